@@ -1,0 +1,36 @@
+/**
+ * The fields of a packet that a hash may use, as one row of words that is filled anew for each packet: by the classifier
+ * from a frame, or from a flow that a person named. A field that a packet lacks is zero (SAI: missing fields count as 0).
+ */
+import { addressToBytes, isIpv4, readIpv4 } from "../net/address.ts";
+import type { Flow } from "../net/flow.ts";
+
+/** Index of each word. IPv6 addresses fill four words, IPv4 addresses the first. */
+export const FIELD = {
+  family: 0,
+  protocol: 1,
+  sourcePort: 2,
+  destinationPort: 3,
+  source: 4,
+  destination: 8,
+} as const;
+export const FIELD_WORDS = 12;
+
+export type Fields = Uint32Array;
+
+export const createFields = (): Fields => new Uint32Array(FIELD_WORDS);
+
+export function flowToFields(flow: Flow, fields: Fields): Fields {
+  fields.fill(0);
+  fields[FIELD.family] = isIpv4(flow.source) ? 4 : 6;
+  fields[FIELD.protocol] = flow.protocol;
+  fields[FIELD.sourcePort] = flow.sourcePort;
+  fields[FIELD.destinationPort] = flow.destinationPort;
+  const source = addressToBytes(flow.source);
+  const destination = addressToBytes(flow.destination);
+  for (let i = 0; i < source.length; i += 4) {
+    fields[FIELD.source + i / 4] = readIpv4(source, i);
+    fields[FIELD.destination + i / 4] = readIpv4(destination, i);
+  }
+  return fields;
+}

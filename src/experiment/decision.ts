@@ -1,0 +1,39 @@
+/**
+ * What becomes of a flow, offline: the packet path's own steps (lookup, key, hash, table) from a restored FIB. `explain`
+ * puts words to it, forecasts compare two of them.
+ */
+import { createFields, flowToFields } from "../ecmp/fields.ts";
+import { createKey, formatKey } from "../ecmp/key.ts";
+import { bucketOf } from "../ecmp/table.ts";
+import type { Address } from "../net/address.ts";
+import type { Flow } from "../net/flow.ts";
+import { createLookup, type Match } from "./lookup.ts";
+import type { RestoredFib } from "./restore.ts";
+
+export interface FlowDecision {
+  /** The bytes that were hashed, in hex. */
+  readonly key: string;
+  readonly hash: number;
+  readonly match: Match | undefined;
+  /** The bucket or range, and the member that owns it: its index in the group and its address. */
+  readonly bucket: number | undefined;
+  readonly owner: number | undefined;
+  readonly nextHop: Address | undefined;
+}
+
+export function createDecider({ groups, writeKey, hash: hashKey }: RestoredFib): (flow: Flow) => FlowDecision {
+  const lookup = createLookup(groups);
+  const fields = createFields();
+  const scratch = createKey();
+  return (flow) => {
+    const length = writeKey(flowToFields(flow, fields), scratch);
+    const hash = hashKey(scratch, length);
+    const match = lookup(flow.destination);
+    const table = match?.group.table;
+    const hashed = { key: formatKey(scratch, length), hash, match };
+    if (!table || table.owners.length === 0) return { ...hashed, bucket: undefined, owner: undefined, nextHop: undefined };
+    const bucket = bucketOf(table, hash);
+    const owner = table.owners[bucket];
+    return { ...hashed, bucket, owner, nextHop: table.members[owner].address };
+  };
+}

@@ -1,0 +1,65 @@
+/**
+ * What will happen to each flow when a next hop departs, said before it happens: the lab writes the forecast down, prints its
+ * digest, and afterwards compares it with what the wire did, connection by connection.
+ *
+ * Every group that has the departed member is refilled by the state's selector from its table in force; a group that is
+ * left without members gives its prefixes up, so that a less specific one may take their flows. Other groups keep all. A
+ * path that waits in the RIB for a better one to go is not in a FIB's state, so none is forecast to step in.
+ */
+import { createHash } from "node:crypto";
+import { changeGroup } from "../ecmp/change.ts";
+import type { FibState } from "../fib/state.ts";
+import { type Address, formatAddress } from "../net/address.ts";
+import { type Flow, formatFlow } from "../net/flow.ts";
+import { formatPrefix } from "../net/prefix.ts";
+import { createDecider } from "./decision.ts";
+import { isMoved } from "./disruption.ts";
+import { type RestoredFib, restoreFib } from "./restore.ts";
+
+export interface FlowForecast {
+  readonly flow: string;
+  /** That the flow matches before the change. */
+  readonly prefix: string | undefined;
+  /** Its next hop. */
+  readonly before: string | undefined;
+  readonly after: string | undefined;
+  readonly moved: boolean;
+}
+
+export function forecastRemoval(state: FibState, flows: Iterable<Flow>, departed: Address): FlowForecast[] {
+  const fib = restoreFib(state);
+  const decideBefore = createDecider(fib);
+  const decideAfter = createDecider(withoutMember(fib, departed));
+  return Array.from(flows, (flow) => {
+    const { match, nextHop: before } = decideBefore(flow);
+    const { nextHop: after } = decideAfter(flow);
+    return {
+      flow: formatFlow(flow),
+      prefix: match && formatPrefix(match.prefix),
+      before: formatMaybe(before),
+      after: formatMaybe(after),
+      moved: isMoved(before, after),
+    };
+  });
+}
+
+function withoutMember(fib: RestoredFib, departed: Address): RestoredFib {
+  const groups = fib.groups.map((group) => {
+    const members = group.table.members.filter(({ address }) => address !== departed);
+    if (members.length === group.table.members.length) return group;
+    return { ...group, table: changeGroup(group.table, members, fib.selector, fib.selectorOptions).after };
+  });
+  return { ...fib, groups: groups.filter(({ table }) => table.members.length > 0) };
+}
+
+const formatMaybe = (address: Address | undefined): string | undefined =>
+  address === undefined ? undefined : formatAddress(address);
+
+/** SHA-256 in hex over one JSON array a line: flow, prefix, before, after (null where there is none), moved; in given order. */
+export function digestForecast(forecast: readonly FlowForecast[]): string {
+  const digest = createHash("sha256");
+  for (const { flow, prefix = null, before = null, after = null, moved } of forecast) {
+    digest.update(`${JSON.stringify([flow, prefix, before, after, moved])}\n`);
+  }
+  return digest.digest("hex");
+}

@@ -1,0 +1,99 @@
+/**
+ * A FIB brought back from its state: the JSON that a router printed becomes the writer, the hash and the tables that decide
+ * as that router did. Everything offline starts here. The state may come from a file, so all of it is checked, and what is
+ * wrong is said with its place.
+ */
+import { HASHES, type HashFunction } from "../ecmp/hash.ts";
+import { compileKey, type KeyWriter } from "../ecmp/key.ts";
+import { SELECTORS } from "../ecmp/selector.ts";
+import type { Member, SelectionTable, Selector, SelectorOptions } from "../ecmp/table.ts";
+import type { FibState, GroupState, MemberState } from "../fib/state.ts";
+import { parseAddress } from "../net/address.ts";
+import { formatPrefix, type Prefix, parsePrefix, prefixKey } from "../net/prefix.ts";
+
+export interface RestoredFib {
+  readonly hash: HashFunction;
+  readonly writeKey: KeyWriter;
+  readonly selector: Selector;
+  readonly selectorOptions: SelectorOptions;
+  readonly groups: readonly RestoredGroup[];
+}
+
+export interface RestoredGroup {
+  readonly prefixes: readonly Prefix[];
+  readonly table: SelectionTable;
+}
+
+/** What `where` holds is not what is wanted. */
+function refuse(where: string, value: unknown, wanted: string): never {
+  throw new Error(`Cannot use the state: ${where} is ${JSON.stringify(value)}, wanted ${wanted}`);
+}
+
+export function restoreFib({ hash, selector, groups }: FibState): RestoredFib {
+  if (!hash || !selector) refuse("its top", { hash, selector }, 'an object with "hash", "selector" and "groups"');
+  if (!Object.hasOwn(HASHES, hash.algorithm)) refuse("hash.algorithm", hash.algorithm, `one of ${Object.keys(HASHES)}`);
+  if (!isWhole(hash.seed, 0, 0xffffffff)) refuse("hash.seed", hash.seed, "a whole number from 0 to 4294967295");
+  if (!Object.hasOwn(SELECTORS, selector.name)) refuse("selector.name", selector.name, `one of ${Object.keys(SELECTORS)}`);
+  const restored = list(groups, "groups").map((group, i) => restoreGroup(group, `groups[${i}]`));
+  refuseRepeats(restored);
+  return {
+    hash: HASHES[hash.algorithm].create(hash.seed),
+    writeKey: compileKey(list(hash.fields, "hash.fields")),
+    selector: SELECTORS[selector.name],
+    selectorOptions: selector.buckets === undefined ? {} : { buckets: selector.buckets },
+    groups: restored,
+  };
+}
+
+function restoreGroup(group: GroupState, where: string): RestoredGroup {
+  const prefixes = list(group.prefixes, `${where}.prefixes`).map(
+    (text, i) => parsePrefix(String(text)) ?? refuse(`${where}.prefixes[${i}]`, text, 'a prefix such as "198.51.100.0/24"'),
+  );
+  const members = list(group.members, `${where}.members`).map((member, i) => restoreMember(member, `${where}.members[${i}]`));
+  const addresses = new Set(members.map(({ address }) => address));
+  if (addresses.size < members.length) refuse(`${where}.members`, group.members, "every address once");
+  const least = Math.sign(members.length);
+  if (list(group.owners, `${where}.owners`).length < least) refuse(`${where}.owners`, group.owners, "an owner for each bucket");
+  group.owners.forEach((owner, i) => {
+    if (isWhole(owner, 0, members.length - 1)) return;
+    refuse(`${where}.owners[${i}]`, owner, `the index of one of ${members.length} members`);
+  });
+  const owners = Uint16Array.from(group.owners);
+  if (group.reduction === "buckets") return { prefixes, table: { members, owners, reduction: "buckets" } };
+  if (group.reduction !== "bounds") refuse(`${where}.reduction`, group.reduction, '"buckets" or "bounds"');
+  return { prefixes, table: { members, owners, reduction: "bounds", bounds: restoreBounds(group, `${where}.bounds`) } };
+}
+
+function restoreMember({ address, weight }: MemberState, where: string): Member {
+  const parsed = parseAddress(String(address)) ?? refuse(`${where}.address`, address, "an address");
+  if (!isWhole(weight, 1)) refuse(`${where}.weight`, weight, "a whole number from 1");
+  return { address: parsed, weight };
+}
+
+/** A prefix in two groups would go two ways. */
+function refuseRepeats(groups: readonly RestoredGroup[]): void {
+  const seen = new Set<number | string>();
+  for (const prefix of groups.flatMap((group) => group.prefixes)) {
+    if (seen.has(prefixKey(prefix))) refuse("groups", formatPrefix(prefix), "every prefix in one group only");
+    seen.add(prefixKey(prefix));
+  }
+}
+
+function restoreBounds({ bounds: upper, owners }: GroupState, where: string): Uint32Array {
+  const bounds = list(upper, where);
+  if (bounds.length !== owners.length) refuse(`the length of ${where}`, bounds.length, `${owners.length}, one for each owner`);
+  bounds.forEach((bound, i) => {
+    const least = i === 0 ? 0 : bounds[i - 1];
+    if (!isWhole(bound, least, 0xffffffff)) refuse(`${where}[${i}]`, bound, `a whole number from ${least} to 4294967295`);
+  });
+  if (bounds.length > 0 && bounds.at(-1) !== 0xffffffff) refuse(`the last of ${where}`, bounds.at(-1), "4294967295");
+  return Uint32Array.from(bounds);
+}
+
+const isWhole = (value: unknown, least: number, most = Number.MAX_SAFE_INTEGER): value is number =>
+  Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+
+/** The type says so, the file may not. */
+function list<T>(value: readonly T[] | undefined, where: string): readonly T[] {
+  return Array.isArray(value) ? value : refuse(where, value, "a list");
+}

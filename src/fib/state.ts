@@ -1,0 +1,40 @@
+/**
+ * What the FIB believes, as plain JSON: the answer of `ecmp show groups --json`, and what `ecmp explain --state` reads. It
+ * holds all that decides a flow's next hop, so that another process, another day, decides the same.
+ */
+export interface HashState {
+  readonly algorithm: string;
+  /** Names of `ecmp/key.ts`, in key order. */
+  readonly fields: readonly string[];
+  readonly seed: number;
+}
+
+export interface SelectorState {
+  readonly name: string;
+  readonly buckets?: number;
+}
+
+export interface MemberState {
+  readonly address: string;
+  readonly weight: number;
+  /** How many buckets (or, of 2^32, how many hashes) are this member's. */
+  readonly share: number;
+}
+
+export interface GroupState {
+  readonly id: number;
+  /** The prefixes that use this group. */
+  readonly prefixes: readonly string[];
+  readonly members: readonly MemberState[];
+  readonly reduction: "buckets" | "bounds";
+  /** For each bucket or range, the index of its member. */
+  readonly owners: readonly number[];
+  /** With reduction "bounds": the upper bound of each range. */
+  readonly bounds?: readonly number[];
+}
+
+export interface FibState {
+  readonly hash: HashState;
+  readonly selector: SelectorState;
+  readonly groups: readonly GroupState[];
+}

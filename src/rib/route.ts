@@ -1,0 +1,43 @@
+/**
+ * What the RIB is told and what it tells: updates come in from speakers (and from the configuration), changes go out to
+ * the FIB. Values only.
+ */
+import type { PathAttributes } from "../bgp/path.ts";
+import type { Address, Ipv4Address } from "../net/address.ts";
+import type { Prefix } from "../net/prefix.ts";
+
+/** The peer that a route was learned from: what the decision process needs of it. */
+export interface RoutePeer {
+  readonly address: Address;
+  readonly asn: number;
+  readonly routerId: Ipv4Address;
+  /** eBGP or iBGP, as seen from us. */
+  readonly type: "external" | "internal";
+}
+
+/** What a session hands over, once per UPDATE, and once when it ends (`lost`: every route of that peer is withdrawn). */
+export type RouteUpdate =
+  | {
+      readonly kind: "update";
+      readonly peer: RoutePeer;
+      readonly withdrawn: readonly Prefix[];
+      readonly announced: readonly Prefix[];
+      /** Present when anything is announced. */
+      readonly attributes?: PathAttributes;
+    }
+  | { readonly kind: "lost"; readonly peer: RoutePeer; readonly reason: string };
+
+export interface RouteNextHop {
+  readonly address: Address;
+  readonly weight: number;
+}
+
+export type RouteProtocol = "bgp" | "static" | "connected";
+
+/** What the FIB has to do: the prefix now goes to these next hops; to none when the list is empty. */
+export interface RouteChange {
+  readonly prefix: Prefix;
+  readonly protocol: RouteProtocol;
+  /** In member order (by address, unless the configuration says otherwise). */
+  readonly nextHops: readonly RouteNextHop[];
+}

@@ -1,0 +1,88 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createFields, flowToFields } from "#src/ecmp/fields.ts";
+import { compileKey, createKey, expandFieldNames, FIELD_ALIASES, FIELD_NAMES, formatKey } from "#src/ecmp/key.ts";
+import { addressToBytes } from "#src/net/address.ts";
+import { type Flow, parseFlow } from "#src/net/flow.ts";
+
+function writeKey(names: readonly string[], flow: Flow): string {
+  const key = createKey();
+  key.bytes.fill(0xa5);
+  const length = compileKey(names)(flowToFields(flow, createFields()), key);
+  return formatKey(key, length);
+}
+
+const flow4 = parseFlow("tcp 10.1.2.3:4660 192.0.2.254:80") as Flow;
+const flow6 = parseFlow("udp [2001:db8::1]:4660 [2001:db8:0:1:2:3:4:5]:53") as Flow;
+
+describe("a key", () => {
+  it("of the IPv4 5-tuple has 13 bytes", () => {
+    expect(writeKey(["5-tuple"], flow4)).toBe(`0a010203${"c00002fe"}${"06"}${"1234"}${"0050"}`);
+  });
+
+  it("of the IPv4 3-tuple has 9 bytes", () => {
+    expect(writeKey(["3-tuple"], flow4)).toBe(`0a010203${"c00002fe"}${"06"}`);
+  });
+
+  it("of the IPv6 5-tuple has 37 bytes, of the 3-tuple 33", () => {
+    const addresses = `20010db8000000000000000000000001${"20010db8000000010002000300040005"}`;
+    expect(writeKey(["5-tuple"], flow6)).toBe(`${addresses}11${"1234"}${"0035"}`);
+    expect(writeKey(["3-tuple"], flow6)).toBe(`${addresses}11`);
+  });
+
+  it("has its fields in the order of their names", () => {
+    expect(writeKey(["destination-port", "protocol", "source-address"], flow4)).toBe("0050060a010203");
+    expect(writeKey(["source-port", "3-tuple"], flow4)).toBe("12340a010203c00002fe06");
+  });
+
+  it("has zeros for the ports of a protocol without any", () => {
+    expect(writeKey(["5-tuple"], parseFlow("icmp 10.1.2.3 192.0.2.254") as Flow)).toBe("0a010203c00002fe0100000000");
+  });
+
+  it("is the fields' bytes one after the other, for every list of fields, over IPv4 and IPv6", () => {
+    const ipv4 = fc.integer({ min: 0, max: 0xffffffff });
+    const ipv6 = fc.stringMatching(/^[0-9a-f]{32}$/);
+    const port = fc.integer({ min: 0, max: 65535 });
+    const flows = fc.oneof(...[ipv4, ipv6].map((address) => fc.tuple(address, address)));
+    const lists = fc.oneof(
+      fc.shuffledSubarray([...FIELD_NAMES], { minLength: 1 }),
+      fc.constantFrom(...Object.keys(FIELD_ALIASES)).map((alias) => [...FIELD_ALIASES[alias]]),
+    );
+    fc.assert(
+      fc.property(
+        lists,
+        flows,
+        fc.integer({ min: 0, max: 255 }),
+        port,
+        port,
+        (names, [source, destination], protocol, sport, dport) => {
+          const flow: Flow = { source, destination, protocol, sourcePort: sport, destinationPort: dport };
+          const bytes = {
+            "source-address": [...addressToBytes(source)],
+            "destination-address": [...addressToBytes(destination)],
+            protocol: [protocol],
+            "source-port": [sport >> 8, sport & 255],
+            "destination-port": [dport >> 8, dport & 255],
+          };
+          expect(writeKey(names, flow)).toBe(Buffer.from(names.flatMap((name) => bytes[name])).toString("hex"));
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("a list of field names", () => {
+  it("may use aliases", () => {
+    expect(expandFieldNames(["3-tuple", "source-port"])).toEqual([...FIELD_ALIASES["3-tuple"], "source-port"]);
+  });
+
+  it.each([
+    [[], "no fields"],
+    [["source-adress"], '"source-adress"'],
+    [["constructor"], '"constructor"'],
+    [["5-tuple", "protocol"], '"protocol" is there twice'],
+  ])("is refused as %j", (names, complaint) => {
+    expect(() => compileKey(names)).toThrow(complaint);
+  });
+});

@@ -1,0 +1,107 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { SELECTORS, type SelectorName } from "#src/ecmp/selector.ts";
+import { createExplainer } from "#src/experiment/explain.ts";
+import { generateFlows } from "#src/experiment/flows.ts";
+import { type Flow, parseFlow } from "#src/net/flow.ts";
+import { parsePrefix } from "#src/net/prefix.ts";
+import { slowXxh32 } from "../oracle/xxh32.ts";
+import { sketchState } from "./state.ts";
+
+const NODES = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"];
+const flow = (text: string): Flow => parseFlow(text) as Flow;
+
+describe("explain", () => {
+  const text = "tcp 10.1.0.2:1000 198.51.100.10:80";
+
+  it("gives every step of the decision", () => {
+    const explain = createExplainer(
+      sketchState({ selector: "modulo", groups: [{ prefixes: ["198.51.100.10/32"], members: NODES }] }),
+    );
+    const key = "0a010002c633640a0603e80050";
+    const hash = slowXxh32(Buffer.from(key, "hex"), 42);
+    const bucket = hash % 4;
+    expect(explain(flow(text))).toEqual({
+      flow: text,
+      prefix: "198.51.100.10/32",
+      key,
+      hash,
+      bucket,
+      nextHop: NODES[bucket],
+      reason: `xxh32 with seed 42 over 5-tuple: ${hash} mod 4 is bucket ${bucket}, owned by ${NODES[bucket]}, member ${bucket + 1} of 4`,
+    });
+  });
+
+  it("names the range where the table has bounds", () => {
+    const explain = createExplainer(
+      sketchState({ selector: "threshold", groups: [{ prefixes: ["0.0.0.0/0"], members: NODES }] }),
+    );
+    const ranges = Array.from({ length: 20 }, (_, i) => {
+      const { hash, bucket, reason } = explain(flow(`tcp 10.1.0.2:${1000 + i} 198.51.100.10:80`));
+      const range = Math.floor(hash / 2 ** 30);
+      expect(bucket).toBe(range);
+      expect(reason).toContain(
+        `is in range ${range}, ${range * 2 ** 30} to ${(range + 1) * 2 ** 30 - 1}, owned by ${NODES[range]},`,
+      );
+      return range;
+    });
+    expect(new Set(ranges).size).toBe(4);
+  });
+
+  it("says so when no prefix matches, and when the group has no next hop", () => {
+    const explain = createExplainer(
+      sketchState({ selector: "modulo", groups: [{ prefixes: ["198.51.100.0/24"], members: [] }] }),
+    );
+    expect(explain(flow("udp 10.1.0.2:1 192.0.2.1:1"))).toMatchObject({
+      prefix: null,
+      bucket: null,
+      nextHop: null,
+      reason: "no prefix contains 192.0.2.1",
+    });
+    expect(explain(flow(text))).toMatchObject({
+      prefix: "198.51.100.0/24",
+      nextHop: null,
+      reason: "198.51.100.0/24 has no next hop",
+    });
+  });
+
+  it("explains IPv6 flows over IPv6 next hops", () => {
+    const members = ["2001:db8:1::a", "2001:db8:1::b"];
+    const explain = createExplainer(
+      sketchState({ selector: "modulo", groups: [{ prefixes: ["2001:db8:ffff::/48", "0.0.0.0/0"], members }] }),
+    );
+    const answer = explain(flow("tcp [2001:db8::1]:1000 [2001:db8:ffff::10]:80"));
+    expect(answer.prefix).toBe("2001:db8:ffff::/48");
+    expect(answer.key).toHaveLength(74);
+    expect(answer.nextHop).toBe(members[slowXxh32(Buffer.from(answer.key, "hex"), 42) % 2]);
+  });
+
+  it("hashes no more than the fields that the state names", () => {
+    const explain = createExplainer(
+      sketchState({ selector: "modulo", fields: ["3-tuple"], groups: [{ prefixes: ["0.0.0.0/0"], members: NODES }] }),
+    );
+    const hops = [1, 2, 3, 4, 5, 6, 7, 8].map((port) => explain(flow(`tcp 10.1.0.2:${port} 198.51.100.10:80`)).nextHop);
+    expect(new Set(hops).size).toBe(1);
+  });
+
+  it("decides the same for a state that went through JSON, for every selector", () => {
+    const sources = parsePrefix("10.1.0.0/16");
+    const flows = [...generateFlows({ count: 200, seed: 1, sources: sources!, destination: 0xc633640a, destinationPort: 80 })];
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.keys(SELECTORS)), fc.subarray(NODES, { minLength: 1 }), (selector, members) => {
+        const state = sketchState({
+          selector: selector as SelectorName,
+          groups: [{ prefixes: ["0.0.0.0/0"], members, history: [NODES] }],
+        });
+        const explain = createExplainer(state);
+        const [{ owners, bounds }] = state.groups;
+        for (const one of flows) {
+          const { hash, nextHop } = explain(one);
+          const owner = bounds ? owners[bounds.findIndex((bound) => hash <= bound)] : owners[hash % owners.length];
+          expect(nextHop).toBe(members[owner]);
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+});

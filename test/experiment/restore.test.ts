@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+import { restoreFib } from "#src/experiment/restore.ts";
+import type { FibState } from "#src/fib/state.ts";
+import { sketchState } from "./state.ts";
+
+const sketch = () => ({
+  buckets: sketchState({ selector: "modulo", groups: [{ prefixes: ["10.0.0.0/8"], members: ["10.0.0.1", "10.0.0.2*2"] }] }),
+  bounds: sketchState({ selector: "threshold", groups: [{ prefixes: ["10.0.0.0/8"], members: ["10.0.0.1", "10.0.0.2*2"] }] }),
+});
+
+/** The state with the value at `path` replaced. */
+function spoil(state: FibState, path: string, value: unknown): FibState {
+  const keys = path.split(".");
+  const last = keys.pop() as string;
+  const parent = keys.reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], state);
+  (parent as Record<string, unknown>)[last] = value;
+  return state;
+}
+
+describe("a FIB state", () => {
+  it("comes back with its tables as they were", () => {
+    const { buckets, bounds } = sketch();
+    const members = [
+      { address: 0x0a000001, weight: 1 },
+      { address: 0x0a000002, weight: 2 },
+    ];
+    expect(restoreFib(buckets).groups[0].table).toEqual({ members, reduction: "buckets", owners: Uint16Array.of(0, 1, 1) });
+    expect(restoreFib(bounds).groups[0].table).toEqual({
+      members,
+      reduction: "bounds",
+      owners: Uint16Array.of(0, 1),
+      bounds: Uint32Array.of(0x55555554, 0xffffffff),
+    });
+  });
+
+  it.each([
+    ["hash", undefined, "its top is"],
+    ["hash.algorithm", "md5", 'hash.algorithm is "md5", wanted one of xxh32'],
+    ["hash.algorithm", "constructor", 'hash.algorithm is "constructor"'],
+    ["hash.seed", -1, "hash.seed is -1, wanted a whole number from 0 to 4294967295"],
+    ["hash.fields", "5-tuple", 'hash.fields is "5-tuple", wanted a list'],
+    ["hash.fields", ["colour"], 'unknown field "colour"'],
+    ["selector.name", "best", 'selector.name is "best", wanted one of modulo,threshold,resilient'],
+    ["groups", {}, "groups is {}, wanted a list"],
+    ["groups.0.prefixes.0", "10.0.0.1/8", 'groups[0].prefixes[0] is "10.0.0.1/8", wanted a prefix'],
+    ["groups.0.prefixes", ["10.0.0.0/8", "10.0.0.0/8"], 'groups is "10.0.0.0/8", wanted every prefix in one group only'],
+    ["groups.0.members.1.address", "10.0.0.256", 'groups[0].members[1].address is "10.0.0.256", wanted an address'],
+    ["groups.0.members.1.address", "10.0.0.1", "wanted every address once"],
+    ["groups.0.members.0.weight", 0, "groups[0].members[0].weight is 0, wanted a whole number from 1"],
+    ["groups.0.owners.2", 2, "groups[0].owners[2] is 2, wanted the index of one of 2 members"],
+    ["groups.0.owners", [], "groups[0].owners is [], wanted an owner for each bucket"],
+    ["groups.0.reduction", "magic", 'groups[0].reduction is "magic"'],
+  ])("is refused with %s = %j", (path, value, complaint) => {
+    expect(() => restoreFib(spoil(sketch().buckets, path, value))).toThrow(complaint);
+  });
+
+  it.each([
+    [undefined, "groups[0].bounds is undefined, wanted a list"],
+    [[0xffffffff], "the length of groups[0].bounds is 1, wanted 2, one for each owner"],
+    [[5, 4], "groups[0].bounds[1] is 4, wanted a whole number from 5 to 4294967295"],
+    [[5, 2 ** 32], "groups[0].bounds[1] is 4294967296"],
+    [[5, 6], "the last of groups[0].bounds is 6, wanted 4294967295"],
+  ])("is refused with the bounds %j", (bounds, complaint) => {
+    expect(() => restoreFib(spoil(sketch().bounds, "groups.0.bounds", bounds))).toThrow(complaint);
+  });
+});

@@ -1,0 +1,99 @@
+/**
+ * The RIB a second way: forget nothing, keep no table, and answer for a prefix by looking at everything that was ever said,
+ * the newest word of each peer counting. The decision is made as vendors describe "deterministic MED": a champion for each
+ * neighbor AS, then the best of the champions, pair by pair. No code of the product is imported, only the types of its
+ * input.
+ */
+import type { PathAttributes } from "#src/bgp/path.ts";
+import type { Address } from "#src/net/address.ts";
+import type { Prefix } from "#src/net/prefix.ts";
+import type { RoutePeer, RouteUpdate } from "#src/rib/route.ts";
+
+interface Said {
+  readonly peer: RoutePeer;
+  readonly attributes: PathAttributes;
+}
+
+export interface SlowRib {
+  readonly localAsn: number;
+  readonly maximumPaths: number;
+  readonly multipathRelax: boolean;
+  /** Next hops that count as reachable. */
+  readonly reachable: (address: Address) => boolean;
+  readonly history: readonly RouteUpdate[];
+}
+
+const samePrefix = (a: Prefix, b: Prefix): boolean => a.address === b.address && a.length === b.length;
+
+/** Every prefix's next hops, sorted, by what was said up to now. */
+export function slowNextHops(rib: SlowRib, prefix: Prefix): Address[] {
+  const paths = newestWords(rib.history, prefix).filter(
+    ({ attributes }) =>
+      !attributes.asPath.flatMap(({ asns }) => asns).includes(rib.localAsn) && rib.reachable(attributes.nextHop),
+  );
+  if (paths.length === 0) return [];
+  const tied = paths.filter((path) => paths.every((other) => !beatsBeforeMultipath(other, path, paths)));
+  const best = [...tied].sort(breakTie)[0];
+  const content = (path: Said): string => JSON.stringify(path.attributes.asPath);
+  const sharing = [...tied]
+    .sort(breakTie)
+    .filter((path) => rib.maximumPaths === 1 || rib.multipathRelax || content(path) === content(best))
+    .slice(0, rib.maximumPaths);
+  return [...new Set(sharing.map(({ attributes }) => attributes.nextHop))].sort(compare);
+}
+
+function newestWords(history: readonly RouteUpdate[], prefix: Prefix): Said[] {
+  const peers = new Map<Address, Said>();
+  for (const update of history) {
+    if (update.kind === "lost") peers.delete(update.peer.address);
+    else {
+      if (update.withdrawn.some((withdrawn) => samePrefix(withdrawn, prefix))) peers.delete(update.peer.address);
+      if (update.attributes && update.announced.some((announced) => samePrefix(announced, prefix))) {
+        peers.set(update.peer.address, { peer: update.peer, attributes: update.attributes });
+      }
+    }
+  }
+  return [...peers.values()];
+}
+
+/** Whether `a` is preferred to `b` before the tie-break; champions of other neighbor ASes speak for their whole AS. */
+function beatsBeforeMultipath(a: Said, b: Said, all: readonly Said[]): boolean {
+  if (neighborOf(a) === neighborOf(b)) return order(a, b, true) < 0;
+  // A path that its own AS would not send into the final does not beat anybody.
+  const champion = all.every((other) => neighborOf(other) !== neighborOf(a) || order(a, other, true) <= 0);
+  return champion && order(a, b, false) < 0;
+}
+
+function order(a: Said, b: Said, withMed: boolean): number {
+  const local = ({ peer, attributes }: Said): number => (peer.type === "external" ? 100 : (attributes.localPreference ?? 100));
+  const med = ({ attributes }: Said): number => attributes.multiExitDiscriminator ?? 0;
+  const steps = [
+    local(b) - local(a),
+    hops(a) - hops(b),
+    a.attributes.origin - b.attributes.origin,
+    withMed ? med(a) - med(b) : 0,
+    Number(a.peer.type === "internal") - Number(b.peer.type === "internal"),
+  ];
+  return steps.find((step) => step !== 0) ?? 0;
+}
+
+const hops = ({ attributes }: Said): number =>
+  attributes.asPath.reduce((sum, { type, asns }) => sum + (type === 1 ? 1 : type === 2 ? asns.length : 0), 0);
+
+function neighborOf({ peer, attributes }: Said): number {
+  if (peer.type === "external") return peer.asn;
+  const [first] = attributes.asPath.filter(({ type }) => type <= 2);
+  return first && first.type === 2 ? first.asns[0] : peer.asn;
+}
+
+function breakTie(a: Said, b: Said): number {
+  const id = ({ peer, attributes }: Said): number => attributes.originatorId ?? peer.routerId;
+  const clusters = ({ attributes }: Said): number => (attributes.clusterList ?? []).length;
+  return id(a) - id(b) || clusters(a) - clusters(b) || compare(a.peer.address, b.peer.address);
+}
+
+/** IPv4 before IPv6, each in numeric order; IPv6 addresses are digits of one width. */
+function compare(a: Address, b: Address): number {
+  if (typeof a !== typeof b) return typeof a === "number" ? -1 : 1;
+  return a < b ? -1 : Number(a > b);
+}

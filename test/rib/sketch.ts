@@ -1,0 +1,67 @@
+/** Paths in shorthand: only what a case is about has to be said. */
+import { type AsPathSegment, ORIGIN, type Origin, type PathAttributes, SEGMENT } from "#src/bgp/path.ts";
+import type { Address } from "#src/net/address.ts";
+import type { Path } from "#src/rib/adj-in.ts";
+import type { RoutePeer } from "#src/rib/route.ts";
+
+export const LOCAL_ASN = 64512;
+
+/** Peer n: 10.0.0.n, AS 65000 + n, router id n. */
+export const external = (n: number, more: { asn?: number; routerId?: number } = {}): RoutePeer => ({
+  address: 0x0a000000 + n,
+  asn: 65000 + n,
+  routerId: n,
+  type: "external",
+  ...more,
+});
+
+export const internal = (n: number, more: { routerId?: number } = {}): RoutePeer => ({
+  address: 0x0a000000 + n,
+  asn: LOCAL_ASN,
+  routerId: n,
+  type: "internal",
+  ...more,
+});
+
+export interface PathSketch {
+  readonly peer: RoutePeer;
+  /** One sequence; the peer's own AS if not given and external. */
+  readonly asns?: readonly number[];
+  readonly asPath?: readonly AsPathSegment[];
+  readonly origin?: Origin;
+  readonly med?: number | undefined;
+  readonly localPreference?: number | undefined;
+  readonly originatorId?: number;
+  readonly clusterList?: readonly number[];
+  /** The peer itself if not given. */
+  readonly nextHop?: Address;
+}
+
+export function sketch(path: PathSketch): Path {
+  return { peer: path.peer, attributes: sketchAttributes(path) };
+}
+
+export const paths = (...sketches: readonly PathSketch[]): Path[] => sketches.map(sketch);
+
+export function sketchAttributes({
+  peer,
+  asns,
+  asPath,
+  origin,
+  med,
+  localPreference,
+  originatorId,
+  clusterList,
+  nextHop,
+}: PathSketch): PathAttributes {
+  const sequence = asns ?? (peer.type === "external" ? [peer.asn] : []);
+  return {
+    origin: origin ?? ORIGIN.igp,
+    asPath: asPath ?? (sequence.length > 0 ? [{ type: SEGMENT.sequence, asns: sequence }] : []),
+    nextHop: nextHop ?? peer.address,
+    ...(med !== undefined && { multiExitDiscriminator: med }),
+    ...(localPreference !== undefined && { localPreference }),
+    ...(originatorId !== undefined && { originatorId }),
+    ...(clusterList !== undefined && { clusterList }),
+  };
+}

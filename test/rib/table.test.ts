@@ -1,0 +1,270 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type AsPathSegment, type PathAttributes, SEGMENT } from "#src/bgp/path.ts";
+import { type Address, formatAddress, parseAddress } from "#src/net/address.ts";
+import { formatPrefix, hostPrefix, type Prefix, parseInterfaceAddress, parsePrefix, prefixContains } from "#src/net/prefix.ts";
+import type { RouteChange, RoutePeer, RouteUpdate } from "#src/rib/route.ts";
+import { createRib, type Rib, type RibConfiguration } from "#src/rib/table.ts";
+import { slowNextHops } from "../oracle/rib.ts";
+import { external, internal, LOCAL_ASN, type PathSketch, sketchAttributes } from "./sketch.ts";
+
+const prefix = (text: string): Prefix => parsePrefix(text) as Prefix;
+const address = (text: string): Address => parseAddress(text) as Address;
+const interfaces = (...texts: string[]): Prefix[] => texts.map((text) => parseInterfaceAddress(text) as Prefix);
+
+const CONFIGURATION: RibConfiguration = {
+  localAsn: LOCAL_ASN,
+  interfaces: interfaces("10.0.0.254/24", "2001:db8:1::fe/64"),
+  staticRoutes: [],
+  maximumPaths: 4,
+  multipathRelax: true,
+};
+
+function startRib(more: Partial<RibConfiguration> = {}): Rib {
+  const rib = createRib();
+  rib.configure({ ...CONFIGURATION, ...more });
+  return rib;
+}
+
+const announce = (prefixes: string[], path: PathSketch): RouteUpdate => ({
+  kind: "update",
+  peer: path.peer,
+  withdrawn: [],
+  announced: prefixes.map(prefix),
+  attributes: sketchAttributes(path),
+});
+
+const withdraw = (peer: RoutePeer, ...prefixes: string[]): RouteUpdate => ({
+  kind: "update",
+  peer,
+  withdrawn: prefixes.map(prefix),
+  announced: [],
+});
+
+const lose = (peer: RoutePeer): RouteUpdate => ({ kind: "lost", peer, reason: "hold timer expired" });
+
+/** "198.51.100.10/32 -> 10.0.0.1 10.0.0.2*3" */
+const written = (changes: readonly RouteChange[]): string[] =>
+  changes.map(({ prefix, nextHops }) => {
+    const hops = nextHops.map(({ address, weight }) => formatAddress(address) + (weight === 1 ? "" : `*${weight}`));
+    return [formatPrefix(prefix), "->", ...hops].join(" ");
+  });
+
+const SERVICE = "198.51.100.10/32";
+
+describe("the RIB", () => {
+  it("gathers the next hops of equal paths, in member order, one change an update", () => {
+    const rib = startRib();
+    expect(written(rib.applyUpdate(announce([SERVICE], { peer: external(3) })))).toEqual([`${SERVICE} -> 10.0.0.3`]);
+    expect(written(rib.applyUpdate(announce([SERVICE], { peer: external(1) })))).toEqual([`${SERVICE} -> 10.0.0.1 10.0.0.3`]);
+    expect(written(rib.applyUpdate(announce([SERVICE], { peer: external(2) })))).toEqual([
+      `${SERVICE} -> 10.0.0.1 10.0.0.2 10.0.0.3`,
+    ]);
+    expect(written(rib.applyUpdate(withdraw(external(1), SERVICE)))).toEqual([`${SERVICE} -> 10.0.0.2 10.0.0.3`]);
+    expect(written(rib.applyUpdate(lose(external(3))))).toEqual([`${SERVICE} -> 10.0.0.2`]);
+    expect(written(rib.applyUpdate(lose(external(2))))).toEqual([`${SERVICE} ->`]);
+    expect(rib.routes(prefix(SERVICE))).toEqual([]);
+  });
+
+  it("does the same with IPv6", () => {
+    const rib = startRib();
+    const service = "2001:db8:ffff::10/128";
+    const path = (nextHop: string, n: number): PathSketch => ({ peer: external(n), nextHop: address(nextHop) });
+    rib.applyUpdate(announce([service], path("2001:db8:1::b", 1)));
+    expect(written(rib.applyUpdate(announce([service], path("2001:db8:1::a", 2))))).toEqual([
+      `${service} -> 2001:db8:1::a 2001:db8:1::b`,
+    ]);
+  });
+
+  it("says nothing when the next hops stay as they are", () => {
+    const rib = startRib();
+    rib.applyUpdate(announce([SERVICE], { peer: external(1) }));
+    expect(rib.applyUpdate(announce([SERVICE], { peer: external(1), med: 30 }))).toEqual([]);
+    expect(rib.applyUpdate(announce([SERVICE], { peer: external(2), asns: [65002, 7] }))).toEqual([]);
+    expect(rib.applyUpdate(announce([SERVICE], { peer: external(3), nextHop: address("10.0.0.1") }))).toEqual([]);
+    expect(rib.applyUpdate(withdraw(external(4), SERVICE))).toEqual([]);
+    expect(rib.applyUpdate(lose(external(5)))).toEqual([]);
+  });
+
+  it("takes a prefix that is withdrawn and announced in one update as announced", () => {
+    const rib = startRib();
+    rib.applyUpdate(announce([SERVICE], { peer: external(1) }));
+    const update = announce([SERVICE], { peer: external(1), nextHop: address("10.0.0.9") });
+    expect(written(rib.applyUpdate({ ...update, withdrawn: [prefix(SERVICE)] } as RouteUpdate))).toEqual([
+      `${SERVICE} -> 10.0.0.9`,
+    ]);
+  });
+
+  it("keeps a path whose next hop is unreachable, and uses it once it is reachable", () => {
+    const rib = startRib();
+    const far = { peer: external(1), nextHop: address("10.7.0.1") };
+    expect(rib.applyUpdate(announce([SERVICE], far))).toEqual([]);
+    expect(rib.routes(prefix(SERVICE))).toMatchObject([
+      { protocol: undefined, nextHops: [], paths: [{ status: "ineligible", reason: "next hop unreachable" }] },
+    ]);
+    expect(written(rib.configure({ ...CONFIGURATION, interfaces: interfaces("10.7.0.254/24") }))).toEqual([
+      `${SERVICE} -> 10.7.0.1`,
+    ]);
+    expect(written(rib.configure(CONFIGURATION))).toEqual([`${SERVICE} ->`]);
+  });
+
+  it("sends what is behind a static route to that route's next hops", () => {
+    const staticRoutes = [{ prefix: prefix("10.7.0.0/16"), nextHops: [{ address: address("10.0.0.9"), weight: 3 }] }];
+    const rib = startRib({ staticRoutes });
+    const far = { peer: external(1), nextHop: address("10.7.0.1") };
+    expect(written(rib.applyUpdate(announce([SERVICE], far)))).toEqual([`${SERVICE} -> 10.0.0.9*3`]);
+  });
+
+  it("prefers connected to static to BGP, and goes back when they go", () => {
+    const rib = startRib();
+    const net = "10.5.0.0/24";
+    rib.applyUpdate(announce([net], { peer: external(1) }));
+    const staticRoutes = [
+      { prefix: prefix(net), nextHops: [2, 1].map((n) => ({ address: address(`10.0.0.10${n}`), weight: n })) },
+    ];
+    expect(rib.configure({ ...CONFIGURATION, staticRoutes })).toEqual([
+      {
+        prefix: prefix(net),
+        protocol: "static",
+        nextHops: [
+          { address: address("10.0.0.101"), weight: 1 },
+          { address: address("10.0.0.102"), weight: 2 },
+        ],
+      },
+    ]);
+    expect(rib.routes(prefix(net))).toMatchObject([{ protocol: "static", distance: 1, paths: [{ status: "best" }] }]);
+    const connected = [...CONFIGURATION.interfaces, ...interfaces("10.5.0.1/24")];
+    expect(written(rib.configure({ ...CONFIGURATION, staticRoutes, interfaces: connected }))).toEqual([`${net} ->`]);
+    expect(rib.routes(prefix(net))).toMatchObject([{ protocol: "connected", distance: 0 }]);
+    expect(rib.applyUpdate(announce([net], { peer: external(2) }))).toEqual([]);
+    expect(written(rib.configure(CONFIGURATION))).toEqual([`${net} -> 10.0.0.1 10.0.0.2`]);
+  });
+
+  it("shows every path with its status, and the rule or the reason that decided against it", () => {
+    const rib = startRib({ maximumPaths: 2 });
+    const peers = [1, 2, 3].map((n) => external(n));
+    for (const peer of peers) rib.applyUpdate(announce([SERVICE], { peer }));
+    rib.applyUpdate(announce([SERVICE], { peer: internal(4) }));
+    rib.applyUpdate(announce([SERVICE], { peer: external(5), asns: [65005, LOCAL_ASN] }));
+    rib.applyUpdate(announce([SERVICE], { peer: external(6), nextHop: address("10.0.0.254") }));
+    rib.applyUpdate(announce([SERVICE], { peer: external(7), asns: [65007, 7] }));
+    const [route] = rib.routes(prefix(SERVICE));
+    expect(route).toMatchObject({ protocol: "bgp", distance: 200 });
+    expect(route.paths.map((path) => [path.peer.routerId, path.status, "reason" in path ? path.reason : ""])).toEqual([
+      [4, "best", ""],
+      [1, "lost", "shortest AS path"],
+      [2, "lost", "shortest AS path"],
+      [3, "lost", "shortest AS path"],
+      [7, "lost", "shortest AS path"],
+      [5, "ineligible", "AS loop"],
+      [6, "ineligible", "next hop is our own address"],
+    ]);
+    rib.applyUpdate(lose(internal(4)));
+    expect(rib.routes(prefix(SERVICE))[0]).toMatchObject({
+      distance: 20,
+      nextHops: [{ address: address("10.0.0.1") }, { address: address("10.0.0.2") }],
+      paths: [
+        { status: "best", peer: peers[0] },
+        { status: "multipath", peer: peers[1] },
+        { status: "lost", reason: "maximum paths", peer: peers[2] },
+        { status: "lost", reason: "shortest AS path" },
+        { status: "ineligible" },
+        { status: "ineligible" },
+      ],
+    });
+  });
+
+  it("lists all routes by prefix, IPv4 first", () => {
+    const rib = startRib({ interfaces: interfaces("10.0.0.254/24") });
+    rib.applyUpdate(announce(["198.51.100.0/24", "2001:db8::/32", "10.0.0.0/8"], { peer: external(1) }));
+    expect(rib.routes().map(({ prefix }) => formatPrefix(prefix))).toEqual([
+      "10.0.0.0/8",
+      "10.0.0.0/24",
+      "198.51.100.0/24",
+      "2001:db8::/32",
+    ]);
+  });
+
+  it("keeps the attributes of an update once, whatever the number of its prefixes", () => {
+    const rib = startRib({ interfaces: interfaces("10.0.0.254/24") });
+    const update = announce(["198.51.100.0/24", "203.0.113.0/24"], { peer: external(1) });
+    rib.applyUpdate(update);
+    const paths = rib.routes().flatMap(({ paths }) => paths);
+    expect(paths).toHaveLength(2);
+    for (const { attributes } of paths) expect(attributes).toBe(update.kind === "update" && update.attributes);
+  });
+
+  it("forgets 100,000 routes of a lost peer in one walk", () => {
+    const rib = startRib();
+    const announced = Array.from({ length: 100_000 }, (_, i) => hostPrefix(0x30000000 + i));
+    for (const n of [1, 2]) {
+      const peer = external(n);
+      rib.applyUpdate({ kind: "update", peer, withdrawn: [], announced, attributes: sketchAttributes({ peer }) });
+    }
+    expect(rib.applyUpdate(lose(external(2)))).toHaveLength(100_000);
+    expect(rib.applyUpdate(lose(external(1)))).toHaveLength(100_000);
+    expect(rib.routes().filter(({ protocol }) => protocol !== "connected")).toEqual([]);
+  });
+});
+
+describe("the RIB, under random updates", () => {
+  const prefixes = ["10.20.0.0/16", "10.20.30.0/24", "198.51.100.10/32", "2001:db8:5::/48"].map(prefix);
+  const peers = [external(1), external(2, { asn: 65001 }), external(3), internal(4), internal(5)];
+  const nextHops = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.7.7.7", "10.0.0.254"].map(address);
+  const few = fc.integer({ min: 0, max: 1 });
+  const segment: fc.Arbitrary<AsPathSegment> = fc.record({
+    type: fc.constantFrom(SEGMENT.set, SEGMENT.sequence),
+    asns: fc.array(fc.constantFrom(65001, 65003, 7, LOCAL_ASN), { minLength: 1, maxLength: 2 }),
+  });
+  const attributes: fc.Arbitrary<PathAttributes> = fc.record(
+    {
+      origin: fc.constantFrom(0, 1, 2),
+      asPath: fc.array(segment, { maxLength: 2 }),
+      nextHop: fc.constantFrom(...nextHops),
+      multiExitDiscriminator: few,
+      localPreference: fc.constantFrom(100, 101),
+      originatorId: fc.constantFrom(1, 9),
+      clusterList: fc.array(few, { maxLength: 2 }),
+    },
+    { requiredKeys: ["origin", "asPath", "nextHop"] },
+  );
+  const update: fc.Arbitrary<RouteUpdate> = fc.oneof(
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant("lost" as const), peer: fc.constantFrom(...peers), reason: fc.constant("") }),
+    },
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        kind: fc.constant("update" as const),
+        peer: fc.constantFrom(...peers),
+        withdrawn: fc.subarray(prefixes, { maxLength: 2 }),
+        announced: fc.subarray(prefixes),
+        attributes,
+      }),
+    },
+  );
+  const options = fc.record({ maximumPaths: fc.integer({ min: 1, max: 4 }), multipathRelax: fc.boolean() });
+
+  it("tells the FIB what the slow twin believes, no more and no less", () => {
+    const [subnet] = interfaces("10.0.0.254/24");
+    fc.assert(
+      fc.property(options, fc.array(update, { minLength: 1, maxLength: 25 }), (options, history) => {
+        const rib = startRib({ ...options, interfaces: [subnet] });
+        const told = new Map<string, Address[]>();
+        const reachable = (nextHop: Address): boolean =>
+          nextHop !== subnet.address && prefixContains(prefix("10.0.0.0/24"), nextHop);
+        for (const [i, update] of history.entries()) {
+          for (const change of rib.applyUpdate(update)) {
+            const nextHops = change.nextHops.map(({ address }) => address);
+            expect(nextHops).not.toEqual(told.get(formatPrefix(change.prefix)) ?? []);
+            told.set(formatPrefix(change.prefix), nextHops);
+          }
+          const slow = { localAsn: LOCAL_ASN, ...options, reachable, history: history.slice(0, i + 1) };
+          for (const prefix of prefixes) expect(told.get(formatPrefix(prefix)) ?? []).toEqual(slowNextHops(slow, prefix));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
