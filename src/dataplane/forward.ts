@@ -1,0 +1,128 @@
+/**
+ * The forwarding core: a batch of frames in, a verdict for each out, frames rewritten in place. The same code runs over live
+ * rings, captures, loopback ports in tests and the slow path. It reads the FIB image and writes the batch; it allocates
+ * nothing, waits for nothing, and imports nothing of Node.
+ *
+ *   classify -> lookup (prefix -> group) -> pick (hash -> bucket -> next hop) -> rewrite
+ */
+import { createFields, FIELD } from "../ecmp/fields.ts";
+import type { HashFunction } from "../ecmp/hash.ts";
+import { createKey, type KeyWriter } from "../ecmp/key.ts";
+import { type FibImage, lookup } from "../fib/image.ts";
+import { GROUP_RECORD, GROUPS, HEADER, NEXT_HOP_KIND, NEXT_HOP_RECORD, NEXT_HOPS, REDUCTION } from "../fib/layout.ts";
+import { type Batch, ROW, ROW_WORDS, VERDICT } from "../port/batch.ts";
+import { ETHERNET_HEADER_LENGTH } from "../wire/ethernet.ts";
+import * as ipv4 from "../wire/ipv4.ts";
+import { classify, type PortMac, UNICAST_IPV6 } from "./classify.ts";
+import { fitsMtu, rewrite } from "./rewrite.ts";
+import { DROP, PUNT, SLOW } from "./verdict.ts";
+
+// Imported objects are looked up at every use; these are not.
+const { destination: FIELD_DESTINATION } = FIELD;
+const { egress: ROW_EGRESS, nextHop: ROW_NEXT_HOP, offset: ROW_OFFSET, reason: ROW_REASON, verdict: ROW_VERDICT } = ROW;
+const { drop: VERDICT_DROP, forward: VERDICT_FORWARD, punt: VERDICT_PUNT, slow: VERDICT_SLOW } = VERDICT;
+const { count: GROUP_COUNT, owners: GROUP_OWNERS, reduction: GROUP_REDUCTION } = GROUP_RECORD;
+const {
+  attached: KIND_ATTACHED,
+  blackhole: KIND_BLACKHOLE,
+  incomplete: KIND_INCOMPLETE,
+  local: KIND_LOCAL,
+  reachable: KIND_REACHABLE,
+} = NEXT_HOP_KIND;
+const { kind: HOP_KIND, mtu: HOP_MTU, port: HOP_PORT } = NEXT_HOP_RECORD;
+const { buckets: REDUCTION_BUCKETS } = REDUCTION;
+const { ownIpv6: HEADER_OWN_IPV6, ownIpv6Count: HEADER_OWN_IPV6_COUNT } = HEADER;
+const {
+  blackhole: DROP_BLACKHOLE,
+  "next-hop-unreachable": DROP_NEXT_HOP_UNREACHABLE,
+  "no-route": DROP_NO_ROUTE,
+  "too-big": DROP_TOO_BIG,
+  "ttl-expired": DROP_TTL_EXPIRED,
+} = DROP;
+const { local: PUNT_LOCAL } = PUNT;
+const { neighbor: SLOW_NEIGHBOR } = SLOW;
+
+export interface ForwarderOptions {
+  readonly image: FibImage;
+  readonly writeKey: KeyWriter;
+  readonly hash: HashFunction;
+  /** By port index. */
+  readonly ports: readonly PortMac[];
+}
+
+/** Gives every frame of the batch, received on port `ingress`, its verdict. */
+export type Forward = (batch: Batch, ingress: number) => void;
+
+export function createForwarder({ image, writeKey, hash, ports }: ForwarderOptions): Forward {
+  const { words } = image;
+  const fields = createFields();
+  const key = createKey();
+
+  const settle = (rows: Uint32Array, row: number, verdict: number, reason: number): void => {
+    rows[row + ROW_VERDICT] = verdict;
+    rows[row + ROW_REASON] = reason;
+  };
+
+  /** The next-hop index for the packet in `fields`; `record` is the group's. */
+  const pick = (record: number): number => {
+    const count = words[record + GROUP_COUNT];
+    const owners = record + GROUP_OWNERS;
+    if (count === 1) return words[owners];
+    const value = hash(key, writeKey(fields, key));
+    if (words[record + GROUP_REDUCTION] === REDUCTION_BUCKETS) return words[owners + (value % count)];
+    let low = 0;
+    let high = count - 1;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (value <= words[owners + count + middle]) high = middle;
+      else low = middle + 1;
+    }
+    return words[owners + low];
+  };
+
+  const isOwnIpv6 = (bytes: Uint8Array, address: number): boolean => {
+    // Link-local is never routed, so it is ours or nobody's (RFC 4291 2.5.6).
+    if (bytes[address] === 0xfe && (bytes[address + 1] & 0xc0) === 0x80) return true;
+    for (let own = 0; own < words[HEADER_OWN_IPV6_COUNT]; own++) {
+      let at = 0;
+      while (at < 16 && bytes[address + at] === ((words[HEADER_OWN_IPV6 + own * 4 + (at >> 2)] >>> (24 - (at & 3) * 8)) & 0xff))
+        at++;
+      if (at === 16) return true;
+    }
+    return false;
+  };
+
+  const forwardFrame = (bytes: Uint8Array, rows: Uint32Array, row: number, port: PortMac): void => {
+    const code = classify(bytes, rows, row, port, fields);
+    const frame = rows[row + ROW_OFFSET];
+    if (code !== 0) {
+      if (code !== UNICAST_IPV6) return settle(rows, row, code >>> 8, code & 0xff);
+      if (isOwnIpv6(bytes, frame + ETHERNET_HEADER_LENGTH + 24)) return settle(rows, row, VERDICT_PUNT, PUNT_LOCAL);
+      return settle(rows, row, VERDICT_DROP, DROP_NO_ROUTE);
+    }
+    const record = words[GROUPS + lookup(image, fields[FIELD_DESTINATION])];
+    if (record === 0) return settle(rows, row, VERDICT_DROP, DROP_NO_ROUTE);
+    const nextHop = pick(record);
+    const adjacency = words[NEXT_HOPS + nextHop];
+    rows[row + ROW_NEXT_HOP] = nextHop;
+    rows[row + ROW_EGRESS] = words[adjacency + HOP_PORT];
+    const kind = words[adjacency + HOP_KIND];
+    if (kind === KIND_LOCAL) return settle(rows, row, VERDICT_PUNT, PUNT_LOCAL);
+    if (ipv4.readTtl(bytes, frame + ETHERNET_HEADER_LENGTH) <= 1) return settle(rows, row, VERDICT_DROP, DROP_TTL_EXPIRED);
+    if (kind !== KIND_REACHABLE) return settleUnready(rows, row, kind);
+    if (!fitsMtu(bytes, frame, words[adjacency + HOP_MTU])) return settle(rows, row, VERDICT_DROP, DROP_TOO_BIG);
+    rewrite(bytes, frame, words, adjacency);
+    settle(rows, row, VERDICT_FORWARD, 0);
+  };
+
+  const settleUnready = (rows: Uint32Array, row: number, kind: number): void => {
+    if (kind === KIND_ATTACHED || kind === KIND_INCOMPLETE) settle(rows, row, VERDICT_SLOW, SLOW_NEIGHBOR);
+    else settle(rows, row, VERDICT_DROP, kind === KIND_BLACKHOLE ? DROP_BLACKHOLE : DROP_NEXT_HOP_UNREACHABLE);
+  };
+
+  return (batch, ingress) => {
+    const { bytes, rows, count } = batch;
+    const port = ports[ingress];
+    for (let i = 0; i < count; i++) forwardFrame(bytes, rows, i * ROW_WORDS, port);
+  };
+}

@@ -1,0 +1,43 @@
+/**
+ * Why a frame was dropped, left to the kernel, or taken out of the breath. One list a verdict; the index is what a batch's
+ * row carries as `reason`, the name is what people read. Every frame ends with one verdict and one reason.
+ */
+export const DROP_REASONS = [
+  /** The capture was cut: the frame was longer than what we hold of it. */
+  "truncated",
+  /** For another station on the segment: a bridge flooded it. */
+  "other-host",
+  "vlan-tagged",
+  "unknown-ethertype",
+  /** Version, header length or total length contradict the frame. */
+  "ip-header",
+  "ip-checksum",
+  /** A source or destination that no host may use on a wire (RFC 1812 5.3.7). */
+  "martian",
+  "no-route",
+  "blackhole",
+  /** The next hop is not on any of our subnets. */
+  "next-hop-unreachable",
+  "ttl-expired",
+  "too-big",
+  /** The queue to the slow path was full. */
+  "slow-queue-full",
+  /** The egress port refused the frame: its queue is full or its interface is down. */
+  "egress-refused",
+] as const;
+export type DropReason = (typeof DROP_REASONS)[number];
+
+/** The kernel has its own copy of these; `arp` goes to our neighbor table as well. */
+export const PUNT_REASONS = ["local", "group-address", "arp"] as const;
+export type PuntReason = (typeof PUNT_REASONS)[number];
+
+/** Copied to a bounded queue and handled outside the breath. */
+export const SLOW_REASONS = ["neighbor"] as const;
+export type SlowReason = (typeof SLOW_REASONS)[number];
+
+const indexed = <Name extends string>(names: readonly Name[]): Readonly<Record<Name, number>> =>
+  Object.fromEntries(names.map((name, i) => [name, i])) as Record<Name, number>;
+
+export const DROP = indexed(DROP_REASONS);
+export const PUNT = indexed(PUNT_REASONS);
+export const SLOW = indexed(SLOW_REASONS);

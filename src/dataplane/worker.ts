@@ -1,0 +1,88 @@
+/**
+ * The entry of a worker thread: opens its own rings on every port, joins their fan-out, and breathes until it is told to
+ * stop. It talks to the main thread through shared words and the channel; its messages carry no data.
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import { HASHES } from "../ecmp/hash.ts";
+import { compileKey } from "../ecmp/key.ts";
+import { acknowledge, type ImageBuffers, openImage, readGeneration } from "../fib/image.ts";
+import type { HashState } from "../fib/state.ts";
+import { PacketRing } from "../port/packet-ring.ts";
+import { PacketWaiter } from "../port/packet-waiter.ts";
+import { createChannelWriter } from "./channel.ts";
+import type { PortMac } from "./classify.ts";
+import { createCounterWriter } from "./counters.ts";
+import { createForwarder } from "./forward.ts";
+import { createLoop } from "./loop.ts";
+import { warmUp } from "./warm-up.ts";
+
+export interface WorkerPort extends PortMac {
+  readonly interface: string;
+  /** One group a port, shared by all workers; absent where there is one worker. */
+  readonly fanoutGroup?: number;
+}
+
+export interface WorkerSetup {
+  readonly index: number;
+  readonly ports: readonly WorkerPort[];
+  readonly slots: number;
+  readonly hash: HashState;
+  readonly image: ImageBuffers;
+  readonly counters: SharedArrayBuffer;
+  readonly channel: SharedArrayBuffer;
+  /** One Int32: not zero says stop. */
+  readonly stop: SharedArrayBuffer;
+  readonly wakeDescriptor: number;
+}
+
+/** `ready`: the rings are open. `bell`: the channel has entries. `acknowledged`: a new generation was seen. */
+export type WorkerMessage = "ready" | "bell" | "acknowledged";
+
+/** How long an idle worker sleeps at the most, and how often port counters are read (a system call each). */
+const IDLE_MS = 100;
+const PORT_COUNTER_BREATHS = 4096;
+
+function run(setup: WorkerSetup): void {
+  const say = (message: WorkerMessage): void => parentPort?.postMessage(message);
+  const image = openImage(setup.image);
+  const hash = HASHES[setup.hash.algorithm].create(setup.hash.seed);
+  const writeKey = compileKey(setup.hash.fields);
+  const stop = new Int32Array(setup.stop);
+  const counters = createCounterWriter(setup.counters);
+  const channel = createChannelWriter(setup.channel);
+  warmUp({ hash, writeKey });
+
+  const ports = setup.ports.map(({ interface: name, fanoutGroup }) => {
+    const fanout = fanoutGroup === undefined ? {} : { fanout: { group: fanoutGroup } };
+    return new PacketRing({ interface: name, slots: setup.slots, ...fanout });
+  });
+  const waiter = new PacketWaiter(ports, setup.wakeDescriptor);
+  const breathe = createLoop({
+    ports,
+    forward: createForwarder({ image, writeKey, hash, ports: setup.ports }),
+    counters,
+    channel,
+  });
+  const countPorts = (): void => ports.forEach((port, i) => void counters.setPort(i, port.counters()));
+
+  say("ready");
+  let breaths = 0;
+  let known = -1;
+  while (Atomics.load(stop, 0) === 0) {
+    const generation = readGeneration(image);
+    if (generation !== known) {
+      acknowledge(image, setup.index, generation);
+      known = generation;
+      say("acknowledged");
+    }
+    const frames = breathe();
+    if (channel.takeBell()) say("bell");
+    if (frames === 0 || ++breaths % PORT_COUNTER_BREATHS === 0) countPorts();
+    if (frames === 0) waiter.wait(IDLE_MS);
+  }
+  countPorts();
+  waiter.close();
+  for (const port of ports) port.close();
+}
+
+run(workerData as WorkerSetup);

@@ -1,0 +1,139 @@
+/**
+ * Groups: sets of next hops that prefixes share. The table says which prefix uses which group, and turns a batch of route
+ * changes into as few changes of groups as possible:
+ *
+ *   every prefix of a group goes to the same new next hops   ->  the group itself changes; no prefix is touched
+ *   some prefixes of a group do                              ->  those move to another group, old or new
+ *
+ * The first is what a node's loss looks like, and why its cost does not depend on the number of prefixes behind it. A pure
+ * table: it knows nothing of shared memory; `fib.ts` writes down what `plan` returns.
+ */
+import type { Member, SelectionTable, Selector, SelectorOptions } from "../ecmp/table.ts";
+import { formatAddress } from "../net/address.ts";
+import { type Prefix, prefixKey } from "../net/prefix.ts";
+import type { RouteChange } from "../rib/route.ts";
+
+export interface Group {
+  readonly id: number;
+  readonly prefixes: Map<number | string, Prefix>;
+  members: readonly Member[];
+  table: SelectionTable;
+}
+
+/** What the writer has to do, in this order: refill or make groups, then point prefixes, then drop empty groups. */
+export interface GroupPlan {
+  readonly refilled: readonly Group[];
+  readonly pointed: readonly { readonly prefix: Prefix; readonly group: Group | undefined }[];
+  readonly emptied: readonly Group[];
+}
+
+export interface GroupTable {
+  plan(changes: readonly RouteChange[]): GroupPlan;
+  groupOf(prefix: Prefix): Group | undefined;
+  all(): Iterable<Group>;
+  /** A number for a group that is not of this table; it comes back, as those of `emptied` groups do, with `releaseId`. */
+  reserveId(): number;
+  releaseId(id: number): void;
+}
+
+const membersKey = (members: readonly Member[]): string =>
+  members.map((member) => `${formatAddress(member.address)}*${member.weight}`).join(" ");
+
+export function createGroupTable(selector: Selector, options: SelectorOptions, maximumGroups: number): GroupTable {
+  const groups = new Set<Group>();
+  const byMembers = new Map<string, Group>();
+  const byPrefix = new Map<number | string, Group>();
+  const freeIds: number[] = [];
+  let nextId = 1;
+
+  const fill = (members: readonly Member[], previous: SelectionTable | undefined): SelectionTable =>
+    selector.fill(members, options, selector.stateful ? previous : undefined);
+
+  const forget = (group: Group): void => {
+    const key = membersKey(group.members);
+    if (byMembers.get(key) === group) byMembers.delete(key);
+  };
+
+  const reserveId = (): number => {
+    const id = freeIds.pop() ?? nextId;
+    if (id >= maximumGroups) throw new RangeError(`Cannot make a group as all ${maximumGroups - 1} numbers are taken`);
+    if (id === nextId) nextId++;
+    return id;
+  };
+
+  const open = (members: readonly Member[], previous: SelectionTable | undefined): Group => {
+    const group: Group = { id: reserveId(), prefixes: new Map(), members, table: fill(members, previous) };
+    groups.add(group);
+    byMembers.set(membersKey(members), group);
+    return group;
+  };
+
+  /** Changes that really change something, the last word for each prefix, by the group they leave and the members they want. */
+  const sortOut = (changes: readonly RouteChange[]): Map<Group | undefined, Map<string, RouteChange[]>> => {
+    const last = new Map(changes.map((change) => [prefixKey(change.prefix), change]));
+    const sorted = new Map<Group | undefined, Map<string, RouteChange[]>>();
+    for (const [key, change] of last) {
+      const from = byPrefix.get(key);
+      const wanted = membersKey(change.nextHops);
+      if (wanted === (from ? membersKey(from.members) : "")) continue;
+      const moves = sorted.get(from) ?? new Map<string, RouteChange[]>();
+      sorted.set(from, moves);
+      const list = moves.get(wanted);
+      if (list) list.push(change);
+      else moves.set(wanted, [change]);
+    }
+    return sorted;
+  };
+
+  const leave = (change: RouteChange, from: Group | undefined): void => {
+    from?.prefixes.delete(prefixKey(change.prefix));
+    byPrefix.delete(prefixKey(change.prefix));
+  };
+
+  return {
+    plan(changes) {
+      const refilled = new Set<Group>();
+      const pointed: { prefix: Prefix; group: Group | undefined }[] = [];
+      const touched = new Set<Group>();
+      for (const [from, moves] of sortOut(changes)) {
+        for (const [wanted, list] of moves) {
+          const members = list[0].nextHops;
+          if (from && wanted !== "" && list.length === from.prefixes.size) {
+            forget(from);
+            from.table = fill(members, from.table);
+            from.members = members;
+            if (!byMembers.has(wanted)) byMembers.set(wanted, from);
+            refilled.add(from);
+            continue;
+          }
+          let to: Group | undefined;
+          if (wanted !== "") {
+            to = byMembers.get(wanted);
+            if (!to) {
+              to = open(members, from?.table);
+              refilled.add(to);
+            }
+          }
+          for (const change of list) {
+            leave(change, from);
+            to?.prefixes.set(prefixKey(change.prefix), change.prefix);
+            if (to) byPrefix.set(prefixKey(change.prefix), to);
+            pointed.push({ prefix: change.prefix, group: to });
+          }
+          if (from) touched.add(from);
+        }
+      }
+      const emptied = [...touched].filter((group) => group.prefixes.size === 0);
+      for (const group of emptied) {
+        forget(group);
+        groups.delete(group);
+        refilled.delete(group);
+      }
+      return { refilled: [...refilled], pointed, emptied };
+    },
+    groupOf: (prefix) => byPrefix.get(prefixKey(prefix)),
+    all: () => groups,
+    reserveId,
+    releaseId: (id) => void freeIds.push(id),
+  };
+}

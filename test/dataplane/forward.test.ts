@@ -1,0 +1,234 @@
+/** The forwarding core over loopback ports: every verdict by its name, and agreement with the offline explanation. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createChannelMemory, createChannelReader, createChannelWriter } from "#src/dataplane/channel.ts";
+import { createCounterMemory, createCounterWriter, readCounters } from "#src/dataplane/counters.ts";
+import { createForwarder } from "#src/dataplane/forward.ts";
+import { createLoop } from "#src/dataplane/loop.ts";
+import { HASHES } from "#src/ecmp/hash.ts";
+import { compileKey } from "#src/ecmp/key.ts";
+import { createExplainer } from "#src/experiment/explain.ts";
+import { createFib } from "#src/fib/fib.ts";
+import { createImage } from "#src/fib/image.ts";
+import { formatAddress, parseAddress } from "#src/net/address.ts";
+import { parsePrefix } from "#src/net/prefix.ts";
+import { Loopback } from "#src/port/loopback.ts";
+import { CLIENT_MAC, makePacket, ROUTER_MAC, type TestPacket } from "./packets.ts";
+import { slowNextHop } from "./slow-next-hop.ts";
+
+const address = (text: string) => parseAddress(text) as number;
+const prefix = (text: string) => parsePrefix(text) as NonNullable<ReturnType<typeof parsePrefix>>;
+const HASH = {
+  algorithm: "xxh32",
+  fields: ["source-address", "destination-address", "protocol", "source-port", "destination-port"],
+  seed: 42,
+};
+const FABRIC_MAC = 0x020000000002;
+const nodeMac = (last: number): number => 0x020000000a00 + last;
+
+/** A router with a client port (0) and a fabric port (1), nodes 11..14 resolved, 15 not. */
+function makeRouter(selector = "modulo") {
+  const fib = createFib({ buffers: createImage(1 << 14), selector, selectorOptions: {}, hash: HASH, workers: 0 });
+  fib.attach({ prefix: prefix("10.0.1.0/24"), port: 0 });
+  fib.attach({ prefix: prefix("10.0.0.0/24"), port: 1 });
+  fib.own(address("10.0.1.1"));
+  fib.own("20010db8000000000000000000000001");
+  const nextHops = [11, 12, 13, 14].map((last) => ({ address: address(`10.0.0.${last}`), weight: last - 10 }));
+  fib.apply([
+    { prefix: prefix("198.51.100.10/32"), protocol: "bgp", nextHops },
+    { prefix: prefix("198.51.100.15/32"), protocol: "bgp", nextHops: [{ address: address("10.0.0.15"), weight: 1 }] },
+    { prefix: prefix("198.51.100.99/32"), protocol: "bgp", nextHops: [{ address: address("172.16.0.1"), weight: 1 }] },
+  ]);
+  for (const last of [11, 12, 13, 14])
+    fib.setNeighbor(address(`10.0.0.${last}`), 1, { mac: nodeMac(last), source: FABRIC_MAC, mtu: 1500 });
+  const ports = [0, 1].map((i) => new Loopback({ name: `port${i}`, queueFrames: 4096 }));
+  const wires = [0, 1].map((i) => new Loopback({ name: `wire${i}`, queueFrames: 4096 }));
+  ports.forEach((port, i) => {
+    port.connect(wires[i]);
+  });
+  const counters = createCounterMemory();
+  const channel = createChannelMemory(1 << 16);
+  const writeKey = compileKey(HASH.fields);
+  const macs = [
+    { macHigh: 0x0200, macLow: 1 },
+    { macHigh: 0x0200, macLow: 2 },
+  ];
+  const forward = createForwarder({ image: fib.image, writeKey, hash: HASHES.xxh32.create(HASH.seed), ports: macs });
+  const breathe = createLoop({ ports, forward, counters: createCounterWriter(counters), channel: createChannelWriter(channel) });
+  const count = () => readCounters([counters], 2);
+  return { fib, ports, wires, breathe, count, reader: createChannelReader(channel) };
+}
+
+/** The one counter that a packet moved, as "verdict reason". */
+function verdictOf(frame: Uint8Array, extra: { wireLength?: number; vlanTci?: number; virtioHeader?: Uint8Array } = {}): string {
+  const router = makeRouter();
+  router.ports[0].inject({ bytes: frame, ...extra });
+  router.breathe();
+  const { received, forwarded, punted, slow, dropped } = router.count();
+  const moved = [
+    ...(forwarded ? ["forwarded"] : []),
+    ...Object.entries({ punted, slow, dropped }).flatMap(([verdict, reasons]) =>
+      Object.entries(reasons).flatMap(([reason, n]) => (n ? [`${verdict} ${reason}`] : [])),
+    ),
+  ];
+  expect([received, moved.length]).toEqual([1, 1]);
+  return moved[0];
+}
+
+const withBytes = (frame: Buffer, changes: Record<number, number>): Buffer => {
+  for (const [at, value] of Object.entries(changes)) frame[Number(at)] = value;
+  return frame;
+};
+/** An IPv6 header without payload, to an address in hex. */
+const ipv6To = (destination: string): Buffer =>
+  Buffer.from(`${ROUTER_MAC}${CLIENT_MAC}86dd${"6000000000003b40"}${"20010db80000000000000000000000c1"}${destination}`, "hex");
+const gso = (size: number): Uint8Array => Uint8Array.of(0, 1, 54, 0, size & 255, size >> 8, 0, 0, 0, 0);
+
+describe("every frame ends with one verdict and reason", () => {
+  it.each<[string, Uint8Array, Parameters<typeof verdictOf>[1]?]>([
+    ["forwarded", makePacket()],
+    ["dropped truncated", makePacket(), { wireLength: 2000 }],
+    ["dropped truncated", makePacket().subarray(0, 13)],
+    ["dropped other-host", makePacket({ to: "020000000009" })],
+    ["dropped vlan-tagged", makePacket(), { vlanTci: 100 }],
+    ["dropped vlan-tagged", makePacket({ ethertype: 0x8100 })],
+    ["dropped unknown-ethertype", makePacket({ ethertype: 0x88cc })],
+    ["dropped ip-header", makePacket().subarray(0, 33)],
+    ["dropped ip-header", withBytes(makePacket(), { 14: 0x65 })],
+    ["dropped ip-header", withBytes(makePacket(), { 14: 0x44 })],
+    ["dropped ip-header", withBytes(makePacket(), { 16: 0xff })],
+    ["dropped ip-checksum", withBytes(makePacket(), { 24: 1, 25: 2 })],
+    ["dropped martian", makePacket({ source: "127.0.0.1" })],
+    ["dropped martian", makePacket({ source: "0.1.2.3" })],
+    ["dropped martian", makePacket({ source: "224.0.0.5" })],
+    ["dropped martian", makePacket({ destination: "240.0.0.1" })],
+    ["dropped no-route", makePacket({ destination: "203.0.113.1" })],
+    ["dropped next-hop-unreachable", makePacket({ destination: "198.51.100.99" })],
+    ["dropped ttl-expired", makePacket({ ttl: 1 })],
+    ["dropped ttl-expired", makePacket({ ttl: 0 })],
+    ["dropped too-big", makePacket({ payloadBytes: 1473 })],
+    ["forwarded", makePacket({ payloadBytes: 1472 })],
+    ["forwarded", makePacket({ payloadBytes: 20_000 }), { virtioHeader: gso(1460) }],
+    ["dropped too-big", makePacket({ payloadBytes: 20_000 }), { virtioHeader: gso(1461) }],
+    ["slow neighbor", makePacket({ destination: "198.51.100.15" })],
+    ["slow neighbor", makePacket({ destination: "10.0.0.77" })],
+    ["punted local", makePacket({ destination: "10.0.1.1" })],
+    ["punted local", makePacket({ destination: "10.0.1.1", ttl: 1 })],
+    ["punted group-address", makePacket({ to: "01005e000005", destination: "224.0.0.5" })],
+    ["punted group-address", makePacket({ destination: "224.0.0.5" })],
+    ["punted group-address", makePacket({ to: "ffffffffffff", destination: "255.255.255.255" })],
+    ["punted arp", makePacket({ ethertype: 0x0806 })],
+    ["punted arp", makePacket({ to: "ffffffffffff", ethertype: 0x0806 })],
+    ["forwarded", makePacket({ options: Uint8Array.of(7, 4, 4, 0) })],
+    ["punted local", ipv6To("20010db8000000000000000000000001")],
+    ["punted local", ipv6To("fe800000000000000000000000000001")],
+    ["dropped no-route", ipv6To("20010db8000000000000000000000002")],
+  ])("%s", (wanted, frame, extra) => {
+    expect(verdictOf(frame, extra)).toBe(wanted);
+  });
+});
+
+describe("a forwarded frame", () => {
+  it("has the next hop's MAC, ours as source, one hop less, a right checksum, and everything else untouched", () => {
+    const router = makeRouter();
+    const virtioHeader = gso(1000);
+    const sent = makePacket({ payloadBytes: 5000, ttl: 64 });
+    router.ports[0].inject({ bytes: Buffer.from(sent), virtioHeader });
+    router.breathe();
+    const [received] = router.wires[1].take();
+    const out = Buffer.from(received.bytes);
+    expect([...(received.virtioHeader ?? [])]).toEqual([...virtioHeader]);
+    expect(out.readUIntBE(6, 6)).toBe(FABRIC_MAC);
+    expect([11, 12, 13, 14].map(nodeMac)).toContain(out.readUIntBE(0, 6));
+    expect(out[22]).toBe(63);
+    const sum = Buffer.from(out.subarray(14, 34));
+    const checksum = sum.readUInt16BE(10);
+    const fresh = makePacket({ payloadBytes: 5000, ttl: 63 });
+    expect(checksum).toBe(fresh.readUInt16BE(24));
+    expect(out.subarray(26).equals(sent.subarray(26))).toBe(true);
+    expect(out.subarray(12, 22).equals(sent.subarray(12, 22))).toBe(true);
+  });
+
+  it.each(["modulo", "threshold", "resilient"])("goes where the offline explanation and the slow twin say (%s)", (selector) => {
+    const router = makeRouter(selector);
+    const state = router.fib.state();
+    const explain = createExplainer(state);
+    fc.assert(
+      fc.property(
+        fc.ipV4(),
+        fc.nat(65535),
+        fc.nat(65535),
+        fc.constantFrom(6, 17, 1, 47, 132),
+        (source, sourcePort, destinationPort, protocol) => {
+          const first = Number(source.split(".")[0]);
+          if (first === 0 || first === 127 || first >= 224) return;
+          const packet: TestPacket = { source, sourcePort, destinationPort, protocol };
+          router.ports[0].inject(makePacket(packet));
+          router.breathe();
+          const out = Buffer.from(router.wires[1].take()[0].bytes);
+          const node = `10.0.0.${out.readUIntBE(0, 6) - nodeMac(0)}`;
+          const ports = [6, 17, 132].includes(protocol) ? { sourcePort, destinationPort } : { sourcePort: 0, destinationPort: 0 };
+          const flow = { protocol, source: address(source), destination: address("198.51.100.10"), ...ports };
+          expect(explain(flow).nextHop).toBe(node);
+          expect(slowNextHop(state, { ...flow, source, destination: formatAddress(flow.destination) })).toBe(node);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it("takes all fragments of a datagram the same way, the first included", () => {
+    const router = makeRouter();
+    const fragments = [0x2000, 0x20b9, 0x0172].map((fragment, i) => makePacket({ protocol: 17, fragment, sourcePort: 1000 + i }));
+    for (const frame of fragments) router.ports[0].inject(frame);
+    router.breathe();
+    const ways = router.wires[1].take().map(({ bytes }) => Buffer.from(bytes).readUIntBE(0, 6));
+    expect(ways).toHaveLength(3);
+    expect(new Set(ways).size).toBe(1);
+  });
+});
+
+describe("counters", () => {
+  it("balance whatever comes in: received = forwarded + punted + slow + dropped", () => {
+    const router = makeRouter();
+    let sent = 0;
+    fc.assert(
+      fc.property(fc.array(fc.oneof(fc.uint8Array({ minLength: 14, maxLength: 120 }), damaged), { maxLength: 80 }), (frames) => {
+        for (const frame of frames) if (router.ports[0].inject(frame)) sent++;
+        while (router.breathe() > 0);
+        for (const wire of router.wires) wire.take();
+        router.reader.drain(1000, () => {});
+        const { received, forwarded, punted, slow, dropped } = router.count();
+        const sum = (reasons: Record<string, number>) => Object.values(reasons).reduce((a, b) => a + b, 0);
+        expect(received).toBe(sent);
+        expect(forwarded + sum(punted) + sum(slow) + sum(dropped)).toBe(received);
+      }),
+    );
+    expect(router.count().forwarded).toBeGreaterThan(0);
+  });
+
+  it("turn what the egress refuses and what the slow queue has no room for into named drops", () => {
+    const router = makeRouter();
+    router.wires[1].close();
+    router.ports[0].inject(makePacket());
+    router.breathe();
+    expect(router.count()).toMatchObject({ received: 1, forwarded: 0, dropped: { "egress-refused": 1 } });
+    const frame = makePacket({ destination: "198.51.100.15", payloadBytes: 1000 });
+    for (let i = 0; i < 100; i++) router.ports[0].inject(frame);
+    while (router.breathe() > 0);
+    const { slow, dropped } = router.count();
+    expect(dropped["slow-queue-full"]).toBeGreaterThan(0);
+    expect(slow.neighbor + dropped["slow-queue-full"]).toBe(100);
+    let handed = 0;
+    router.reader.drain(1000, ({ bytes }) => {
+      expect(Buffer.from(bytes.subarray(10)).equals(frame)).toBe(true);
+      handed++;
+    });
+    expect(handed).toBe(slow.neighbor);
+  });
+});
+
+/** A sound packet with a few bytes changed. */
+const damaged = fc
+  .array(fc.tuple(fc.nat(41), fc.nat(255)), { maxLength: 2 })
+  .map((changes) => withBytes(makePacket(), Object.fromEntries(changes)) as Uint8Array);

@@ -1,0 +1,232 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createArena } from "#src/fib/arena.ts";
+import { createFib } from "#src/fib/fib.ts";
+import { acknowledge, createImage, lookup } from "#src/fib/image.ts";
+import { ARENA, GROUP_RECORD, GROUPS, NEXT_HOP_KIND, NEXT_HOP_RECORD, NEXT_HOPS } from "#src/fib/layout.ts";
+import { parseAddress } from "#src/net/address.ts";
+import { parsePrefix } from "#src/net/prefix.ts";
+
+const address = (text: string) => parseAddress(text) as number;
+const prefix = (text: string) => parsePrefix(text) as NonNullable<ReturnType<typeof parsePrefix>>;
+const nextHops = (...last: number[]) => last.map((one) => ({ address: address(`10.0.0.${one}`), weight: 1 }));
+const route = (text: string, ...last: number[]) => ({
+  prefix: prefix(text),
+  protocol: "bgp" as const,
+  nextHops: nextHops(...last),
+});
+const HASH = { algorithm: "xxh32", fields: ["5-tuple"], seed: 1 };
+
+// One set of buffers after the other would cost 48 MiB each: tests share an image and leave it empty.
+function makeFib(selector = "modulo", workers = 0, options = {}) {
+  const fib = createFib({ buffers: createImage(1 << 16), selector, selectorOptions: options, hash: HASH, workers });
+  fib.attach({ prefix: prefix("10.0.0.0/24"), port: 3 });
+  return fib;
+}
+type TestFib = ReturnType<typeof makeFib>;
+
+/** What a worker finds for a destination: kind and address of each bucket's next hop. */
+function follow({ image }: TestFib, destination: string): string[] {
+  const kinds = Object.fromEntries(Object.entries(NEXT_HOP_KIND).map(([name, number]) => [number, name]));
+  const record = image.words[GROUPS + lookup(image, address(destination))];
+  if (record === 0) return [];
+  const owners = image.words.subarray(
+    record + GROUP_RECORD.owners,
+    record + GROUP_RECORD.owners + image.words[record + GROUP_RECORD.count],
+  );
+  return [...owners].map((index) => {
+    const at = image.words[NEXT_HOPS + index];
+    return `${kinds[image.words[at]]} ${image.words[at + NEXT_HOP_RECORD.address] & 0xff}`;
+  });
+}
+
+describe("the FIB", () => {
+  it("leads a destination over prefix, group and bucket to a next hop", () => {
+    const fib = makeFib();
+    fib.apply([route("198.51.100.10/32", 11, 12)]);
+    fib.setNeighbor(address("10.0.0.12"), 3, { mac: 0x020000000012, source: 0x020000000001, mtu: 1500 });
+    expect(follow(fib, "198.51.100.10")).toEqual(["incomplete 11", "reachable 12"]);
+    expect(follow(fib, "198.51.100.11")).toEqual([]);
+    expect(follow(fib, "10.0.0.99")).toEqual(["attached 0"]);
+    expect(follow(fib, "10.0.0.12")).toEqual(["reachable 12"]);
+    fib.own(address("10.0.0.1"));
+    expect(follow(fib, "10.0.0.1")).toEqual(["local 0"]);
+  });
+
+  it("gives the default route one word, and lets more specific ones win", () => {
+    const fib = makeFib();
+    const before = fib.writeCounts().trie;
+    fib.apply([route("0.0.0.0/0", 11)]);
+    expect(fib.writeCounts().trie).toBe(before);
+    expect(follow(fib, "203.0.113.1")).toEqual(["incomplete 11"]);
+    expect(follow(fib, "10.0.0.77")).toEqual(["attached 0"]);
+    fib.apply([route("0.0.0.0/0")]);
+    expect(follow(fib, "203.0.113.1")).toEqual([]);
+  });
+
+  it("shows the resolved host again when a route to its address goes", () => {
+    const fib = makeFib();
+    fib.setNeighbor(address("10.0.0.20"), 3, { mac: 1, source: 2, mtu: 1500 });
+    fib.apply([route("10.0.0.20/32", 11)]);
+    expect(follow(fib, "10.0.0.20")).toEqual(["incomplete 11"]);
+    fib.apply([route("10.0.0.20/32")]);
+    expect(follow(fib, "10.0.0.20")).toEqual(["reachable 20"]);
+    fib.forgetNeighbor(address("10.0.0.20"));
+    expect(follow(fib, "10.0.0.20")).toEqual(["attached 0"]);
+  });
+
+  it("knows a neighbor that was resolved before any route named it", () => {
+    const fib = makeFib();
+    fib.setNeighbor(address("10.0.0.11"), 3, { mac: 1, source: 2, mtu: 1500 });
+    fib.apply([route("198.51.100.10/32", 11, 12)]);
+    expect(follow(fib, "198.51.100.10")).toEqual(["reachable 11", "incomplete 12"]);
+    fib.apply([route("198.51.100.10/32", 12)]);
+    fib.apply([route("198.51.100.10/32", 11)]);
+    expect(follow(fib, "198.51.100.10")).toEqual(["reachable 11"]);
+  });
+
+  it.each([1, 1000, 100_000])("writes as many words when a node leaves, with %i prefixes behind it", (count) => {
+    const fib = makeFib("resilient", 0, { buckets: 128 });
+    const prefixes = Array.from({ length: count }, (_, i) => ({ address: (0x14000000 + i * 256) >>> 0, length: 24 }));
+    const to = (...last: number[]) =>
+      prefixes.map((one) => ({ prefix: one, protocol: "bgp" as const, nextHops: nextHops(...last) }));
+    fib.apply(to(11, 12, 13, 14));
+    const before = fib.writeCounts();
+    fib.apply(to(11, 13, 14));
+    const after = fib.writeCounts();
+    expect({ trie: after.trie - before.trie, records: after.records - before.records }).toEqual({
+      trie: 0,
+      records: 128 + 2 + 1,
+    });
+    expect(new Set(follow(fib, "20.0.0.1"))).toEqual(new Set(["incomplete 11", "incomplete 13", "incomplete 14"]));
+    expect(fib.state().groups).toHaveLength(1);
+  });
+
+  it("moves only the buckets of the node that left, in the group that the prefixes share", () => {
+    const fib = makeFib("resilient", 0, { buckets: 64 });
+    fib.apply([route("198.51.100.10/32", 11, 12, 13, 14)]);
+    const before = follow(fib, "198.51.100.10");
+    fib.apply([route("198.51.100.10/32", 11, 13, 14)]);
+    const after = follow(fib, "198.51.100.10");
+    expect(before.filter((one, i) => one !== after[i]).every((one) => one === "incomplete 12")).toBe(true);
+    expect(after).not.toContain("incomplete 12");
+  });
+
+  it("lets some prefixes of a group go their own way, from where the group was", () => {
+    const fib = makeFib("resilient", 0, { buckets: 64 });
+    fib.apply([route("198.51.100.10/32", 11, 12), route("198.51.100.20/32", 11, 12)]);
+    const before = follow(fib, "198.51.100.20");
+    fib.apply([route("198.51.100.20/32", 11, 12, 13)]);
+    const after = follow(fib, "198.51.100.20");
+    expect(follow(fib, "198.51.100.10")).toEqual(before);
+    expect(after.every((one, i) => one === before[i] || one === "incomplete 13")).toBe(true);
+    expect(fib.state().groups.map((group) => group.prefixes)).toEqual([["198.51.100.10/32"], ["198.51.100.20/32"]]);
+  });
+
+  it("takes the last word for a prefix that a batch names twice", () => {
+    const fib = makeFib();
+    fib.apply([route("198.51.100.10/32", 11), route("198.51.100.10/32", 12)]);
+    expect(follow(fib, "198.51.100.10")).toEqual(["incomplete 12"]);
+    fib.apply([route("198.51.100.10/32"), route("198.51.100.10/32", 12)]);
+    expect(follow(fib, "198.51.100.10")).toEqual(["incomplete 12"]);
+  });
+
+  it("keeps what a worker may still read until all have acknowledged", () => {
+    const fib = makeFib("modulo", 2);
+    fib.apply([route("198.51.100.10/32", 11, 12)]);
+    const record = () => fib.image.words[GROUPS + lookup(fib.image, address("198.51.100.10"))];
+    const first = record();
+    fib.apply([route("198.51.100.10/32", 11, 13)]);
+    const generation = fib.publish();
+    acknowledge(fib.image, 0, generation);
+    expect(fib.reclaim()).toBe(0);
+    fib.apply([route("198.51.100.10/32", 11, 14)]);
+    expect(record()).not.toBe(first);
+    acknowledge(fib.image, 1, generation);
+    expect(fib.reclaim()).toBe(generation);
+    fib.apply([route("198.51.100.10/32", 11, 15)]);
+    expect(record()).toBe(first);
+  });
+
+  it("does not grow under churn", () => {
+    const fib = makeFib("resilient", 0, { buckets: 1024 });
+    for (let i = 0; i < 2000; i++) {
+      fib.apply([route("198.51.100.10/32", 11, 12 + (i % 5)), route(`198.51.100.${20 + (i % 7)}/32`, ...(i % 2 ? [11] : []))]);
+      fib.publish();
+      fib.reclaim();
+    }
+    expect(follow(fib, "198.51.100.10")).toHaveLength(1024);
+  });
+
+  it("says what it believes, so that it can be restored", () => {
+    const fib = makeFib("threshold");
+    fib.apply([
+      route("198.51.100.0/24", 11, 12),
+      { ...route("192.0.2.0/24", 12), nextHops: [{ address: address("10.0.0.12"), weight: 3 }] },
+    ]);
+    expect(fib.state()).toEqual({
+      hash: HASH,
+      selector: { name: "threshold" },
+      groups: [
+        {
+          id: expect.any(Number),
+          prefixes: ["198.51.100.0/24"],
+          members: [
+            { address: "10.0.0.11", weight: 1, share: 2 ** 31 },
+            { address: "10.0.0.12", weight: 1, share: 2 ** 31 },
+          ],
+          reduction: "bounds",
+          owners: [0, 1],
+          bounds: [2 ** 31 - 1, 2 ** 32 - 1],
+        },
+        {
+          id: expect.any(Number),
+          prefixes: ["192.0.2.0/24"],
+          members: [{ address: "10.0.0.12", weight: 3, share: 2 ** 32 }],
+          reduction: "bounds",
+          owners: [0],
+          bounds: [2 ** 32 - 1],
+        },
+      ],
+    });
+  });
+
+  it("says when the image is full, and what had a place keeps it", () => {
+    const fib = createFib({
+      buffers: createImage(64),
+      selector: "resilient",
+      selectorOptions: { buckets: 32 },
+      hash: HASH,
+      workers: 0,
+    });
+    expect(() => fib.apply([route("198.51.100.0/24", 11), route("192.0.2.0/24", 12)])).toThrow("as the image is full");
+  });
+});
+
+describe("the arena", () => {
+  it("never gives the same words to two records in use", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ words: fc.integer({ min: 1, max: 100 }), retire: fc.boolean() }), { maxLength: 60 }),
+        (steps) => {
+          const arena = createArena(ARENA + 4096);
+          const inUse = new Map<number, number>();
+          const retired: number[] = [];
+          steps.forEach(({ words, retire }, generation) => {
+            const offset = arena.allocate(words);
+            if (offset === undefined) return;
+            for (const [other, size] of inUse) expect(offset + words <= other || other + size <= offset).toBe(true);
+            inUse.set(offset, words);
+            if (!retire) return;
+            arena.retire(offset, words, generation);
+            retired.push(offset);
+            // Every third time the workers have caught up: only then may what was retired be given out again.
+            if (generation % 3 !== 0) return;
+            arena.reclaim(generation);
+            for (const old of retired.splice(0)) inUse.delete(old);
+          });
+        },
+      ),
+    );
+  });
+});
