@@ -1,0 +1,136 @@
+/**
+ * The Path Attributes field of UPDATE: a list of attributes, each with flags, type and length. What is wrong with the list
+ * itself, whatever the attribute, is judged here by RFC 7606 sections 3 and 4; what is wrong inside one, by its row.
+ *
+ *   flags (1) | type (1) | length (1, or 2 if the flags say so) | value
+ */
+
+import type { Address } from "../net/address.ts";
+import { type AsnSize, asPathLength, mergeAs4Path } from "./as-path.ts";
+import { ATTRIBUTES, type AttributeDraft, type AttributeRow, type DecodeContext } from "./attributes.ts";
+import { joinBytes, read16, uint16 } from "./bytes.ts";
+import { bgpError, type Fault } from "./error.ts";
+import { AS_TRANS, ATTRIBUTE, ATTRIBUTE_FLAG, ERROR, UPDATE_ERROR } from "./iana.ts";
+import type { PathAttributes, RawAttribute } from "./path.ts";
+
+const ROW_OF_TYPE = new Map<number, AttributeRow>(ATTRIBUTES.map((row) => [row.type, row]));
+
+const TYPE_FLAGS = ATTRIBUTE_FLAG.optional | ATTRIBUTE_FLAG.transitive;
+
+const updateError = (subcode: number, data: ArrayLike<number> = []) => bgpError(ERROR.updateMessage, subcode, data);
+
+const holdsPrefixes = (type: number): boolean => type === ATTRIBUTE.mpReach || type === ATTRIBUTE.mpUnreach;
+
+export interface DecodedAttributes {
+  readonly draft: AttributeDraft;
+  readonly faults: readonly Fault[];
+  /** The types that are there, malformed or not. */
+  readonly types: ReadonlySet<number>;
+}
+
+export function decodeAttributes(bytes: Uint8Array, context: DecodeContext): DecodedAttributes {
+  const draft: AttributeDraft = {};
+  const faults: Fault[] = [];
+  const types = new Set<number>();
+  for (let offset = 0; offset < bytes.length; ) {
+    const extended = (bytes[offset] & ATTRIBUTE_FLAG.extendedLength) !== 0;
+    const start = offset + (extended ? 4 : 3);
+    // A list that is cut off still leaves the NLRI where the total length says (RFC 7606 section 4).
+    if (start > bytes.length) {
+      faults.push({ what: "ends inside the header of an attribute", consequence: "treat-as-withdraw" });
+      break;
+    }
+    const flags = bytes[offset];
+    const type = bytes[offset + 1];
+    const end = start + (extended ? read16(bytes, offset + 2) : bytes[offset + 2]);
+    if (end > bytes.length) {
+      const what = `overruns the attributes by ${end - bytes.length} bytes`;
+      types.add(type);
+      faults.push({ attribute: attributeName(type), what, consequence: "treat-as-withdraw" });
+      break;
+    }
+    const attribute = { type, flags, value: bytes.subarray(start, end) };
+    faults.push(...decodeAttribute(attribute, types.has(type), bytes.subarray(offset, end), context, draft));
+    types.add(type);
+    offset = end;
+  }
+  return { draft, faults, types };
+}
+
+export const attributeName = (type: number): string => ROW_OF_TYPE.get(type)?.name ?? `attribute ${type}`;
+
+function decodeAttribute(
+  { type, flags, value }: RawAttribute,
+  repeated: boolean,
+  whole: Uint8Array,
+  context: DecodeContext,
+  draft: AttributeDraft,
+): Fault[] {
+  const attribute = attributeName(type);
+  if (repeated) {
+    const what = "is there twice";
+    if (!holdsPrefixes(type)) return [{ attribute, what, consequence: "discard" }];
+    return [{ attribute, what, consequence: "reset", error: updateError(UPDATE_ERROR.malformedAttributeList) }];
+  }
+  const row = ROW_OF_TYPE.get(type);
+  if (!row) return decodeUnrecognized({ type, flags, value }, attribute, draft);
+  if (row.internalOnly && context.peerType === "external")
+    return [{ attribute, what: "comes from an external peer", consequence: "discard" }];
+  const faults: Fault[] = [];
+  if ((flags & TYPE_FLAGS) !== row.flags) {
+    const what = `has flags 0x${flags.toString(16).padStart(2, "0")}, 0x${row.flags.toString(16)} wanted`;
+    faults.push({ attribute, what, consequence: "treat-as-withdraw" });
+    // To withdraw prefixes one must know them.
+    if (!holdsPrefixes(type)) return faults;
+  }
+  const what = row.decode(value, context, draft);
+  if (what === undefined) return faults;
+  if (row.malformed !== "reset") return [...faults, { attribute, what, consequence: row.malformed }];
+  return [...faults, { attribute, what, consequence: "reset", error: updateError(UPDATE_ERROR.optionalAttribute, whole) }];
+}
+
+/**
+ * RFC 4271 section 5: unknown optional transitive attributes are passed on, marked as partial; other optional ones are
+ * silently ignored. A well-known one that nobody knows can only be a known one with a wrong bit: as with the flags of the
+ * known ones, the route is not believed and the session lives.
+ */
+function decodeUnrecognized({ type, flags, value }: RawAttribute, attribute: string, draft: AttributeDraft): Fault[] {
+  if ((flags & ATTRIBUTE_FLAG.optional) === 0)
+    return [{ attribute, what: "is marked as well-known", consequence: "treat-as-withdraw" }];
+  if ((flags & ATTRIBUTE_FLAG.transitive) === 0) return [];
+  const kept = { type, flags: (flags & ~ATTRIBUTE_FLAG.extendedLength) | ATTRIBUTE_FLAG.partial, value: Uint8Array.from(value) };
+  draft.unrecognized = [...(draft.unrecognized ?? []), kept];
+  return [];
+}
+
+/** The path of prefixes that go to `nextHop`; undefined where a mandatory attribute is not there to be believed. */
+export function pathOfDraft(draft: AttributeDraft, nextHop: Address | undefined): PathAttributes | undefined {
+  const { as4Path, as4Aggregator, reach, unreach, ...attributes } = draft;
+  const { origin, asPath, aggregator } = attributes;
+  if (origin === undefined || asPath === undefined || nextHop === undefined) return undefined;
+  const path = { ...attributes, origin, asPath, nextHop };
+  // RFC 6793 4.2.3: an AGGREGATOR other than AS_TRANS was put there later, by one who knew nothing of the AS4 attributes.
+  if (aggregator && as4Aggregator && aggregator.asn !== AS_TRANS) return path;
+  return {
+    ...path,
+    asPath: as4Path && asPathLength(as4Path) > 0 ? mergeAs4Path(asPath, as4Path) : asPath,
+    ...(aggregator && as4Aggregator ? { aggregator: as4Aggregator } : {}),
+  };
+}
+
+export function encodeAttribute(type: number, flags: number, value: ArrayLike<number>): Uint8Array {
+  const long = value.length > 255;
+  const header = long ? [flags | ATTRIBUTE_FLAG.extendedLength, type, ...uint16(value.length)] : [flags, type, value.length];
+  return joinBytes(header, value);
+}
+
+/** The attributes of a path, without those that hold prefixes; with a next hop of IPv6 there is no NEXT_HOP. */
+export function encodeAttributes(path: PathAttributes, asnSize: AsnSize): Uint8Array {
+  const encoded: Uint8Array[] = [];
+  for (const row of ATTRIBUTES) {
+    const value = row.encode(path, asnSize);
+    if (value) encoded.push(encodeAttribute(row.type, row.flags, value));
+  }
+  for (const { type, flags, value } of path.unrecognized ?? []) encoded.push(encodeAttribute(type, flags, value));
+  return joinBytes(...encoded);
+}

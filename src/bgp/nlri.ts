@@ -1,0 +1,73 @@
+/**
+ * Prefixes as UPDATE carries them: a length in bits, then as many bytes as those bits need (RFC 4271 4.3). Bits beyond the
+ * length may be anything and are cleared.
+ */
+import { type Address, addressToBytes, readIpv4, readIpv6 } from "../net/address.ts";
+import { makePrefix, type Prefix } from "../net/prefix.ts";
+import { joinBytes } from "./bytes.ts";
+import { AFI, SAFI } from "./iana.ts";
+
+export interface Family {
+  readonly afi: number;
+  readonly safi: number;
+}
+
+export const IPV4_UNICAST: Family = { afi: AFI.ipv4, safi: SAFI.unicast };
+export const IPV6_UNICAST: Family = { afi: AFI.ipv6, safi: SAFI.unicast };
+
+export const sameFamily = (a: Family, b: Family): boolean => a.afi === b.afi && a.safi === b.safi;
+
+export const formatFamily = (family: Family): string =>
+  sameFamily(family, IPV4_UNICAST)
+    ? "IPv4 unicast"
+    : sameFamily(family, IPV6_UNICAST)
+      ? "IPv6 unicast"
+      : `AFI ${family.afi} SAFI ${family.safi}`;
+
+/** All of `bytes` as prefixes, or in words why that cannot be. */
+export function decodePrefixes(bytes: Uint8Array, afi: number): Prefix[] | string {
+  const maximum = afi === AFI.ipv4 ? 32 : 128;
+  const prefixes: Prefix[] = [];
+  const padded = new Uint8Array(maximum / 8);
+  for (let offset = 0; offset < bytes.length; ) {
+    const length = bytes[offset];
+    const end = offset + 1 + ((length + 7) >>> 3);
+    if (length > maximum) return `has a prefix of length ${length}, at most ${maximum} wanted`;
+    if (end > bytes.length) return `ends inside a prefix of length ${length}`;
+    padded.fill(0);
+    padded.set(bytes.subarray(offset + 1, end));
+    prefixes.push(makePrefix(readAddress(padded, afi), length));
+    offset = end;
+  }
+  return prefixes;
+}
+
+export function encodePrefix(prefix: Prefix): Uint8Array {
+  const encoded = new Uint8Array(1 + ((prefix.length + 7) >>> 3));
+  encoded[0] = prefix.length;
+  encoded.set(addressToBytes(prefix.address).subarray(0, encoded.length - 1), 1);
+  return encoded;
+}
+
+/** The prefixes, in their order, in runs of at most `room` bytes. */
+export function encodePrefixes(prefixes: readonly Prefix[], room: number): Uint8Array[] {
+  const runs: Uint8Array[] = [];
+  let run: Uint8Array[] = [];
+  let length = 0;
+  for (const prefix of prefixes) {
+    const encoded = encodePrefix(prefix);
+    if (encoded.length > room)
+      throw new RangeError(`No room for a prefix beside its attributes: ${room} bytes, ${encoded.length} wanted`);
+    if (length + encoded.length > room) {
+      runs.push(joinBytes(...run));
+      run = [];
+      length = 0;
+    }
+    run.push(encoded);
+    length += encoded.length;
+  }
+  return length > 0 ? [...runs, joinBytes(...run)] : runs;
+}
+
+export const readAddress = (bytes: Uint8Array, afi: number): Address =>
+  afi === AFI.ipv4 ? readIpv4(bytes, 0) : readIpv6(bytes, 0);

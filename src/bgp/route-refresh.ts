@@ -1,0 +1,24 @@
+/**
+ * ROUTE-REFRESH (RFC 2918): please send this family again. RFC 7313 made the reserved byte a subtype.
+ *
+ *   AFI (2) | subtype (1) | SAFI (1)
+ */
+import { read16, uint16 } from "./bytes.ts";
+import { bgpError, type Decoded } from "./error.ts";
+import { ERROR, HEADER_ERROR } from "./iana.ts";
+import type { Family } from "./nlri.ts";
+
+export interface RouteRefreshMessage {
+  readonly kind: "route-refresh";
+  readonly family: Family;
+  /** 0: the request itself; 1 and 2 bracket the answer under RFC 7313. */
+  readonly subtype: number;
+}
+
+export function decodeRouteRefresh(body: Uint8Array): Decoded<RouteRefreshMessage> {
+  if (body.length !== 4) return { error: bgpError(ERROR.messageHeader, HEADER_ERROR.badLength) };
+  return { value: { kind: "route-refresh", family: { afi: read16(body, 0), safi: body[3] }, subtype: body[2] } };
+}
+
+export const encodeRouteRefresh = ({ family, subtype }: RouteRefreshMessage): Uint8Array =>
+  Uint8Array.of(...uint16(family.afi), subtype, family.safi);

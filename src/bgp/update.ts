@@ -1,0 +1,188 @@
+/**
+ * UPDATE (RFC 4271 4.3): prefixes that are gone, and prefixes that are there with the attributes of their path. Decoding
+ * applies RFC 7606: it answers with the value as it is to be believed, with the strongest consequence of what was wrong, and
+ * with everything that was wrong.
+ *
+ *   length (2) | withdrawn prefixes | length (2) | path attributes | announced prefixes, to the end
+ */
+import { type Address, isIpv4 } from "../net/address.ts";
+import { ipv4Mask, type Prefix } from "../net/prefix.ts";
+import type { AsnSize } from "./as-path.ts";
+import { attributeName, decodeAttributes, encodeAttribute, encodeAttributes, pathOfDraft } from "./attribute-list.ts";
+import type { DecodeContext } from "./attributes.ts";
+import { joinBytes, read16, uint16 } from "./bytes.ts";
+import { bgpError, CONSEQUENCES, type Consequence, type Fault } from "./error.ts";
+import { frame, HEADER_LENGTH, MAXIMUM_MESSAGE_LENGTH } from "./framer.ts";
+import { AFI, ATTRIBUTE, ATTRIBUTE_FLAG, ERROR, MESSAGE, UPDATE_ERROR } from "./iana.ts";
+import { encodeReach, encodeUnreach, type Unreach } from "./multiprotocol.ts";
+import { decodePrefixes, encodePrefixes, type Family, IPV4_UNICAST, IPV6_UNICAST, sameFamily } from "./nlri.ts";
+import type { PathAttributes } from "./path.ts";
+
+/** Prefixes that share a path. */
+export interface Announcement {
+  readonly prefixes: readonly Prefix[];
+  readonly attributes: PathAttributes;
+}
+
+export interface UpdateMessage {
+  readonly kind: "update";
+  readonly withdrawn: readonly Prefix[];
+  /** Usually one or none. Two where NEXT_HOP with its prefixes and MP_REACH_NLRI come together: they differ in next hop. */
+  readonly announcements: readonly Announcement[];
+  /** The peer has sent all it had of this family (RFC 4724 section 2); nothing else is in the message then. */
+  readonly endOfRib?: Family;
+}
+
+export interface DecodedUpdate {
+  readonly update: UpdateMessage;
+  /** The strongest of the faults. With "reset" the update is empty. */
+  readonly consequence: "none" | Consequence;
+  readonly faults: readonly Fault[];
+}
+
+const NOTHING: UpdateMessage = { kind: "update", withdrawn: [], announcements: [] };
+
+const resetFault = (what: string, subcode: number): Fault => ({
+  what,
+  consequence: "reset",
+  error: bgpError(ERROR.updateMessage, subcode),
+});
+
+const reset = (what: string, subcode: number): DecodedUpdate => ({
+  update: NOTHING,
+  consequence: "reset",
+  faults: [resetFault(what, subcode)],
+});
+
+export function decodeUpdate(body: Uint8Array, context: DecodeContext): DecodedUpdate {
+  const attributesAt = body.length < 4 ? 4 : 2 + read16(body, 0) + 2;
+  const nlriAt = attributesAt > body.length ? attributesAt : attributesAt + read16(body, attributesAt - 2);
+  if (nlriAt > body.length) {
+    return reset(`has ${body.length} bytes, at least ${nlriAt} wanted`, UPDATE_ERROR.malformedAttributeList);
+  }
+  const withdrawn = decodePrefixes(body.subarray(2, attributesAt - 2), AFI.ipv4);
+  if (typeof withdrawn === "string") return reset(withdrawn, UPDATE_ERROR.invalidNetworkField);
+  const announced = decodePrefixes(body.subarray(nlriAt), AFI.ipv4);
+  if (typeof announced === "string") return reset(announced, UPDATE_ERROR.invalidNetworkField);
+
+  const attributes = body.subarray(attributesAt, nlriAt);
+  const { draft, faults: attributeFaults, types } = decodeAttributes(attributes, context);
+  const faults = [...attributeFaults];
+  const announcesAny = announced.length > 0 || types.has(ATTRIBUTE.mpReach);
+  if (announcesAny) faults.push(...missingFaults(types, announced.length > 0, context.peerType));
+  const onlyUnreach = types.size === 1 && types.has(ATTRIBUTE.mpUnreach);
+  // RFC 7606 5.2: no prefixes to withdraw, and perhaps only because they could not be found.
+  if (!announcesAny && !onlyUnreach && strongest(faults) === "treat-as-withdraw") {
+    faults.push(resetFault("has malformed attributes and no prefixes", UPDATE_ERROR.malformedAttributeList));
+  }
+  const reachable = [
+    ...takeReachable(announced, draft.nextHop, ATTRIBUTE.nextHop, faults),
+    ...takeReachable(draft.reach?.prefixes ?? [], draft.reach?.nextHop, ATTRIBUTE.mpReach, faults),
+  ];
+  const consequence = strongest(faults);
+  if (consequence === "reset") return { update: NOTHING, consequence, faults };
+  const gone = [...withdrawn, ...(draft.unreach?.prefixes ?? [])];
+  if (consequence === "treat-as-withdraw") {
+    gone.push(...reachable.flatMap(({ prefixes }) => prefixes));
+    return { update: { kind: "update", withdrawn: gone, announcements: [] }, consequence, faults };
+  }
+  const announcements = reachable.flatMap(({ prefixes, nextHop }) => {
+    const path = pathOfDraft(draft, nextHop);
+    return path ? [{ prefixes, attributes: path }] : [];
+  });
+  const update: UpdateMessage = { kind: "update", withdrawn: gone, announcements };
+  const saysNothing = gone.length === 0 && !announcesAny;
+  const endOfRib = saysNothing ? endOfRibFamily(attributes, onlyUnreach ? draft.unreach : undefined) : undefined;
+  return { update: endOfRib ? { ...update, endOfRib } : update, consequence, faults };
+}
+
+/** RFC 4724 section 2: for IPv4 unicast an UPDATE of nothing at all, for others an MP_UNREACH_NLRI without prefixes. */
+function endOfRibFamily(attributes: Uint8Array, onlyUnreach: Unreach | undefined): Family | undefined {
+  return attributes.length === 0 ? IPV4_UNICAST : onlyUnreach?.family;
+}
+
+function missingFaults(types: ReadonlySet<number>, classic: boolean, peerType: DecodeContext["peerType"]): Fault[] {
+  const mandatory: number[] = [ATTRIBUTE.origin, ATTRIBUTE.asPath];
+  if (classic) mandatory.push(ATTRIBUTE.nextHop);
+  if (peerType === "internal") mandatory.push(ATTRIBUTE.localPreference);
+  const missing = mandatory.filter((type) => !types.has(type));
+  return missing.map((type) => ({ attribute: attributeName(type), what: "is missing", consequence: "treat-as-withdraw" }));
+}
+
+interface Reachable {
+  readonly prefixes: readonly Prefix[];
+  readonly nextHop: Address | undefined;
+}
+
+/** The prefixes that a packet may be sent to; adds the faults that only show where prefixes and next hop meet. */
+function takeReachable(all: readonly Prefix[], nextHop: Address | undefined, attribute: number, faults: Fault[]): Reachable[] {
+  const prefixes = all.filter(isUnicast);
+  if (prefixes.length < all.length) faults.push({ what: "announces prefixes that are not unicast", consequence: "discard" });
+  if (prefixes.length === 0) return [];
+  if (nextHop !== undefined && !isNextHop(nextHop)) {
+    faults.push({ attribute: attributeName(attribute), what: "is no address of a node", consequence: "treat-as-withdraw" });
+  }
+  return [{ prefixes, nextHop }];
+}
+
+/** RFC 4271 6.3: a prefix of multicast or reserved addresses is ignored. */
+const isUnicast = ({ address, length }: Prefix): boolean => {
+  if (isIpv4(address)) return length < 3 || (address & ipv4Mask(3)) >>> 0 !== 0xe0000000;
+  return length < 8 || !address.startsWith("ff");
+};
+
+function strongest(faults: readonly Fault[]): "none" | Consequence {
+  return CONSEQUENCES.findLast((consequence) => faults.some((fault) => fault.consequence === consequence)) ?? "none";
+}
+
+/** RFC 4271 6.3: an address that no packet can be sent to is no next hop. Whether we can reach it is for the RIB. */
+function isNextHop(address: Address): boolean {
+  if (isIpv4(address)) return address >>> 24 !== 0 && address >>> 24 !== 127 && address >>> 24 < 224;
+  return !address.startsWith("ff") && !/^0{31}[01]$/.test(address);
+}
+
+const FIXED_LENGTH = 4;
+const BODY_ROOM = MAXIMUM_MESSAGE_LENGTH - HEADER_LENGTH - FIXED_LENGTH;
+/** Flags, type and two bytes of length. */
+const ATTRIBUTE_HEADER_ROOM = 4;
+
+const NO_BYTES = new Uint8Array(0);
+
+const updateFrame = (withdrawn: Uint8Array, attributes: Uint8Array, nlri: Uint8Array): Uint8Array =>
+  frame(MESSAGE.update, uint16(withdrawn.length), withdrawn, uint16(attributes.length), attributes, nlri);
+
+const familyOf = ({ address }: Prefix): Family => (isIpv4(address) ? IPV4_UNICAST : IPV6_UNICAST);
+
+/** As many messages as it takes, each with one thing to say (RFC 7606 5.1): withdrawals first, then each announcement. */
+export function encodeUpdate(update: UpdateMessage, asnSize: AsnSize): Uint8Array[] {
+  if (update.endOfRib) return [encodeEndOfRib(update.endOfRib)];
+  const messages: Uint8Array[] = [];
+  const byFamily = (prefixes: readonly Prefix[], family: Family) =>
+    prefixes.filter((prefix) => sameFamily(familyOf(prefix), family));
+  for (const run of encodePrefixes(byFamily(update.withdrawn, IPV4_UNICAST), BODY_ROOM))
+    messages.push(updateFrame(run, NO_BYTES, NO_BYTES));
+  const unreachRoom = BODY_ROOM - ATTRIBUTE_HEADER_ROOM - encodeUnreach(IPV6_UNICAST, NO_BYTES).length;
+  for (const run of encodePrefixes(byFamily(update.withdrawn, IPV6_UNICAST), unreachRoom)) {
+    messages.push(updateFrame(NO_BYTES, unreachAttribute(IPV6_UNICAST, run), NO_BYTES));
+  }
+  for (const { prefixes, attributes } of update.announcements) {
+    const path = encodeAttributes(attributes, asnSize);
+    const { nextHop } = attributes;
+    if (isIpv4(nextHop)) {
+      for (const run of encodePrefixes(prefixes, BODY_ROOM - path.length)) messages.push(updateFrame(NO_BYTES, path, run));
+      continue;
+    }
+    const room = BODY_ROOM - path.length - ATTRIBUTE_HEADER_ROOM - encodeReach(IPV6_UNICAST, nextHop, NO_BYTES).length;
+    for (const run of encodePrefixes(prefixes, room)) {
+      const reach = encodeAttribute(ATTRIBUTE.mpReach, ATTRIBUTE_FLAG.optional, encodeReach(IPV6_UNICAST, nextHop, run));
+      messages.push(updateFrame(NO_BYTES, joinBytes(reach, path), NO_BYTES));
+    }
+  }
+  return messages;
+}
+
+const unreachAttribute = (family: Family, prefixes: Uint8Array): Uint8Array =>
+  encodeAttribute(ATTRIBUTE.mpUnreach, ATTRIBUTE_FLAG.optional, encodeUnreach(family, prefixes));
+
+const encodeEndOfRib = (family: Family): Uint8Array =>
+  updateFrame(NO_BYTES, sameFamily(family, IPV4_UNICAST) ? NO_BYTES : unreachAttribute(family, NO_BYTES), NO_BYTES);

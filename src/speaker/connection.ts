@@ -1,0 +1,99 @@
+/**
+ * One TCP connection to a peer: bytes in, messages out. It reads a bounded number of messages a turn and pauses the socket
+ * until all that it has read is processed, so a peer that sends faster than the router digests is held back by TCP, and
+ * neither other peers nor timers starve. Whatever happens to the socket ends in one call of `onClosed`.
+ */
+import type { Socket } from "node:net";
+import type { DecodeContext } from "../bgp/attributes.ts";
+import type { BgpError, Fault } from "../bgp/error.ts";
+import { Framer } from "../bgp/framer.ts";
+import { decodeMessage, type Message } from "../bgp/message.ts";
+import type { Clock } from "../net/clock.ts";
+import { closeSocket } from "./tcp.ts";
+
+export interface ConnectionHandlers {
+  onConnected(): void;
+  onMessage(message: Message, faults: readonly Fault[]): void;
+  onError(error: BgpError, faults: readonly Fault[]): void;
+  onClosed(reason: string): void;
+}
+
+/** Some hundred microseconds of work. */
+const MESSAGES_PER_TURN = 64;
+
+export class Connection {
+  /** Settles when the socket is gone for good. */
+  readonly closed: Promise<void>;
+  /** Set again when the OPENs are agreed on. */
+  context: DecodeContext;
+  private readonly socket: Socket;
+  private readonly clock: Clock;
+  private readonly handlers: ConnectionHandlers;
+  private readonly framer = new Framer();
+  private failure = "closed by the peer";
+  private isOpen = true;
+
+  constructor(socket: Socket, context: DecodeContext, clock: Clock, handlers: ConnectionHandlers) {
+    this.socket = socket;
+    this.context = context;
+    this.clock = clock;
+    this.handlers = handlers;
+    this.closed = new Promise((resolve) => socket.once("close", () => resolve()));
+    socket.on("connect", () => this.isOpen && handlers.onConnected());
+    socket.on("data", (chunk: Uint8Array) => this.receive(chunk));
+    socket.on("error", (error) => {
+      this.failure = error.message;
+    });
+    socket.on("end", () => this.finish());
+    socket.on("close", () => this.finish());
+  }
+
+  send(bytes: Uint8Array): void {
+    if (this.isOpen && this.socket.writable) this.socket.write(bytes);
+  }
+
+  /** From here on no handler is called. */
+  close(): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    void closeSocket(this.socket, this.clock);
+  }
+
+  private receive(chunk: Uint8Array): void {
+    this.framer.push(chunk);
+    this.turn();
+  }
+
+  private turn(): void {
+    if (this.read(MESSAGES_PER_TURN)) {
+      if (this.socket.isPaused()) this.socket.resume();
+      return;
+    }
+    this.socket.pause();
+    setImmediate(() => this.isOpen && this.turn());
+  }
+
+  /** Handles up to `limit` messages; true when there are no more. */
+  private read(limit: number): boolean {
+    for (let count = 0; count < limit; count++) {
+      if (!this.isOpen) return true;
+      const framing = this.framer.next();
+      if (framing.kind === "more") return true;
+      if (framing.kind === "error") {
+        this.handlers.onError(framing.error, []);
+        return true;
+      }
+      const decoded = decodeMessage(framing.type, framing.body, this.context);
+      if ("error" in decoded) this.handlers.onError(decoded.error, decoded.faults);
+      else this.handlers.onMessage(decoded.message, decoded.faults);
+    }
+    return false;
+  }
+
+  /** Comes after all that the peer has said, its NOTIFICATION most of all: the stream keeps the order. */
+  private finish(): void {
+    if (!this.isOpen) return;
+    this.close();
+    this.handlers.onClosed(this.failure);
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * A neighbor as the operator sees it: what was configured, and how it stands (`ecmp show bgp summary` and `neighbors`, with
+ * what FRR prints there). And what happens to neighbors, as plain values for logs and journals.
+ */
+import type { Capability } from "../bgp/capabilities.ts";
+import { CONSEQUENCES, type Consequence } from "../bgp/error.ts";
+import { MESSAGE_KINDS, type Message } from "../bgp/message.ts";
+import type { Family } from "../bgp/nlri.ts";
+import type { Address, Ipv4Address } from "../net/address.ts";
+import type { StateName } from "./fsm-state.ts";
+
+export interface NeighborOptions {
+  readonly address: Address;
+  readonly remoteAsn: number;
+  readonly description?: string;
+  /** Where we dial. */
+  readonly port?: number;
+  /** Wait for the neighbor to dial. */
+  readonly passive?: boolean;
+  /** Where we dial from. */
+  readonly localAddress?: Address;
+  /** The AS that we claim to be towards this neighbor. */
+  readonly localAsn?: number;
+  /** 0 (none), or at least 3. */
+  readonly holdTimeSeconds?: number;
+  readonly connectRetrySeconds?: number;
+}
+
+export type MessageCounts = Record<Message["kind"], number>;
+export type FaultCounts = Record<Consequence, number>;
+
+const zeros = <Name extends string>(names: readonly Name[]) =>
+  Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
+
+export const noMessages = (): MessageCounts => zeros(MESSAGE_KINDS);
+export const noFaults = (): FaultCounts => zeros(CONSEQUENCES);
+
+export interface NotificationRecord {
+  readonly direction: "sent" | "received";
+  readonly code: number;
+  readonly subcode: number;
+  readonly name: string;
+  /** The words of a shutdown (RFC 9003). */
+  readonly text?: string;
+  readonly atMs: number;
+}
+
+export interface NeighborState {
+  readonly address: Address;
+  readonly description?: string;
+  readonly localAsn: number;
+  readonly remoteAsn: number;
+  readonly type: "external" | "internal";
+  readonly passive: boolean;
+  readonly state: StateName;
+  /** Idle because of its failures, and not because it was stopped. */
+  readonly damped: boolean;
+  /** These are there while the session is Established. */
+  readonly routerId?: Ipv4Address;
+  readonly establishedAtMs?: number;
+  readonly holdTimeSeconds?: number;
+  readonly keepaliveSeconds?: number;
+  readonly capabilities: { readonly sent: readonly Capability[]; readonly received: readonly Capability[] };
+  readonly prefixesReceived: number;
+  readonly endOfRibReceived: boolean;
+  readonly messagesSent: Readonly<MessageCounts>;
+  readonly messagesReceived: Readonly<MessageCounts>;
+  /** Faults in UPDATEs by what followed from them (RFC 7606). */
+  readonly updateFaults: Readonly<FaultCounts>;
+  readonly connectionsEstablished: number;
+  readonly connectionsDropped: number;
+  /** Connections of this neighbor that we did not take: Idle, or one was Established. */
+  readonly connectionsRefused: number;
+  readonly lastNotification?: NotificationRecord;
+  readonly lastReset?: { readonly atMs: number; readonly reason: string };
+}
+
+export type SpeakerEvent = { readonly atMs: number; readonly neighbor: Address } & (
+  | { readonly kind: "session-up"; readonly routerId: Ipv4Address; readonly holdTimeSeconds: number }
+  | { readonly kind: "session-down"; readonly reason: string }
+  /** An attempt that never became Established. */
+  | { readonly kind: "attempt-failed"; readonly reason: string }
+  | { readonly kind: "notification"; readonly notification: NotificationRecord }
+  | {
+      readonly kind: "update-fault";
+      readonly consequence: Consequence;
+      readonly attribute?: string;
+      readonly what: string;
+    }
+  | { readonly kind: "end-of-rib"; readonly family: Family }
+  /** Of a stranger too: then `neighbor` is no neighbor. */
+  | { readonly kind: "refused-connection"; readonly reason: string }
+);
+
+/** An event as whoever notices it knows it: the speaker adds when and of whom. */
+export type NeighborEvent = SpeakerEvent extends infer Event
+  ? Event extends SpeakerEvent
+    ? Omit<Event, "atMs" | "neighbor">
+    : never
+  : never;

@@ -1,0 +1,138 @@
+/** Speakers for tests, and everything that they tell: tests wait for what they expect to be told, with a deadline. */
+import { type Address, type Ipv4Address, parseAddress } from "#src/net/address.ts";
+import { type Clock, systemClock } from "#src/net/clock.ts";
+import { formatPrefix } from "#src/net/prefix.ts";
+import { seededRandom } from "#src/net/random.ts";
+import type { RouteUpdate } from "#src/rib/route.ts";
+import type { NeighborState, SpeakerEvent } from "#src/speaker/neighbor.ts";
+import { Speaker, type SpeakerOptions } from "#src/speaker/speaker.ts";
+
+export const address = (text: string): Ipv4Address => parseAddress(text) as Ipv4Address;
+
+export class Recorder {
+  readonly updates: RouteUpdate[] = [];
+  readonly events: SpeakerEvent[] = [];
+  private waiting: (() => void)[] = [];
+
+  readonly onUpdate = (update: RouteUpdate): void => {
+    this.updates.push(update);
+    this.look();
+  };
+
+  readonly onEvent = (event: SpeakerEvent): void => {
+    this.events.push(event);
+    this.look();
+  };
+
+  /** What the RIB would have been told, in words. */
+  get routes(): string[] {
+    return this.updates.map((update) => {
+      if (update.kind === "lost") return "lost";
+      return [
+        ...update.announced.map((prefix) => `+${formatPrefix(prefix)}`),
+        ...update.withdrawn.map((prefix) => `-${formatPrefix(prefix)}`),
+      ].join(" ");
+    });
+  }
+
+  /** Looks again whenever something is told. */
+  async until(what: string, holds: () => boolean, deadlineMs = 10_000): Promise<void> {
+    const endMs = systemClock.nowMs() + deadlineMs;
+    while (!holds()) {
+      const leftMs = endMs - systemClock.nowMs();
+      if (leftMs <= 0)
+        throw new Error(
+          `Not within ${deadlineMs} ms: ${what}. Told: ${JSON.stringify([this.updates.slice(-6), this.events.slice(-6)])}`,
+        );
+      await new Promise<void>((resolve) => {
+        const cancel = systemClock.setTimer(leftMs, resolve);
+        this.waiting.push(() => {
+          cancel();
+          resolve();
+        });
+      });
+    }
+  }
+
+  hasEvent(kind: SpeakerEvent["kind"], at: Address, times = 1): boolean {
+    return this.events.filter((event) => event.kind === kind && event.neighbor === at).length >= times;
+  }
+
+  private look(): void {
+    const { waiting } = this;
+    this.waiting = [];
+    for (const look of waiting) look();
+  }
+}
+
+/** For what nobody tells: looks again after each turn of the event loop. */
+export async function eventually(what: string, holds: () => boolean, deadlineMs = 10_000): Promise<void> {
+  const endMs = systemClock.nowMs() + deadlineMs;
+  while (!holds()) {
+    if (systemClock.nowMs() > endMs) throw new Error(`Not within ${deadlineMs} ms: ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+export interface Recorded {
+  readonly speaker: Speaker;
+  readonly told: Recorder;
+  neighbor(at: Address): NeighborState;
+}
+
+export function recordedSpeaker(options: Partial<SpeakerOptions> & Pick<SpeakerOptions, "asn" | "routerId">): Recorded {
+  const told = new Recorder();
+  const speaker = new Speaker({
+    holdTimeSeconds: 90,
+    connectRetrySeconds: 5,
+    clock: systemClock,
+    random: seededRandom(options.routerId),
+    onUpdate: told.onUpdate,
+    onEvent: told.onEvent,
+    ...options,
+  });
+  return {
+    speaker,
+    told,
+    neighbor: (at) => {
+      const state = speaker.neighbors().find((neighbor) => neighbor.address === at);
+      if (!state) throw new Error("No such neighbor");
+      return state;
+    },
+  };
+}
+
+interface Pending {
+  readonly atMs: number;
+  readonly run: () => void;
+}
+
+/** Time that passes when told to. */
+export class FakeClock implements Clock {
+  private now = 0;
+  private readonly pending = new Set<Pending>();
+
+  nowMs = (): number => this.now;
+  timestamp = (): string => `fake ${this.now}`;
+
+  setTimer = (delayMs: number, run: () => void): (() => void) => {
+    const timer = { atMs: this.now + delayMs, run };
+    this.pending.add(timer);
+    return () => this.pending.delete(timer);
+  };
+
+  /** Runs what is due on the way, in order, and lets sockets have their turn after each. */
+  async advance(durationMs: number): Promise<void> {
+    const endMs = this.now + durationMs;
+    for (;;) {
+      const due = [...this.pending].filter(({ atMs }) => atMs <= endMs).sort((a, b) => a.atMs - b.atMs)[0];
+      if (!due) break;
+      this.pending.delete(due);
+      this.now = due.atMs;
+      due.run();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.now = endMs;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

@@ -1,0 +1,514 @@
+/**
+ * Sessions over real TCP on loopback: our speaker with itself, and with a hand-made peer where bytes matter. Each speaker has
+ * an address of 127/8 of its own; that is how they tell each other apart.
+ */
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import { formatHex } from "#src/bgp/bytes.ts";
+import { errorName } from "#src/bgp/error.ts";
+import { Framer, frame } from "#src/bgp/framer.ts";
+import { decodeMessage, encodeMessage, type Message } from "#src/bgp/message.ts";
+import { IPV4_UNICAST } from "#src/bgp/nlri.ts";
+import type { OpenMessage } from "#src/bgp/open.ts";
+import { SEGMENT } from "#src/bgp/path.ts";
+import { formatAddress } from "#src/net/address.ts";
+import { type Prefix, parsePrefix } from "#src/net/prefix.ts";
+import { updateBody } from "../bgp/hex.ts";
+import { address, eventually, FakeClock, type Recorded, Recorder, recordedSpeaker } from "./recorder.ts";
+
+const A = address("127.0.1.1");
+const B = address("127.0.1.2");
+const asnOf = { [A]: 65001, [B]: 65002 };
+
+const cleanUps: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+/** A speaker that listens on `at`, if it listens at all. */
+async function start(
+  at: number,
+  options: Partial<Parameters<typeof recordedSpeaker>[0]> = {},
+): Promise<Recorded & { port: number }> {
+  const recorded = recordedSpeaker({ asn: asnOf[at], routerId: at, listen: { address: at, port: 0 }, ...options });
+  await recorded.speaker.start();
+  cleanUps.push(() => recorded.speaker.stop());
+  return { ...recorded, port: recorded.speaker.listening()?.port ?? 0 };
+}
+
+/** A peer of which the test says every byte; it waits for messages as the recorder waits for events. */
+class HandMade {
+  readonly received: Message[] = [];
+  readonly socket: Socket;
+  isClosed = false;
+  private readonly framer = new Framer();
+  private readonly news = new Recorder();
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on("data", (chunk: Uint8Array) => this.read(chunk));
+    socket.on("error", () => undefined);
+    socket.on("close", () => {
+      this.isClosed = true;
+      this.tell();
+    });
+    cleanUps.push(() => socket.destroy());
+  }
+
+  say(...messages: Message[]): void {
+    for (const message of messages) for (const bytes of encodeMessage(message, 4)) this.socket.write(bytes);
+  }
+
+  async hears(kind: Message["kind"], times = 1): Promise<Message> {
+    const all = () => this.received.filter((message) => message.kind === kind);
+    await this.news.until(`${times} ${kind} heard`, () => all().length >= times);
+    return all()[times - 1];
+  }
+
+  async hearsNotification(): Promise<string> {
+    const message = await this.hears("notification");
+    return message.kind === "notification" ? `${errorName(message.error)} ${formatHex(message.error.data)}`.trim() : "";
+  }
+
+  closed = (): Promise<void> => this.news.until("the connection closed", () => this.isClosed);
+
+  private read(chunk: Uint8Array): void {
+    this.framer.push(chunk);
+    for (let framing = this.framer.next(); framing.kind === "message"; framing = this.framer.next()) {
+      const decoded = decodeMessage(framing.type, framing.body, { asnSize: 4, peerType: "external", families: [IPV4_UNICAST] });
+      if ("message" in decoded) this.received.push(decoded.message);
+    }
+    this.tell();
+  }
+
+  private tell(): void {
+    this.news.onEvent({ kind: "attempt-failed", reason: "", neighbor: 0, atMs: 0 });
+  }
+}
+
+const openOf = (at: number, more: Partial<OpenMessage> = {}): OpenMessage => ({
+  kind: "open",
+  asn: asnOf[at],
+  holdTimeSeconds: 90,
+  routerId: at,
+  capabilities: [{ name: "four-octet-as", asn: asnOf[at] }],
+  ...more,
+});
+const keepalive: Message = { kind: "keepalive" };
+
+const prefix = (text: string) => parsePrefix(text) as Prefix;
+const announce = (...texts: string[]): Message => ({
+  kind: "update",
+  withdrawn: [],
+  announcements: [
+    {
+      prefixes: texts.map(prefix),
+      attributes: { origin: 0, asPath: [{ type: SEGMENT.sequence, asns: [asnOf[B]] }], nextHop: address("10.0.0.2") },
+    },
+  ],
+});
+
+const dialFrom = (from: number, to: number, port: number): HandMade =>
+  new HandMade(connect({ host: formatAddress(to), port, localAddress: formatAddress(from) }));
+
+/** A, passive, with a hand-made B that has come up. */
+async function established(options: Parameters<typeof start>[1] = {}, more: Partial<OpenMessage> = {}) {
+  const a = await start(A, options);
+  a.speaker.addNeighbor({ address: B, remoteAsn: asnOf[B], passive: true });
+  const peer = dialFrom(B, A, a.port);
+  await peer.hears("open");
+  peer.say(openOf(B, more), keepalive);
+  await a.told.until("session up", () => a.told.hasEvent("session-up", B));
+  return { a, peer };
+}
+
+describe("two speakers", () => {
+  test.each([
+    ["active and passive", false, true],
+    ["both active: the connections may collide, one session comes of it", false, false],
+  ])("%s", async (_, passiveA, passiveB) => {
+    const [a, b] = [await start(A), await start(B)];
+    a.speaker.addNeighbor({ address: B, remoteAsn: 65002, port: b.port, localAddress: A, passive: passiveA });
+    b.speaker.addNeighbor({ address: A, remoteAsn: 65001, port: a.port, localAddress: B, passive: passiveB });
+    await a.told.until("A up", () => a.neighbor(B).state === "Established" && a.neighbor(B).endOfRibReceived);
+    await b.told.until("B up", () => b.neighbor(A).state === "Established" && b.neighbor(A).endOfRibReceived);
+    expect(a.neighbor(B)).toMatchObject({
+      localAsn: 65001,
+      remoteAsn: 65002,
+      type: "external",
+      routerId: B,
+      holdTimeSeconds: 90,
+      keepaliveSeconds: 30,
+      prefixesReceived: 0,
+      messagesSent: { update: 1 },
+      capabilities: {
+        received: a.neighbor(B).capabilities.sent.map(({ name }) => (name === "four-octet-as" ? { name, asn: 65002 } : { name })),
+      },
+    });
+
+    await b.speaker.stop("good night");
+    await a.told.until("A down", () => a.told.routes.includes("lost"));
+    expect(a.neighbor(B)).toMatchObject({
+      state: "Active",
+      lastNotification: { direction: "received", code: 6, subcode: 2, name: "Cease/Administrative Shutdown", text: "good night" },
+      lastReset: { reason: "received Cease/Administrative Shutdown (good night)" },
+    });
+    expect(b.neighbor(A)).toMatchObject({ state: "Idle", damped: false, lastNotification: { direction: "sent" } });
+    expect(b.told.routes).toContain("lost");
+  });
+
+  test("inside one AS", async () => {
+    const [a, b] = [await start(A), await start(B, { asn: 65001 })];
+    a.speaker.addNeighbor({ address: B, remoteAsn: 65001, port: b.port, localAddress: A });
+    b.speaker.addNeighbor({ address: A, remoteAsn: 65001, passive: true });
+    await a.told.until("A up", () => a.told.hasEvent("session-up", B));
+    expect(a.neighbor(B).type).toBe("internal");
+  });
+
+  test("a neighbor that is removed hears why, one that is reset comes back", async () => {
+    const [a, b] = [await start(A), await start(B)];
+    a.speaker.addNeighbor({ address: B, remoteAsn: 65002, port: b.port, localAddress: A });
+    b.speaker.addNeighbor({ address: A, remoteAsn: 65001, passive: true });
+    await b.told.until("B up", () => b.told.hasEvent("session-up", A));
+    await a.told.until("A up", () => a.told.hasEvent("session-up", B));
+    a.speaker.resetNeighbor(B, "once more");
+    expect(a.told.routes.at(-1)).toBe("lost");
+    await b.told.until("B up again", () => b.told.hasEvent("session-up", A, 2));
+    expect(b.neighbor(A)).toMatchObject({
+      lastNotification: { subcode: 4, text: "once more" },
+      connectionsEstablished: 2,
+      connectionsDropped: 1,
+    });
+    a.speaker.removeNeighbor(B);
+    expect(a.speaker.neighbors()).toEqual([]);
+    await b.told.until("B down", () => b.told.hasEvent("session-down", A, 2));
+    expect(b.neighbor(A).lastNotification).toMatchObject({ name: "Cease/Peer De-configured" });
+  });
+});
+
+describe("a session", () => {
+  test("hands over routes in order, counts them, and their loss at once", async () => {
+    const { a, peer } = await established();
+    peer.say(announce("10.1.0.0/16", "10.2.0.0/16"), { kind: "update", withdrawn: [prefix("10.1.0.0/16")], announcements: [] });
+    await a.told.until("two updates", () => a.told.updates.length === 2);
+    expect(a.told.routes).toEqual(["+10.1.0.0/16 +10.2.0.0/16", "-10.1.0.0/16"]);
+    expect(a.told.updates[0].peer).toEqual({ address: B, asn: 65002, routerId: B, type: "external" });
+    expect(a.neighbor(B)).toMatchObject({ prefixesReceived: 1, messagesReceived: { open: 1, keepalive: 1, update: 2 } });
+    peer.socket.resetAndDestroy();
+    await a.told.until("lost", () => a.told.routes.at(-1) === "lost");
+    expect(a.told.updates.at(-1)).toMatchObject({ kind: "lost", reason: "read ECONNRESET", peer: { address: B } });
+    expect(a.neighbor(B)).toMatchObject({ prefixesReceived: 0, connectionsDropped: 1 });
+  });
+
+  test("reads what a closing peer has said before: routes, then its NOTIFICATION", async () => {
+    const { a, peer } = await established();
+    peer.say(announce("10.1.0.0/16"), { kind: "notification", error: { code: 6, subcode: 2, data: new Uint8Array() } });
+    peer.socket.end();
+    await a.told.until("lost", () => a.told.routes.at(-1) === "lost");
+    expect(a.told.routes).toEqual(["+10.1.0.0/16", "lost"]);
+    expect(a.told.updates.at(-1)).toMatchObject({ reason: "received Cease/Administrative Shutdown" });
+  });
+
+  test("digests a long table in turns, without a loss and in order", async () => {
+    const { a, peer } = await established();
+    const prefixes = Array.from({ length: 5000 }, (_, i): Prefix => ({ address: 0x0b000000 + i * 256, length: 24 }));
+    const texts = prefixes.map((each) => announce(`${formatAddress(each.address)}/24`));
+    peer.say(...texts);
+    await a.told.until("all updates", () => a.told.updates.length === 5000);
+    expect(a.told.updates.flatMap((update) => (update.kind === "update" ? update.announced : []))).toEqual(prefixes);
+    expect(a.neighbor(B).prefixesReceived).toBe(5000);
+  });
+
+  test("does not let others wait: a turn is 64 messages at most", async () => {
+    let count = 0;
+    let afterOneTurn = 0;
+    const onUpdate = () => {
+      count++;
+      if (count === 1) setImmediate(() => (afterOneTurn = count));
+    };
+    const { peer } = await established({ onUpdate });
+    const [bytes] = encodeMessage(announce("10.1.0.0/16"), 4);
+    peer.socket.write(Buffer.concat(Array(1000).fill(bytes)));
+    await eventually("all are handed over", () => count === 1000);
+    expect(afterOneTurn).toBeGreaterThan(0);
+    expect(afterOneTurn).toBeLessThanOrEqual(64);
+  });
+
+  test("survives a malformed attribute and says so; a malformed message ends it with the NOTIFICATION that RFC 4271 has for it", async () => {
+    const { a, peer } = await established();
+    peer.say(announce("10.1.0.0/16"));
+    peer.socket.write(frame(2, updateBody("", "400101 07 400206 0201 0000fdea 400304 0a000002", "10 0a01")));
+    await a.told.until("withdrawn", () => a.told.routes.length === 2);
+    expect(a.told.routes).toEqual(["+10.1.0.0/16", "-10.1.0.0/16"]);
+    expect(a.told.events.at(-1)).toMatchObject({ kind: "update-fault", consequence: "treat-as-withdraw", attribute: "ORIGIN" });
+    expect(a.neighbor(B).updateFaults).toEqual({ discard: 0, "treat-as-withdraw": 1, reset: 0 });
+    peer.socket.write(frame(2, updateBody("", "", "21")));
+    expect(await peer.hearsNotification()).toBe("UPDATE Message Error/Invalid Network Field");
+    await peer.closed();
+    expect(a.told.routes.at(-1)).toBe("lost");
+  });
+
+  test.each([
+    ["garbage", Uint8Array.from(Buffer.from("GET / HTTP/1.1\r\n\r\n")), "Message Header Error/Connection Not Synchronized"],
+    ["an unknown type", Uint8Array.of(...new Uint8Array(16).fill(255), 0, 19, 9), "Message Header Error/Bad Message Type 09"],
+    [
+      "a length of 5000",
+      Uint8Array.of(...new Uint8Array(16).fill(255), 0x13, 0x88),
+      "Message Header Error/Bad Message Length 1388",
+    ],
+    ["a second OPEN", encodeMessage(openOf(B), 4)[0], "Finite State Machine Error/Unexpected Message in Established 01"],
+  ])("answers %s", async (_, bytes, name) => {
+    const { a, peer } = await established();
+    peer.socket.write(bytes);
+    expect(await peer.hearsNotification()).toBe(name);
+    await peer.closed();
+    expect(a.told.routes).toEqual(["lost"]);
+  });
+
+  test("sends an OPEN that MetalLB's native speaker takes, and one End-of-RIB; a route refresh is taken in silence", async () => {
+    const { a, peer } = await established();
+    peer.say({ kind: "route-refresh", family: IPV4_UNICAST, subtype: 0 });
+    await peer.hears("update");
+    peer.say({ kind: "update", withdrawn: [], announcements: [], endOfRib: IPV4_UNICAST });
+    await a.told.until("End-of-RIB", () => a.told.hasEvent("end-of-rib", B));
+    expect(peer.received).toEqual([
+      openOf(A, {
+        capabilities: [
+          { name: "multiprotocol", family: IPV4_UNICAST },
+          { name: "route-refresh" },
+          { name: "four-octet-as", asn: 65001 },
+        ],
+      }),
+      keepalive,
+      { kind: "update", withdrawn: [], announcements: [], endOfRib: IPV4_UNICAST },
+    ]);
+    expect(peer.socket.bytesRead).toBe(19 + 26 + 19 + 23);
+    expect(a.neighbor(B).messagesReceived["route-refresh"]).toBe(1);
+    expect(a.told.updates).toEqual([]);
+  });
+
+  test.each([
+    ["another AS", openOf(B, { asn: 65099, capabilities: [] }), "OPEN Message Error/Bad Peer AS"],
+    ["a hold time of 2", openOf(B, { holdTimeSeconds: 2 }), "OPEN Message Error/Unacceptable Hold Time"],
+    ["router id 0", openOf(B, { routerId: 0 }), "OPEN Message Error/Bad BGP Identifier"],
+  ])("refuses %s", async (_, open, name) => {
+    const a = await start(A);
+    a.speaker.addNeighbor({ address: B, remoteAsn: 65002, passive: true });
+    const peer = dialFrom(B, A, a.port);
+    await peer.hears("open");
+    peer.say(open);
+    expect(await peer.hearsNotification()).toBe(name);
+    expect(a.neighbor(B)).toMatchObject({ connectionsEstablished: 0, lastReset: { reason: `sent ${name}` } });
+  });
+
+  test("with a peer of two-octet AS numbers", async () => {
+    const { a, peer } = await established({}, { capabilities: [] });
+    peer.socket.write(
+      frame(2, updateBody("", "400101 00 400206 0202 5ba0 0001 400304 0a000002 c0110a 0202 fa56ea00 00000001", "08 0a")),
+    );
+    await a.told.until("a route", () => a.told.updates.length === 1);
+    expect(a.told.updates[0]).toMatchObject({ attributes: { asPath: [{ type: SEGMENT.sequence, asns: [4200000000, 1] }] } });
+  });
+});
+
+describe("time", () => {
+  test("a silent peer is given up after the hold time, and not a moment before", async () => {
+    const clock = new FakeClock();
+    const { a, peer } = await established({ clock }, { holdTimeSeconds: 9 });
+    await clock.advance(8999);
+    expect(a.neighbor(B).state).toBe("Established");
+    expect(a.neighbor(B).messagesSent.keepalive).toBeGreaterThanOrEqual(3);
+    await clock.advance(1);
+    expect(await peer.hearsNotification()).toBe("Hold Timer Expired");
+    expect(a.told.updates).toEqual([expect.objectContaining({ kind: "lost", reason: "sent Hold Timer Expired" })]);
+  });
+
+  test("keepalives keep it up, and go out after a third of the hold time at the latest", async () => {
+    const clock = new FakeClock();
+    const { a, peer } = await established({ clock }, { holdTimeSeconds: 9 });
+    for (let passed = 1; passed <= 10; passed++) {
+      const before = a.neighbor(B).messagesReceived.keepalive;
+      peer.say(keepalive);
+      await eventually("the keepalive arrives", () => a.neighbor(B).messagesReceived.keepalive > before);
+      await clock.advance(3000);
+      expect(a.neighbor(B).messagesSent.keepalive).toBeGreaterThanOrEqual(passed + 1);
+    }
+    expect(a.neighbor(B).state).toBe("Established");
+  });
+
+  test("a keepalive that lies in the socket counts, although the hold timer has its turn first", async () => {
+    const clock = new FakeClock();
+    const { a, peer } = await established({ clock }, { holdTimeSeconds: 9 });
+    await clock.advance(8999);
+    peer.say(keepalive);
+    await clock.advance(1);
+    expect(a.neighbor(B).state).toBe("Established");
+    await clock.advance(9000);
+    expect(await peer.hearsNotification()).toBe("Hold Timer Expired");
+  });
+
+  test("hold time 0: neither keepalives nor an end", async () => {
+    const clock = new FakeClock();
+    const { a, peer } = await established({ clock }, { holdTimeSeconds: 0 });
+    await clock.advance(10 * 3600 * 1000);
+    expect(a.neighbor(B)).toMatchObject({ state: "Established", holdTimeSeconds: 0, messagesSent: { keepalive: 1 } });
+    peer.say(announce("10.1.0.0/16"));
+    await a.told.until("a route", () => a.told.updates.length === 1);
+  });
+
+  test("a storm of a peer that fails each time is damped: from the second failure on it is refused for a while", async () => {
+    const clock = new FakeClock();
+    const a = await start(A, { clock });
+    a.speaker.addNeighbor({ address: B, remoteAsn: 65002, passive: true });
+    const answers: string[] = [];
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const peer = dialFrom(B, A, a.port);
+      peer.say(openOf(B, { asn: 64999, capabilities: [] }));
+      answers.push(await peer.hearsNotification());
+      await peer.closed();
+    }
+    expect(answers).toEqual([
+      "OPEN Message Error/Bad Peer AS",
+      "OPEN Message Error/Bad Peer AS",
+      ...Array(3).fill("Cease/Connection Rejected"),
+    ]);
+    expect(a.neighbor(B)).toMatchObject({ state: "Idle", damped: true, connectionsRefused: 3 });
+    await clock.advance(1000);
+    expect(a.neighbor(B)).toMatchObject({ state: "Active", damped: false });
+  });
+
+  test("a refused dial is repeated after the connect-retry time, less a quarter at most", async () => {
+    const clock = new FakeClock();
+    const a = await start(A, { clock, connectRetrySeconds: 100, random: () => 0 });
+    const closedPort = await unusedPort(B);
+    a.speaker.addNeighbor({ address: B, remoteAsn: 65002, port: closedPort, localAddress: A });
+    await a.told.until("refused", () => a.told.hasEvent("attempt-failed", B));
+    expect(a.neighbor(B)).toMatchObject({
+      state: "Active",
+      lastReset: { reason: `connect ECONNREFUSED 127.0.1.2:${closedPort}` },
+    });
+    await clock.advance(74_999);
+    expect(a.neighbor(B).state).toBe("Active");
+    await clock.advance(1);
+    await a.told.until("refused again", () => a.told.hasEvent("attempt-failed", B, 2));
+  });
+});
+
+async function unusedPort(at: number): Promise<number> {
+  const server: Server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, formatAddress(at), resolve));
+  const bound = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof bound === "object" && bound ? bound.port : 0;
+}
+
+describe("connections that are not taken", () => {
+  test("of a stranger", async () => {
+    // With a clock that stands still, only the proper way leads to the end of the connection.
+    const a = await start(A, { clock: new FakeClock() });
+    const peer = dialFrom(B, A, a.port);
+    peer.say(openOf(B), keepalive);
+    expect(await peer.hearsNotification()).toBe("Cease/Connection Rejected");
+    await peer.closed();
+    expect(a.speaker.refusedStrangers()).toBe(1);
+    expect(a.told.events).toMatchObject([{ kind: "refused-connection", neighbor: B, reason: "not a neighbor" }]);
+  });
+
+  test("of a neighbor whose session is up", async () => {
+    const { a, peer } = await established();
+    const second = dialFrom(B, A, a.port);
+    expect(await second.hearsNotification()).toBe("Cease/Connection Collision Resolution");
+    await second.closed();
+    expect(a.neighbor(B)).toMatchObject({ state: "Established", connectionsRefused: 1 });
+    expect(peer.isClosed).toBe(false);
+  });
+
+  test("but a newer one takes the place of one that has got nowhere", async () => {
+    const a = await start(A);
+    a.speaker.addNeighbor({ address: B, remoteAsn: 65002, passive: true });
+    const first = dialFrom(B, A, a.port);
+    await first.hears("open");
+    const second = dialFrom(B, A, a.port);
+    expect(await first.hearsNotification()).toBe("Cease/Connection Collision Resolution");
+    second.say(openOf(B), keepalive);
+    await a.told.until("up", () => a.told.hasEvent("session-up", B));
+  });
+});
+
+describe("collision, with both connections under the test's hand", () => {
+  test.each([
+    ["ours wins", A, B],
+    ["the peer's wins", B, A],
+  ] as const)("%s", async (_, local, remote) => {
+    // The higher identifier decides, and identifiers are addresses here.
+    const accepted: HandMade[] = [];
+    const news = new Recorder();
+    const server = createServer((socket) => {
+      accepted.push(new HandMade(socket));
+      news.onEvent({ kind: "attempt-failed", reason: "", neighbor: 0, atMs: 0 });
+    });
+    await new Promise<void>((resolve) => server.listen(0, formatAddress(remote), resolve));
+    cleanUps.push(() => server.close());
+    const bound = server.address();
+    const us = await start(local);
+    us.speaker.addNeighbor({
+      address: remote,
+      remoteAsn: asnOf[remote],
+      port: typeof bound === "object" && bound ? bound.port : 0,
+      localAddress: local,
+    });
+    await news.until("we dialed", () => accepted.length === 1);
+    const theirs = dialFrom(remote, local, us.port);
+    await Promise.all([accepted[0].hears("open"), theirs.hears("open")]);
+    accepted[0].say(openOf(remote));
+    await accepted[0].hears("keepalive");
+    theirs.say(openOf(remote));
+    const [winner, loser] = local > remote ? [accepted[0], theirs] : [theirs, accepted[0]];
+    expect(await loser.hearsNotification()).toBe("Cease/Connection Collision Resolution");
+    winner.say(keepalive);
+    await us.told.until("up", () => us.told.hasEvent("session-up", remote));
+    expect(us.neighbor(remote)).toMatchObject({ connectionsEstablished: 1, connectionsDropped: 0 });
+  });
+});
+
+describe("a speaker", () => {
+  test("says what is wrong with a neighbor's options", async () => {
+    const { speaker } = recordedSpeaker({ asn: 65001, routerId: A });
+    speaker.addNeighbor({ address: B, remoteAsn: 65002 });
+    expect(() => speaker.addNeighbor({ address: B, remoteAsn: 65002 })).toThrow("Neighbor 127.0.1.2 is there already");
+    const refused = (options: object) => expect(() => speaker.addNeighbor({ address: A, remoteAsn: 1, ...options }));
+    refused({ holdTimeSeconds: 2 }).toThrow("Neighbor 127.0.1.1 has a hold time (seconds) of 2: 0 or 3 to 65535 wanted");
+    refused({ holdTimeSeconds: 65536 }).toThrow("hold time");
+    refused({ connectRetrySeconds: 0 }).toThrow("connect-retry time (seconds) of 0: 1 to 65535 wanted");
+    refused({ port: 65536 }).toThrow("port of 65536: 1 to 65535 wanted");
+    expect(speaker.neighbors()).toMatchObject([{ address: B, state: "Idle", damped: false }]);
+  });
+
+  test("cannot start where somebody listens", async () => {
+    const a = await start(A);
+    const { speaker } = recordedSpeaker({ asn: 65001, routerId: A, listen: { address: A, port: a.port } });
+    await expect(speaker.start()).rejects.toThrow("EADDRINUSE");
+  });
+
+  test("stops within its time even if a peer does not close", async () => {
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      cleanUps.push(() => socket.destroy());
+      socket.on("error", () => undefined);
+      socket.resume();
+    });
+    await new Promise<void>((resolve) => server.listen(0, formatAddress(B), resolve));
+    cleanUps.push(() => server.close());
+    const bound = server.address();
+    const a = await start(A);
+    a.speaker.addNeighbor({
+      address: B,
+      remoteAsn: 65002,
+      localAddress: A,
+      port: typeof bound === "object" && bound ? bound.port : 0,
+    });
+    const sent = new Promise((resolve) => server.once("connection", resolve));
+    await sent;
+    await a.speaker.stop();
+    expect(a.neighbor(B).state).toBe("Idle");
+  });
+});

@@ -1,0 +1,56 @@
+import { expect, test } from "vitest";
+import type { Timer } from "#src/speaker/fsm-state.ts";
+import { Timers } from "#src/speaker/timers.ts";
+import { FakeClock } from "./recorder.ts";
+
+function start(random: number): { clock: FakeClock; timers: Timers; expired: Timer[] } {
+  const clock = new FakeClock();
+  const expired: Timer[] = [];
+  return {
+    clock,
+    expired,
+    timers: new Timers(
+      clock,
+      () => random,
+      (timer) => expired.push(timer),
+    ),
+  };
+}
+
+test.each([
+  ["connect-retry", 0, 75_000],
+  ["connect-retry", 0x80000000, 87_500],
+  ["keepalive-incoming", 0, 75_000],
+  ["idle-hold", 0, 75_000],
+  ["hold-outgoing", 0, 100_000],
+  ["stable", 0, 100_000],
+] as const)("%s of 100 s with random %d expires after %d ms", async (timer, random, expectedMs) => {
+  const { clock, timers, expired } = start(random);
+  timers.set(timer, 100);
+  await clock.advance(expectedMs - 1);
+  expect(expired).toEqual([]);
+  await clock.advance(1);
+  expect(expired).toEqual([timer]);
+});
+
+test("setting a timer again replaces it, and a cancelled one stays silent", async () => {
+  const { clock, timers, expired } = start(0);
+  timers.set("stable", 10);
+  timers.set("hold-incoming", 10);
+  await clock.advance(9_000);
+  timers.set("stable", 10);
+  timers.cancel("hold-incoming");
+  await clock.advance(9_999);
+  expect(expired).toEqual([]);
+  await clock.advance(1);
+  expect(expired).toEqual(["stable"]);
+});
+
+test("a hold timer that is set again while the sockets have their turn does not expire", async () => {
+  const { clock, timers, expired } = start(0);
+  timers.set("hold-outgoing", 10);
+  const passing = clock.advance(10_000);
+  timers.set("hold-outgoing", 10);
+  await passing;
+  expect(expired).toEqual([]);
+});
