@@ -1,0 +1,91 @@
+/**
+ * The native addon, typed: packet rings, wake-ups, interfaces. `src/port` is its only caller in the product (tests and
+ * benchmarks also take the traffic generator). It is loaded at the first call, so that everything that needs no packets
+ * runs without it. Contracts and ownership of memory are in README.md.
+ */
+import { createRequire } from "node:module";
+
+/** As `kVersion` of binding.cc. */
+const VERSION = 1;
+
+export interface OpenedRing {
+  /** The name of the ring in all other calls. */
+  readonly ring: number;
+  /** Slots and jumbo area (`frameBytes`), then the rows. Detached by `closeRing`. */
+  readonly buffer: ArrayBuffer;
+  readonly frameBytes: number;
+  /** What the kernel granted for frames that are larger than a slot; `net.core.rmem_max` limits it without CAP_NET_ADMIN. */
+  readonly receiveBufferBytes: number;
+}
+
+export interface RingCounters {
+  readonly receivedFrames: number;
+  readonly receivedBytes: number;
+  readonly transmittedFrames: number;
+  readonly transmittedBytes: number;
+  readonly transmitErrors: number;
+  readonly receiveDrops: number;
+  readonly cutFrames: number;
+  readonly interfaceErrors: number;
+  /** Empty if there was none. */
+  readonly lastInterfaceError: string;
+}
+
+export interface NativeInterface {
+  readonly name: string;
+  readonly index: number;
+  /** 48 bits in a number; 0 if it is not Ethernet. */
+  readonly mac: number;
+  readonly mtu: number;
+  readonly up: boolean;
+  readonly running: boolean;
+  readonly loopback: boolean;
+  /** Each of 4 or 16 bytes, network order. */
+  readonly addresses: readonly { readonly bytes: Uint8Array; readonly prefixLength: number }[];
+}
+
+export interface NativeBindings {
+  readonly version: number;
+  openRing(interfaceName: string, receive: boolean, slots: number, capacity: number, fanoutGroup: number): OpenedRing;
+  closeRing(ring: number): void;
+  receive(ring: number): number;
+  transmit(ring: number, bytes: Uint8Array, rows: Uint32Array, count: number, egress: number): number;
+  counters(ring: number): RingCounters;
+  wait(rings: Uint32Array, event: number, timeoutMs: number): void;
+  openEvent(): number;
+  signalEvent(event: number): void;
+  closeEvent(event: number): void;
+  listInterfaces(): NativeInterface[];
+  generate(
+    interfaceName: string,
+    frame: Uint8Array,
+    count: number,
+    seconds: number,
+    packetsPerSecond: number,
+    flows: number,
+    checksum: boolean,
+  ): { readonly sent: number; readonly refusals: number; readonly seconds: number };
+}
+
+let loaded: NativeBindings | undefined;
+
+export function loadNative(): NativeBindings {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): NativeBindings {
+  const path = new URL("./ecmp.node", import.meta.url).pathname;
+  let bindings: NativeBindings;
+  try {
+    bindings = createRequire(import.meta.url)("./ecmp.node");
+  } catch (error) {
+    throw new Error(`${path}: cannot load the native addon; wanted one built here: run \`npm run build:native\` (Linux only)`, {
+      cause: error,
+    });
+  }
+  if (bindings.version !== VERSION) {
+    throw new Error(`${path}: version ${bindings.version}; wanted ${VERSION}: run \`npm run build:native\``);
+  }
+  return bindings;
+}

@@ -1,0 +1,83 @@
+/**
+ * Keeps the kernel's hands off transit packets. A packet socket for all protocols sees a frame before the ingress hook does, so
+ * a rule there that drops whatever is not for the router itself leaves such frames to us alone: the kernel forwards no second
+ * copy and answers nothing, whatever its sysctls say. A VLAN tag makes no difference: the kernel has taken it out by then.
+ *
+ * `renderIngressRule` is pure; `installIngressRule` runs `nft`, and whoever calls it removes what it returns.
+ */
+import { spawnSync } from "node:child_process";
+import { type Address, compareAddresses, formatAddress, isIpv4 } from "../net/address.ts";
+import { findInterface, type InterfaceInfo, listInterfaces, subnetBroadcast } from "./interface.ts";
+
+export interface IngressRule {
+  /** Of nftables, in the netdev family: one for each router of a network namespace. */
+  readonly table: string;
+  readonly interfaces: readonly string[];
+  /** What the kernel is to have besides ARP, multicast and link-local: the router's own addresses and their broadcasts. */
+  readonly addresses: readonly Address[];
+}
+
+export interface InstalledRule {
+  remove(): void;
+}
+
+const DEFAULT_TABLE = "ecmp_router";
+const LIMITED_BROADCAST = 0xffffffff;
+
+/** Every address of the namespace that a frame from outside may be for, in order, each once. */
+export function ownAddresses(interfaces: readonly InterfaceInfo[]): Address[] {
+  const prefixes = interfaces.flatMap((info) => info.addresses).filter(({ address }) => !isHostLoopback(address));
+  const own = prefixes.flatMap((prefix) => [prefix.address, subnetBroadcast(prefix) ?? prefix.address]);
+  return [...new Set([LIMITED_BROADCAST, ...own])].sort(compareAddresses);
+}
+
+/** 127.0.0.0/8 and ::1 never come from a wire; the other addresses of the loopback interface (a router id) may be meant. */
+const isHostLoopback = (address: Address): boolean => (isIpv4(address) ? address >>> 24 === 127 : /^0{31}1$/.test(address));
+
+/** The text for `nft -f -`. One transaction: a table of that name, left by whoever was killed, is replaced, not added to. */
+export function renderIngressRule(rule: IngressRule): string {
+  const devices = rule.interfaces.map((name) => `"${name}"`).join(", ");
+  const ipv4 = rule.addresses.filter(isIpv4).map(formatAddress);
+  const ipv6 = rule.addresses.filter((address) => !isIpv4(address)).map(formatAddress);
+  const rules = [
+    "meta protocol arp accept",
+    ...(ipv4.length > 0 ? [`ip daddr { ${ipv4.join(", ")} } accept`] : []),
+    "ip daddr 224.0.0.0/4 accept",
+    ...(ipv6.length > 0 ? [`ip6 daddr { ${ipv6.join(", ")} } accept`] : []),
+    // Link-local addresses come late (duplicate detection, carrier) and are never transit (RFC 4291 section 2.5.6).
+    "ip6 daddr { fe80::/10, ff00::/8 } accept",
+  ];
+  return [
+    `table netdev ${rule.table}`,
+    `delete table netdev ${rule.table}`,
+    `table netdev ${rule.table} {`,
+    "  chain ingress {",
+    `    type filter hook ingress devices = { ${devices} } priority -500; policy drop;`,
+    ...rules.map((line) => `    ${line}`),
+    "  }",
+    "}",
+    "",
+  ].join("\n");
+}
+
+/**
+ * For the given interfaces and the addresses that this namespace has now: call it again when they change, the new rule takes
+ * the place of the old one at once.
+ */
+export function installIngressRule(interfaces: readonly string[], table = DEFAULT_TABLE): InstalledRule {
+  if (interfaces.length === 0) throw new Error("ingress rule: no interfaces; wanted at least one");
+  if (!/^[A-Za-z_][A-Za-z0-9_]{0,30}$/.test(table))
+    throw new Error(`ingress rule: table "${table}"; wanted letters, digits and _`);
+  for (const name of interfaces) findInterface(name);
+  runNft(renderIngressRule({ table, interfaces, addresses: ownAddresses(listInterfaces()) }));
+  return { remove: () => runNft(`table netdev ${table}\ndelete table netdev ${table}\n`) };
+}
+
+function runNft(text: string): void {
+  // An ordinary user's PATH, which root of a user namespace inherits, often lacks the folders where nft lives.
+  const env = { ...process.env, PATH: `${process.env.PATH ?? ""}:/usr/sbin:/sbin` };
+  const { error, status, stderr } = spawnSync("nft", ["-f", "-"], { input: text, env, encoding: "utf8" });
+  const wanted = "wanted the program nft (package nftables), CAP_NET_ADMIN, and a kernel with CONFIG_NF_TABLES_NETDEV";
+  if (error) throw new Error(`ingress rule: cannot run nft: ${error.message}; ${wanted}`, { cause: error });
+  if (status !== 0) throw new Error(`ingress rule: nft refused it: ${stderr.trim()}; ${wanted}`);
+}

@@ -1,0 +1,43 @@
+import { describe, expect, test } from "vitest";
+import { parseAddress } from "#src/net/address.ts";
+import { parseInterfaceAddress } from "#src/net/prefix.ts";
+import { ownAddresses, renderIngressRule } from "#src/port/ingress-rule.ts";
+import type { InterfaceInfo } from "#src/port/interface.ts";
+
+describe("rendering", () => {
+  const addresses = ["10.1.0.1", "10.1.0.255", "2001:db8::1"].map((text) => parseAddress(text)!);
+
+  test("replaces a table of the same name in one transaction, and accepts what is listed", () => {
+    expect(renderIngressRule({ table: "t", interfaces: ["r0", "r1.5"], addresses })).toBe(
+      [
+        "table netdev t",
+        "delete table netdev t",
+        "table netdev t {",
+        "  chain ingress {",
+        '    type filter hook ingress devices = { "r0", "r1.5" } priority -500; policy drop;',
+        "    meta protocol arp accept",
+        "    ip daddr { 10.1.0.1, 10.1.0.255 } accept",
+        "    ip daddr 224.0.0.0/4 accept",
+        "    ip6 daddr { 2001:db8::1 } accept",
+        "    ip6 daddr { fe80::/10, ff00::/8 } accept",
+        "  }",
+        "}",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  test("leaves out a family without addresses", () => {
+    const text = renderIngressRule({ table: "t", interfaces: ["r0"], addresses: [] });
+    expect(text).not.toMatch(/\{ \}/);
+  });
+
+  test("own addresses are those of all interfaces with their broadcasts, but not 127.0.0.0/8 and ::1", () => {
+    const info = (...texts: string[]) =>
+      ({ addresses: texts.map((text) => parseInterfaceAddress(text)!) }) as unknown as InterfaceInfo;
+    const wanted = ["10.1.0.1", "10.1.0.255", "10.3.0.0", "192.0.2.1", "255.255.255.255", "2001:db8::1"];
+    expect(
+      ownAddresses([info("127.0.0.1/8", "::1/128", "192.0.2.1/32"), info("10.1.0.1/24", "10.3.0.0/31", "2001:db8::1/64")]),
+    ).toEqual(wanted.map((text) => parseAddress(text)));
+  });
+});
