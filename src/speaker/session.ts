@@ -252,7 +252,8 @@ export class Session {
   private ended(wasEstablished: boolean, reason: string): void {
     const peer = this.established?.peer;
     this.established = undefined;
-    if (peer) this.context.onUpdate({ kind: "lost", peer, reason });
+    // First that it happened, then what follows: whoever measures from the event is not told after the work.
     this.ledger.ended(wasEstablished, reason);
+    if (peer) this.context.onUpdate({ kind: "lost", peer, reason });
   }
 }

@@ -1,0 +1,106 @@
+/** `ecmp explain`: which next hop will this flow take, and why? From a configuration, a saved state, or the running router. */
+import { Command } from "commander";
+import { stateOfConfig } from "../experiment/configured.ts";
+import { createExplainer, type Explanation } from "../experiment/explain.ts";
+import { parseFlowsCsv } from "../experiment/flows.ts";
+import type { FibState } from "../fib/state.ts";
+import { type Flow, parseFlow } from "../net/flow.ts";
+import { DEFAULT_CONTROL_SOCKET } from "../router/control.ts";
+import { loadConfig, readText } from "./config-file.ts";
+import { askOnce } from "./control-client.ts";
+import { CommandError, print, printJson } from "./output.ts";
+
+interface ExplainOptions {
+  readonly config?: string;
+  readonly state?: string;
+  readonly live?: boolean;
+  readonly control: string;
+  readonly flow: readonly string[];
+  readonly flows?: string;
+  readonly json?: boolean;
+}
+
+export function explainCommand(): Command {
+  const addFlow = (flow: string, flows: readonly string[]): readonly string[] => [...flows, flow];
+  return new Command("explain")
+    .description("say which next hop a flow takes, and why")
+    .option("--config <file>", "decide by this configuration and its static routes")
+    .option("--state <file>", "decide by a saved `ecmp show groups --json`")
+    .option("--live", "decide by the running router's groups")
+    .option("--control <socket>", "with --live: the router's control socket", process.env.ECMP_CONTROL ?? DEFAULT_CONTROL_SOCKET)
+    .option("--flow <flow>", 'a flow such as "tcp 10.0.0.2:1000 192.0.2.1:80"; may be given several times', addFlow, [])
+    .option("--flows <file>", "many flows: CSV with the header protocol,src,srcPort,dst,dstPort")
+    .option("--json", "one JSON object a flow and line")
+    .action(explain);
+}
+
+async function explain(options: ExplainOptions): Promise<void> {
+  const explainFlow = await loadExplainer(options);
+  const flows = loadFlows(options);
+  for (const flow of flows) {
+    const explanation = explainFlow(flow);
+    if (options.json) printJson(explanation);
+    else print(formatExplanation(explanation));
+  }
+}
+
+async function loadExplainer(options: ExplainOptions): Promise<(flow: Flow) => Explanation> {
+  const state = await loadState(options);
+  try {
+    return createExplainer(state);
+  } catch (error) {
+    throw new CommandError(`${options.state ?? "the router"}: ${(error as Error).message}`);
+  }
+}
+
+async function loadState({ config, state, live, control }: ExplainOptions): Promise<FibState> {
+  if (state !== undefined) return parseState(state);
+  if (live) return (await askOnce(control, ["groups"])) as FibState;
+  if (config !== undefined) return stateOf(config);
+  throw new CommandError("explain: nothing to decide by, wanted --config FILE, --state FILE or --live");
+}
+
+function stateOf(file: string): FibState {
+  const config = loadConfig(file);
+  try {
+    return stateOfConfig(config);
+  } catch (error) {
+    throw new CommandError(`${file}: ${(error as Error).message}`);
+  }
+}
+
+function parseState(file: string): FibState {
+  try {
+    return JSON.parse(readText(file)) as FibState;
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
+    throw new CommandError(`${file}: ${(error as Error).message}, wanted what \`ecmp show groups --json\` prints`);
+  }
+}
+
+function loadFlows({ flow, flows }: ExplainOptions): Flow[] {
+  if (flows !== undefined) {
+    const { flows: parsed, mistakes } = parseFlowsCsv(readText(flows));
+    if (mistakes.length === 0) return parsed;
+    throw new CommandError(
+      mistakes.map((mistake) => `${flows}: ${mistake.where}: ${mistake.value}, wanted ${mistake.wanted}`).join("\n"),
+    );
+  }
+  if (flow.length === 0) throw new CommandError("explain: no flow, wanted --flow or --flows");
+  return flow.map((text) => {
+    const parsed = parseFlow(text);
+    if (parsed) return parsed;
+    throw new CommandError(`--flow: ${JSON.stringify(text)}, wanted a flow such as "tcp 10.0.0.2:1000 192.0.2.1:80"`);
+  });
+}
+
+function formatExplanation({ flow, prefix, key, hash, nextHop, reason }: Explanation): string {
+  return [
+    flow,
+    `  prefix    ${prefix ?? "none"}`,
+    `  key       ${key}`,
+    `  hash      ${hash} (0x${hash.toString(16).padStart(8, "0")})`,
+    `  next hop  ${nextHop ?? "none"}`,
+    `  because   ${reason}`,
+  ].join("\n");
+}

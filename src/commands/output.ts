@@ -1,0 +1,27 @@
+/**
+ * How commands speak: results on stdout, errors on stderr as where, value, wanted, and three exit codes.
+ */
+export const EXIT = { done: 0, no: 1, couldNotRun: 2 } as const;
+
+/** Thrown by a command; `main` prints it and exits with `code`. */
+export class CommandError extends Error {
+  readonly code: number;
+  constructor(message: string, code: number = EXIT.couldNotRun) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export const print = (text: string): void => void process.stdout.write(`${text}\n`);
+export const printJson = (value: unknown): void => print(JSON.stringify(value));
+
+/** Columns as wide as they need to be; numbers to the right. */
+export function formatTable(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const widths = header.map((name, column) => Math.max(name.length, ...rows.map((row) => String(row[column]).length)));
+  const line = (cells: readonly (string | number)[]): string =>
+    cells
+      .map((cell, column) => (typeof cell === "number" ? String(cell).padStart(widths[column]) : cell.padEnd(widths[column])))
+      .join("  ")
+      .trimEnd();
+  return [line(header), ...rows.map(line)].join("\n");
+}

@@ -1,0 +1,172 @@
+/** The answers of `ecmp show` as people read them: tables, in the manner of FRR. */
+import type { FibState } from "../fib/state.ts";
+import { formatTable } from "./output.ts";
+
+interface BgpPeer {
+  readonly remoteAs: number;
+  readonly msgRcvd: number;
+  readonly msgSent: number;
+  readonly peerUptime: string;
+  readonly state: string;
+  readonly pfxRcd: number;
+  readonly desc?: string;
+}
+
+const FORMATTERS: readonly (readonly [string, (value: never) => string])[] = [
+  ["bgp summary", formatSummary],
+  ["bgp neighbors", formatPretty],
+  ["bgp routes", formatBgpRoutes],
+  ["routes", formatRoutes],
+  ["groups", formatGroups],
+  ["ports", formatPorts],
+  ["neighbors", formatNeighbors],
+  ["counters", formatCounters],
+  ["events", formatEvents],
+];
+
+export function formatShown(words: readonly string[], value: unknown): string {
+  const text = words.join(" ");
+  const row = FORMATTERS.find(([name]) => text === name || text.startsWith(`${name} `));
+  return (row?.[1] ?? formatPretty)(value as never);
+}
+
+function formatPretty(value: unknown): string {
+  return JSON.stringify(value, null, 2);
+}
+
+function formatSummary({ routerId, as, peers }: { routerId: string; as: number; peers: Record<string, BgpPeer> }): string {
+  // As FRR does: the number of prefixes when Established, the state's name otherwise.
+  const rows = Object.entries(peers).map(([address, peer]) => {
+    const last = peer.state === "Established" ? String(peer.pfxRcd) : peer.state;
+    return [address, 4, peer.remoteAs, peer.msgRcvd, peer.msgSent, peer.peerUptime, last, peer.desc ?? ""];
+  });
+  const header = ["Neighbor", "V", "AS", "MsgRcvd", "MsgSent", "Up/Down", "State/PfxRcd", "Desc"];
+  return `BGP router identifier ${routerId}, local AS number ${as}\n\n${formatTable(header, rows)}\n\nTotal number of neighbors ${rows.length}`;
+}
+
+interface ShownPath {
+  readonly status: string;
+  readonly reason?: string;
+  readonly peer: string;
+  readonly nextHop: string;
+  readonly asPath: string;
+  readonly origin: string;
+}
+
+function formatBgpRoutes(routes: readonly { prefix: string; paths: readonly ShownPath[] }[]): string {
+  const marks: Record<string, string> = { best: "*>", multipath: "*=", lost: "* ", ineligible: "  " };
+  const rows = routes.flatMap(({ prefix, paths }) =>
+    paths.map((path, i) => [
+      marks[path.status] ?? "",
+      i === 0 ? prefix : "",
+      path.nextHop,
+      path.asPath,
+      path.origin,
+      path.peer,
+      path.reason ?? path.status,
+    ]),
+  );
+  return formatTable(["", "Network", "Next Hop", "Path", "Origin", "From", "Why"], rows);
+}
+
+interface ShownRoute {
+  readonly prefix: string;
+  readonly protocol?: string;
+  readonly distance?: number;
+  readonly group?: number;
+  readonly nextHops: readonly { address: string; weight: number }[];
+}
+
+function formatRoutes(routes: readonly ShownRoute[]): string {
+  const codes: Record<string, string> = { bgp: "B", static: "S", connected: "C" };
+  const rows = routes.flatMap(({ prefix, protocol, distance, group, nextHops }) => {
+    const start = [codes[protocol ?? ""] ?? " ", prefix, `[${distance ?? "-"}]`, group === undefined ? "" : `group ${group}`];
+    if (nextHops.length === 0) return [[...start, protocol === "connected" ? "directly connected" : "no usable path", ""]];
+    return nextHops.map(({ address, weight }, i) => [
+      ...(i === 0 ? start : ["", "", "", ""]),
+      `via ${address}`,
+      `weight ${weight}`,
+    ]);
+  });
+  return formatTable(["", "Prefix", "Distance", "Group", "Next hop", ""], rows);
+}
+
+function formatGroups({ hash, selector, groups }: FibState): string {
+  const rows = groups.flatMap(({ id, prefixes, members, owners }) =>
+    members.map(({ address, weight, share }, i) => [
+      i === 0 ? String(id) : "",
+      i === 0 ? `${prefixes.slice(0, 3).join(" ")}${prefixes.length > 3 ? ` and ${prefixes.length - 3} more` : ""}` : "",
+      address,
+      weight,
+      share,
+      i === 0 ? owners.length : "",
+    ]),
+  );
+  const title = `hash ${hash.algorithm} over ${hash.fields.join(", ")}, seed ${hash.seed}; selector ${selector.name}`;
+  return `${title}\n\n${formatTable(["Group", "Prefixes", "Member", "Weight", "Share", "Buckets"], rows)}`;
+}
+
+interface ShownPort {
+  readonly interface: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly addresses: readonly string[];
+  readonly counters: Record<string, number>;
+}
+
+function formatPorts(ports: readonly ShownPort[]): string {
+  const rows = ports.map(({ interface: name, mac, mtu, addresses, counters }) => [
+    name,
+    mac,
+    mtu,
+    counters.receivedFrames,
+    counters.transmittedFrames,
+    counters.transmitErrors,
+    counters.receiveDrops,
+    addresses.join(" "),
+  ]);
+  return formatTable(["Port", "MAC", "MTU", "Received", "Sent", "Send errors", "Ring drops", "Addresses"], rows);
+}
+
+function formatNeighbors(neighbors: readonly { address: string; port: number; state: string; mac?: string }[]): string {
+  const rows = neighbors.map(({ address, port, state, mac }) => [address, port, state, mac ?? ""]);
+  return formatTable(["Neighbor", "Port", "State", "MAC"], rows);
+}
+
+interface ShownCounters {
+  readonly received: number;
+  readonly forwarded: number;
+  readonly punted: Record<string, number>;
+  readonly slow: Record<string, number>;
+  readonly dropped: Record<string, number>;
+  readonly slowPath: Record<string, number>;
+  readonly nextHops: readonly { address: string; packets: number; bytes: number }[];
+}
+
+function formatCounters({ received, forwarded, punted, slow, dropped, slowPath, nextHops }: ShownCounters): string {
+  const named = (group: string, counts: Record<string, number>) =>
+    Object.entries(counts)
+      .filter(([, count]) => count > 0)
+      .map(([name, count]) => [`${group} ${name}`, count] as const);
+  const frames = [
+    ["received", received],
+    ["forwarded", forwarded],
+    ...named("punted", punted),
+    ...named("slow", slow),
+    ...named("dropped", dropped),
+    ...named("slow path:", slowPath),
+  ] as const;
+  const hops = nextHops.map(({ address, packets, bytes }) => [address, packets, bytes]);
+  return `${formatTable(["Frames", "Count"], frames)}\n\n${formatTable(["Next hop", "Packets", "Bytes"], hops)}`;
+}
+
+function formatEvents(events: readonly { time: string; kind: string; atMs: number }[]): string {
+  return events
+    .map(({ time, kind, atMs: _, ...details }) => {
+      const words = Object.entries(details).map(
+        ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+      );
+      return [time, kind, ...words].join(" ");
+    })
+    .join("\n");
+}

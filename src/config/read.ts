@@ -1,0 +1,82 @@
+/**
+ * Text to configuration: YAML, then the schema, and every mistake of both at once as where (line and path), value, wanted.
+ */
+import { isNode, LineCounter, parseDocument } from "yaml";
+import type { z } from "zod";
+import { type Config, configSchema } from "./schema.ts";
+
+export interface ConfigMistake {
+  /** From 1. */
+  readonly line: number;
+  /** "bgp.neighbors[0].address", or "" for the file as a whole. */
+  readonly path: string;
+  /** What stands there, as JSON; undefined where nothing does. */
+  readonly value: string | undefined;
+  readonly wanted: string;
+}
+
+export type ConfigResult = { readonly config: Config } | { readonly mistakes: readonly ConfigMistake[] };
+
+export function readConfig(text: string): ConfigResult {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  if (document.errors.length > 0) {
+    return {
+      mistakes: document.errors.map((error) => ({
+        line: lines.linePos(error.pos[0]).line,
+        path: "",
+        value: undefined,
+        wanted: `valid YAML: ${error.message}`,
+      })),
+    };
+  }
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    // An alias without its anchor, or one that would grow without bound.
+    return { mistakes: [{ line: 1, path: "", value: undefined, wanted: `valid YAML: ${(error as Error).message}` }] };
+  }
+  // An empty file is an empty configuration: everything has a default or is optional.
+  const result = configSchema.safeParse(value ?? {});
+  if (result.success) return { config: result.data };
+
+  const lineOf = (path: readonly PropertyKey[]): number => {
+    for (let length = path.length; length >= 0; length--) {
+      const node = document.getIn(path.slice(0, length), true);
+      if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
+    }
+    return 1;
+  };
+  const mistakes = result.error.issues.flatMap(flattenIssue).map(({ path, wanted }) => {
+    const value = document.getIn(path);
+    const shown = isNode(value) ? value.toJSON() : value;
+    return { line: lineOf(path), path: formatPath(path), value: shown === undefined ? undefined : JSON.stringify(shown), wanted };
+  });
+  return { mistakes: mistakes.sort((a, b) => a.line - b.line) };
+}
+
+interface FlatIssue {
+  readonly path: PropertyKey[];
+  readonly wanted: string;
+}
+
+/** One mistake a thing that is wrong: unknown keys each on their own, a union by its first kind. */
+function flattenIssue(issue: z.core.$ZodIssue): FlatIssue[] {
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({ path: [...issue.path, key], wanted: "no such key here" }));
+  }
+  const wanted = issue.message.replace(/^wanted /, "");
+  return [{ path: [...issue.path], wanted }];
+}
+
+const formatPath = (path: readonly PropertyKey[]): string =>
+  path.reduce<string>(
+    (text, key) => (typeof key === "number" ? `${text}[${key}]` : text ? `${text}.${String(key)}` : String(key)),
+    "",
+  );
+
+export function formatMistake(file: string, { line, path, value, wanted }: ConfigMistake): string {
+  const where = `${file}:${line}${path ? `: ${path}` : ""}`;
+  return `${where}: ${value === undefined ? "" : `${value}, `}wanted ${wanted}`;
+}

@@ -1,0 +1,105 @@
+/**
+ * The door for `ecmp show`: a Unix socket that only the router's own user may open. One request a connection, a line of
+ * JSON; the answer is one line of JSON, or, for what is followed, a line for each event until the other side hangs up.
+ */
+import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { dirname } from "node:path";
+
+export const DEFAULT_CONTROL_SOCKET = "/run/ecmp-router/control.sock";
+
+export interface ControlRequest {
+  /** The words after `ecmp show`. */
+  readonly show: readonly string[];
+  readonly follow?: boolean;
+}
+
+export type ControlAnswer = { readonly value: unknown } | { readonly error: string };
+
+export interface ControlHandler {
+  answer(request: ControlRequest): ControlAnswer;
+  /** Called for `follow`; returns what ends it. */
+  follow(request: ControlRequest, send: (line: unknown) => void): () => void;
+}
+
+const LONGEST_REQUEST_BYTES = 64 * 1024;
+/** A follower that does not read is let go rather than remembered for. */
+const LARGEST_BACKLOG_BYTES = 4 * 1024 * 1024;
+
+export interface ControlServer {
+  close(): Promise<void>;
+}
+
+export async function serveControl(path: string, handler: ControlHandler): Promise<ControlServer> {
+  mkdirSync(dirname(path), { recursive: true });
+  if (await isAnswering(path))
+    throw new Error(`Cannot listen on ${path}: another router answers there, wanted a path of its own`);
+  rmSync(path, { force: true });
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    socket.on("error", () => socket.destroy());
+    serveOne(socket, handler);
+  });
+  await listen(server, path);
+  chmodSync(path, 0o600);
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+        rmSync(path, { force: true });
+      }),
+  };
+}
+
+const listen = (server: Server, path: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(path, () => resolve());
+  });
+
+/** A socket file that nobody answers at was left by a router that was killed. */
+const isAnswering = (path: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+
+function serveOne(socket: Socket, handler: ControlHandler): void {
+  let text = "";
+  const write = (line: unknown): void => void socket.write(`${JSON.stringify(line)}\n`);
+  const onData = (chunk: Buffer): void => {
+    text += chunk.toString("utf8");
+    if (text.length > LONGEST_REQUEST_BYTES) return void socket.destroy();
+    const end = text.indexOf("\n");
+    if (end < 0) return;
+    socket.off("data", onData);
+    socket.resume();
+    const request = parseRequest(text.slice(0, end));
+    if (!request) return void socket.end(`${JSON.stringify({ error: 'wanted a line like {"show":["groups"]}' })}\n`);
+    if (!request.follow) return void socket.end(`${JSON.stringify(handler.answer(request))}\n`);
+    const unfollow = handler.follow(request, (line) => {
+      write(line);
+      if (socket.writableLength > LARGEST_BACKLOG_BYTES) socket.destroy();
+    });
+    socket.once("close", unfollow);
+  };
+  socket.on("data", onData);
+}
+
+function parseRequest(line: string): ControlRequest | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value !== "object" || value === null || !("show" in value) || !Array.isArray(value.show)) return undefined;
+    if (!value.show.every((word) => typeof word === "string")) return undefined;
+    return { show: value.show, follow: "follow" in value && value.follow === true };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * The neighbor table: who has which address on our segments, learned by ARP of our own (RFC 826; states after RFC 4861
+ * 7.3.2, as Linux uses them for both families). A machine over a clock; it sends through a callback and tells the router
+ * what changed. Frames that wait for an address are not its business: `slow-path.ts` holds those.
+ *
+ *            resolve                 reply
+ *   (none) ----------> incomplete ----------> reachable --confirm due--> probe --reply--> reachable
+ *                          | 3 requests, no reply                          | 3 requests, no reply
+ *                          v                                              v
+ *                        failed  (asked again, at most once a second, when somebody wants it)
+ */
+import { type Address, compareAddresses, formatAddress, type Ipv4Address, isIpv4 } from "../net/address.ts";
+import type { CancelTimer, Clock } from "../net/clock.ts";
+import { formatMac, type Mac } from "../net/mac.ts";
+import { ARP_OPERATION, type ArpPacket, encodeArp } from "../wire/arp.ts";
+
+const REQUEST_INTERVAL_MS = 1000;
+const REQUESTS = 3;
+/** Linux confirms after base_reachable_time (30 s) if nothing else did. */
+const CONFIRM_AFTER_MS = 30_000;
+/** A bound on what a scan of an attached subnet can make us remember (Linux: gc_thresh3). */
+const MAXIMUM_NEIGHBORS = 4096;
+
+export type NeighborStateName = "incomplete" | "reachable" | "probe" | "failed";
+
+export interface NeighborState {
+  readonly address: string;
+  readonly port: number;
+  readonly state: NeighborStateName;
+  readonly mac?: string;
+}
+
+export interface NeighborPort {
+  readonly mac: Mac;
+  /** Our address on the subnet that holds `address`, to ask from. */
+  sourceFor(address: Ipv4Address): Ipv4Address | undefined;
+}
+
+export interface NeighborOptions {
+  readonly clock: Clock;
+  readonly ports: readonly NeighborPort[];
+  send(port: number, frame: Uint8Array): void;
+  /** The neighbor can be reached at `mac`, or (undefined) did not answer. */
+  onChange(address: Address, port: number, mac: Mac | undefined): void;
+}
+
+interface Entry {
+  readonly address: Ipv4Address;
+  readonly port: number;
+  state: NeighborStateName;
+  mac: Mac | undefined;
+  requests: number;
+  failedAtMs: number;
+  cancel: CancelTimer | undefined;
+}
+
+export interface Neighbors {
+  /** Somebody wants to send to `address` on `port`: starts asking unless it is known or being asked for. */
+  resolve(address: Address, port: number): NeighborStateName;
+  /** An ARP packet seen on `port`. */
+  receive(packet: ArpPacket, port: number): void;
+  states(): NeighborState[];
+  stop(): void;
+}
+
+export function createNeighbors({ clock, ports, send, onChange }: NeighborOptions): Neighbors {
+  const entries = new Map<Ipv4Address, Entry>();
+
+  const ask = (entry: Entry): void => {
+    const source = ports[entry.port].sourceFor(entry.address);
+    if (source === undefined) return;
+    const request = { operation: ARP_OPERATION.request, senderMac: ports[entry.port].mac, senderAddress: source };
+    // A probe goes to the MAC that we know, a first question to everyone.
+    const targetMac = entry.state === "probe" ? (entry.mac ?? 0) : 0;
+    send(entry.port, encodeArp({ ...request, targetMac, targetAddress: entry.address }));
+  };
+
+  const schedule = (entry: Entry, delayMs: number, run: () => void): void => {
+    entry.cancel?.();
+    entry.cancel = clock.setTimer(delayMs, run);
+  };
+
+  const startAsking = (entry: Entry, state: "incomplete" | "probe"): void => {
+    entry.state = state;
+    entry.requests = 0;
+    const next = (): void => {
+      if (entry.requests++ === REQUESTS) return fail(entry);
+      ask(entry);
+      schedule(entry, REQUEST_INTERVAL_MS, next);
+    };
+    next();
+  };
+
+  const fail = (entry: Entry): void => {
+    entry.state = "failed";
+    entry.mac = undefined;
+    entry.failedAtMs = clock.nowMs();
+    onChange(entry.address, entry.port, undefined);
+  };
+
+  const confirm = (entry: Entry, mac: Mac): void => {
+    const changed = entry.mac !== mac;
+    entry.state = "reachable";
+    entry.mac = mac;
+    schedule(entry, CONFIRM_AFTER_MS, () => startAsking(entry, "probe"));
+    if (changed) onChange(entry.address, entry.port, mac);
+  };
+
+  const create = (address: Ipv4Address, port: number): Entry | undefined => {
+    if (entries.size >= MAXIMUM_NEIGHBORS) forgetOneFailed();
+    if (entries.size >= MAXIMUM_NEIGHBORS) return undefined;
+    const entry: Entry = { address, port, state: "incomplete", mac: undefined, requests: 0, failedAtMs: 0, cancel: undefined };
+    entries.set(address, entry);
+    return entry;
+  };
+
+  const forgetOneFailed = (): void => {
+    for (const entry of entries.values()) {
+      if (entry.state !== "failed") continue;
+      entries.delete(entry.address);
+      return;
+    }
+  };
+
+  return {
+    resolve(address, port) {
+      if (!isIpv4(address)) return "failed";
+      const known = entries.get(address);
+      if (known && (known.state !== "failed" || clock.nowMs() - known.failedAtMs < REQUEST_INTERVAL_MS)) return known.state;
+      const entry = known ?? create(address, port);
+      if (!entry) return "failed";
+      startAsking(entry, "incomplete");
+      return entry.state;
+    },
+
+    receive({ operation, senderMac, senderAddress, targetAddress }, port) {
+      const isOurs = ports[port].sourceFor(senderAddress) !== undefined && senderMac !== ports[port].mac;
+      if (!isOurs || senderAddress === 0) return;
+      const known = entries.get(senderAddress);
+      // RFC 826: what we know is brought up to date by any packet; who is unknown is learned only if he asks for us.
+      const asksForUs = operation === ARP_OPERATION.request && ports[port].sourceFor(senderAddress) === targetAddress;
+      const entry = known ?? (asksForUs ? create(senderAddress, port) : undefined);
+      if (entry && entry.port === port) confirm(entry, senderMac);
+    },
+
+    states: () =>
+      [...entries.values()]
+        .sort((a, b) => compareAddresses(a.address, b.address))
+        .map(({ address, port, state, mac }) => ({
+          address: formatAddress(address),
+          port,
+          state,
+          ...(mac === undefined ? {} : { mac: formatMac(mac) }),
+        })),
+
+    stop() {
+      for (const entry of entries.values()) entry.cancel?.();
+    },
+  };
+}

@@ -1,0 +1,57 @@
+/**
+ * From the configuration in force to the one wanted, as a list of actions: pure, so that start (from nothing), reload and
+ * stop (to nothing) are the same road. What did not change is not touched.
+ */
+import type { Config } from "../config/schema.ts";
+import type { Address } from "../net/address.ts";
+
+export type BgpConfig = NonNullable<Config["bgp"]>;
+export type NeighborConfig = BgpConfig["neighbors"][number];
+
+export type Action =
+  | { readonly kind: "start-dataplane"; readonly config: Config }
+  | { readonly kind: "configure-routes"; readonly config: Config }
+  | { readonly kind: "start-speaker"; readonly bgp: BgpConfig }
+  | { readonly kind: "remove-neighbor"; readonly address: Address }
+  | { readonly kind: "add-neighbor"; readonly neighbor: NeighborConfig }
+  | { readonly kind: "stop-speaker" }
+  | { readonly kind: "stop-dataplane" };
+
+const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+/** What the data plane is made of: a change there means a new one. */
+const dataplaneOf = (config: Config | undefined) =>
+  config && { ports: config.ports, ecmp: config.ecmp, workers: config.workers, ringSlots: config.ringSlots };
+
+/** What the speaker itself is made of; its neighbors are compared one by one. */
+const speakerOf = (config: Config | undefined) => {
+  if (!config?.bgp) return undefined;
+  const { neighbors: _, maximumPaths: _paths, multipathRelax: _relax, ...own } = config.bgp;
+  return own;
+};
+
+const routesOf = (config: Config | undefined) =>
+  config && { routes: config.routes, asn: config.bgp?.asn, paths: config.bgp?.maximumPaths, relax: config.bgp?.multipathRelax };
+
+export function reconcile(current: Config | undefined, wanted: Config | undefined): Action[] {
+  const isNewDataplane = !same(dataplaneOf(current), dataplaneOf(wanted));
+  // The speaker feeds the data plane: a new one hears everything from its peers again.
+  const isNewSpeaker = isNewDataplane || !same(speakerOf(current), speakerOf(wanted));
+  const before = isNewSpeaker ? [] : (current?.bgp?.neighbors ?? []);
+  const after = wanted?.bgp?.neighbors ?? [];
+  const hasTwin = (neighbor: NeighborConfig, list: readonly NeighborConfig[]): boolean =>
+    list.some((other) => same(other, neighbor));
+
+  const actions: Action[] = [];
+  if (isNewSpeaker && current?.bgp) actions.push({ kind: "stop-speaker" });
+  if (isNewDataplane && current) actions.push({ kind: "stop-dataplane" });
+  if (isNewDataplane && wanted) actions.push({ kind: "start-dataplane", config: wanted });
+  if (wanted && (isNewDataplane || !same(routesOf(current), routesOf(wanted))))
+    actions.push({ kind: "configure-routes", config: wanted });
+  if (isNewSpeaker && wanted?.bgp) actions.push({ kind: "start-speaker", bgp: wanted.bgp });
+  for (const neighbor of before) {
+    if (!hasTwin(neighbor, after)) actions.push({ kind: "remove-neighbor", address: neighbor.address });
+  }
+  for (const neighbor of after) if (!hasTwin(neighbor, before)) actions.push({ kind: "add-neighbor", neighbor });
+  return actions;
+}

@@ -1,0 +1,137 @@
+/**
+ * The router: the only place that knows all the parts. It applies the actions of `reconcile`, hands updates from the speaker
+ * to the RIB and changes from the RIB to the data plane, one after the other, and answers questions.
+ *
+ *   speaker --RouteUpdate--> rib --RouteChange[]--> dataplane (fib, workers)
+ */
+import type { Config } from "../config/schema.ts";
+import { formatAddress, parseAddress } from "../net/address.ts";
+import type { Clock } from "../net/clock.ts";
+import { formatPrefix, type Prefix } from "../net/prefix.ts";
+import type { Random } from "../net/random.ts";
+import type { RouteChange, RouteUpdate } from "../rib/route.ts";
+import { createRib, type RouteView } from "../rib/table.ts";
+import { Speaker } from "../speaker/speaker.ts";
+import type { ControlAnswer } from "./control.ts";
+import { type Dataplane, startDataplane } from "./dataplane.ts";
+import { createEventRecord } from "./events.ts";
+import { type Action, type BgpConfig, reconcile } from "./reconcile.ts";
+import { describeNeighbor, describeSpeakerEvent, summarizeNeighbors } from "./show-bgp.ts";
+
+/** Prefixes named in one event; of more only the number is kept. */
+const PREFIXES_IN_EVENT = 16;
+
+export type Router = ReturnType<typeof createRouter>;
+
+export function createRouter({ clock, random }: { clock: Clock; random: Random }) {
+  const events = createEventRecord(clock);
+  const rib = createRib();
+  let config: Config | undefined;
+  let dataplane: Dataplane | undefined;
+  let speaker: Speaker | undefined;
+
+  const apply = (changes: readonly RouteChange[]): void => {
+    if (changes.length === 0 || !dataplane) return;
+    try {
+      const generation = dataplane.apply(changes);
+      const prefixes = changes.slice(0, PREFIXES_IN_EVENT).map(({ prefix }) => formatPrefix(prefix));
+      events.add("routes", { count: changes.length, prefixes, generation });
+    } catch (error) {
+      // The image is full: what has a place keeps it, and the operator hears what has none.
+      events.add("fib-full", { reason: (error as Error).message });
+    }
+  };
+
+  const startSpeaker = async (bgp: BgpConfig): Promise<void> => {
+    const { listen, neighbors: _, maximumPaths: _paths, multipathRelax: _relax, ...own } = bgp;
+    speaker = new Speaker({
+      ...own,
+      listen,
+      clock,
+      random,
+      onUpdate: (update: RouteUpdate) => apply(rib.applyUpdate(update)),
+      onEvent: (event) => events.add(event.kind, describeSpeakerEvent(event)),
+    });
+    await speaker.start();
+  };
+
+  const perform = async (action: Action): Promise<void> => {
+    switch (action.kind) {
+      case "start-dataplane":
+        dataplane = await startDataplane(action.config, clock, events);
+        return;
+      case "configure-routes":
+        return apply(configureRib(action.config));
+      case "start-speaker":
+        return startSpeaker(action.bgp);
+      case "add-neighbor":
+        return speaker?.addNeighbor(withoutUndefined(action.neighbor));
+      case "remove-neighbor":
+        return speaker?.removeNeighbor(action.address);
+      case "stop-speaker":
+        await speaker?.stop();
+        speaker = undefined;
+        return;
+      case "stop-dataplane":
+        await dataplane?.stop();
+        dataplane = undefined;
+        return;
+    }
+  };
+
+  const configureRib = ({ bgp, routes }: Config): RouteChange[] =>
+    rib.configure({
+      localAsn: bgp?.asn ?? 0,
+      maximumPaths: bgp?.maximumPaths ?? 1,
+      multipathRelax: bgp?.multipathRelax ?? false,
+      interfaces: dataplane?.interfaces ?? [],
+      staticRoutes: routes,
+    });
+
+  return {
+    events,
+
+    /** Brings the router to `wanted` (undefined: nothing, all stopped). If an action fails, what was started is stopped and it throws. */
+    async configure(wanted: Config | undefined): Promise<void> {
+      const actions = reconcile(config, wanted);
+      config = wanted;
+      try {
+        for (const action of actions) await perform(action);
+      } catch (error) {
+        config = undefined;
+        await speaker?.stop();
+        await dataplane?.stop();
+        speaker = undefined;
+        dataplane = undefined;
+        throw error;
+      }
+      events.add(wanted ? "configured" : "stopped", { actions: actions.map(({ kind }) => kind) });
+    },
+
+    dataplane(): Dataplane {
+      if (!dataplane) throw new Error("The router is not running");
+      return dataplane;
+    },
+
+    ribRoutes: (prefix?: Prefix): RouteView[] => rib.routes(prefix),
+
+    bgpSummary: () => summarizeNeighbors(config?.bgp, speaker?.neighbors() ?? [], clock.nowMs()),
+
+    bgpNeighbors(text: string | undefined): ControlAnswer {
+      const neighbors = speaker?.neighbors() ?? [];
+      const address = text === undefined ? undefined : parseAddress(text);
+      const chosen = text === undefined ? neighbors : neighbors.filter((neighbor) => neighbor.address === address);
+      if (text !== undefined && chosen.length === 0) {
+        const known = neighbors.map((neighbor) => formatAddress(neighbor.address)).join(", ");
+        return { error: `neighbor: ${JSON.stringify(text)}, wanted one of ${known || "none: no neighbor is configured"}` };
+      }
+      const now = clock.nowMs();
+      return { value: Object.fromEntries(chosen.map((one) => [formatAddress(one.address), describeNeighbor(one, now)])) };
+    },
+  };
+}
+
+/** Absent rather than undefined: what `exactOptionalPropertyTypes` means and zod does not say. */
+function withoutUndefined<Value extends object>(value: Value): { [Key in keyof Value]: Exclude<Value[Key], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as never;
+}

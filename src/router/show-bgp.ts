@@ -1,0 +1,96 @@
+/**
+ * Neighbors as FRR's `show bgp summary json` and `show bgp neighbors json` name them, so that scripts and exporters made for
+ * FRR read ours; and the speaker's events with addresses as text.
+ */
+import type { Capability } from "../bgp/capabilities.ts";
+import { formatAddress } from "../net/address.ts";
+import type { MessageCounts, NeighborState, SpeakerEvent } from "../speaker/neighbor.ts";
+import type { BgpConfig } from "./reconcile.ts";
+
+const total = (counts: MessageCounts): number => Object.values(counts).reduce((sum, count) => sum + count, 0);
+
+const uptimeMs = ({ establishedAtMs }: NeighborState, nowMs: number): number =>
+  establishedAtMs === undefined ? 0 : Math.round(nowMs - establishedAtMs);
+
+/** "00:01:02", "1d02h03m", or "never": FRR's column. */
+export function formatUptime(milliseconds: number): string {
+  const seconds = Math.floor(milliseconds / 1000);
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const [days, hours, minutes] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
+  if (days > 0) return `${days}d${two(hours)}h${two(minutes)}m`;
+  return `${two(hours)}:${two(minutes)}:${two(seconds % 60)}`;
+}
+
+export function summarizeNeighbors(bgp: BgpConfig | undefined, neighbors: readonly NeighborState[], nowMs: number) {
+  const peers = neighbors.map((neighbor) => {
+    const uptime = uptimeMs(neighbor, nowMs);
+    return [
+      formatAddress(neighbor.address),
+      {
+        remoteAs: neighbor.remoteAsn,
+        localAs: neighbor.localAsn,
+        version: 4,
+        msgRcvd: total(neighbor.messagesReceived),
+        msgSent: total(neighbor.messagesSent),
+        peerUptime: neighbor.establishedAtMs === undefined ? "never" : formatUptime(uptime),
+        peerUptimeMsec: uptime,
+        pfxRcd: neighbor.prefixesReceived,
+        pfxSnt: 0,
+        state: neighbor.state,
+        connectionsEstablished: neighbor.connectionsEstablished,
+        connectionsDropped: neighbor.connectionsDropped,
+        ...(neighbor.description === undefined ? {} : { desc: neighbor.description }),
+        idType: typeof neighbor.address === "number" ? "ipv4" : "ipv6",
+      },
+    ] as const;
+  });
+  return {
+    routerId: bgp === undefined ? null : formatAddress(bgp.routerId),
+    as: bgp?.asn ?? null,
+    peerCount: peers.length,
+    peers: Object.fromEntries(peers),
+  };
+}
+
+export function describeNeighbor(neighbor: NeighborState, nowMs: number) {
+  const { holdTimeSeconds, keepaliveSeconds, routerId, lastNotification, lastReset } = neighbor;
+  return {
+    remoteAs: neighbor.remoteAsn,
+    localAs: neighbor.localAsn,
+    nbrExternalLink: neighbor.type === "external",
+    ...(neighbor.description === undefined ? {} : { nbrDesc: neighbor.description }),
+    bgpState: neighbor.state,
+    passive: neighbor.passive,
+    idleAfterFailures: neighbor.damped,
+    ...(routerId === undefined ? {} : { remoteRouterId: formatAddress(routerId) }),
+    bgpTimerUpMsec: uptimeMs(neighbor, nowMs),
+    ...(holdTimeSeconds === undefined ? {} : { bgpTimerHoldTimeMsecs: holdTimeSeconds * 1000 }),
+    ...(keepaliveSeconds === undefined ? {} : { bgpTimerKeepAliveIntervalMsecs: keepaliveSeconds * 1000 }),
+    neighborCapabilities: {
+      sent: neighbor.capabilities.sent.map(describeCapability),
+      received: neighbor.capabilities.received.map(describeCapability),
+    },
+    messageStats: { sent: neighbor.messagesSent, received: neighbor.messagesReceived },
+    updateFaults: neighbor.updateFaults,
+    prefixesReceived: neighbor.prefixesReceived,
+    endOfRibReceived: neighbor.endOfRibReceived,
+    connectionsEstablished: neighbor.connectionsEstablished,
+    connectionsDropped: neighbor.connectionsDropped,
+    connectionsRefused: neighbor.connectionsRefused,
+    ...(lastReset === undefined
+      ? {}
+      : { lastResetDueTo: lastReset.reason, lastResetTimerMsecs: Math.round(nowMs - lastReset.atMs) }),
+    ...(lastNotification === undefined ? {} : { lastNotification: { ...lastNotification, atMs: undefined } }),
+  };
+}
+
+/** Raw bytes as hex: JSON has no other form for them. */
+const describeCapability = (capability: Capability): unknown =>
+  JSON.parse(
+    JSON.stringify(capability, (_, value: unknown) => (value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value)),
+  );
+
+export function describeSpeakerEvent({ atMs: _, kind: _kind, neighbor, ...details }: SpeakerEvent): Record<string, unknown> {
+  const { routerId, ...rest } = details as { routerId?: number };
+  return { peer: formatAddress(neighbor), ...(routerId === undefined ? {} : { routerId: formatAddress(routerId) }), ...rest };
+}

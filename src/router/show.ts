@@ -1,0 +1,74 @@
+/**
+ * The router's answers to `ecmp show`: values for people and scripts, with FRR's key names where FRR has the thing
+ * (`show bgp summary json`, `show bgp neighbors json`), so that what reads FRR reads this.
+ */
+import { formatAddress } from "../net/address.ts";
+import { formatPrefix, parsePrefix } from "../net/prefix.ts";
+import type { PathView, RouteView } from "../rib/table.ts";
+import type { ControlAnswer } from "./control.ts";
+import type { Router } from "./router.ts";
+
+type Answer = (router: Router, words: readonly string[]) => ControlAnswer;
+
+const value = (answer: unknown): ControlAnswer => ({ value: answer });
+
+/** By the words after `show`; the rest of the words are the answer's own. */
+const ANSWERS: readonly (readonly [string, Answer])[] = [
+  ["bgp summary", (router) => value(router.bgpSummary())],
+  ["bgp neighbors", (router, [address]) => value(router.bgpNeighbors(address))],
+  ["bgp routes", (router, [text]) => ofPrefix(text, (prefix) => value(router.ribRoutes(prefix).map(describeBgpRoute)))],
+  [
+    "routes",
+    (router, [text]) => ofPrefix(text, (prefix) => value(router.ribRoutes(prefix).map((view) => describeRoute(router, view)))),
+  ],
+  ["groups", (router) => value(router.dataplane().groups())],
+  ["ports", (router) => value(router.dataplane().ports())],
+  ["neighbors", (router) => value(router.dataplane().neighbors())],
+  ["counters", (router) => value(router.dataplane().counters())],
+  ["events", (router) => value(router.events.past())],
+];
+
+export const SHOWN = ANSWERS.map(([words]) => words);
+
+export function answerShow(router: Router, words: readonly string[]): ControlAnswer {
+  const text = words.join(" ");
+  const row = ANSWERS.find(([name]) => text === name || text.startsWith(`${name} `));
+  if (!row) return { error: `show: ${JSON.stringify(text)}, wanted one of ${SHOWN.join(", ")}` };
+  return row[1](router, words.slice(row[0].split(" ").length));
+}
+
+function ofPrefix(text: string | undefined, answer: (prefix: ReturnType<typeof parsePrefix>) => ControlAnswer): ControlAnswer {
+  const prefix = text === undefined ? undefined : parsePrefix(text);
+  if (text !== undefined && !prefix) return { error: `prefix: ${JSON.stringify(text)}, wanted a prefix such as 198.51.100.0/24` };
+  return answer(prefix);
+}
+
+function describeRoute(router: Router, { prefix, protocol, distance, nextHops }: RouteView) {
+  return {
+    prefix: formatPrefix(prefix),
+    protocol,
+    distance,
+    group: router.dataplane().groupIdOf(prefix),
+    nextHops: nextHops.map(({ address, weight }) => ({ address: formatAddress(address), weight })),
+  };
+}
+
+const describeBgpRoute = ({ prefix, paths }: RouteView) => ({ prefix: formatPrefix(prefix), paths: paths.map(describePath) });
+
+function describePath(path: PathView) {
+  const { peer, attributes, status } = path;
+  return {
+    status,
+    ...("reason" in path ? { reason: path.reason } : {}),
+    peer: formatAddress(peer.address),
+    peerType: peer.type,
+    nextHop: formatAddress(attributes.nextHop),
+    asPath: attributes.asPath.map(({ asns }) => asns.join(" ")).join(" "),
+    origin: ["IGP", "EGP", "incomplete"][attributes.origin],
+    ...(attributes.localPreference === undefined ? {} : { localPreference: attributes.localPreference }),
+    ...(attributes.multiExitDiscriminator === undefined ? {} : { med: attributes.multiExitDiscriminator }),
+    ...(attributes.communities === undefined
+      ? {}
+      : { communities: attributes.communities.map((community) => `${community >>> 16}:${community & 0xffff}`) }),
+  };
+}

@@ -1,0 +1,130 @@
+/**
+ * What a breath does not finish: packets whose neighbor is not resolved. Holds a few for each, asks the neighbor table, and
+ * sends them through the same forwarding core once the answer is there. All of it on the main thread, all of it bounded.
+ */
+import { CHANNEL_KIND, type ChannelEntry } from "../dataplane/channel.ts";
+import type { Forward } from "../dataplane/forward.ts";
+import { type Address, readIpv4 } from "../net/address.ts";
+import { createBatch, ROW, VERDICT, VIRTIO_HEADER_LENGTH } from "../port/batch.ts";
+import type { Port } from "../port/port.ts";
+import { decodeArp } from "../wire/arp.ts";
+import { ETHERNET_HEADER_LENGTH } from "../wire/ethernet.ts";
+import type { Neighbors } from "./neighbors.ts";
+
+/** Linux holds 101 packets of 2 KiB an unresolved neighbor (unres_qlen_bytes); we count packets. */
+const HELD_PER_NEIGHBOR = 64;
+const HELD_IN_ALL = 1024;
+const LARGEST_FRAME = 1 << 17;
+
+export interface SlowCounters {
+  /** Frames that the router itself sent: ARP, and packets that had waited for their neighbor. */
+  readonly originated: number;
+  /** Packets that were held and are not any more without having been sent. */
+  readonly abandoned: number;
+  readonly held: number;
+}
+
+export interface SlowPathOptions {
+  readonly forward: Forward;
+  /** For sending only. */
+  readonly ports: readonly Port[];
+  nextHopName(index: number): Address | string | undefined;
+  portOf(address: Address): number | undefined;
+}
+
+export type SlowPath = ReturnType<typeof createSlowPath>;
+
+export function createSlowPath({ forward, ports, nextHopName, portOf }: SlowPathOptions) {
+  const waiting = new Map<Address, ChannelEntry[]>();
+  const batch = createBatch(new Uint8Array(LARGEST_FRAME), 1);
+  let originated = 0;
+  let abandoned = 0;
+  let held = 0;
+
+  /** One frame through the core, as if it came in by `ingress` just now. */
+  const forwardAgain = ({ bytes, port }: ChannelEntry): void => {
+    place(bytes);
+    forward(batch, port);
+    if (batch.rows[ROW.verdict] !== VERDICT.forward) abandoned++;
+    else transmit(batch.rows[ROW.egress]);
+  };
+
+  /** `bytes`: the virtio header, then the frame. */
+  const place = (bytes: Uint8Array): void => {
+    batch.bytes.set(bytes);
+    batch.rows.fill(0);
+    batch.rows[ROW.offset] = VIRTIO_HEADER_LENGTH;
+    batch.rows[ROW.length] = batch.rows[ROW.wireLength] = bytes.length - VIRTIO_HEADER_LENGTH;
+    batch.count = 1;
+  };
+
+  const transmit = (egress: number): void => {
+    if (ports[egress].transmit(batch, egress) === 0) originated++;
+    else abandoned++;
+  };
+
+  const hold = (address: Address, entry: ChannelEntry): void => {
+    const queue = waiting.get(address) ?? [];
+    waiting.set(address, queue);
+    if (queue.length === HELD_PER_NEIGHBOR || held === HELD_IN_ALL) {
+      abandoned++;
+      return;
+    }
+    queue.push(entry);
+    held++;
+  };
+
+  const letGo = (address: Address): ChannelEntry[] => {
+    const entries = waiting.get(address) ?? [];
+    waiting.delete(address);
+    held -= entries.length;
+    return entries;
+  };
+
+  /** The neighbor is resolved, and the FIB knows it. */
+  const release = (address: Address): void => {
+    for (const entry of letGo(address)) forwardAgain(entry);
+  };
+
+  const abandon = (address: Address): void => {
+    abandoned += letGo(address).length;
+  };
+
+  return {
+    release,
+    abandon,
+
+    /** A frame made here, without a virtio header. */
+    send(port: number, frame: Uint8Array): void {
+      const bytes = new Uint8Array(VIRTIO_HEADER_LENGTH + frame.length);
+      bytes.set(frame, VIRTIO_HEADER_LENGTH);
+      place(bytes);
+      batch.rows[ROW.verdict] = VERDICT.forward;
+      batch.rows[ROW.egress] = port;
+      transmit(port);
+    },
+
+    /** Something from a worker's channel. */
+    take(entry: ChannelEntry, neighbors: Neighbors): void {
+      if (entry.kind === CHANNEL_KIND.arp) {
+        const packet = decodeArp(entry.bytes, VIRTIO_HEADER_LENGTH, entry.bytes.length - VIRTIO_HEADER_LENGTH);
+        if (packet) neighbors.receive(packet, entry.port);
+        return;
+      }
+      const name = nextHopName(entry.nextHop);
+      const destination = readIpv4(entry.bytes, VIRTIO_HEADER_LENGTH + ETHERNET_HEADER_LENGTH + 16);
+      const address = typeof name === "string" && name.startsWith("attached:") ? destination : (name as Address | undefined);
+      const port = address === undefined ? undefined : portOf(address);
+      if (address === undefined || port === undefined) {
+        abandoned++;
+        return;
+      }
+      hold(address, entry);
+      const state = neighbors.resolve(address, port);
+      if (state === "reachable" || state === "probe") release(address);
+      else if (state === "failed") abandon(address);
+    },
+
+    counters: (): SlowCounters => ({ originated, abandoned, held }),
+  };
+}

@@ -1,0 +1,77 @@
+/** Hosts around the namespace of a test: each a network namespace of its own on one end of a cable, with programs run in it. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { createCable, run } from "./namespace.ts";
+
+export const ECMP = fileURLToPath(new URL("../../dist/src/main.js", import.meta.url));
+
+/** A program started by a test: its lines as they come, and its end. */
+export interface Program {
+  readonly child: ChildProcess;
+  /** The next line on stdout; rejects when the program ends without one. */
+  line(): Promise<string>;
+  /** Exit code (or signal) and everything on stderr. */
+  readonly ended: Promise<{ readonly code: number | string; readonly stderr: string }>;
+}
+
+export function start(command: readonly string[]): Program {
+  const child = spawn(command[0], command.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  let stderr = "";
+  child.stderr.on("data", (chunk) => {
+    stderr += chunk;
+  });
+  const ended = new Promise<{ code: number | string; stderr: string }>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code, signal) => resolve({ code: code ?? signal ?? "none", stderr }));
+  });
+  return {
+    child,
+    ended,
+    async line() {
+      const { value, done } = await lines.next();
+      if (done) throw new Error(`${command.join(" ")}: ended, wanted a line; it said: ${stderr}`);
+      return value;
+    },
+  };
+}
+
+export class Host {
+  private readonly holder: ChildProcess;
+
+  private constructor(holder: ChildProcess) {
+    this.holder = holder;
+  }
+
+  /** A host whose interface `eth0` is the other end of the cable at our interface `port`. */
+  static async create(port: string, address: string, gateway: string): Promise<Host> {
+    const end = `h-${port}`;
+    createCable(end, port);
+    const holder = start(["unshare", "--net", "sh", "-c", "echo there; exec sleep 600"]);
+    await holder.line();
+    run(`ip link set dev ${end} netns ${holder.child.pid} name eth0`);
+    const host = new Host(holder.child);
+    for (const words of [
+      `link set lo up`,
+      `addr add ${address} dev eth0`,
+      `link set eth0 up`,
+      `route add default via ${gateway}`,
+    ]) {
+      host.run(`ip ${words}`);
+    }
+    return host;
+  }
+
+  run(command: string): string {
+    return run(`nsenter --target ${this.holder.pid} --net ${command}`);
+  }
+
+  start(command: readonly string[]): Program {
+    return start(["nsenter", "--target", `${this.holder.pid}`, "--net", ...command]);
+  }
+
+  end(): void {
+    this.holder.kill("SIGKILL");
+  }
+}

@@ -1,0 +1,84 @@
+/** The control socket over a real Unix socket. */
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ask, askOnce } from "#src/commands/control-client.ts";
+import { type ControlServer, serveControl } from "#src/router/control.ts";
+
+let folder: string;
+let path: string;
+let server: ControlServer | undefined;
+let follower: ((line: unknown) => void) | undefined;
+
+const handler = {
+  answer: ({ show }: { show: readonly string[] }) => (show[0] === "no" ? { error: "no such thing" } : { value: { words: show } }),
+  follow(_: unknown, send: (line: unknown) => void) {
+    send({ n: 0 });
+    follower = send;
+    return () => {
+      follower = undefined;
+    };
+  },
+};
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "ecmp-control-"));
+  path = join(folder, "in", "control.sock");
+});
+afterEach(async () => {
+  await server?.close();
+  rmSync(folder, { recursive: true });
+});
+
+const closed = (socket: ReturnType<typeof connect>): Promise<void> =>
+  new Promise((resolve) => socket.once("close", () => resolve()));
+
+describe("the control socket", () => {
+  it("answers a question and is its owner's alone", async () => {
+    server = await serveControl(path, handler);
+    expect(await askOnce(path, ["groups"])).toEqual({ words: ["groups"] });
+    await expect(askOnce(path, ["no"])).rejects.toThrow("no such thing");
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  it("follows until the other side hangs up", async () => {
+    server = await serveControl(path, handler);
+    const lines: unknown[] = [];
+    for await (const line of ask(path, { show: ["events"], follow: true })) {
+      lines.push(JSON.parse(line));
+      if (lines.length === 3) break;
+      follower?.({ n: lines.length });
+    }
+    expect(lines).toEqual([{ n: 0 }, { n: 1 }, { n: 2 }]);
+    while (follower) await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  it("survives nonsense, silence and floods", async () => {
+    server = await serveControl(path, handler);
+    for (const text of ["\n", "{}\n", "null\n", '{"show":[1]}\n', "x".repeat(100_000)]) {
+      const socket = connect(path);
+      socket.on("error", () => {});
+      socket.resume();
+      socket.write(text);
+      await closed(socket);
+    }
+    connect(path).unref();
+    expect(await askOnce(path, ["still", "here"])).toEqual({ words: ["still", "here"] });
+  });
+
+  it("takes the place of a router that was killed, and not of one that runs", async () => {
+    server = await serveControl(path, handler);
+    await expect(serveControl(path, handler)).rejects.toThrow("another router answers there");
+    await server.close();
+    writeFileSync(path, "");
+    server = await serveControl(path, handler);
+    expect(await askOnce(path, ["a"])).toEqual({ words: ["a"] });
+  });
+
+  it("says whom it could not reach", async () => {
+    server = undefined;
+    await expect(askOnce(join(folder, "none.sock"), ["groups"])).rejects.toThrow(/none\.sock: ENOENT, wanted the control socket/);
+  });
+});

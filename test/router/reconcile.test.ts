@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { readConfig } from "#src/config/read.ts";
+import type { Config } from "#src/config/schema.ts";
+import { reconcile } from "#src/router/reconcile.ts";
+
+function config(changes = ""): Config {
+  const result = readConfig(`
+ports: [{interface: eth0}]
+bgp:
+  asn: 64513
+  routerId: 10.0.0.1
+  neighbors: [{address: 10.0.0.11, remoteAsn: 64512}, {address: 10.0.0.12, remoteAsn: 64512}]
+${changes}`);
+  if ("mistakes" in result) throw new Error(JSON.stringify(result.mistakes));
+  return result.config;
+}
+const withNeighbors = (...neighbors: string[]): Config => {
+  const parsed = readConfig(
+    `{ports: [{interface: eth0}], bgp: {asn: 64513, routerId: 10.0.0.1, neighbors: [${neighbors.join(",")}]}}`,
+  );
+  return (parsed as { config: Config }).config;
+};
+const kinds = (before: Config | undefined, after: Config | undefined): string[] =>
+  reconcile(before, after).map(({ kind }) => kind);
+
+describe("reconcile", () => {
+  it("starts from nothing and stops to nothing by the same road", () => {
+    expect(kinds(undefined, config())).toEqual([
+      "start-dataplane",
+      "configure-routes",
+      "start-speaker",
+      "add-neighbor",
+      "add-neighbor",
+    ]);
+    expect(kinds(config(), undefined)).toEqual(["stop-speaker", "stop-dataplane"]);
+    expect(kinds(undefined, undefined)).toEqual([]);
+  });
+
+  it("does nothing when nothing changed", () => {
+    expect(reconcile(config(), config())).toEqual([]);
+  });
+
+  it("touches only the neighbor that changed", () => {
+    const before = withNeighbors("{address: 10.0.0.11, remoteAsn: 1}", "{address: 10.0.0.12, remoteAsn: 1}");
+    const after = withNeighbors(
+      "{address: 10.0.0.11, remoteAsn: 1}",
+      "{address: 10.0.0.12, remoteAsn: 2}",
+      "{address: 10.0.0.13, remoteAsn: 1}",
+    );
+    expect(kinds(before, after)).toEqual(["remove-neighbor", "add-neighbor", "add-neighbor"]);
+    expect(reconcile(before, after)[0]).toEqual({ kind: "remove-neighbor", address: 0x0a00000c });
+  });
+
+  it("changes static routes without touching sessions or workers", () => {
+    expect(kinds(config(), config("routes: [{prefix: 192.0.2.0/24, nextHops: [{address: 10.0.0.9}]}]"))).toEqual([
+      "configure-routes",
+    ]);
+  });
+
+  it("makes a new data plane, and hears the peers anew, when what it is made of changed", () => {
+    expect(kinds(config(), config("workers: 2"))).toEqual([
+      "stop-speaker",
+      "stop-dataplane",
+      "start-dataplane",
+      "configure-routes",
+      "start-speaker",
+      "add-neighbor",
+      "add-neighbor",
+    ]);
+  });
+});
