@@ -1,0 +1,97 @@
+/**
+ * Who plays in one run: the pods, the real speakers, the router. Started together, and waited for until the router has been
+ * taught everything it should know; stopped in the order in which a machine room would be switched off.
+ */
+import { fileURLToPath } from "node:url";
+import { formatAddress } from "../net/address.ts";
+import type { Clock } from "../net/clock.ts";
+import { formatPrefix, hostPrefix } from "../net/prefix.ts";
+import { LabFailure } from "./failure.ts";
+import { announcersOf, type Lab, type Pod, podsOf, type SelectorChoice } from "./lab.ts";
+import { inNamespace } from "./namespace.ts";
+import { Daemon } from "./process.ts";
+import { RouterProcess } from "./router-process.ts";
+import { type Speaker, startSpeaker } from "./speakers.ts";
+import { flushConntrack } from "./stage.ts";
+
+const POD_PROCESS = fileURLToPath(new URL("./pod-process.js", import.meta.url));
+const POD_DEADLINE_MS = 15_000;
+const SESSIONS_DEADLINE_MS = 30_000;
+const ROUTES_DEADLINE_MS = 15_000;
+
+export interface Cast {
+  readonly lab: Lab;
+  readonly pods: readonly Daemon[];
+  readonly speakers: readonly Speaker[];
+  readonly router: RouterProcess;
+}
+
+export async function startCast(clock: Clock, lab: Lab, selector: SelectorChoice, directory: string): Promise<Cast> {
+  const [pods, speakers, router] = await Promise.all([
+    Promise.all(lab.nodes.flatMap((node) => node.pods).map((pod) => startPod(clock, lab, pod))),
+    Promise.all(lab.nodes.map((node) => startSpeaker(clock, lab, node, `${directory}/${node.name}`))),
+    RouterProcess.start(clock, lab, selector, directory),
+  ]);
+  return { lab, pods, speakers, router };
+}
+
+async function startPod(clock: Clock, lab: Lab, pod: Pod): Promise<Daemon> {
+  const ports = lab.services.filter((service) => podsOf(lab, service).includes(pod)).map(({ targetPort }) => String(targetPort));
+  const command = [process.execPath, POD_PROCESS, pod.name, formatAddress(pod.address.address), ...ports];
+  const daemon = await Daemon.start(pod.name, inNamespace(pod.name, command));
+  await daemon.untilLine("ready", clock, POD_DEADLINE_MS);
+  return daemon;
+}
+
+/** Waits until every session is Established; the states by node, as the router tells them. */
+export async function untilEstablished({ lab, router, speakers }: Cast): Promise<Readonly<Record<string, string>>> {
+  let states: Record<string, string> = {};
+  const done = await router.events.until(async () => {
+    const peers = await router.summary();
+    states = Object.fromEntries(
+      lab.nodes.map((node) => [node.name, peers[formatAddress(node.address.address)]?.state ?? "unknown"]),
+    );
+    return Object.values(states).every((state) => state === "Established") || undefined;
+  }, SESSIONS_DEADLINE_MS);
+  if (done) return states;
+  const missing = speakers.filter(({ node }) => states[node.name] !== "Established");
+  const found = missing.map(({ node, implementation, daemons }) => {
+    const said = daemons.flatMap((daemon) => daemon.lastLines(5).map((line) => `\n    ${daemon.name}: ${line}`)).join("");
+    return `\n  ${node.name} (${implementation}) is in state ${states[node.name]}; it said last:${said}`;
+  });
+  const routerSaid = router.lastLines(5).map((line) => `\n    router: ${line}`);
+  const wanted = `${lab.nodes.length} sessions Established in ${SESSIONS_DEADLINE_MS / 1000} s`;
+  throw new LabFailure("sessions", [...found, ...routerSaid].join(""), wanted);
+}
+
+/** Waits until each service's prefix has exactly the next hops that announce it. */
+export async function untilTaught({ lab, router }: Cast): Promise<void> {
+  const wanted = lab.services.map((service) => ({
+    prefix: formatPrefix(hostPrefix(service.address)),
+    nextHops: announcersOf(lab, service).map((node) => formatAddress(node.address.address)),
+  }));
+  let found: string[] = [];
+  const done = await router.events.until(async () => {
+    const routes = new Map((await router.routes()).map((route) => [route.prefix, route.nextHops.map(({ address }) => address)]));
+    found = wanted.map(({ prefix }) => describeRoute(prefix, routes.get(prefix) ?? []));
+    return wanted.every(({ prefix, nextHops }, index) => found[index] === describeRoute(prefix, nextHops)) || undefined;
+  }, ROUTES_DEADLINE_MS);
+  if (done) return;
+  const expected = wanted.map(({ prefix, nextHops }) => describeRoute(prefix, nextHops));
+  throw new LabFailure(
+    "routes",
+    found.join("; "),
+    expected.join("; "),
+    "look at what the speakers announce: their files are shown by --keep",
+  );
+}
+
+const describeRoute = (prefix: string, nextHops: readonly string[]): string =>
+  `${prefix} by ${[...nextHops].sort().join(", ") || "nothing"}`;
+
+export async function stopCast(clock: Clock, { lab, pods, speakers, router }: Cast): Promise<void> {
+  await router.stop(clock);
+  await Promise.all(pods.map((pod) => pod.stop(clock)));
+  await Promise.all(speakers.flatMap(({ daemons }) => daemons.map((daemon) => daemon.stop(clock))));
+  await flushConntrack(lab);
+}

@@ -1,0 +1,30 @@
+/** What the load client is asked to open, and what it saw happen to each connection. Times are CLOCK_MONOTONIC (net/clock). */
+export interface ConnectionTarget {
+  /** The flow as people name it; it names the connection everywhere. */
+  readonly flow: string;
+  readonly sourceAddress: string;
+  readonly sourcePort: number;
+  readonly destinationAddress: string;
+  readonly destinationPort: number;
+}
+
+export interface ConnectionRecord {
+  readonly flow: string;
+  /** The pod's first line has come. */
+  opened: boolean;
+  /** Why it did not open, or the system's word for how it ended. */
+  error?: string;
+  pod?: string;
+  /** The source address that the pod saw. */
+  sourceSeen?: string;
+  /** When something last came back (or, before anything did, when it was begun). */
+  lastEchoAtMs: number;
+  /** At most one of the three is set; none of them: it lives. */
+  resetAtMs?: number;
+  timedOutAtMs?: number;
+  /** Ended by the other side, in order. */
+  closedAtMs?: number;
+}
+
+export const isBroken = (record: ConnectionRecord): boolean =>
+  record.resetAtMs !== undefined || record.timedOutAtMs !== undefined || record.closedAtMs !== undefined;

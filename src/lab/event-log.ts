@@ -1,0 +1,53 @@
+/** The router's events as they come in, to be searched and waited for. Waiting always has a deadline. */
+import type { Clock } from "../net/clock.ts";
+
+export interface RouterEvent {
+  readonly atMs: number;
+  readonly kind: string;
+  readonly peer?: string;
+  readonly [detail: string]: unknown;
+}
+
+export class EventLog {
+  readonly #clock: Clock;
+  readonly #events: RouterEvent[] = [];
+  #wake: (() => void)[] = [];
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  add(event: RouterEvent): void {
+    this.#events.push(event);
+    const waiting = this.#wake;
+    this.#wake = [];
+    for (const wake of waiting) wake();
+  }
+
+  /** Asks `check` now and again after each event, until it answers or `deadlineMs` (from now) has passed. */
+  async until<T>(check: () => Promise<T | undefined>, deadlineMs: number): Promise<T | undefined> {
+    const endMs = this.#clock.nowMs() + deadlineMs;
+    for (;;) {
+      const seen = this.#events.length;
+      const answer = await check();
+      const leftMs = endMs - this.#clock.nowMs();
+      if (answer !== undefined || leftMs <= 0) return answer;
+      if (this.#events.length === seen) await this.#nextEvent(leftMs);
+    }
+  }
+
+  /** The first event, past or to come, that `wanted` accepts. */
+  find(wanted: (event: RouterEvent) => boolean, deadlineMs: number): Promise<RouterEvent | undefined> {
+    return this.until(async () => this.#events.find(wanted), deadlineMs);
+  }
+
+  #nextEvent(deadlineMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.setTimer(deadlineMs, resolve);
+      this.#wake.push(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * What process 1 of a lab does: builds the stage, plays the runs, tells the result, and (on request) stays. Standard error
+ * has the progress, standard output the result.
+ */
+import { mkdir } from "node:fs/promises";
+import { formatAddress } from "../net/address.ts";
+import type { Clock } from "../net/clock.ts";
+import { type Cast, startCast, stopCast, untilEstablished, untilTaught } from "./cast.ts";
+import { ECMP_COMMAND } from "./ecmp-command.ts";
+import type { Lab } from "./lab.ts";
+import { createProgress, type Progress } from "./progress.ts";
+import { differencesOf, type LabResult, renderTable, type SpeakerReport, toJson } from "./report.ts";
+import { type RunResult, runOnce } from "./run.ts";
+import { buildStage, checkPrograms, LAB_DIRECTORY } from "./stage.ts";
+import { Lifeline, type Outside } from "./tree.ts";
+
+export interface LabOptions {
+  readonly json: boolean;
+  /** Stay up when done. */
+  readonly keep: boolean;
+  /** Bring it up and stay: no connections, no event. */
+  readonly upOnly: boolean;
+}
+
+/** How many differences are told one by one; the count is always told. */
+const DIFFERENCES_SHOWN = 20;
+
+/** Returns the exit code: 0 when everything was as forecast, else 1. */
+export async function perform(clock: Clock, lab: Lab, options: LabOptions): Promise<number> {
+  const lifeline = new Lifeline();
+  const outside = await lifeline.outside;
+  const progress = createProgress(clock, (line) => process.stderr.write(`${line}\n`));
+  await checkPrograms(lab);
+  const { namespaces, linkCount } = await buildStage(lab);
+  progress.step(
+    "namespaces",
+    `${namespaces.length} of them, ${linkCount} links, kube-proxy's rules on ${lab.nodes.length} nodes`,
+  );
+
+  const selectors = options.upOnly ? lab.experiment.selectors.slice(0, 1) : lab.experiment.selectors;
+  const runs: RunResult[] = [];
+  let speakers: readonly SpeakerReport[] = [];
+  let cast: Cast | undefined;
+  for (const selector of selectors) {
+    if (cast) await stopCast(clock, cast);
+    const directory = `${LAB_DIRECTORY}/${selector.name}`;
+    await mkdir(directory, { recursive: true });
+    cast = await startCast(clock, lab, selector, directory);
+    progress.step("started", `router with selector ${selector.name}, ${cast.speakers.length} speakers, ${cast.pods.length} pods`);
+    speakers = await untilLearned(cast, progress);
+    if (!options.upOnly) runs.push(await runOnce(clock, cast, selector, directory, progress));
+  }
+  const exitCode = tell({ lab, speakers, runs }, options);
+  if (cast && (options.keep || options.upOnly)) {
+    process.stderr.write(`${howToLookInside(lab, outside, cast).join("\n")}\n`);
+    lifeline.done(exitCode);
+    await new Promise(() => {});
+  }
+  // Process 1 ends now, and the kernel ends the rest.
+  lifeline.done(exitCode);
+  return exitCode;
+}
+
+async function untilLearned(cast: Cast, progress: Progress): Promise<readonly SpeakerReport[]> {
+  const states = await untilEstablished(cast);
+  progress.step("sessions", `${cast.speakers.length} Established`);
+  await untilTaught(cast);
+  progress.step("routes", cast.lab.services.map(({ address }) => `${formatAddress(address)}/32`).join(", "));
+  return cast.speakers.map(({ node: { name }, implementation, version }) => ({
+    node: name,
+    implementation,
+    version,
+    state: states[name],
+  }));
+}
+
+function tell(result: LabResult, { json, upOnly }: LabOptions): number {
+  const color = process.stdout.isTTY && !process.env.NO_COLOR;
+  const bold = (text: string) => (color ? `\x1b[1m${text}\x1b[22m` : text);
+  const differences = differencesOf(result);
+  if (json) console.log(JSON.stringify(toJson(result)));
+  else console.log(`${upOnly ? "" : "\n"}${renderTable(result, bold).join("\n")}`);
+  if (differences.length === 0) return 0;
+  process.stderr.write(`\n${differences.length} differences between the forecast and what happened:\n`);
+  for (const difference of differences.slice(0, DIFFERENCES_SHOWN)) process.stderr.write(`  ${difference}\n`);
+  if (differences.length > DIFFERENCES_SHOWN) process.stderr.write("  ... (all of them: --json, key differences)\n");
+  return 1;
+}
+
+function howToLookInside(lab: Lab, outside: Outside, cast: Cast): string[] {
+  const user = outside.ordinaryUser ? " --user --preserve-credentials" : "";
+  const enter = (node: string) => `nsenter --target ${outside.holderPid}${user} --mount nsenter --net=/run/netns/${node}`;
+  const ecmp = `${ECMP_COMMAND.join(" ")} show bgp summary --control ${cast.router.controlSocket}`;
+  const node = lab.nodes[0].name;
+  return [
+    "",
+    "The lab stays up. To look inside:",
+    `  the router   ${enter(lab.router.name)} ${ecmp}`,
+    `  a node       ${enter(node)} /usr/sbin/nft list table ip kube-proxy`,
+    `  its files    ${enter(node)} sh -c 'cd ${LAB_DIRECTORY} && exec sh'`,
+    `To end it: Ctrl-C here, or kill ${outside.outerPid}`,
+  ];
+}

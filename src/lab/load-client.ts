@@ -1,0 +1,147 @@
+/**
+ * The load client: opens connections from given source ports, sends a heartbeat on each every 100 ms, and notes what
+ * becomes of them: which pod answered, which source it saw, when the connection was reset, and when nothing had come back
+ * for two seconds. These two are different failures, so they are counted apart. `load-process.ts` runs it in the client's
+ * namespace.
+ */
+import { connect, type Socket } from "node:net";
+import type { CancelTimer, Clock } from "../net/clock.ts";
+import { type ConnectionRecord, type ConnectionTarget, isBroken } from "./connection.ts";
+import type { PodGreeting } from "./pod.ts";
+
+export interface LoadOptions {
+  readonly heartbeatMs: number;
+  readonly timeoutMs: number;
+  /** How many connections may be opening at once. */
+  readonly parallel: number;
+}
+
+export const LOAD_DEFAULTS: LoadOptions = { heartbeatMs: 100, timeoutMs: 2000, parallel: 50 };
+
+/** Connections beat in turn, a tenth of them at a time: 500 frames at once would test the queues, not the router. */
+const SLOTS = 10;
+
+interface Connection {
+  readonly record: ConnectionRecord;
+  readonly socket: Socket;
+}
+
+export class LoadClient {
+  readonly #clock: Clock;
+  readonly #options: LoadOptions;
+  readonly #connections: Connection[] = [];
+  #cancelBeat: CancelTimer | undefined;
+  #slot = 0;
+
+  constructor(clock: Clock, options: LoadOptions = LOAD_DEFAULTS) {
+    this.#clock = clock;
+    this.#options = options;
+    this.#beatLater();
+  }
+
+  /** Opens them all; done when each has its pod's first line or has failed. */
+  async open(targets: readonly ConnectionTarget[]): Promise<void> {
+    const waiting = [...targets];
+    const openInTurn = async () => {
+      for (let target = waiting.shift(); target; target = waiting.shift()) await this.#openOne(target);
+    };
+    await Promise.all(Array.from({ length: this.#options.parallel }, openInTurn));
+  }
+
+  records(): readonly ConnectionRecord[] {
+    return this.#connections.map((connection) => connection.record);
+  }
+
+  /** Ends what lives by a reset, which leaves no TIME_WAIT: the same source ports can be used again at once. */
+  close(): void {
+    this.#cancelBeat?.();
+    for (const { socket } of this.#connections) reset(socket);
+  }
+
+  #openOne(target: ConnectionTarget): Promise<void> {
+    const record: ConnectionRecord = { flow: target.flow, opened: false, lastEchoAtMs: this.#clock.nowMs() };
+    const socket = connect({
+      host: target.destinationAddress,
+      port: target.destinationPort,
+      localAddress: target.sourceAddress,
+      localPort: target.sourcePort,
+      noDelay: true,
+      allowHalfOpen: true,
+    });
+    this.#connections.push({ record, socket });
+    return new Promise((settled) => {
+      const cancelTimeout = this.#clock.setTimer(this.#options.timeoutMs, () => {
+        record.error = `no answer in ${this.#options.timeoutMs} ms`;
+        reset(socket);
+      });
+      let greeting = "";
+      socket.on("data", (bytes) => {
+        record.lastEchoAtMs = this.#clock.nowMs();
+        if (record.opened) return;
+        greeting += bytes.toString("utf8");
+        if (!greeting.includes("\n")) return;
+        const { pod, source } = JSON.parse(greeting.slice(0, greeting.indexOf("\n"))) as PodGreeting;
+        Object.assign(record, { opened: true, pod, sourceSeen: source });
+        cancelTimeout();
+        settled();
+      });
+      socket.on("error", (error: NodeJS.ErrnoException) => this.#failed(record, error.code ?? error.message));
+      socket.on("end", () => {
+        if (isBroken(record)) return;
+        if (!record.opened) {
+          record.error ??= "closed before it said who it is";
+          socket.destroy();
+          return;
+        }
+        // libuv tells a reset that comes right behind data as an end in order. A write tells the two apart: only after a reset it fails.
+        socket.write("beat\n", (error: NodeJS.ErrnoException | null | undefined) => {
+          if (error) this.#failed(record, error.code ?? error.message);
+          else record.closedAtMs = this.#clock.nowMs();
+          socket.destroy();
+        });
+      });
+      socket.on("close", () => {
+        cancelTimeout();
+        settled();
+      });
+    });
+  }
+
+  #failed(record: ConnectionRecord, code: string): void {
+    record.error ??= code;
+    if (!record.opened || isBroken(record)) return;
+    if (code === "ETIMEDOUT") record.timedOutAtMs = this.#clock.nowMs();
+    else record.resetAtMs = this.#clock.nowMs();
+  }
+
+  #beatLater(): void {
+    this.#cancelBeat = this.#clock.setTimer(this.#options.heartbeatMs / SLOTS, () => {
+      this.#beatLater();
+      this.#slot = (this.#slot + 1) % SLOTS;
+      for (let i = this.#slot; i < this.#connections.length; i += SLOTS) this.#beat(this.#connections[i]);
+    });
+  }
+
+  #beat(connection: Connection): void {
+    const { record, socket } = connection;
+    if (!record.opened || isBroken(record) || !socket.writable) return;
+    if (this.#isSilent(connection)) {
+      // Timers run before the sockets are read: after a stall of this very process the echo may be waiting. Look once more.
+      setImmediate(() => {
+        if (isBroken(record) || !this.#isSilent(connection)) return;
+        record.timedOutAtMs = this.#clock.nowMs();
+        reset(socket);
+      });
+      return;
+    }
+    socket.write("beat\n");
+  }
+
+  #isSilent = ({ record }: Connection): boolean => this.#clock.nowMs() - record.lastEchoAtMs > this.#options.timeoutMs;
+}
+
+/** `resetAndDestroy` waits for a connection that is still opening, for ever if nobody answers. */
+function reset(socket: Socket): void {
+  if (socket.connecting) socket.destroy();
+  else socket.resetAndDestroy();
+}

@@ -1,0 +1,41 @@
+/** The load client's process as the run sees it: orders go in, records come back. */
+import { fileURLToPath } from "node:url";
+import type { Clock } from "../net/clock.ts";
+import type { ConnectionRecord, ConnectionTarget } from "./connection.ts";
+import { LabFailure } from "./failure.ts";
+import { inNamespace } from "./namespace.ts";
+import { Daemon } from "./process.ts";
+
+const LOAD_PROCESS = fileURLToPath(new URL("./load-process.js", import.meta.url));
+
+export class Load {
+  readonly #daemon: Daemon;
+  #answer: ((line: string) => void) | undefined;
+
+  private constructor(daemon: Daemon) {
+    this.#daemon = daemon;
+    daemon.onLine((line) => this.#answer?.(line));
+  }
+
+  static async start(namespace: string): Promise<Load> {
+    return new Load(await Daemon.start("load client", inNamespace(namespace, [process.execPath, LOAD_PROCESS])));
+  }
+
+  open = (targets: readonly ConnectionTarget[]): Promise<ConnectionRecord[]> => this.#order({ open: targets });
+  report = (): Promise<ConnectionRecord[]> => this.#order({ report: true });
+
+  async close(clock: Clock): Promise<void> {
+    await this.#order({ close: true });
+    await this.#daemon.stop(clock);
+  }
+
+  async #order(order: object): Promise<ConnectionRecord[]> {
+    const answered = new Promise<string>((resolve) => {
+      this.#answer = resolve;
+    });
+    this.#daemon.send(`${JSON.stringify(order)}\n`);
+    const line = await Promise.race([answered, this.#daemon.exited]);
+    if (typeof line === "string") return JSON.parse(line) as ConnectionRecord[];
+    throw new LabFailure("load client", `ended (${line.code ?? line.signal})`, "an answer", this.#daemon.lastLines(5).join("\n"));
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * One run of a lab, with one selector: forecast, then connections, then the comparison; the event, then what broke, then the
+ * comparison again. The forecast is made offline from the router's saved state, written down and its digest shown before the
+ * first SYN leaves. The witness of the entry is the pod (`witness.ts`), that of the breakage the client; never our counters.
+ */
+import { writeFile } from "node:fs/promises";
+import { digestForecast, type FlowForecast, forecastRemoval } from "../experiment/forecast.ts";
+import type { FibState } from "../fib/state.ts";
+import { formatAddress } from "../net/address.ts";
+import { type Clock, delay } from "../net/clock.ts";
+import { formatPrefix, hostPrefix } from "../net/prefix.ts";
+import type { Cast } from "./cast.ts";
+import type { ConnectionRecord } from "./connection.ts";
+import type { RouterEvent } from "./event-log.ts";
+import { LabFailure } from "./failure.ts";
+import { type Judgment, judge } from "./judgment.ts";
+import type { ClusterNode, SelectorChoice, Service } from "./lab.ts";
+import { Load } from "./load.ts";
+import type { Progress } from "./progress.ts";
+import { type PlannedConnection, planConnections } from "./traffic.ts";
+
+/** How long connections are watched before the event, and after the change is in force (longer than a time-out takes). */
+const WATCH_BEFORE_MS = 500;
+const WATCH_AFTER_MS = 2500;
+/** The kernel closes a killed speaker's session at once: there is no hold timer to wait for. */
+const EVENT_DEADLINE_MS = 15_000;
+
+export interface RunResult {
+  readonly selector: SelectorChoice;
+  /** What the router decided by, as `ecmp show groups --json` gave it: all that the forecast was made from. */
+  readonly state: FibState;
+  readonly digest: string;
+  readonly event: { readonly kind: string; readonly node: string; readonly detectedMs: number; readonly convergedMs: number };
+  readonly services: readonly { readonly service: Service; readonly nextHops: number; readonly judgment: Judgment }[];
+}
+
+export async function runOnce(
+  clock: Clock,
+  cast: Cast,
+  selector: SelectorChoice,
+  directory: string,
+  progress: Progress,
+): Promise<RunResult> {
+  const { lab, router } = cast;
+  const departed = lab.nodes.find((node) => node.name === lab.experiment.event.node) as ClusterNode;
+  const connections = planConnections(lab);
+  const state = await router.groups();
+  const forecasts = forecastRemoval(
+    state,
+    connections.map(({ flow }) => flow),
+    departed.address.address,
+  );
+  const digest = digestForecast(forecasts);
+  await writeFile(`${directory}/forecast.json`, JSON.stringify({ digest, state, forecasts }));
+  progress.step(
+    "forecast",
+    `${forecasts.length} connections, ${forecasts.filter(({ moved }) => moved).length} to move; sha256 ${digest}`,
+  );
+
+  const load = await Load.start(lab.clients[0].node);
+  const opened = await load.open(connections.map(({ target }) => target));
+  progress.step("connections", `${opened.filter((record) => record.opened).length} of ${opened.length} opened`);
+  await delay(clock, WATCH_BEFORE_MS);
+
+  const killedAtMs = clock.nowMs();
+  killSpeaker(cast, departed);
+  const event = await untilConverged(cast, departed, killedAtMs);
+  progress.step(
+    "event",
+    `${departed.name}'s speaker killed, converged after ${event.convergedMs.toFixed(1)} ms; watching ${WATCH_AFTER_MS / 1000} s`,
+  );
+  await delay(clock, WATCH_AFTER_MS);
+  const records = await load.report();
+  await load.close(clock);
+
+  const services = lab.services.map((service) => {
+    const outcomes = outcomesOf(service, connections, forecasts, records);
+    const group = state.groups.find(({ prefixes }) => prefixes.includes(formatPrefix(hostPrefix(service.address))));
+    const nextHops = group?.members.length ?? 0;
+    return { service, nextHops, judgment: judge(lab, service, outcomes, killedAtMs) };
+  });
+  const { kind, node } = lab.experiment.event;
+  return { selector, state, digest, event: { kind, node, ...event }, services };
+}
+
+/** Only the process that speaks BGP: the node itself stays up, and goes on forwarding what it is sent. */
+function killSpeaker({ speakers }: Cast, departed: ClusterNode): void {
+  speakers.find(({ node }) => node === departed)?.daemons[0].kill("SIGKILL");
+}
+
+/** The session down, the routes changed, and that generation of them (or a later one) acknowledged by every worker. */
+async function untilConverged({ router }: Cast, departed: ClusterNode, killedAtMs: number) {
+  const peer = formatAddress(departed.address.address);
+  const next = async (what: string, wanted: (event: RouterEvent) => boolean): Promise<RouterEvent> => {
+    const event = await router.events.find(wanted, EVENT_DEADLINE_MS);
+    if (event) return event;
+    const said = ["not seen", ...router.lastLines(10)].join("\n    ");
+    throw new LabFailure("event", said, `${what} within ${EVENT_DEADLINE_MS / 1000} s`);
+  };
+  const down = await next(
+    `the session with ${departed.name} down (session-down of ${peer})`,
+    ({ kind, atMs, peer: of }) => kind === "session-down" && of === peer && atMs >= killedAtMs,
+  );
+  const routes = await next("its routes gone (routes)", ({ kind, atMs }) => kind === "routes" && atMs >= killedAtMs);
+  const converged = await next(
+    "the change in force (converged)",
+    ({ kind, atMs, generation }) =>
+      kind === "converged" && atMs >= routes.atMs && Number(generation) >= Number(routes.generation),
+  );
+  return { detectedMs: down.atMs - killedAtMs, convergedMs: converged.atMs - killedAtMs };
+}
+
+function outcomesOf(
+  service: Service,
+  connections: readonly PlannedConnection[],
+  forecasts: readonly FlowForecast[],
+  records: readonly ConnectionRecord[],
+) {
+  const recordOf = new Map(records.map((record) => [record.flow, record]));
+  return connections.flatMap((connection, index) => {
+    const record = recordOf.get(connection.target.flow);
+    if (connection.service !== service.name) return [];
+    if (!record) throw new Error(`the load client never heard of ${connection.target.flow}`);
+    return [{ forecast: forecasts[index], record, clientAddress: connection.target.sourceAddress }];
+  });
+}

@@ -1,0 +1,44 @@
+/** BIRD 2: announces its static routes, takes none, dials at once (its own default waits five seconds). */
+import type { SpeakerKind, SpeakerPlan } from "./plan.ts";
+
+export const bird: SpeakerKind = {
+  implementation: "BIRD",
+  debianPackage: "bird2",
+  programs: ["bird"],
+  listens: false,
+  version: { command: ["bird", "--version"], pattern: /^BIRD version (\S+)/m },
+  files: (plan) => ({ "bird.conf": renderBirdConf(plan) }),
+  processes: ({ directory }) => [
+    {
+      name: "bird",
+      command: ["bird", "-f", "-c", `${directory}/bird.conf`, "-s", `${directory}/bird.ctl`, "-P", `${directory}/bird.pid`],
+    },
+  ],
+  setUp: () => [],
+};
+
+export function renderBirdConf(plan: SpeakerPlan): string {
+  return `log stderr all;
+router id ${plan.address};
+
+protocol device {
+}
+
+protocol static services {
+  ipv4;
+${plan.prefixes.map((prefix) => `  route ${prefix} blackhole;`).join("\n")}
+}
+
+protocol bgp upstream {
+  local ${plan.address} as ${plan.asn};
+  neighbor ${plan.routerAddress} as ${plan.routerAsn};
+  hold time ${plan.holdTimeSeconds};
+  connect delay time 1;
+  connect retry time 1;
+  ipv4 {
+    import none;
+    export where source = RTS_STATIC;
+  };
+}
+`;
+}

@@ -1,0 +1,80 @@
+/**
+ * FRR, configured as MetalLB's FRR mode does it (metallb, internal/bgp/frr/templates and testdata): the same frr.conf, loaded
+ * into the daemons by vtysh as the speaker's container does, and bgpd with `-p 0`, so that it dials and never listens. zebra
+ * answers for next hops; there is no watchfrr, which would bring a killed bgpd back.
+ *
+ * Two differences, neither of which the router can see: the log goes to stdout, and `timers connect 1` (MetalLB's
+ * `connectTime`) makes a lab start quickly.
+ */
+import type { SpeakerKind, SpeakerPlan } from "./plan.ts";
+
+const DAEMONS = "/usr/lib/frr";
+
+export const frr: SpeakerKind = {
+  implementation: "FRR",
+  debianPackage: "frr",
+  programs: [`${DAEMONS}/bgpd`, `${DAEMONS}/zebra`, "vtysh"],
+  listens: false,
+  version: { command: [`${DAEMONS}/bgpd`, "--version"], pattern: /^bgpd version (\S+)/m },
+  files: (plan) => ({ "frr.conf": renderFrrConf(plan), "vtysh.conf": "service integrated-vtysh-config\n" }),
+  processes: (plan) => [
+    { name: "bgpd", command: daemon(plan, "bgpd", "-p", "0") },
+    { name: "zebra", command: daemon(plan, "zebra") },
+  ],
+  setUp: ({ directory }) => [
+    // vtysh skips a daemon whose socket is not there yet, without an error: both must answer first.
+    ["vtysh", "--vty_socket", directory, "--config_dir", directory, "-d", "zebra", "-c", "show version"],
+    ["vtysh", "--vty_socket", directory, "--config_dir", directory, "-d", "bgpd", "-c", "show version"],
+    ["vtysh", "--vty_socket", directory, "--config_dir", directory, "-f", `${directory}/frr.conf`],
+  ],
+};
+
+function daemon({ directory }: SpeakerPlan, name: string, ...options: string[]): string[] {
+  // As root, because in a user namespace there is nobody else; /etc/group puts root into frrvty there.
+  const identity = ["-u", "root", "-g", "root", "-A", "127.0.0.1", "-P", "0"];
+  const places = ["--vty_socket", directory, "-z", `${directory}/zserv.api`, "-i", `${directory}/${name}.pid`];
+  return [`${DAEMONS}/${name}`, "-f", "/dev/null", "--log", "stdout", ...identity, ...places, ...options];
+}
+
+export function renderFrrConf(plan: SpeakerPlan): string {
+  const peer = plan.routerAddress;
+  const prefixList = plan.prefixes.map((prefix, index) => `ip prefix-list ${peer}-pl-ipv4 seq ${index + 1} permit ${prefix}`);
+  return `log stdout informational
+log timestamp precision 3
+hostname ${plan.node}
+ip nht resolve-via-default
+ipv6 nht resolve-via-default
+route-map ${peer}-in deny 20
+
+${prefixList.join("\n")}
+
+ipv6 prefix-list ${peer}-pl-ipv4 seq ${plan.prefixes.length + 1} deny any
+
+route-map ${peer}-out permit 1
+  match ip address prefix-list ${peer}-pl-ipv4
+route-map ${peer}-out permit 2
+  match ipv6 address prefix-list ${peer}-pl-ipv4
+
+router bgp ${plan.asn}
+  no bgp ebgp-requires-policy
+  no bgp network import-check
+  no bgp default ipv4-unicast
+  bgp graceful-restart preserve-fw-state
+
+  bgp router-id ${plan.address}
+  neighbor ${peer} remote-as ${plan.routerAsn}
+  neighbor ${peer} port 179
+  neighbor ${peer} timers ${Math.floor(plan.holdTimeSeconds / 3)} ${plan.holdTimeSeconds}
+  neighbor ${peer} timers connect 1
+  neighbor ${peer} update-source ${plan.address}
+
+  address-family ipv4 unicast
+    neighbor ${peer} activate
+    neighbor ${peer} route-map ${peer}-in in
+    neighbor ${peer} route-map ${peer}-out out
+  exit-address-family
+  address-family ipv4 unicast
+${plan.prefixes.map((prefix) => `    network ${prefix}`).join("\n")}
+  exit-address-family
+`;
+}

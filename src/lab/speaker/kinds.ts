@@ -1,0 +1,8 @@
+/** The kinds of real speakers. A new one is one file beside this and one row here. */
+import type { SpeakerKindName } from "../lab.ts";
+import { bird } from "./bird.ts";
+import { frr } from "./frr.ts";
+import { gobgp } from "./gobgp.ts";
+import type { SpeakerKind } from "./plan.ts";
+
+export const SPEAKERS: Readonly<Record<SpeakerKindName, SpeakerKind>> = { frr, bird, gobgp };

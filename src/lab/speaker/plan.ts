@@ -1,0 +1,39 @@
+/**
+ * What every real speaker of a lab is asked for, and what its kind must be able to say: which files, which processes, which
+ * commands to run once these are up, and how to ask its version. Values only; `speakers.ts` does it.
+ */
+export interface SpeakerPlan {
+  readonly node: string;
+  readonly asn: number;
+  /** Its own address, which is also its router ID. */
+  readonly address: string;
+  readonly routerAddress: string;
+  readonly routerAsn: number;
+  readonly holdTimeSeconds: number;
+  /** The prefixes it announces. */
+  readonly prefixes: readonly string[];
+  /** Where its files and sockets live, alone. */
+  readonly directory: string;
+}
+
+export interface SpeakerProcess {
+  readonly name: string;
+  readonly command: readonly string[];
+}
+
+export interface SpeakerKind {
+  readonly implementation: string;
+  /** The Debian package, and the programs of it that must be there. */
+  readonly debianPackage: string;
+  readonly programs: readonly string[];
+  /** Whether it waits for the router to dial. */
+  readonly listens: boolean;
+  /** Its version, as the program itself says it: the first group of `pattern` in what `command` prints. */
+  readonly version: { readonly command: readonly string[]; readonly pattern: RegExp };
+  /** File name to content, inside the plan's directory. */
+  files(plan: SpeakerPlan): Readonly<Record<string, string>>;
+  /** Started in this order. The first one is the one that speaks BGP, and dies when the speaker is killed. */
+  processes(plan: SpeakerPlan): readonly SpeakerProcess[];
+  /** Run one after the other once the processes are started, each again until it succeeds. */
+  setUp(plan: SpeakerPlan): readonly (readonly string[])[];
+}

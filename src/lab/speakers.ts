@@ -1,0 +1,49 @@
+/** The real speakers of a lab as processes: started with their rendered files, asked for their version, killed, stopped. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { formatAddress } from "../net/address.ts";
+import type { Clock } from "../net/clock.ts";
+import { formatPrefix, hostPrefix } from "../net/prefix.ts";
+import { announcersOf, type ClusterNode, type Lab, routerAddressFor } from "./lab.ts";
+import { executeUntilDone, inNamespace } from "./namespace.ts";
+import { Daemon, execute } from "./process.ts";
+import { SPEAKERS } from "./speaker/kinds.ts";
+import type { SpeakerPlan } from "./speaker/plan.ts";
+
+const SET_UP_DEADLINE_MS = 10_000;
+
+export interface Speaker {
+  readonly node: ClusterNode;
+  readonly implementation: string;
+  readonly version: string;
+  /** The first one speaks BGP. */
+  readonly daemons: readonly Daemon[];
+}
+
+export function planSpeaker(lab: Lab, node: ClusterNode, directory: string): SpeakerPlan {
+  const announced = lab.services.filter((service) => announcersOf(lab, service).includes(node));
+  return {
+    node: node.name,
+    asn: node.asn,
+    address: formatAddress(node.address.address),
+    routerAddress: formatAddress(routerAddressFor(lab, node.address)),
+    routerAsn: lab.router.asn,
+    holdTimeSeconds: lab.router.holdTimeSeconds,
+    prefixes: announced.map((service) => formatPrefix(hostPrefix(service.address))),
+    directory,
+  };
+}
+
+export async function startSpeaker(clock: Clock, lab: Lab, node: ClusterNode, directory: string): Promise<Speaker> {
+  const kind = SPEAKERS[node.kind];
+  const plan = planSpeaker(lab, node, directory);
+  await mkdir(directory, { recursive: true });
+  for (const [name, text] of Object.entries(kind.files(plan))) await writeFile(`${directory}/${name}`, text);
+  const version = kind.version.pattern.exec(await execute(kind.version.command))?.[1] ?? "unknown";
+  const daemons = await Promise.all(
+    kind.processes(plan).map(({ name, command }) => Daemon.start(name, inNamespace(node.name, command))),
+  );
+  for (const command of kind.setUp(plan)) {
+    await executeUntilDone(clock, inNamespace(node.name, command), SET_UP_DEADLINE_MS);
+  }
+  return { node, implementation: kind.implementation, version, daemons };
+}

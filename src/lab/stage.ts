@@ -1,0 +1,64 @@
+/**
+ * The stage: the lab's machines without anything running in them. Called once, inside the lab's own mount, network and
+ * process namespaces (`tree.ts` has seen to that), so nothing here has to be undone: it ends with the process tree.
+ */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { LabFailure } from "./failure.ts";
+import { renderKubeProxy } from "./kube-proxy.ts";
+import type { Lab } from "./lab.ts";
+import { inNamespace } from "./namespace.ts";
+import { execute } from "./process.ts";
+import { SPEAKERS } from "./speaker/kinds.ts";
+import { planTopology, type Topology } from "./topology.ts";
+
+/** Everything the lab writes is below; it is in memory and nobody else sees it. */
+export const LAB_DIRECTORY = "/run/lab";
+
+/** Which program is in which Debian package, besides the speakers' own. */
+const PROGRAMS = { ip: "iproute2", nsenter: "util-linux", nft: "nftables", conntrack: "conntrack", sysctl: "procps" };
+
+export async function checkPrograms(lab: Lab): Promise<void> {
+  const wanted = new Map<string, string>(Object.entries(PROGRAMS));
+  for (const { kind } of lab.nodes) {
+    for (const program of SPEAKERS[kind].programs) wanted.set(program, SPEAKERS[kind].debianPackage);
+  }
+  const script = 'for program; do command -v "$program" >/dev/null || echo "$program"; done';
+  const missing = (await execute(["sh", "-c", script, "sh", ...wanted.keys()])).split("\n").filter(Boolean);
+  if (missing.length === 0) return;
+  const packages = [...new Set(missing.map((program) => wanted.get(program)))].join(" ");
+  throw new LabFailure("programs", `missing: ${missing.join(", ")}`, "all of them", `as root: apt-get install ${packages}`);
+}
+
+export async function buildStage(lab: Lab): Promise<Topology> {
+  await ownTheMachine();
+  const topology = planTopology(lab);
+  await execute(["ip", "-batch", "-"], lines(topology.create));
+  await Promise.all(
+    [...topology.configure].map(([name, commands]) => execute(["ip", "-n", name, "-batch", "-"], lines(commands))),
+  );
+  await Promise.all(
+    topology.forwarding.map((name) => execute(inNamespace(name, ["sysctl", "--quiet", "--write", ...NODE_SYSCTLS]))),
+  );
+  await Promise.all(lab.nodes.map((node) => execute(inNamespace(node.name, ["nft", "-f", "-"]), renderKubeProxy(lab, node))));
+  return topology;
+}
+
+/** Forgets every connection that the nodes' kernels know: one run must not answer for the other. */
+export async function flushConntrack(lab: Lab): Promise<void> {
+  await Promise.all(lab.nodes.map((node) => execute(inNamespace(node.name, ["conntrack", "-F"]))));
+}
+
+/** A node forwards; and it sends no redirects for packets that leave by the link they came in on, as every DNAT to another node's pod does. */
+const NODE_SYSCTLS = ["net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.eth0.send_redirects=0"];
+
+const lines = (commands: readonly string[]): string => commands.map((command) => `${command}\n`).join("");
+
+/** `/run` and `/var/tmp` become ours and empty; `/etc/group` gets root into FRR's group, without which it does not start as root. */
+async function ownTheMachine(): Promise<void> {
+  for (const path of ["/run", "/var/tmp"]) await execute(["mount", "-t", "tmpfs", "lab", path]);
+  await mkdir("/run/netns");
+  await mkdir(LAB_DIRECTORY);
+  const groups = await readFile("/etc/group", "utf8");
+  await writeFile(`${LAB_DIRECTORY}/group`, groups.replace(/^(frrvty:.*:)([^:\n]*)$/m, "$1root,$2"));
+  await execute(["mount", "--bind", `${LAB_DIRECTORY}/group`, "/etc/group"]);
+}

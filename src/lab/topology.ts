@@ -1,0 +1,68 @@
+/**
+ * A lab's network as text for `ip -batch`: which namespaces there are, which links join them, which addresses and routes
+ * they have. Pure; `stage.ts` runs it.
+ *
+ *   client eth0 ── client0 router fabric0 ── fabric (a bridge) ─┬─ eth0 n1 cni0 (a bridge) ─┬─ eth0 n1-a
+ *                                                               ├─ eth0 n2 ...              └─ eth0 n1-b
+ *
+ * Each name is a namespace. The fabric's bridge has one of its own, because a host's bridge filters (Docker's, say) work on
+ * the namespace that the bridge is in.
+ */
+import { formatAddress } from "../net/address.ts";
+import { formatPrefix } from "../net/prefix.ts";
+import { type ClusterNode, type Endpoint, hostAddress, type Lab, routerAddressFor } from "./lab.ts";
+
+export interface Topology {
+  readonly namespaces: readonly string[];
+  readonly linkCount: number;
+  /** Lines for one `ip -batch`: namespaces, and links with their ends where they belong. */
+  readonly create: readonly string[];
+  /** Lines for `ip -n NAMESPACE -batch`, by namespace. */
+  readonly configure: ReadonlyMap<string, readonly string[]>;
+  /** Namespaces whose kernel forwards: the nodes. Not the router's: there, packets are ours. */
+  readonly forwarding: readonly string[];
+}
+
+export function planTopology(lab: Lab): Topology {
+  const pods = lab.nodes.flatMap((node) => node.pods);
+  const namespaces = [lab.router.name, ...lab.hosts, ...lab.bridges, ...lab.nodes.map((node) => node.name)];
+  namespaces.push(...pods.map((pod) => pod.name));
+  const create = namespaces.map((name) => `netns add ${name}`);
+  const configure = new Map<string, string[]>(namespaces.map((name) => [name, ["link set lo up"]]));
+  const configureAt = (name: string, ...lines: string[]) => configure.get(name)?.push(...lines);
+
+  for (const bridge of lab.bridges) configureAt(bridge, "link add br0 type bridge", "link set br0 up");
+  for (const [a, b] of lab.links) {
+    create.push(`link add ${a.interface} netns ${a.node} type veth peer name ${b.interface} netns ${b.node}`);
+    for (const end of [a, b]) configureAt(end.node, ...linkEnd(lab, end));
+  }
+  for (const node of lab.nodes) {
+    create.push(...node.pods.map((pod) => `link add ${pod.name} netns ${node.name} type veth peer name eth0 netns ${pod.name}`));
+    configureAt(node.name, ...nodeSide(lab, node));
+    for (const pod of node.pods) {
+      configureAt(pod.name, `address add ${formatPrefix(pod.address)} dev eth0`, "link set eth0 up");
+      configureAt(pod.name, `route add default via ${formatAddress(node.podGateway.address)}`);
+    }
+  }
+  for (const host of lab.hosts) {
+    configureAt(host, `route add default via ${formatAddress(routerAddressFor(lab, hostAddress(lab, host)))}`);
+  }
+  const linkCount = lab.links.length + pods.length;
+  return { namespaces, linkCount, create, configure, forwarding: lab.nodes.map((node) => node.name) };
+}
+
+function linkEnd(lab: Lab, end: Endpoint): string[] {
+  const lines = end.address ? [`address add ${formatPrefix(end.address)} dev ${end.interface}`] : [];
+  if (lab.bridges.includes(end.node)) lines.push(`link set ${end.interface} master br0`);
+  return [...lines, `link set ${end.interface} up`];
+}
+
+/** A node as a CNI plugin leaves it: a bridge for its pods, a route to every other node's, the router for the rest. */
+function nodeSide(lab: Lab, node: ClusterNode): string[] {
+  const lines = ["link add cni0 type bridge", `address add ${formatPrefix(node.podGateway)} dev cni0`, "link set cni0 up"];
+  for (const pod of node.pods) lines.push(`link set ${pod.name} master cni0`, `link set ${pod.name} up`);
+  for (const other of lab.nodes) {
+    if (other !== node) lines.push(`route add ${formatPrefix(other.podSubnet)} via ${formatAddress(other.address.address)}`);
+  }
+  return [...lines, `route add default via ${formatAddress(routerAddressFor(lab, node.address))}`];
+}

@@ -1,0 +1,24 @@
+/**
+ * By which node did a connection enter? The pod knows, without asking the router: under externalTrafficPolicy Cluster the
+ * entry node masquerades, so the source that the pod sees is the entry node's own address. Which of its addresses depends on
+ * where the pod is:
+ *
+ *   pod on another node   the packet leaves by the fabric      source = the entry node's fabric address
+ *   pod on the entry node it leaves by the pods' bridge        source = that node's pod gateway
+ *
+ * Under Local nothing is masqueraded and only pods of the entry node answer: the pod's node is the entry, and the source must
+ * be the client itself.
+ */
+import { formatAddress } from "../net/address.ts";
+import type { ConnectionRecord } from "./connection.ts";
+import { type ClusterNode, type Lab, podsOf, type Service } from "./lab.ts";
+
+/** The name of the entry node, or undefined when pod and source contradict each other or are not of this lab. */
+export function entryNode(lab: Lab, service: Service, clientAddress: string, record: ConnectionRecord): string | undefined {
+  const pod = podsOf(lab, service).find((candidate) => candidate.name === record.pod);
+  if (!pod) return undefined;
+  if (service.externalTrafficPolicy === "Local") return record.sourceSeen === clientAddress ? pod.node : undefined;
+  const expectedSource = (node: ClusterNode) =>
+    formatAddress(node.name === pod.node ? node.podGateway.address : node.address.address);
+  return lab.nodes.find((node) => expectedSource(node) === record.sourceSeen)?.name;
+}

@@ -1,0 +1,106 @@
+/** lab.yaml: the shipped one is read for what it means, and a bad one is told all its mistakes at once. */
+import { describe, expect, it } from "vitest";
+import { labNames, loadLab } from "#src/lab/catalog.ts";
+import { announcersOf, podsOf } from "#src/lab/lab.ts";
+import { readLab } from "#src/lab/lab-file.ts";
+import { formatAddress } from "#src/net/address.ts";
+import { formatPrefix } from "#src/net/prefix.ts";
+
+const mistakesOf = (text: string): readonly string[] => {
+  const result = readLab(text);
+  return "mistakes" in result ? result.mistakes : [];
+};
+
+const SMALL = `
+name: small
+description: one node, one client
+topology:
+  nodes:
+    client: { kind: linux }
+    router: { kind: ecmp-router, asn: 64513 }
+    fabric: { kind: bridge }
+    n1: { kind: bird, asn: 64512, pods: { subnet: 10.244.1.0/24, count: 1 } }
+  links:
+    - { endpoints: ["client:eth0", "router:client0"], ipv4: [10.0.1.2/24, 10.0.1.1/24] }
+    - { endpoints: ["router:fabric0", "fabric:router"], ipv4: [10.0.0.1/24] }
+    - { endpoints: ["n1:eth0", "fabric:n1"], ipv4: [10.0.0.11/24] }
+services:
+  - { name: web, address: 198.51.100.1, port: 80, targetPort: 8080, externalTrafficPolicy: Cluster }
+clients:
+  - { node: client, service: web, connections: 10, firstSourcePort: 20000 }
+experiment:
+  hash: { algorithm: xxh32, fields: 5-tuple, seed: 1 }
+  selectors: [{ name: modulo }]
+  event: { kind: kill-speaker, node: n1 }
+`;
+
+describe("the lab metallb-bgp", () => {
+  const lab = loadLab("metallb-bgp");
+
+  it("is in the catalog", () => expect(labNames()).toContain("metallb-bgp"));
+
+  it("has four nodes of three implementations, with two pods each", () => {
+    const nodes = lab.nodes.map(({ name, kind, address, pods }) => [
+      name,
+      kind,
+      formatPrefix(address),
+      pods.map((pod) => pod.name),
+    ]);
+    expect(nodes).toEqual([
+      ["n1", "frr", "10.0.0.11/24", ["n1-a", "n1-b"]],
+      ["n2", "frr", "10.0.0.12/24", ["n2-a", "n2-b"]],
+      ["n3", "bird", "10.0.0.13/24", ["n3-a", "n3-b"]],
+      ["n4", "gobgp", "10.0.0.14/24", ["n4-a", "n4-b"]],
+    ]);
+    expect(lab.nodes[2].pods.map((pod) => formatPrefix(pod.address))).toEqual(["10.244.3.2/24", "10.244.3.3/24"]);
+  });
+
+  it("announces the Cluster service from every node, and the Local one only where its pods are", () => {
+    const [cluster, local] = lab.services;
+    expect(announcersOf(lab, cluster).map(({ name }) => name)).toEqual(["n1", "n2", "n3", "n4"]);
+    expect(announcersOf(lab, local).map(({ name }) => name)).toEqual(["n1", "n3"]);
+    expect(podsOf(lab, local).map(({ name }) => name)).toEqual(["n1-a", "n1-b", "n3-a", "n3-b"]);
+  });
+
+  it("puts the client on a router port of its own", () => {
+    expect(lab.router.ports.map((port) => [port.interface, formatAddress(port.address.address)])).toEqual([
+      ["client0", "10.0.1.1"],
+      ["fabric0", "10.0.0.1"],
+    ]);
+  });
+});
+
+describe("a lab file", () => {
+  it("without mistakes has none", () => expect(mistakesOf(SMALL)).toEqual([]));
+
+  it("tells every mistake of its shape at once, with the path, what was found and what was wanted", () => {
+    const bad = SMALL.replace("kind: bird", "kind: brid")
+      .replace("10.0.1.2/24", "10.0.1.256/24")
+      .replace("10.244.1.0/24", "10.244.1.1/24")
+      .replace("externalTrafficPolicy: Cluster", "externalTrafficPolicy: cluster, color: red")
+      .replace("description: one node, one client\n", "");
+    expect(mistakesOf(bad)).toEqual([
+      "description: missing; wanted string",
+      'topology.nodes.n1.kind: found "brid"; wanted one of linux, bridge, ecmp-router, frr, bird, gobgp',
+      'topology.links.0.ipv4.0: found "10.0.1.256/24"; wanted an IPv4 address with its length, like 10.0.0.1/24',
+      'services.0.externalTrafficPolicy: found "cluster"; wanted one of "Cluster"|"Local"',
+      'services.0: "color" is not known here',
+    ]);
+  });
+
+  it("tells every name that refers to nothing and everything that is claimed twice", () => {
+    const bad = SMALL.replace('"fabric:n1"', '"fabrik:n1"')
+      .replace("ipv4: [10.0.0.11/24]", "ipv4: [10.0.0.1/24]")
+      .replace("service: web, connections: 10, firstSourcePort: 20000", "service: wep, connections: 10, firstSourcePort: 65530")
+      .replace("node: n1 }", "node: n7 }");
+    expect(mistakesOf(bad)).toEqual([
+      'topology.links.2.endpoints.1: found "fabrik:n1"; wanted a node of topology.nodes (client, router, fabric, n1)',
+      'topology.links.2.ipv4.0: found "10.0.0.1/24"; wanted an address that topology.links.1.ipv4.0 does not have',
+      'clients.0.service: found "wep"; wanted one of web',
+      'clients.0.firstSourcePort: found "65530"; wanted 10 ports below 65536',
+      'experiment.event.node: found "n7"; wanted one of n1',
+    ]);
+  });
+
+  it("that is no YAML says where", () => expect(mistakesOf("name: [")).toEqual([expect.stringMatching(/line 1/)]));
+});

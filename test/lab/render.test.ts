@@ -1,0 +1,87 @@
+/**
+ * Everything a lab writes for others to read, golden (`vitest -u` writes it anew; a reviewer reads the difference), and read
+ * by those others: the real BIRD, GoBGP, FRR and nft, and our own `ecmp check`.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { afterAll, describe, expect, it } from "vitest";
+import { readConfig } from "#src/config/read.ts";
+import { loadLab } from "#src/lab/catalog.ts";
+import { renderKubeProxy } from "#src/lab/kube-proxy.ts";
+import { renderRouterConfig } from "#src/lab/router-config.ts";
+import { renderBirdConf } from "#src/lab/speaker/bird.ts";
+import { renderFrrConf } from "#src/lab/speaker/frr.ts";
+import { renderGobgpToml } from "#src/lab/speaker/gobgp.ts";
+import { planSpeaker } from "#src/lab/speakers.ts";
+import { planTopology } from "#src/lab/topology.ts";
+
+const lab = loadLab("metallb-bgp");
+const [n1, n2, n3, n4] = lab.nodes;
+const plan = (node: typeof n1) => planSpeaker(lab, node, `/run/lab/${node.name}`);
+const expected = (name: string) => `${import.meta.dirname}/expected/${name}`;
+
+const directory = mkdtempSync(`${tmpdir()}/ecmp-lab-render-`);
+afterAll(() => rmSync(directory, { recursive: true }));
+
+/** Writes `text` and hands its path to a program that says what it thinks of it: an error throws with its words. */
+function judgedBy(text: string, ...command: string[]): string {
+  const path = `${directory}/file`;
+  writeFileSync(path, text);
+  return execFileSync(command[0], [...command.slice(1), path], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
+
+const asRoot = (...command: string[]) =>
+  process.getuid?.() === 0 ? ["unshare", "--net", ...command] : ["unshare", "--user", "--map-root-user", "--net", ...command];
+
+describe("a speaker's configuration", () => {
+  it("of FRR is what MetalLB renders", async () => {
+    await expect(renderFrrConf(plan(n1))).toMatchFileSnapshot(expected("n1-frr.conf"));
+  });
+
+  it("of FRR is taken whole by vtysh", () => {
+    expect(judgedBy(renderFrrConf(plan(n1)), "vtysh", "--dryrun", "--inputfile")).not.toMatch(/%|rror/);
+  });
+
+  it("of BIRD announces both services, and BIRD takes it", async () => {
+    const text = renderBirdConf(plan(n3));
+    await expect(text).toMatchFileSnapshot(expected("n3-bird.conf"));
+    judgedBy(text, "/usr/sbin/bird", "-p", "-c");
+  });
+
+  it("of GoBGP waits for the router, and GoBGP takes it", async () => {
+    const text = renderGobgpToml(plan(n4));
+    await expect(text).toMatchFileSnapshot(expected("n4-gobgp.toml"));
+    judgedBy(text, "gobgpd", "--dry-run", "--config-file");
+  });
+});
+
+describe("kube-proxy's rules", () => {
+  it.each([
+    ["a node with pods of both services", n1],
+    ["a node without a pod of the Local service", n2],
+  ])("of %s are as kube-proxy writes them, and nft takes them", async (_, node) => {
+    const text = renderKubeProxy(lab, node);
+    await expect(text).toMatchFileSnapshot(expected(`${node.name}-kube-proxy.nft`));
+    judgedBy(text, ...asRoot("/usr/sbin/nft", "--check", "--file"));
+  });
+});
+
+describe("the router's configuration", () => {
+  it.each(lab.experiment.selectors.map((selector) => [selector.name, selector] as const))(
+    "with selector %s is golden, and the router's own schema takes it",
+    async (name, selector) => {
+      const text = renderRouterConfig(lab, selector);
+      await expect(text).toMatchFileSnapshot(expected(`router-${name}.yaml`));
+      expect(readConfig(text)).toHaveProperty("config");
+    },
+  );
+});
+
+describe("the topology", () => {
+  it("is golden, as what `ip -batch` reads", async () => {
+    const { create, configure } = planTopology(lab);
+    const sections = [...configure].map(([name, commands]) => `# ${name}\n${commands.join("\n")}\n`);
+    await expect(`${create.join("\n")}\n\n${sections.join("\n")}`).toMatchFileSnapshot(expected("topology.txt"));
+  });
+});

@@ -1,0 +1,71 @@
+/** A lab's process tree: whichever of its processes dies, and however, nothing of it is left. As root and as anybody else. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { MAIN, users } from "./users.ts";
+
+let running: ChildProcess | undefined;
+afterEach(() => void running?.kill("SIGKILL"));
+
+/** Starts `lab up` and comes back when its namespaces stand: the outer process, its `unshare`, and the tree's identity. */
+async function standingLab(prefix: string[]) {
+  const command = [...prefix, process.execPath, MAIN, "lab", "up", "metallb-bgp"];
+  const outer = spawn(command[0], command.slice(1), { stdio: ["ignore", "ignore", "pipe"] });
+  running = outer;
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: outer.stderr })) {
+    lines.push(line);
+    if (line.includes("namespaces ")) break;
+  }
+  expect(lines.at(-1)).toMatch(/namespaces {5}15 of them/);
+  const holder = childrenOf(outer.pid as number)[0];
+  const first = childrenOf(holder)[0];
+  const exited = new Promise<number | null>((resolve) => outer.on("exit", (code) => resolve(code)));
+  return { outer, holder, first, exited, tree: readlinkSync(`/proc/${first}/ns/pid`) };
+}
+
+const childrenOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+
+/** Every process of this machine that lives in the process namespace `tree`. */
+function membersOf(tree: string): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readlinkSync(`/proc/${pid}/ns/pid`) === tree;
+      } catch {
+        return false;
+      }
+    });
+}
+
+const machine = () => ({
+  mounts: readFileSync("/proc/self/mounts", "utf8"),
+  interfaces: readFileSync("/proc/net/dev", "utf8").match(/^\s*\S+:/gm),
+  run: readdirSync("/run").sort(),
+  varTmp: readdirSync("/var/tmp").sort(),
+});
+
+describe.each(users)("a lab of %s", (_, prefix, possible) => {
+  type Lab = Awaited<ReturnType<typeof standingLab>>;
+  const deaths: [string, (lab: Lab) => void, number | null][] = [
+    ["is ended by SIGTERM", ({ outer }) => outer.kill("SIGTERM"), 143],
+    ["is ended by Ctrl-C", ({ outer }) => outer.kill("SIGINT"), 130],
+    ["dies with its outer process", ({ outer }) => outer.kill("SIGKILL"), null],
+    ["dies with the process that holds its namespaces", ({ holder }) => process.kill(holder, "SIGKILL"), 2],
+    ["dies with its process 1", ({ first }) => process.kill(first, "SIGKILL"), 2],
+  ];
+
+  it.skipIf(!possible).each(deaths)("%s, and leaves nothing", async (_, kill, exitCode) => {
+    const before = machine();
+    const lab = await standingLab(prefix);
+    expect(membersOf(lab.tree)).toContain(lab.first);
+    kill(lab);
+    expect(await lab.exited).toBe(exitCode);
+    await vi.waitFor(() => expect(membersOf(lab.tree)).toEqual([]), { timeout: 5000, interval: 10 });
+    expect(machine()).toEqual(before);
+  });
+});
