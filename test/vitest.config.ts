@@ -1,0 +1,49 @@
+import { defineConfig } from "vitest/config";
+import { Summary } from "./summary.ts";
+
+/** Tests that fill the machine: real speakers, real traffic, workers. One after the other, so that none starves another. */
+const WIRE = [
+  "test/forward/**",
+  "test/native/**",
+  "test/lab/**",
+  "test/port/packet-ring.test.ts",
+  "test/port/*-kernel.test.ts",
+  "test/speaker/daemons.test.ts",
+];
+
+// The tests run against the built `dist`: Node 20 workers load no TypeScript, so this is what users run.
+const shared = {
+  root: new URL("..", import.meta.url).pathname,
+  // A fault in the addon ends a fork, not the run.
+  pool: "forks",
+  testTimeout: 20_000,
+  hookTimeout: 60_000,
+  server: { deps: { external: [/\/dist\//] } },
+} as const;
+
+export default defineConfig({
+  test: {
+    reporters: ["default", new Summary()],
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: "logic",
+          include: ["test/**/*.test.ts"],
+          exclude: WIRE,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: "wire",
+          include: WIRE.map((path) => path.replace("**", "**/*.test.ts")),
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
