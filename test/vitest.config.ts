@@ -15,11 +15,11 @@ const WIRE = [
 const shared = {
   root: new URL("..", import.meta.url).pathname,
   // A fault in the addon ends a fork, not the run.
-  pool: "forks",
+  pool: "forks" as const,
   testTimeout: 20_000,
   hookTimeout: 60_000,
   server: { deps: { external: [/\/dist\//] } },
-} as const;
+};
 
 export default defineConfig({
   test: {
