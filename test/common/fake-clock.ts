@@ -21,7 +21,8 @@ export function createFakeClock(): FakeClock {
     advance(milliseconds) {
       const end = now + milliseconds;
       for (;;) {
-        const [id, timer] = [...timers].filter(([, one]) => one.atMs <= end).sort(([a, x], [b, y]) => x.atMs - y.atMs || a - b)[0] ?? [];
+        const [id, timer] =
+          [...timers].filter(([, one]) => one.atMs <= end).sort(([a, x], [b, y]) => x.atMs - y.atMs || a - b)[0] ?? [];
         if (id === undefined || !timer) break;
         timers.delete(id);
         now = timer.atMs;
