@@ -18,6 +18,15 @@ export interface ConfigMistake {
 export type ConfigResult = { readonly config: Config } | { readonly mistakes: readonly ConfigMistake[] };
 
 export function readConfig(text: string): ConfigResult {
+  const result = readYaml(text, configSchema);
+  return "value" in result ? { config: result.value } : result;
+}
+
+/** The same for any schema: an experiment's scenario is read so too. */
+export function readYaml<Value>(
+  text: string,
+  schema: z.ZodType<Value>,
+): { readonly value: Value } | { readonly mistakes: readonly ConfigMistake[] } {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
@@ -38,8 +47,8 @@ export function readConfig(text: string): ConfigResult {
     return { mistakes: [{ line: 1, path: "", value: undefined, wanted: `valid YAML: ${(error as Error).message}` }] };
   }
   // An empty file is an empty configuration: everything has a default or is optional.
-  const result = configSchema.safeParse(value ?? {});
-  if (result.success) return { config: result.data };
+  const result = schema.safeParse(value ?? {});
+  if (result.success) return { value: result.data };
 
   const lineOf = (path: readonly PropertyKey[]): number => {
     for (let length = path.length; length >= 0; length--) {

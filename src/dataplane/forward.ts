@@ -6,14 +6,16 @@
  *   classify -> lookup (prefix -> group) -> pick (hash -> bucket -> next hop) -> rewrite
  */
 import { createFields, FIELD } from "../ecmp/fields.ts";
-import type { HashFunction } from "../ecmp/hash.ts";
-import { createKey, type KeyWriter } from "../ecmp/key.ts";
+import { compileFlowHash, type HashOptions } from "../ecmp/flow-hash.ts";
+import { createKey } from "../ecmp/key.ts";
+import { SELECTORS } from "../ecmp/selector.ts";
 import { type FibImage, lookup } from "../fib/image.ts";
 import { GROUP_RECORD, GROUPS, HEADER, NEXT_HOP_KIND, NEXT_HOP_RECORD, NEXT_HOPS, REDUCTION } from "../fib/layout.ts";
 import { type Batch, ROW, ROW_WORDS, VERDICT } from "../port/batch.ts";
 import { ETHERNET_HEADER_LENGTH } from "../wire/ethernet.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import { classify, type PortMac, UNICAST_IPV6 } from "./classify.ts";
+import { createExtractor } from "./extract.ts";
 import { fitsMtu, rewrite } from "./rewrite.ts";
 import { DROP, PUNT, SLOW } from "./verdict.ts";
 
@@ -44,8 +46,9 @@ const { neighbor: SLOW_NEIGHBOR } = SLOW;
 
 export interface ForwarderOptions {
   readonly image: FibImage;
-  readonly writeKey: KeyWriter;
-  readonly hash: HashFunction;
+  readonly hash: HashOptions;
+  /** A row of SELECTORS: what the hash has to be aligned to. */
+  readonly selector: string;
   /** By port index. */
   readonly ports: readonly PortMac[];
 }
@@ -53,22 +56,25 @@ export interface ForwarderOptions {
 /** Gives every frame of the batch, received on port `ingress`, its verdict. */
 export type Forward = (batch: Batch, ingress: number) => void;
 
-export function createForwarder({ image, writeKey, hash, ports }: ForwarderOptions): Forward {
+export function createForwarder({ image, hash: hashOptions, selector, ports }: ForwarderOptions): Forward {
   const { words } = image;
   const fields = createFields();
   const key = createKey();
+  const { writeKey, hash, readPacket } = compileFlowHash(hashOptions, SELECTORS[selector].hashBits);
+  const extract = readPacket ? undefined : createExtractor(hashOptions);
 
   const settle = (rows: Uint32Array, row: number, verdict: number, reason: number): void => {
     rows[row + ROW_VERDICT] = verdict;
     rows[row + ROW_REASON] = reason;
   };
 
-  /** The next-hop index for the packet in `fields`; `record` is the group's. */
-  const pick = (record: number): number => {
+  /** The next-hop index for the packet whose frame begins at `frame`; `record` is the group's. */
+  const pick = (record: number, bytes: Uint8Array, frame: number, ingress: number): number => {
     const count = words[record + GROUP_COUNT];
     const owners = record + GROUP_OWNERS;
     if (count === 1) return words[owners];
-    const value = hash(key, writeKey(fields, key));
+    if (extract !== undefined) extract(bytes, frame, ingress, fields);
+    const value = hash(key, readPacket === undefined ? writeKey(fields, key) : readWhole(bytes, frame));
     if (words[record + GROUP_REDUCTION] === REDUCTION_BUCKETS) return words[owners + (value % count)];
     let low = 0;
     let high = count - 1;
@@ -78,6 +84,13 @@ export function createForwarder({ image, writeKey, hash, ports }: ForwarderOptio
       else low = middle + 1;
     }
     return words[owners + low];
+  };
+
+  /** Hands the packet itself to a hash that wants it; it leaves no key. */
+  const readWhole = (bytes: Uint8Array, frame: number): number => {
+    const ip = frame + ETHERNET_HEADER_LENGTH;
+    readPacket?.(bytes, ip, ip + ipv4.readTotalLength(bytes, ip));
+    return 0;
   };
 
   const isOwnIpv6 = (bytes: Uint8Array, address: number): boolean => {
@@ -92,8 +105,8 @@ export function createForwarder({ image, writeKey, hash, ports }: ForwarderOptio
     return false;
   };
 
-  const forwardFrame = (bytes: Uint8Array, rows: Uint32Array, row: number, port: PortMac): void => {
-    const code = classify(bytes, rows, row, port, fields);
+  const forwardFrame = (bytes: Uint8Array, rows: Uint32Array, row: number, ingress: number): void => {
+    const code = classify(bytes, rows, row, ports[ingress], fields);
     const frame = rows[row + ROW_OFFSET];
     if (code !== 0) {
       if (code !== UNICAST_IPV6) return settle(rows, row, code >>> 8, code & 0xff);
@@ -102,7 +115,7 @@ export function createForwarder({ image, writeKey, hash, ports }: ForwarderOptio
     }
     const record = words[GROUPS + lookup(image, fields[FIELD_DESTINATION])];
     if (record === 0) return settle(rows, row, VERDICT_DROP, DROP_NO_ROUTE);
-    const nextHop = pick(record);
+    const nextHop = pick(record, bytes, frame, ingress);
     const adjacency = words[NEXT_HOPS + nextHop];
     rows[row + ROW_NEXT_HOP] = nextHop;
     rows[row + ROW_EGRESS] = words[adjacency + HOP_PORT];
@@ -122,7 +135,6 @@ export function createForwarder({ image, writeKey, hash, ports }: ForwarderOptio
 
   return (batch, ingress) => {
     const { bytes, rows, count } = batch;
-    const port = ports[ingress];
-    for (let i = 0; i < count; i++) forwardFrame(bytes, rows, i * ROW_WORDS, port);
+    for (let i = 0; i < count; i++) forwardFrame(bytes, rows, i * ROW_WORDS, ingress);
   };
 }

@@ -22,13 +22,19 @@ export function rewrite(bytes: Uint8Array, frame: number, words: Uint32Array, re
   ipv4.decrementTtl(bytes, frame + ETHERNET_HEADER_LENGTH);
 }
 
+const TCP = 6;
+const UDP_HEADER_LENGTH = 8;
+
 /**
  * Does what will be on the wire fit? A GSO frame is judged by its segments: gso_size (little-endian, at 4 of
- * `struct virtio_net_hdr`) is the payload of each, and 40 the least that IP and TCP add.
+ * `struct virtio_net_hdr`) bytes of payload each, behind a copy of the frame's own headers.
  */
 export function fitsMtu(bytes: Uint8Array, frame: number, mtu: number): boolean {
   const header = frame - VIRTIO_HEADER_LENGTH;
+  const ip = frame + ETHERNET_HEADER_LENGTH;
   const isGso = bytes[header + 1] !== 0;
-  if (!isGso) return ipv4.readTotalLength(bytes, frame + ETHERNET_HEADER_LENGTH) <= mtu;
-  return (bytes[header + 4] | (bytes[header + 5] << 8)) + 40 <= mtu;
+  if (!isGso) return ipv4.readTotalLength(bytes, ip) <= mtu;
+  const headerLength = ipv4.readHeaderLength(bytes, ip);
+  const l4Length = ipv4.readProtocol(bytes, ip) === TCP ? (bytes[ip + headerLength + 12] >>> 4) << 2 : UDP_HEADER_LENGTH;
+  return (bytes[header + 4] | (bytes[header + 5] << 8)) + headerLength + l4Length <= mtu;
 }

@@ -2,8 +2,7 @@
  * Lets the compiler see the forwarding core before the first real packet does: some tens of thousands of made-up packets
  * through an image of their own. Without it the first packets take about half as long again.
  */
-import type { HashFunction } from "../ecmp/hash.ts";
-import type { KeyWriter } from "../ecmp/key.ts";
+import type { HashOptions } from "../ecmp/flow-hash.ts";
 import { createFib } from "../fib/fib.ts";
 import { createImage } from "../fib/image.ts";
 import { parsePrefix } from "../net/prefix.ts";
@@ -15,10 +14,9 @@ const ROUNDS = 1000;
 const SLOT_BYTES = 128;
 const OUR_MAC = 0x020000000001;
 
-export function warmUp({ hash, writeKey }: { hash: HashFunction; writeKey: KeyWriter }): void {
+export function warmUp(hash: HashOptions, selector: string): void {
   const buffers = createImage(1 << 12);
-  const state = { algorithm: "", fields: [], seed: 0 };
-  const fib = createFib({ buffers, selector: "modulo", selectorOptions: {}, hash: state, workers: 0 });
+  const fib = createFib({ buffers, selector: "modulo", selectorOptions: {}, hash, workers: 0 });
   const prefix = (text: string) => parsePrefix(text) as NonNullable<ReturnType<typeof parsePrefix>>;
   fib.attach({ prefix: prefix("10.0.0.0/24"), port: 0 });
   const nextHops = [0x0a000002, 0x0a000003].map((address) => ({ address, weight: 1 }));
@@ -27,7 +25,7 @@ export function warmUp({ hash, writeKey }: { hash: HashFunction; writeKey: KeyWr
   fib.publish();
 
   const batch = createBatch(new Uint8Array(SLOT_BYTES * 64));
-  const forward = createForwarder({ image: fib.image, writeKey, hash, ports: [{ macHigh: 0x0200, macLow: 1 }] });
+  const forward = createForwarder({ image: fib.image, hash, selector, ports: [{ macHigh: 0x0200, macLow: 1 }] });
   for (let round = 0; round < ROUNDS; round++) {
     for (let i = 0; i < batch.capacity; i++) writePacket(batch.bytes, i * SLOT_BYTES + VIRTIO_HEADER_LENGTH, round, i);
     for (let i = 0; i < batch.capacity; i++) {

@@ -3,8 +3,6 @@
  * stop. It talks to the main thread through shared words and the channel; its messages carry no data.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { HASHES } from "../ecmp/hash.ts";
-import { compileKey } from "../ecmp/key.ts";
 import { acknowledge, type ImageBuffers, openImage, readGeneration } from "../fib/image.ts";
 import type { HashState } from "../fib/state.ts";
 import { PacketRing } from "../port/packet-ring.ts";
@@ -27,6 +25,7 @@ export interface WorkerSetup {
   readonly ports: readonly WorkerPort[];
   readonly slots: number;
   readonly hash: HashState;
+  readonly selector: string;
   readonly image: ImageBuffers;
   readonly counters: SharedArrayBuffer;
   readonly channel: SharedArrayBuffer;
@@ -45,12 +44,10 @@ const PORT_COUNTER_BREATHS = 4096;
 function run(setup: WorkerSetup): void {
   const say = (message: WorkerMessage): void => parentPort?.postMessage(message);
   const image = openImage(setup.image);
-  const hash = HASHES[setup.hash.algorithm].create(setup.hash.seed);
-  const writeKey = compileKey(setup.hash.fields);
   const stop = new Int32Array(setup.stop);
   const counters = createCounterWriter(setup.counters);
   const channel = createChannelWriter(setup.channel);
-  warmUp({ hash, writeKey });
+  warmUp(setup.hash, setup.selector);
 
   const ports = setup.ports.map(({ interface: name, fanoutGroup }) => {
     const fanout = fanoutGroup === undefined ? {} : { fanout: { group: fanoutGroup } };
@@ -59,7 +56,7 @@ function run(setup: WorkerSetup): void {
   const waiter = new PacketWaiter(ports, setup.wakeDescriptor);
   const breathe = createLoop({
     ports,
-    forward: createForwarder({ image, writeKey, hash, ports: setup.ports }),
+    forward: createForwarder({ image, hash: setup.hash, selector: setup.selector, ports: setup.ports }),
     counters,
     channel,
   });

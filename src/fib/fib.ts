@@ -5,7 +5,7 @@
  *   RouteChange[] -> groups.plan -> records (arena) -> one word a group -> slots of the trie -> generation
  */
 import { SELECTORS } from "../ecmp/selector.ts";
-import { memberShares, type SelectorOptions } from "../ecmp/table.ts";
+import { memberShares, type SelectionTable, type SelectorOptions } from "../ecmp/table.ts";
 import { type Address, addressToBytes, compareAddresses, formatAddress, isIpv4, readIpv4 } from "../net/address.ts";
 import type { Mac } from "../net/mac.ts";
 import { comparePrefixes, formatPrefix, hostPrefix, type Prefix, prefixContains } from "../net/prefix.ts";
@@ -26,6 +26,8 @@ export interface FibOptions {
   /** Only kept for the record; the workers hash. */
   readonly hash: HashState;
   readonly workers: number;
+  /** An index was given to a next hop, perhaps not for the first time: what was counted for it until now was another's. */
+  onNextHop?(index: number): void;
 }
 
 /** A subnet that is on a port: its next hops and hosts are resolved there. */
@@ -40,6 +42,9 @@ export interface WriteCounts {
   readonly records: number;
 }
 
+/** The table of a group of one. */
+const ONE_OWNER = { owners: Uint16Array.of(0) };
+
 export type Fib = ReturnType<typeof createFib>;
 
 export function createFib(options: FibOptions) {
@@ -48,7 +53,7 @@ export function createFib(options: FibOptions) {
   const arena = createArena(words.length);
   const trie = createTrie(image.trie);
   const nextGeneration = (): number => readGeneration(image) + 1;
-  const nextHops = createNextHops(words, arena, nextGeneration);
+  const nextHops = createNextHops(words, arena, nextGeneration, options.onNextHop);
   const groups = createGroupTable(SELECTORS[options.selector], options.selectorOptions, MAXIMUM_GROUPS);
   const records = new Map<number, { offset: number; words: number; held: NextHopName[] }>();
   const attached: AttachedSubnet[] = [];
@@ -64,20 +69,21 @@ export function createFib(options: FibOptions) {
     return port === undefined ? { kind: "unreachable" } : { kind: "incomplete", port };
   };
 
-  /** Writes a record of owners (and bounds) and lets the group's word point to it. */
-  const writeRecord = (id: number, owners: ArrayLike<number>, bounds: Uint32Array | undefined, held: NextHopName[]): void => {
+  /** Writes a record of owners (and bounds) and lets the group's word point to it; false when the image has no room. */
+  const writeRecord = (id: number, owners: ArrayLike<number>, bounds: Uint32Array | undefined, held: NextHopName[]): boolean => {
     const count = owners.length;
     const size = GROUP_RECORD.owners + count * (bounds ? 2 : 1);
     const offset = arena.allocate(size);
-    if (offset === undefined) throw new RangeError(`Cannot write a group of ${count} buckets as the image is full`);
+    if (offset === undefined) return false;
     words[offset + GROUP_RECORD.reduction] = bounds ? REDUCTION.bounds : REDUCTION.buckets;
     words[offset + GROUP_RECORD.count] = count;
-    words.set(Array.from(owners), offset + GROUP_RECORD.owners);
+    words.set(owners, offset + GROUP_RECORD.owners);
     if (bounds) words.set(bounds, offset + GROUP_RECORD.owners + count);
     Atomics.store(words, GROUPS + id, offset);
     recordWords += size + 1;
     dropRecord(id);
     records.set(id, { offset, words: size, held });
+    return true;
   };
 
   const dropRecord = (id: number): void => {
@@ -88,36 +94,67 @@ export function createFib(options: FibOptions) {
     records.delete(id);
   };
 
-  const hold = (name: NextHopName, initial: Adjacency): number => {
-    const index = nextHops.hold(name, initial);
-    if (index === undefined) throw new RangeError("Cannot add a next hop as the image is full");
-    return index;
+  /** Holds all of them or, when the image has no room, none. */
+  const holdAll = (names: readonly NextHopName[], initial: (name: NextHopName) => Adjacency): number[] | undefined => {
+    const indexes: number[] = [];
+    for (const [i, name] of names.entries()) {
+      const index = nextHops.hold(name, initial(name));
+      if (index === undefined) {
+        for (const held of names.slice(0, i)) nextHops.release(held);
+        return undefined;
+      }
+      indexes.push(index);
+    }
+    return indexes;
   };
 
-  const writeGroup = (group: Group): void => {
-    const { table, members } = group;
-    const held = members.map((member) => member.address);
-    const indexes = held.map((address) => hold(address, initialAdjacency(address)));
+  /** A record of these next hops, by whatever of them each bucket belongs to. */
+  const writeHeld = (
+    id: number,
+    names: NextHopName[],
+    initial: (name: NextHopName) => Adjacency,
+    table: Pick<SelectionTable, "owners"> & { readonly bounds?: Uint32Array },
+  ): boolean => {
+    const indexes = holdAll(names, initial);
+    if (!indexes) return false;
     const owners = Uint32Array.from(table.owners, (member) => indexes[member]);
-    writeRecord(group.id, owners, table.reduction === "bounds" ? table.bounds : undefined, held);
+    if (writeRecord(id, owners, table.bounds, names)) return true;
+    for (const name of names) nextHops.release(name);
+    return false;
+  };
+
+  const writeGroup = ({ id, table, members }: Group): boolean => {
+    // A selector may give nobody anything (members that are in no bank): such packets have nowhere to go.
+    if (table.owners.length === 0) return writeHeld(id, ["blackhole"], () => ({ kind: "blackhole" }), ONE_OWNER);
+    const names = members.map(({ address }) => address);
+    return writeHeld(id, names, (name) => initialAdjacency(name as Address), table);
   };
 
   /** Groups of one next hop that no route names: for the router itself, for attached subnets and for resolved hosts. */
-  const singleGroup = (name: NextHopName, initial: Adjacency): number => {
+  const singleGroup = (name: NextHopName, initial: Adjacency): number | undefined => {
     const known = special.get(String(name));
     if (known !== undefined) return known;
     const id = groups.reserveId();
-    writeRecord(id, [hold(name, initial)], undefined, [name]);
+    if (id === undefined) return undefined;
+    if (!writeHeld(id, [name], () => initial, ONE_OWNER)) {
+      groups.releaseId(id);
+      return undefined;
+    }
     special.set(String(name), id);
     return id;
   };
 
-  const point = (prefix: Prefix, id: number): void => {
-    if (!isIpv4(prefix.address)) return;
-    if (prefix.length === 0) Atomics.store(words, HEADER.defaultGroup, id);
-    else if (!trie.set(prefix.address, prefix.length, id)) {
-      throw new RangeError(`Cannot route ${formatPrefix(prefix)} as the trie has no block left`);
-    }
+  /** False when the trie has no block left. */
+  const point = (prefix: Prefix, id: number): boolean => {
+    if (!isIpv4(prefix.address)) return true;
+    if (prefix.length > 0) return trie.set(prefix.address, prefix.length, id);
+    Atomics.store(words, HEADER.defaultGroup, id);
+    return true;
+  };
+
+  /** For what the router itself needs, at its start, when there is room. */
+  const require = (prefix: Prefix, id: number | undefined): void => {
+    if (id === undefined || !point(prefix, id)) throw new RangeError(`Cannot route ${formatPrefix(prefix)} as the image is full`);
   };
 
   /** What a prefix without a route shows: the host behind it, if one is resolved. */
@@ -132,17 +169,34 @@ export function createFib(options: FibOptions) {
   return {
     image,
 
-    /** Routes as the RIB has them now. Throws a RangeError when the image is full: what had a place before keeps it. */
-    apply(changes: readonly RouteChange[]): void {
+    /**
+     * Routes as the RIB has them now. Returns the prefixes that the image has no room for: those have no route at all, except
+     * where a group as a whole found no room for its new members; that one stays as it was.
+     */
+    apply(changes: readonly RouteChange[]): Prefix[] {
       const plan = groups.plan(changes);
-      for (const group of plan.refilled) writeGroup(group);
-      for (const { prefix, group } of plan.pointed) point(prefix, group?.id ?? underlay(prefix));
+      const refused = [...plan.refused];
+      for (const { group, before } of plan.refilled) {
+        if (writeGroup(group)) continue;
+        refused.push(...group.prefixes.values());
+        groups.revert(group, before);
+        if (!before) groups.releaseId(group.id);
+      }
+      for (const { prefix, group } of plan.pointed) {
+        const id = group && groups.groupOf(prefix) === group ? group.id : underlay(prefix);
+        if (point(prefix, id)) continue;
+        refused.push(prefix);
+        const emptied = groups.refuse(prefix);
+        if (emptied) retireId(emptied.id);
+        point(prefix, 0);
+      }
       for (const group of plan.emptied) retireId(group.id);
+      return refused;
     },
 
     /** An address of the router itself: packets to it are left to the kernel. */
     own(address: Address): void {
-      if (isIpv4(address)) return point(hostPrefix(address), singleGroup("local", { kind: "local" }));
+      if (isIpv4(address)) return require(hostPrefix(address), singleGroup("local", { kind: "local" }));
       const count = words[HEADER.ownIpv6Count];
       if (count === MAXIMUM_OWN_IPV6) return;
       const bytes = addressToBytes(address);
@@ -154,7 +208,7 @@ export function createFib(options: FibOptions) {
     attach(subnet: AttachedSubnet): void {
       attached.push(subnet);
       const name = `attached:${subnet.port}` as const;
-      point(subnet.prefix, singleGroup(name, { kind: "attached", port: subnet.port }));
+      require(subnet.prefix, singleGroup(name, { kind: "attached", port: subnet.port }));
     },
 
     /** What is known of a neighbor now. A host that can be reached gets a route of its own, under those of the RIB. */
@@ -162,9 +216,11 @@ export function createFib(options: FibOptions) {
       const adjacency: Adjacency = resolved
         ? { kind: "reachable", port, destination: resolved.mac, source: resolved.source, mtu: resolved.mtu }
         : { kind: "incomplete", port };
-      if (resolved && !hosts.has(address)) {
-        hosts.set(address, singleGroup(address, adjacency));
-        if (!groups.groupOf(hostPrefix(address))) point(hostPrefix(address), hosts.get(address) as number);
+      // Where there is no room for a route of its own the host is resolved packet by packet, slowly but rightly.
+      const id = resolved && !hosts.has(address) ? singleGroup(address, adjacency) : undefined;
+      if (id !== undefined) {
+        hosts.set(address, id);
+        if (!groups.groupOf(hostPrefix(address))) point(hostPrefix(address), id);
       }
       nextHops.set(address, adjacency);
     },
@@ -234,5 +290,6 @@ function describeGroup(group: Group): GroupState {
     reduction: table.reduction,
     owners: Array.from(table.owners),
     ...(table.reduction === "bounds" ? { bounds: Array.from(table.bounds) } : {}),
+    ...(table.memory === undefined ? {} : { memory: table.memory }),
   };
 }

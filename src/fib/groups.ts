@@ -22,17 +22,24 @@ export interface Group {
 
 /** What the writer has to do, in this order: refill or make groups, then point prefixes, then drop empty groups. */
 export interface GroupPlan {
-  readonly refilled: readonly Group[];
+  /** `before` is what a group was that had a place already. */
+  readonly refilled: readonly { readonly group: Group; readonly before?: Pick<Group, "members" | "table"> }[];
   readonly pointed: readonly { readonly prefix: Prefix; readonly group: Group | undefined }[];
   readonly emptied: readonly Group[];
+  /** Pointed nowhere, because there is no number left for their group. */
+  readonly refused: readonly Prefix[];
 }
 
 export interface GroupTable {
   plan(changes: readonly RouteChange[]): GroupPlan;
+  /** A refilled group found no room: it is again what it was before, or, if it is new, nothing. */
+  revert(group: Group, before: Pick<Group, "members" | "table"> | undefined): void;
+  /** A pointed prefix found no room: it has no group. Returns the group if that was its last prefix. */
+  refuse(prefix: Prefix): Group | undefined;
   groupOf(prefix: Prefix): Group | undefined;
   all(): Iterable<Group>;
   /** A number for a group that is not of this table; it comes back, as those of `emptied` groups do, with `releaseId`. */
-  reserveId(): number;
+  reserveId(): number | undefined;
   releaseId(id: number): void;
 }
 
@@ -54,15 +61,19 @@ export function createGroupTable(selector: Selector, options: SelectorOptions, m
     if (byMembers.get(key) === group) byMembers.delete(key);
   };
 
-  const reserveId = (): number => {
-    const id = freeIds.pop() ?? nextId;
-    if (id >= maximumGroups) throw new RangeError(`Cannot make a group as all ${maximumGroups - 1} numbers are taken`);
-    if (id === nextId) nextId++;
-    return id;
+  const reserveId = (): number | undefined => freeIds.pop() ?? (nextId < maximumGroups ? nextId++ : undefined);
+
+  const become = (group: Group, members: readonly Member[], table: SelectionTable): void => {
+    forget(group);
+    group.members = members;
+    group.table = table;
+    if (!byMembers.has(membersKey(members))) byMembers.set(membersKey(members), group);
   };
 
-  const open = (members: readonly Member[], previous: SelectionTable | undefined): Group => {
-    const group: Group = { id: reserveId(), prefixes: new Map(), members, table: fill(members, previous) };
+  const open = (members: readonly Member[], previous: SelectionTable | undefined): Group | undefined => {
+    const id = reserveId();
+    if (id === undefined) return undefined;
+    const group: Group = { id, prefixes: new Map(), members, table: fill(members, previous) };
     groups.add(group);
     byMembers.set(membersKey(members), group);
     return group;
@@ -92,18 +103,17 @@ export function createGroupTable(selector: Selector, options: SelectorOptions, m
 
   return {
     plan(changes) {
-      const refilled = new Set<Group>();
+      const refilled = new Map<Group, Pick<Group, "members" | "table"> | undefined>();
       const pointed: { prefix: Prefix; group: Group | undefined }[] = [];
+      const refused: Prefix[] = [];
       const touched = new Set<Group>();
       for (const [from, moves] of sortOut(changes)) {
         for (const [wanted, list] of moves) {
           const members = list[0].nextHops;
           if (from && wanted !== "" && list.length === from.prefixes.size) {
-            forget(from);
-            from.table = fill(members, from.table);
-            from.members = members;
-            if (!byMembers.has(wanted)) byMembers.set(wanted, from);
-            refilled.add(from);
+            const before = { members: from.members, table: from.table };
+            become(from, members, fill(members, from.table));
+            refilled.set(from, before);
             continue;
           }
           let to: Group | undefined;
@@ -111,7 +121,8 @@ export function createGroupTable(selector: Selector, options: SelectorOptions, m
             to = byMembers.get(wanted);
             if (!to) {
               to = open(members, from?.table);
-              refilled.add(to);
+              if (to) refilled.set(to, undefined);
+              else refused.push(...list.map(({ prefix }) => prefix));
             }
           }
           for (const change of list) {
@@ -129,7 +140,31 @@ export function createGroupTable(selector: Selector, options: SelectorOptions, m
         groups.delete(group);
         refilled.delete(group);
       }
-      return { refilled: [...refilled], pointed, emptied };
+      return {
+        refilled: Array.from(refilled, ([group, before]) => (before ? { group, before } : { group })),
+        pointed,
+        emptied,
+        refused,
+      };
+    },
+    revert(group, before) {
+      if (before) become(group, before.members, before.table);
+      else {
+        forget(group);
+        groups.delete(group);
+        for (const key of group.prefixes.keys()) byPrefix.delete(key);
+        group.prefixes.clear();
+      }
+    },
+    refuse(prefix) {
+      const group = byPrefix.get(prefixKey(prefix));
+      if (!group) return undefined;
+      group.prefixes.delete(prefixKey(prefix));
+      byPrefix.delete(prefixKey(prefix));
+      if (group.prefixes.size > 0) return undefined;
+      forget(group);
+      groups.delete(group);
+      return group;
     },
     groupOf: (prefix) => byPrefix.get(prefixKey(prefix)),
     all: () => groups,

@@ -35,7 +35,12 @@ interface Entry {
   offset: number;
 }
 
-export function createNextHops(words: Uint32Array, arena: Arena, nextGeneration: () => number): NextHops {
+export function createNextHops(
+  words: Uint32Array,
+  arena: Arena,
+  nextGeneration: () => number,
+  onIndex: (index: number) => void = () => {},
+): NextHops {
   const entries = new Map<NextHopName, Entry>();
   const namesByIndex: (NextHopName | undefined)[] = [];
   const freeIndexes: number[] = [];
@@ -71,6 +76,7 @@ export function createNextHops(words: Uint32Array, arena: Arena, nextGeneration:
       const offset = index === undefined ? undefined : writeRecord(name, initial);
       if (index === undefined || offset === undefined) return undefined;
       namesByIndex[index] = name;
+      onIndex(index);
       entries.set(name, { index, holders: 1, offset });
       point(index, offset);
       return index;

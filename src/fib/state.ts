@@ -2,17 +2,12 @@
  * What the FIB believes, as plain JSON: the answer of `ecmp show groups --json`, and what `ecmp explain --state` reads. It
  * holds all that decides a flow's next hop, so that another process, another day, decides the same.
  */
-export interface HashState {
-  readonly algorithm: string;
-  /** Names of `ecmp/key.ts`, in key order. */
-  readonly fields: readonly string[];
-  readonly seed: number;
-}
+import type { HashOptions } from "../ecmp/flow-hash.ts";
+import type { SelectorMemory, SelectorOptions } from "../ecmp/table.ts";
 
-export interface SelectorState {
-  readonly name: string;
-  readonly buckets?: number;
-}
+export type HashState = HashOptions;
+
+export type SelectorState = { readonly name: string } & SelectorOptions;
 
 export interface MemberState {
   readonly address: string;
@@ -31,6 +26,8 @@ export interface GroupState {
   readonly owners: readonly number[];
   /** With reduction "bounds": the upper bound of each range. */
   readonly bounds?: readonly number[];
+  /** What a stateful selector remembers besides. */
+  readonly memory?: SelectorMemory;
 }
 
 export interface FibState {

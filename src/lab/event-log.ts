@@ -12,6 +12,7 @@ export class EventLog {
   readonly #clock: Clock;
   readonly #events: RouterEvent[] = [];
   #wake: (() => void)[] = [];
+  #failure: Error | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -19,9 +20,13 @@ export class EventLog {
 
   add(event: RouterEvent): void {
     this.#events.push(event);
-    const waiting = this.#wake;
-    this.#wake = [];
-    for (const wake of waiting) wake();
+    this.#wakeAll();
+  }
+
+  /** No more events will come: whoever waits, now or later, is told why. */
+  end(failure: Error): void {
+    this.#failure = failure;
+    this.#wakeAll();
   }
 
   /** Asks `check` now and again after each event, until it answers or `deadlineMs` (from now) has passed. */
@@ -29,7 +34,8 @@ export class EventLog {
     const endMs = this.#clock.nowMs() + deadlineMs;
     for (;;) {
       const seen = this.#events.length;
-      const answer = await check();
+      const answer = this.#failure ? undefined : await check();
+      if (answer === undefined && this.#failure) throw this.#failure;
       const leftMs = endMs - this.#clock.nowMs();
       if (answer !== undefined || leftMs <= 0) return answer;
       if (this.#events.length === seen) await this.#nextEvent(leftMs);
@@ -39,6 +45,12 @@ export class EventLog {
   /** The first event, past or to come, that `wanted` accepts. */
   find(wanted: (event: RouterEvent) => boolean, deadlineMs: number): Promise<RouterEvent | undefined> {
     return this.until(async () => this.#events.find(wanted), deadlineMs);
+  }
+
+  #wakeAll(): void {
+    const waiting = this.#wake;
+    this.#wake = [];
+    for (const wake of waiting) wake();
   }
 
   #nextEvent(deadlineMs: number): Promise<void> {

@@ -4,6 +4,7 @@ import type { FibState } from "../fib/state.ts";
 import type { Clock } from "../net/clock.ts";
 import { ECMP_COMMAND } from "./ecmp-command.ts";
 import { EventLog, type RouterEvent } from "./event-log.ts";
+import { LabFailure } from "./failure.ts";
 import type { Lab, SelectorChoice } from "./lab.ts";
 import { inNamespace } from "./namespace.ts";
 import { Daemon, execute } from "./process.ts";
@@ -26,12 +27,22 @@ export class RouterProcess {
   readonly #namespace: string;
   readonly #daemon: Daemon;
   #follower: Daemon | undefined;
+  #stopping = false;
 
   private constructor(clock: Clock, namespace: string, controlSocket: string, daemon: Daemon) {
     this.events = new EventLog(clock);
     this.controlSocket = controlSocket;
     this.#namespace = namespace;
     this.#daemon = daemon;
+  }
+
+  /** A router that ends by itself ends every wait for it, with its last words. */
+  #watch(): void {
+    void this.#daemon.exited.then(({ code, signal }) => {
+      if (this.#stopping) return;
+      const words = [`it ended (${code ?? signal})`, ...this.#daemon.lastLines(5)].join("\n    ");
+      this.events.end(new LabFailure("router", words, "a router that runs until it is stopped"));
+    });
   }
 
   static async start(clock: Clock, lab: Lab, selector: SelectorChoice, directory: string): Promise<RouterProcess> {
@@ -43,6 +54,7 @@ export class RouterProcess {
     const daemon = await Daemon.start("router", inNamespace(namespace, command));
     const router = new RouterProcess(clock, namespace, controlSocket, daemon);
     await daemon.untilLine("ready", clock, READY_DEADLINE_MS);
+    router.#watch();
     await router.#follow();
     return router;
   }
@@ -58,6 +70,7 @@ export class RouterProcess {
 
   /** SIGTERM: a Cease to every peer, then the end. */
   async stop(clock: Clock): Promise<void> {
+    this.#stopping = true;
     await this.#follower?.stop(clock);
     await this.#daemon.stop(clock);
   }

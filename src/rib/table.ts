@@ -47,6 +47,8 @@ export interface Rib {
   /** Replaces the configuration as a whole; the first call is the start. */
   configure(configuration: RibConfiguration): RouteChange[];
   applyUpdate(update: RouteUpdate): RouteChange[];
+  /** All routes in force, for a FIB that knows nothing yet. */
+  installed(): RouteChange[];
   /** By prefix, or the one asked for. */
   routes(prefix?: Prefix): RouteView[];
 }
@@ -179,6 +181,11 @@ export function createRib(): Rib {
       }
       return settle(touched);
     },
+
+    installed: () =>
+      [...entries.values()]
+        .filter(({ route }) => route.nextHops.length > 0)
+        .map(({ prefix, route }) => ({ prefix, protocol: route.protocol ?? "bgp", nextHops: route.nextHops })),
 
     routes(prefix) {
       if (!prefix) return [...entries.values()].map(view).sort((a, b) => comparePrefixes(a.prefix, b.prefix));

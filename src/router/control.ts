@@ -83,7 +83,7 @@ function serveOne(socket: Socket, handler: ControlHandler): void {
     socket.resume();
     const request = parseRequest(text.slice(0, end));
     if (!request) return void socket.end(`${JSON.stringify({ error: 'wanted a line like {"show":["groups"]}' })}\n`);
-    if (!request.follow) return void socket.end(`${JSON.stringify(handler.answer(request))}\n`);
+    if (!request.follow) return void socket.end(`${JSON.stringify(answerSafely(handler, request))}\n`);
     const unfollow = handler.follow(request, (line) => {
       write(line);
       if (socket.writableLength > LARGEST_BACKLOG_BYTES) socket.destroy();
@@ -91,6 +91,15 @@ function serveOne(socket: Socket, handler: ControlHandler): void {
     socket.once("close", unfollow);
   };
   socket.on("data", onData);
+}
+
+/** What is asked too early or too late is an error of that question, and of nothing else. */
+function answerSafely(handler: ControlHandler, request: ControlRequest): ControlAnswer {
+  try {
+    return handler.answer(request);
+  } catch (error) {
+    return { error: (error as Error).message };
+  }
 }
 
 function parseRequest(line: string): ControlRequest | undefined {

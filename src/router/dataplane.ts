@@ -5,8 +5,6 @@
 import type { Config } from "../config/schema.ts";
 import { readCounters, readNextHopCounters } from "../dataplane/counters.ts";
 import { createForwarder } from "../dataplane/forward.ts";
-import { HASHES } from "../ecmp/hash.ts";
-import { compileKey } from "../ecmp/key.ts";
 import { createFib, type Fib } from "../fib/fib.ts";
 import { createImage } from "../fib/image.ts";
 import type { FibState } from "../fib/state.ts";
@@ -18,8 +16,10 @@ import { installIngressRule, ownAddresses } from "../port/ingress-rule.ts";
 import { findInterface, type InterfaceInfo, listInterfaces } from "../port/interface.ts";
 import { PacketRing } from "../port/packet-ring.ts";
 import type { RouteChange } from "../rib/route.ts";
+import { claimNamespace } from "./claim.ts";
 import type { EventRecord } from "./events.ts";
 import { createNeighbors } from "./neighbors.ts";
+import { portState, watchPorts } from "./port-watch.ts";
 import { createSlowPath } from "./slow-path.ts";
 import { createSupervisor } from "./supervisor.ts";
 
@@ -27,31 +27,55 @@ export type Dataplane = Awaited<ReturnType<typeof startDataplane>>;
 
 const isLinkLocal = (address: Address): boolean => !isIpv4(address) && address.startsWith("fe8");
 
+/** Every interface of the configuration, or the first reason why it cannot be a port. Asked before anything is touched. */
+export function requirePorts(config: Config): InterfaceInfo[] {
+  if (config.ports.length === 0) throw new Error("ports: [], wanted at least one port to forward on");
+  return config.ports.map((port) => requireInterface(port.interface));
+}
+
+/** If anything cannot be had, what was had already is given back before this rejects. */
 export async function startDataplane(config: Config, clock: Clock, events: EventRecord) {
-  const facts = config.ports.map((port) => requireInterface(port.interface));
+  const cleanUp: (() => unknown)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const undo of cleanUp.splice(0).reverse()) await undo();
+  };
+  try {
+    return await build(config, clock, events, cleanUp, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function build(config: Config, clock: Clock, events: EventRecord, cleanUp: (() => unknown)[], stop: () => Promise<void>) {
+  const facts = requirePorts(config);
   // Link-local subnets are on every port and routed on none.
   const interfaces = facts.flatMap(({ addresses }) => addresses.filter(({ address }) => !isLinkLocal(address)));
   const { hash, selector } = config.ecmp;
-  const buffers = createImage();
   const { name, ...selectorOptions } = selector;
-  const options = selectorOptions.buckets === undefined ? {} : { buckets: selectorOptions.buckets };
-  const fib = createFib({ buffers, selector: name, selectorOptions: options, hash, workers: config.workers });
-  for (const address of ownAddresses(listInterfaces())) fib.own(address);
-  facts.forEach(({ addresses }, port) => {
-    for (const { address, length } of addresses) {
-      if (!isLinkLocal(address)) fib.attach({ prefix: makePrefix(address, length), port });
-    }
+  const nextHopBases = new Map<number, { packets: number; bytes: number }>();
+  const buffers = createImage();
+  const fib = createFib({
+    buffers,
+    selector: name,
+    selectorOptions,
+    hash,
+    workers: config.workers,
+    onNextHop: (index) => void nextHopBases.set(index, countNextHop(index)),
   });
 
-  const ingressRule = installIngressRule(facts.map((fact) => fact.name));
+  const claim = await claimNamespace();
+  cleanUp.push(() => claim.close());
   const macs = facts.map(({ mac }) => ({ macHigh: macHigh(mac), macLow: macLow(mac) }));
-  const senders = facts.map((fact) => new PacketRing({ interface: fact.name, receive: false }));
-  const forward = createForwarder({
-    image: fib.image,
-    writeKey: compileKey(hash.fields),
-    hash: HASHES[hash.algorithm].create(hash.seed),
-    ports: macs,
+  const senders = facts.map((fact) => {
+    const sender = new PacketRing({ interface: fact.name, receive: false });
+    cleanUp.push(() => sender.close());
+    return sender;
   });
+  const ingressRule = installIngressRule(facts.map((fact) => fact.name));
+  cleanUp.push(() => ingressRule.remove());
+
+  const forward = createForwarder({ image: fib.image, hash, selector: name, ports: macs });
   const slowPath = createSlowPath({ forward, ports: senders, nextHopName: fib.nextHopName, portOf: fib.portOf });
 
   let announced = 0;
@@ -83,47 +107,46 @@ export async function startDataplane(config: Config, clock: Clock, events: Event
       else slowPath.release(address);
     },
   });
+  cleanUp.push(neighbors.stop);
 
-  const fanoutBase = process.pid & 0x7fff;
   const supervisor = createSupervisor({
+    clock,
     workers: config.workers,
     slots: config.ringSlots,
     hash,
+    selector: name,
     image: buffers,
     ports: facts.map((fact, i) => ({
       interface: fact.name,
       ...macs[i],
-      ...(config.workers > 1 ? { fanoutGroup: (fanoutBase + i) & 0xffff } : {}),
+      ...(config.workers > 1 ? { fanoutGroup: (process.pid + i) & 0xffff } : {}),
     })),
     onEntry: (entry) => slowPath.take(entry, neighbors),
     onAcknowledged,
     onDeath: (worker, reason) => events.add("worker-died", { worker, reason }),
   });
-
-  const stop = async (): Promise<void> => {
-    await supervisor.stop();
-    neighbors.stop();
-    for (const sender of senders) sender.close();
-    ingressRule.remove();
-  };
-  try {
-    await supervisor.start();
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  const memories = supervisor.counterMemories;
+  for (const address of ownAddresses(listInterfaces())) fib.own(address);
+  facts.forEach(({ addresses }, port) => {
+    for (const { address, length } of addresses) {
+      if (!isLinkLocal(address)) fib.attach({ prefix: makePrefix(address, length), port });
+    }
+  });
+  cleanUp.push(() => supervisor.stop());
+  await supervisor.start();
   publish();
+  cleanUp.push(watchPorts(facts, clock, events));
 
   return {
     interfaces,
     stop,
 
-    /** Puts the changes in force; the generation that has them. */
-    apply(changes: readonly RouteChange[]): number {
-      fib.apply(changes);
+    /** Puts the changes in force; the generation that has them, and the prefixes that there is no room for. */
+    apply(changes: readonly RouteChange[]): { generation: number; refused: Prefix[] } {
+      const refused = fib.apply(changes);
       const generation = publish();
       resolveNextHops(fib, neighbors.resolve);
-      return generation;
+      return { generation, refused };
     },
 
     groups: (): FibState => fib.state(),
@@ -133,23 +156,29 @@ export async function startDataplane(config: Config, clock: Clock, events: Event
       facts.map((fact, i) => ({
         port: i,
         interface: fact.name,
+        state: portState(fact.name),
         mac: formatMac(fact.mac),
         mtu: fact.mtu,
         addresses: fact.addresses.map(({ address, length }) => `${formatAddress(address)}/${length}`),
-        counters: readCounters(supervisor.counterMemories, facts.length).ports[i],
+        counters: readCounters(memories, facts.length).ports[i],
       })),
     counters() {
-      const { ports: _, ...counters } = readCounters(supervisor.counterMemories, facts.length);
+      const { ports: _, ...counters } = readCounters(memories, facts.length);
       return { ...counters, slowPath: slowPath.counters(), writes: fib.writeCounts(), nextHops: nextHopCounters() };
     },
   };
 
+  function countNextHop(index: number): { packets: number; bytes: number } {
+    return readNextHopCounters(memories, index);
+  }
+
   function nextHopCounters() {
     return fib.nextHopAddresses().map((address) => {
       const index = fib.nextHopIndex(address);
-      const { packets, bytes } =
-        index === undefined ? { packets: 0, bytes: 0 } : readNextHopCounters(supervisor.counterMemories, index);
-      return { address: formatAddress(address), packets, bytes };
+      if (index === undefined) return { address: formatAddress(address), packets: 0, bytes: 0 };
+      const now = countNextHop(index);
+      const base = nextHopBases.get(index) ?? { packets: 0, bytes: 0 };
+      return { address: formatAddress(address), packets: now.packets - base.packets, bytes: now.bytes - base.bytes };
     });
   }
 }

@@ -35,8 +35,8 @@ const routesOf = (config: Config | undefined) =>
 
 export function reconcile(current: Config | undefined, wanted: Config | undefined): Action[] {
   const isNewDataplane = !same(dataplaneOf(current), dataplaneOf(wanted));
-  // The speaker feeds the data plane: a new one hears everything from its peers again.
-  const isNewSpeaker = isNewDataplane || !same(speakerOf(current), speakerOf(wanted));
+  // The RIB outlives the data plane and fills the next one, so sessions stay up.
+  const isNewSpeaker = !same(speakerOf(current), speakerOf(wanted));
   const before = isNewSpeaker ? [] : (current?.bgp?.neighbors ?? []);
   const after = wanted?.bgp?.neighbors ?? [];
   const hasTwin = (neighbor: NeighborConfig, list: readonly NeighborConfig[]): boolean =>

@@ -13,8 +13,8 @@ import type { RouteChange, RouteUpdate } from "../rib/route.ts";
 import { createRib, type RouteView } from "../rib/table.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import type { ControlAnswer } from "./control.ts";
-import { type Dataplane, startDataplane } from "./dataplane.ts";
-import { createEventRecord } from "./events.ts";
+import { type Dataplane, requirePorts, startDataplane } from "./dataplane.ts";
+import { createEventRecord, createLimiter } from "./events.ts";
 import { type Action, type BgpConfig, reconcile } from "./reconcile.ts";
 import { describeNeighbor, describeSpeakerEvent, summarizeNeighbors } from "./show-bgp.ts";
 
@@ -25,6 +25,7 @@ export type Router = ReturnType<typeof createRouter>;
 
 export function createRouter({ clock, random }: { clock: Clock; random: Random }) {
   const events = createEventRecord(clock);
+  const refusals = createLimiter(clock, (count, details) => events.add("refused-connection", { count, ...details }));
   const rib = createRib();
   let config: Config | undefined;
   let dataplane: Dataplane | undefined;
@@ -32,14 +33,9 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
 
   const apply = (changes: readonly RouteChange[]): void => {
     if (changes.length === 0 || !dataplane) return;
-    try {
-      const generation = dataplane.apply(changes);
-      const prefixes = changes.slice(0, PREFIXES_IN_EVENT).map(({ prefix }) => formatPrefix(prefix));
-      events.add("routes", { count: changes.length, prefixes, generation });
-    } catch (error) {
-      // The image is full: what has a place keeps it, and the operator hears what has none.
-      events.add("fib-full", { reason: (error as Error).message });
-    }
+    const { generation, refused } = dataplane.apply(changes);
+    events.add("routes", { count: changes.length, prefixes: few(changes.map(({ prefix }) => prefix)), generation });
+    if (refused.length > 0) events.add("fib-full", { count: refused.length, prefixes: few(refused) });
   };
 
   const startSpeaker = async (bgp: BgpConfig): Promise<void> => {
@@ -50,7 +46,11 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
       clock,
       random,
       onUpdate: (update: RouteUpdate) => apply(rib.applyUpdate(update)),
-      onEvent: (event) => events.add(event.kind, describeSpeakerEvent(event)),
+      onEvent: (event) => {
+        const details = describeSpeakerEvent(event);
+        if (event.kind === "refused-connection") refusals.add(details);
+        else events.add(event.kind, details);
+      },
     });
     await speaker.start();
   };
@@ -59,7 +59,7 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     switch (action.kind) {
       case "start-dataplane":
         dataplane = await startDataplane(action.config, clock, events);
-        return;
+        return apply(rib.installed());
       case "configure-routes":
         return apply(configureRib(action.config));
       case "start-speaker":
@@ -88,28 +88,46 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
       staticRoutes: routes,
     });
 
+  const stopAll = async (): Promise<void> => {
+    config = undefined;
+    await speaker?.stop();
+    await dataplane?.stop();
+    speaker = undefined;
+    dataplane = undefined;
+  };
+
+  const bringTo = async (wanted: Config | undefined): Promise<void> => {
+    if (wanted) requirePorts(wanted);
+    const actions = reconcile(config, wanted);
+    config = wanted;
+    try {
+      for (const action of actions) await perform(action);
+    } catch (error) {
+      await stopAll();
+      throw error;
+    }
+    events.add(wanted ? "configured" : "stopped", { actions: actions.map(({ kind }) => kind) });
+  };
+
+  let last: Promise<void> = Promise.resolve();
+
   return {
     events,
 
-    /** Brings the router to `wanted` (undefined: nothing, all stopped). If an action fails, what was started is stopped and it throws. */
-    async configure(wanted: Config | undefined): Promise<void> {
-      const actions = reconcile(config, wanted);
-      config = wanted;
-      try {
-        for (const action of actions) await perform(action);
-      } catch (error) {
-        config = undefined;
-        await speaker?.stop();
-        await dataplane?.stop();
-        speaker = undefined;
-        dataplane = undefined;
-        throw error;
-      }
-      events.add(wanted ? "configured" : "stopped", { actions: actions.map(({ kind }) => kind) });
+    /**
+     * Brings the router to `wanted` (undefined: nothing, all stopped), after whatever it was asked for before. Rejects before
+     * anything is touched if a port cannot be had; if an action fails later, all is stopped (`isRunning` tells).
+     */
+    configure(wanted: Config | undefined): Promise<void> {
+      const done = last.then(() => bringTo(wanted));
+      last = done.catch(() => {});
+      return done;
     },
 
+    isRunning: (): boolean => config !== undefined,
+
     dataplane(): Dataplane {
-      if (!dataplane) throw new Error("The router is not running");
+      if (!dataplane) throw new Error("The router is not running (yet), wanted a moment of patience");
       return dataplane;
     },
 
@@ -130,6 +148,8 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     },
   };
 }
+
+const few = (prefixes: readonly Prefix[]): string[] => prefixes.slice(0, PREFIXES_IN_EVENT).map(formatPrefix);
 
 /** Absent rather than undefined: what `exactOptionalPropertyTypes` means and zod does not say. */
 function withoutUndefined<Value extends object>(value: Value): { [Key in keyof Value]: Exclude<Value[Key], undefined> } {

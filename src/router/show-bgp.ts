@@ -9,8 +9,11 @@ import type { BgpConfig } from "./reconcile.ts";
 
 const total = (counts: MessageCounts): number => Object.values(counts).reduce((sum, count) => sum + count, 0);
 
-const uptimeMs = ({ establishedAtMs }: NeighborState, nowMs: number): number =>
-  establishedAtMs === undefined ? 0 : Math.round(nowMs - establishedAtMs);
+/** Since the session came up, or, where there was one, since the last was lost. */
+function uptimeMs({ establishedAtMs, connectionsEstablished, lastReset }: NeighborState, nowMs: number): number | undefined {
+  const sinceMs = establishedAtMs ?? (connectionsEstablished > 0 ? lastReset?.atMs : undefined);
+  return sinceMs === undefined ? undefined : Math.round(nowMs - sinceMs);
+}
 
 /** "00:01:02", "1d02h03m", or "never": FRR's column. */
 export function formatUptime(milliseconds: number): string {
@@ -32,8 +35,9 @@ export function summarizeNeighbors(bgp: BgpConfig | undefined, neighbors: readon
         version: 4,
         msgRcvd: total(neighbor.messagesReceived),
         msgSent: total(neighbor.messagesSent),
-        peerUptime: neighbor.establishedAtMs === undefined ? "never" : formatUptime(uptime),
-        peerUptimeMsec: uptime,
+        // As FRR has it: how long in this state; "never" for one that never was up.
+        peerUptime: uptime === undefined ? "never" : formatUptime(uptime),
+        peerUptimeMsec: uptime ?? 0,
         pfxRcd: neighbor.prefixesReceived,
         pfxSnt: 0,
         state: neighbor.state,
@@ -63,7 +67,7 @@ export function describeNeighbor(neighbor: NeighborState, nowMs: number) {
     passive: neighbor.passive,
     idleAfterFailures: neighbor.damped,
     ...(routerId === undefined ? {} : { remoteRouterId: formatAddress(routerId) }),
-    bgpTimerUpMsec: uptimeMs(neighbor, nowMs),
+    bgpTimerUpMsec: neighbor.establishedAtMs === undefined ? 0 : Math.round(nowMs - neighbor.establishedAtMs),
     ...(holdTimeSeconds === undefined ? {} : { bgpTimerHoldTimeMsecs: holdTimeSeconds * 1000 }),
     ...(keepaliveSeconds === undefined ? {} : { bgpTimerKeepAliveIntervalMsecs: keepaliveSeconds * 1000 }),
     neighborCapabilities: {

@@ -15,7 +15,7 @@ const value = (answer: unknown): ControlAnswer => ({ value: answer });
 /** By the words after `show`; the rest of the words are the answer's own. */
 const ANSWERS: readonly (readonly [string, Answer])[] = [
   ["bgp summary", (router) => value(router.bgpSummary())],
-  ["bgp neighbors", (router, [address]) => value(router.bgpNeighbors(address))],
+  ["bgp neighbors", (router, [address]) => router.bgpNeighbors(address)],
   ["bgp routes", (router, [text]) => ofPrefix(text, (prefix) => value(router.ribRoutes(prefix).map(describeBgpRoute)))],
   [
     "routes",

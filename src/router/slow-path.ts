@@ -17,8 +17,10 @@ const HELD_IN_ALL = 1024;
 const LARGEST_FRAME = 1 << 17;
 
 export interface SlowCounters {
-  /** Frames that the router itself sent: ARP, and packets that had waited for their neighbor. */
+  /** Frames that the router itself sent: those it made (ARP), and those that had waited for their neighbor. */
   readonly originated: number;
+  /** Of those, the ones that had waited: slow = released + abandoned + held. */
+  readonly released: number;
   /** Packets that were held and are not any more without having been sent. */
   readonly abandoned: number;
   readonly held: number;
@@ -37,7 +39,8 @@ export type SlowPath = ReturnType<typeof createSlowPath>;
 export function createSlowPath({ forward, ports, nextHopName, portOf }: SlowPathOptions) {
   const waiting = new Map<Address, ChannelEntry[]>();
   const batch = createBatch(new Uint8Array(LARGEST_FRAME), 1);
-  let originated = 0;
+  let made = 0;
+  let released = 0;
   let abandoned = 0;
   let held = 0;
 
@@ -45,8 +48,8 @@ export function createSlowPath({ forward, ports, nextHopName, portOf }: SlowPath
   const forwardAgain = ({ bytes, port }: ChannelEntry): void => {
     place(bytes);
     forward(batch, port);
-    if (batch.rows[ROW.verdict] !== VERDICT.forward) abandoned++;
-    else transmit(batch.rows[ROW.egress]);
+    if (batch.rows[ROW.verdict] === VERDICT.forward && transmit(batch.rows[ROW.egress])) released++;
+    else abandoned++;
   };
 
   /** `bytes`: the virtio header, then the frame. */
@@ -58,10 +61,7 @@ export function createSlowPath({ forward, ports, nextHopName, portOf }: SlowPath
     batch.count = 1;
   };
 
-  const transmit = (egress: number): void => {
-    if (ports[egress].transmit(batch, egress) === 0) originated++;
-    else abandoned++;
-  };
+  const transmit = (egress: number): boolean => ports[egress].transmit(batch, egress) === 0;
 
   const hold = (address: Address, entry: ChannelEntry): void => {
     const queue = waiting.get(address) ?? [];
@@ -101,7 +101,7 @@ export function createSlowPath({ forward, ports, nextHopName, portOf }: SlowPath
       place(bytes);
       batch.rows[ROW.verdict] = VERDICT.forward;
       batch.rows[ROW.egress] = port;
-      transmit(port);
+      if (transmit(port)) made++;
     },
 
     /** Something from a worker's channel. */
@@ -125,6 +125,6 @@ export function createSlowPath({ forward, ports, nextHopName, portOf }: SlowPath
       else if (state === "failed") abandon(address);
     },
 
-    counters: (): SlowCounters => ({ originated, abandoned, held }),
+    counters: (): SlowCounters => ({ originated: made + released, released, abandoned, held }),
   };
 }

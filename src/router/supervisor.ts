@@ -8,13 +8,16 @@ import { createCounterMemory } from "../dataplane/counters.ts";
 import type { WorkerMessage, WorkerPort, WorkerSetup } from "../dataplane/worker.ts";
 import type { ImageBuffers } from "../fib/image.ts";
 import type { HashState } from "../fib/state.ts";
+import type { Clock } from "../net/clock.ts";
 import { Wake } from "../port/wake.ts";
 
 export interface SupervisorOptions {
+  readonly clock: Clock;
   readonly workers: number;
   readonly ports: readonly WorkerPort[];
   readonly slots: number;
   readonly hash: HashState;
+  readonly selector: string;
   readonly image: ImageBuffers;
   onEntry(entry: ChannelEntry): void;
   onAcknowledged(): void;
@@ -25,6 +28,8 @@ export interface SupervisorOptions {
 const ENTRIES_PER_TURN = 256;
 /** A worker that dies more often than this, counted since the start, is a fault that a restart does not mend. */
 const MAXIMUM_DEATHS = 100;
+/** A worker that cannot open its rings (an interface is gone) tries again. */
+const RESEAT_AFTER_MS = 1000;
 
 interface Seat {
   readonly counters: SharedArrayBuffer;
@@ -54,7 +59,14 @@ export function createSupervisor(options: SupervisorOptions) {
   /** Resolves when the worker forwards; rejects with what it said if it cannot. */
   const seatWorker = (seat: Seat, index: number): Promise<void> =>
     new Promise((resolve, reject) => {
-      const { workers: _, onEntry: _onEntry, onAcknowledged: _onAcknowledged, onDeath: _onDeath, ...shared } = options;
+      const {
+        workers: _,
+        clock: _clock,
+        onEntry: _onEntry,
+        onAcknowledged: _onAcknowledged,
+        onDeath: _onDeath,
+        ...shared
+      } = options;
       const setup: WorkerSetup = {
         ...shared,
         index,
@@ -94,9 +106,13 @@ export function createSupervisor(options: SupervisorOptions) {
     });
 
   const replace = (seat: Seat, index: number): void => {
+    if (Atomics.load(stopWord, 0) !== 0) return;
     new Int32Array(seat.channel).fill(0, 0, 4);
     seat.reader = createChannelReader(seat.channel);
-    seatWorker(seat, index).catch((error: Error) => options.onDeath(index, error.message));
+    seatWorker(seat, index).catch((error: Error) => {
+      options.onDeath(index, error.message);
+      if (++deaths < MAXIMUM_DEATHS) options.clock.setTimer(RESEAT_AFTER_MS, () => replace(seat, index));
+    });
   };
 
   return {

@@ -11,6 +11,8 @@ export interface Program {
   readonly child: ChildProcess;
   /** The next line on stdout; rejects when the program ends without one. */
   line(): Promise<string>;
+  /** Resolves when stderr, from this call on, holds what is wanted. */
+  said(wanted: RegExp): Promise<void>;
   /** Exit code (or signal) and everything on stderr. */
   readonly ended: Promise<{ readonly code: number | string; readonly stderr: string }>;
 }
@@ -19,8 +21,10 @@ export function start(command: readonly string[]): Program {
   const child = spawn(command[0], command.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   let stderr = "";
+  const waiting = new Set<() => void>();
   child.stderr.on("data", (chunk) => {
     stderr += chunk;
+    for (const look of waiting) look();
   });
   const ended = new Promise<{ code: number | string; stderr: string }>((resolve, reject) => {
     child.on("error", reject);
@@ -29,6 +33,19 @@ export function start(command: readonly string[]): Program {
   return {
     child,
     ended,
+    said: (wanted) =>
+      new Promise((resolve, reject) => {
+        const from = stderr.length;
+        const look = (): void => {
+          if (!wanted.test(stderr.slice(from))) return;
+          waiting.delete(look);
+          resolve();
+        };
+        waiting.add(look);
+        void ended.then(({ code }) =>
+          reject(new Error(`${command.join(" ")}: ended with ${code}, wanted ${wanted}; it said: ${stderr}`)),
+        );
+      }),
     async line() {
       const { value, done } = await lines.next();
       if (done) throw new Error(`${command.join(" ")}: ended, wanted a line; it said: ${stderr}`);

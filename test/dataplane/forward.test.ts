@@ -5,8 +5,7 @@ import { createChannelMemory, createChannelReader, createChannelWriter } from "#
 import { createCounterMemory, createCounterWriter, readCounters } from "#src/dataplane/counters.ts";
 import { createForwarder } from "#src/dataplane/forward.ts";
 import { createLoop } from "#src/dataplane/loop.ts";
-import { HASHES } from "#src/ecmp/hash.ts";
-import { compileKey } from "#src/ecmp/key.ts";
+import type { HashOptions } from "#src/ecmp/flow-hash.ts";
 import { createExplainer } from "#src/experiment/explain.ts";
 import { createFib } from "#src/fib/fib.ts";
 import { createImage } from "#src/fib/image.ts";
@@ -27,8 +26,8 @@ const FABRIC_MAC = 0x020000000002;
 const nodeMac = (last: number): number => 0x020000000a00 + last;
 
 /** A router with a client port (0) and a fabric port (1), nodes 11..14 resolved, 15 not. */
-function makeRouter(selector = "modulo") {
-  const fib = createFib({ buffers: createImage(1 << 14), selector, selectorOptions: {}, hash: HASH, workers: 0 });
+function makeRouter(selector = "modulo", hash: HashOptions = HASH) {
+  const fib = createFib({ buffers: createImage(1 << 18), selector, selectorOptions: {}, hash, workers: 0 });
   fib.attach({ prefix: prefix("10.0.1.0/24"), port: 0 });
   fib.attach({ prefix: prefix("10.0.0.0/24"), port: 1 });
   fib.own(address("10.0.1.1"));
@@ -48,12 +47,11 @@ function makeRouter(selector = "modulo") {
   });
   const counters = createCounterMemory();
   const channel = createChannelMemory(1 << 16);
-  const writeKey = compileKey(HASH.fields);
   const macs = [
     { macHigh: 0x0200, macLow: 1 },
     { macHigh: 0x0200, macLow: 2 },
   ];
-  const forward = createForwarder({ image: fib.image, writeKey, hash: HASHES.xxh32.create(HASH.seed), ports: macs });
+  const forward = createForwarder({ image: fib.image, hash, selector, ports: macs });
   const breathe = createLoop({ ports, forward, counters: createCounterWriter(counters), channel: createChannelWriter(channel) });
   const count = () => readCounters([counters], 2);
   return { fib, ports, wires, breathe, count, reader: createChannelReader(channel) };
@@ -175,6 +173,36 @@ describe("a forwarded frame", () => {
       ),
       { numRuns: 300 },
     );
+  });
+
+  it.each<[string, string, Partial<HashOptions>]>([
+    ["linux-threshold", "linux", { linux: { policy: 1 } }],
+    ["linux-threshold", "linux", { linux: { policy: 3, fields: 0x37 } }],
+    ["modulo", "linux", { linux: { policy: 0 } }],
+    ["threshold", "crc16-ccitt", {}],
+    ["threshold", "siphash", { symmetric: true }],
+    ["maglev", "toeplitz", { offset: 3 }],
+    ["hrw", "xxh3", { masks: { "source-address": 20 } }],
+  ])("goes where the offline explanation says with %s over %s %j", (selector, algorithm, more) => {
+    const router = makeRouter(selector, { ...HASH, algorithm, ...more });
+    const explain = createExplainer(JSON.parse(JSON.stringify(router.fib.state())));
+    const seen = new Set<string>();
+    for (let i = 0; i < 400; i++) {
+      const source = `10.${i % 7}.${i % 5}.${1 + (i % 250)}`;
+      router.ports[0].inject(makePacket({ source, sourcePort: 1024 + i, destinationPort: 80, protocol: 6 }));
+      router.breathe();
+      const node = `10.0.0.${Buffer.from(router.wires[1].take()[0].bytes).readUIntBE(0, 6) - nodeMac(0)}`;
+      const flow = {
+        protocol: 6,
+        source: address(source),
+        destination: address("198.51.100.10"),
+        sourcePort: 1024 + i,
+        destinationPort: 80,
+      };
+      expect(explain(flow).nextHop).toBe(node);
+      seen.add(node);
+    }
+    expect(seen.size).toBe(4);
   });
 
   it("takes all fragments of a datagram the same way, the first included", () => {

@@ -40,7 +40,7 @@ describe("a FIB state", () => {
     ["hash.seed", -1, "hash.seed is -1, wanted a whole number from 0 to 4294967295"],
     ["hash.fields", "5-tuple", 'hash.fields is "5-tuple", wanted a list'],
     ["hash.fields", ["colour"], 'unknown field "colour"'],
-    ["selector.name", "best", 'selector.name is "best", wanted one of modulo,threshold,resilient'],
+    ["selector.name", "best", 'selector.name is "best", wanted one of modulo,threshold'],
     ["groups", {}, "groups is {}, wanted a list"],
     ["groups.0.prefixes.0", "10.0.0.1/8", 'groups[0].prefixes[0] is "10.0.0.1/8", wanted a prefix'],
     ["groups.0.prefixes", ["10.0.0.0/8", "10.0.0.0/8"], 'groups is "10.0.0.0/8", wanted every prefix in one group only'],

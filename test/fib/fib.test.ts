@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createArena } from "#src/fib/arena.ts";
 import { createFib } from "#src/fib/fib.ts";
 import { acknowledge, createImage, lookup } from "#src/fib/image.ts";
-import { ARENA, GROUP_RECORD, GROUPS, NEXT_HOP_KIND, NEXT_HOP_RECORD, NEXT_HOPS } from "#src/fib/layout.ts";
+import { ARENA, GROUP_RECORD, GROUPS, MAXIMUM_BLOCKS, NEXT_HOP_KIND, NEXT_HOP_RECORD, NEXT_HOPS } from "#src/fib/layout.ts";
 import { parseAddress } from "#src/net/address.ts";
 import { parsePrefix } from "#src/net/prefix.ts";
 
@@ -191,15 +191,75 @@ describe("the FIB", () => {
     });
   });
 
-  it("says when the image is full, and what had a place keeps it", () => {
-    const fib = createFib({
-      buffers: createImage(64),
-      selector: "resilient",
-      selectorOptions: { buckets: 32 },
-      hash: HASH,
-      workers: 0,
+  describe("when the image is full", () => {
+    const small = (arenaWords: number) => {
+      const options = {
+        buffers: createImage(arenaWords),
+        selector: "resilient",
+        selectorOptions: { buckets: 32 },
+        hash: HASH,
+        workers: 0,
+      };
+      const fib = createFib(options);
+      fib.attach({ prefix: prefix("10.0.0.0/24"), port: 3 });
+      return fib;
+    };
+    /** What the state says and what a worker finds must be the same thing. */
+    const agrees = (fib: TestFib, destination: string, prefixes: readonly string[]): void => {
+      const stated = fib.state().groups.flatMap((group) => group.prefixes);
+      expect(stated.sort()).toEqual([...prefixes].sort());
+      expect(follow(fib, destination).length > 0).toBe(prefixes.includes(`${destination.replace(/\.1$/, ".0")}/24`));
+    };
+
+    it("refuses the routes that find no room, and says which", () => {
+      const fib = small(128);
+      expect(fib.apply([route("198.51.100.0/24", 11), route("192.0.2.0/24", 12), route("203.0.113.0/24", 13)])).toEqual([
+        prefix("192.0.2.0/24"),
+        prefix("203.0.113.0/24"),
+      ]);
+      agrees(fib, "198.51.100.1", ["198.51.100.0/24"]);
+      agrees(fib, "192.0.2.1", ["198.51.100.0/24"]);
     });
-    expect(() => fib.apply([route("198.51.100.0/24", 11), route("192.0.2.0/24", 12)])).toThrow("as the image is full");
+
+    it("keeps a group as it was when its new members find no room", () => {
+      const fib = small(104);
+      fib.apply([route("198.51.100.0/24", 11, 12)]);
+      const before = fib.state();
+      expect(fib.apply([route("198.51.100.0/24", 11)])).toEqual([prefix("198.51.100.0/24")]);
+      expect(fib.state()).toEqual(before);
+      expect(new Set(follow(fib, "198.51.100.1"))).toEqual(new Set(["incomplete 11", "incomplete 12"]));
+    });
+
+    it("goes on with the rest of a batch when the trie has no block left", () => {
+      const fib = makeFib();
+      const hosts = Array.from({ length: MAXIMUM_BLOCKS + 10 }, (_, i) => ({
+        address: (0x14000000 + i * 256) >>> 0,
+        length: 32,
+      }));
+      const changes = hosts.map((host) => ({ prefix: host, protocol: "bgp" as const, nextHops: nextHops(11) }));
+      const refused = fib.apply([...changes, route("198.51.100.0/24", 12)]);
+      expect(refused).toEqual(hosts.slice(MAXIMUM_BLOCKS));
+      expect(follow(fib, "198.51.100.1")).toEqual(["incomplete 12"]);
+      expect(fib.state().groups.map((group) => group.prefixes.length)).toEqual([MAXIMUM_BLOCKS, 1]);
+      expect(
+        fib.apply(hosts.slice(MAXIMUM_BLOCKS).map((host) => ({ prefix: host, protocol: "bgp" as const, nextHops: [] }))),
+      ).toEqual([]);
+    });
+  });
+
+  it("tells of every next hop that takes an index, and again when another takes it over", () => {
+    const taken: number[] = [];
+    const options = { buffers: createImage(1 << 12), selector: "modulo", selectorOptions: {}, hash: HASH, workers: 0 };
+    const fib = createFib({ ...options, onNextHop: (index) => void taken.push(index) });
+    fib.attach({ prefix: prefix("10.0.0.0/24"), port: 3 });
+    fib.apply([route("198.51.100.0/24", 11)]);
+    const first = fib.nextHopIndex(address("10.0.0.11"));
+    fib.apply([route("198.51.100.0/24")]);
+    fib.publish();
+    fib.reclaim();
+    fib.apply([route("198.51.100.0/24", 78)]);
+    expect(fib.nextHopIndex(address("10.0.0.78"))).toBe(first);
+    expect(taken.filter((index) => index === first)).toHaveLength(2);
   });
 });
 

@@ -11,6 +11,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { systemClock } from "#src/net/clock.ts";
+import { seededRandom } from "#src/net/random.ts";
+import type { SpeakerEvent } from "#src/speaker/neighbor.ts";
+import { Speaker } from "#src/speaker/speaker.ts";
 import { ECMP, Host, type Program, start } from "../common/host.ts";
 import { inNamespace, run } from "../common/namespace.ts";
 
@@ -160,6 +164,130 @@ workers: ${workers}
       const again = await startRouter(file);
       expect(client.run("ping -c 1 -W 2 10.0.11.2")).toContain("1 received");
       await stop(again);
+    });
+
+    test("reloads on SIGHUP: routes stay through a new data plane, and what cannot be put in force is refused", {
+      timeout: 60_000,
+    }, async () => {
+      const file = configure("reload.yaml", withWorkers(1));
+      const router = await startRouter(file);
+      const nextHops = () =>
+        show<{ groups: { members: { address: string }[] }[] }>("groups").groups.map(({ members }) => members.length);
+      const reload = async (text: string, wanted: RegExp): Promise<void> => {
+        configure("reload.yaml", text);
+        const said = router.said(wanted);
+        router.child.kill("SIGHUP");
+        await said;
+      };
+      await reload(withWorkers(1).replace("seed: 7", "seed: 8"), /configured actions=.*start-dataplane/);
+      expect(nextHops()).toEqual([2]);
+      expect(client.run("ping -c 1 -W 2 10.0.11.2")).toContain("1 received");
+      await reload("ports: [{interface: nosuch0}]", /interface "nosuch0"/);
+      await reload("ports: []", /wanted at least one port/);
+      await reload("ports: [", /wanted valid YAML/);
+      expect(nextHops()).toEqual([2]);
+      // Two at once, the second while the first is under way: one after the other, and the last one counts.
+      const reloaded = router.said(/configured actions=[\s\S]*configured actions=/);
+      configure("reload.yaml", withWorkers(2));
+      router.child.kill("SIGHUP");
+      await router.said(/stopped|worker|neighbor|routes|configured/);
+      configure("reload.yaml", withWorkers(1).replace("{address: 10.0.12.2}", "").replace(", ]", "]"));
+      router.child.kill("SIGHUP");
+      await reloaded;
+      expect(nextHops()).toEqual([1]);
+      await stop(router);
+    });
+
+    test("waits with a SIGTERM until its start is over, and then leaves nothing behind", { timeout: 60_000 }, async () => {
+      const router = start([process.execPath, ECMP, "run", configure("one.yaml", withWorkers(1)), "--control", control]);
+      programs.push(router);
+      await router.said(/./);
+      router.child.kill("SIGTERM");
+      router.child.kill("SIGTERM");
+      expect(await router.ended).toMatchObject({ code: 0 });
+      expect(run("nft list tables")).not.toContain("netdev");
+    });
+
+    test("refuses a second router in its namespace, and keeps its own rule", { timeout: 60_000 }, async () => {
+      const file = configure("one.yaml", withWorkers(1));
+      const router = await startRouter(file);
+      const second = start([process.execPath, ECMP, "run", file, "--control", join(folder, "second.sock")]);
+      expect(await second.ended).toMatchObject({ code: 2, stderr: expect.stringContaining("another ecmp-router runs") });
+      expect(run("nft list tables")).toContain("netdev");
+      await stop(router);
+    });
+
+    test("leaves no rule behind when a later port cannot be had", async () => {
+      run("ip tuntap add dev tun7 mode tun");
+      run("ip link set tun7 up");
+      const router = start([
+        process.execPath,
+        ECMP,
+        "run",
+        configure("tun.yaml", "ports: [{interface: port0}, {interface: tun7}]"),
+        "--control",
+        control,
+      ]);
+      const { code } = await router.ended;
+      run("ip link delete tun7");
+      expect([code, run("nft list tables").includes("netdev")]).toEqual([2, false]);
+    });
+
+    test("says Cease to its peers when it is stopped, and what its peers said when asked", { timeout: 60_000 }, async () => {
+      const bgp =
+        "bgp: {asn: 64513, routerId: 10.0.0.1, neighbors: [{address: 127.0.0.1, remoteAsn: 64512, description: test, passive: true}]}";
+      const router = await startRouter(configure("bgp.yaml", `${withWorkers(1)}\n${bgp}`));
+      const events: SpeakerEvent[] = [];
+      let heard = (): void => {};
+      const until = (kind: string): Promise<void> =>
+        new Promise((resolve) => {
+          heard = () => events.some((event) => event.kind === kind) && resolve();
+          heard();
+        });
+      const peer = new Speaker({
+        asn: 64512,
+        routerId: 0x0a000002,
+        holdTimeSeconds: 90,
+        connectRetrySeconds: 1,
+        clock: systemClock,
+        random: seededRandom(1),
+        onUpdate: () => {},
+        onEvent: (event) => {
+          events.push(event);
+          heard();
+        },
+      });
+      peer.addNeighbor({ address: 0x7f000001, remoteAsn: 64513 });
+      await peer.start();
+      await until("session-up");
+      const neighbors = JSON.parse(ecmp("show", "bgp", "neighbors", "127.0.0.1", "--json", "--control", control));
+      expect(neighbors["127.0.0.1"]).toMatchObject({
+        bgpState: "Established",
+        remoteAs: 64512,
+        nbrDesc: "test",
+        remoteRouterId: "10.0.0.2",
+      });
+      expect(ecmp("show", "bgp", "neighbors", "--control", control)).toContain("127.0.0.1");
+      expect(() => ecmp("show", "bgp", "neighbors", "10.9.9.9", "--control", control)).toThrow(
+        /exit code 2: neighbor: "10.9.9.9"/,
+      );
+      await stop(router);
+      await until("session-down");
+      const cease = events.find((event) => event.kind === "notification");
+      expect(cease).toMatchObject({ notification: { direction: "received", code: 6, subcode: 2 } });
+      await peer.stop();
+    });
+
+    test("says when a port's interface goes down and comes back", { timeout: 60_000 }, async () => {
+      const router = await startRouter(configure("one.yaml", withWorkers(1)));
+      const down = router.said(/port interface=port2 state=down/);
+      run("ip link set port2 down");
+      await down;
+      expect(show<{ interface: string; state: string }[]>("ports").map(({ state }) => state)).toEqual(["up", "up", "down"]);
+      const up = router.said(/port interface=port2 state=up/);
+      run("ip link set port2 up");
+      await up;
+      await stop(router);
     });
 
     test("says what is wrong and exits 2 when it cannot run", async () => {

@@ -57,15 +57,16 @@ describe("reconcile", () => {
     ]);
   });
 
-  it("makes a new data plane, and hears the peers anew, when what it is made of changed", () => {
-    expect(kinds(config(), config("workers: 2"))).toEqual([
+  it("makes a new data plane when what it is made of changed, and leaves the sessions up", () => {
+    expect(kinds(config(), config("workers: 2"))).toEqual(["stop-dataplane", "start-dataplane", "configure-routes"]);
+  });
+
+  it("makes a new speaker when what it says of itself changed", () => {
+    const other = readConfig("{ports: [{interface: eth0}], bgp: {asn: 64999, routerId: 10.0.0.1}}") as { config: Config };
+    expect(kinds(withNeighbors("{address: 10.0.0.11, remoteAsn: 1}"), other.config)).toEqual([
       "stop-speaker",
-      "stop-dataplane",
-      "start-dataplane",
       "configure-routes",
       "start-speaker",
-      "add-neighbor",
-      "add-neighbor",
     ]);
   });
 });
