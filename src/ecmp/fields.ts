@@ -5,7 +5,7 @@
 import { addressToBytes, isIpv4, readIpv4 } from "../net/address.ts";
 import type { Flow } from "../net/flow.ts";
 
-/** Index of each word. IPv6 addresses fill four words, IPv4 addresses the first. */
+/** Index of each word. IPv6 addresses fill four words, IPv4 addresses the first; MACs their first 16 and last 32 bits. */
 export const FIELD = {
   family: 0,
   protocol: 1,
@@ -13,8 +13,21 @@ export const FIELD = {
   destinationPort: 3,
   source: 4,
   destination: 8,
+  dscp: 12,
+  flowLabel: 13,
+  ethertype: 14,
+  ingressPort: 15,
+  sourceMac: 16,
+  destinationMac: 18,
+  /** Of the packet inside a tunnel; `innerFamily` is 0 where there is none. */
+  innerFamily: 20,
+  innerProtocol: 21,
+  innerSourcePort: 22,
+  innerDestinationPort: 23,
+  innerSource: 24,
+  innerDestination: 28,
 } as const;
-export const FIELD_WORDS = 12;
+export const FIELD_WORDS = 32;
 
 export type Fields = Uint32Array;
 

@@ -6,19 +6,42 @@
  *   3-tuple, IPv4 (9 bytes)    source-address 4 | destination-address 4 | protocol 1
  *   The same over IPv6         16-byte addresses: 37 and 33 bytes
  *
+ * An address inside a tunnel always has 16 bytes, an IPv4 one in the first four: whatever is inside, and if nothing is, the
+ * fields behind it stay where they are.
+ *
  * Callers are the forwarding core, per packet, and `explain`. The words of a key are read and written as the
  * little-endian machines that we support do it; `createKey` refuses others.
  */
-import { FIELD, type Fields } from "./fields.ts";
+import { ipv4Mask } from "../net/prefix.ts";
+import { createFields, FIELD, type Fields } from "./fields.ts";
 
-/** Named after OpenConfig and SAI hash fields. */
-export const FIELD_NAMES = ["source-address", "destination-address", "protocol", "source-port", "destination-port"] as const;
+/** Named after OpenConfig and SAI hash fields (SAI_NATIVE_HASH_FIELD_*, openconfig-hashing). */
+export const FIELD_NAMES = [
+  "source-address",
+  "destination-address",
+  "protocol",
+  "source-port",
+  "destination-port",
+  "dscp",
+  "flow-label",
+  "ethertype",
+  "ingress-port",
+  "source-mac",
+  "destination-mac",
+  "inner-source-address",
+  "inner-destination-address",
+  "inner-protocol",
+  "inner-source-port",
+  "inner-destination-port",
+] as const;
 export type FieldName = (typeof FIELD_NAMES)[number];
+
+const FIVE_TUPLE = FIELD_NAMES.slice(0, 5);
 
 /** Short names for whole lists. Their order is the order of the bytes, so it is part of the behavior. */
 export const FIELD_ALIASES: Readonly<Record<string, readonly FieldName[]>> = {
   "3-tuple": ["source-address", "destination-address", "protocol"],
-  "5-tuple": FIELD_NAMES,
+  "5-tuple": FIVE_TUPLE,
 };
 
 /** Room for any list of distinct fields; what lies beyond the written length is left over and never read. */
@@ -26,7 +49,7 @@ export interface Key {
   readonly bytes: Uint8Array;
   readonly words: Uint32Array;
 }
-export const KEY_CAPACITY = 64;
+export const KEY_CAPACITY = 128;
 
 /** Writes the key of a row of fields and returns its length in bytes. */
 export type KeyWriter = (fields: Fields, key: Key) => number;
@@ -54,12 +77,73 @@ export function expandFieldNames(names: readonly string[]): readonly FieldName[]
 
 const isFieldName = (name: string): name is FieldName => (FIELD_NAMES as readonly string[]).includes(name);
 
-export function compileKey(names: readonly string[]): KeyWriter {
+export interface KeyOptions {
+  /** Both directions of a flow make one key: the lower end goes first. */
+  readonly symmetric?: boolean | undefined;
+  /** How many leading bits of an address count. */
+  readonly masks?: { readonly [Name in AddressFieldName]?: number | undefined } | undefined;
+}
+export const ADDRESS_FIELD_NAMES = [
+  "source-address",
+  "destination-address",
+  "inner-source-address",
+  "inner-destination-address",
+] as const satisfies readonly FieldName[];
+export type AddressFieldName = (typeof ADDRESS_FIELD_NAMES)[number];
+
+export function compileKey(names: readonly string[], { symmetric = false, masks = {} }: KeyOptions = {}): KeyWriter {
   const fields = expandFieldNames(names);
+  const write = compileWriter(fields);
+  const prepare = [
+    ...Object.entries(masks).map(([name, length]) => mask(name as AddressFieldName, length ?? 128)),
+    ...(symmetric ? [order] : []),
+  ];
+  if (prepare.length === 0) return write;
+  // The row belongs to the caller, who may want to print it: what is masked or swapped is a copy.
+  const copy = createFields();
+  return (row, key) => {
+    copy.set(row);
+    for (let i = 0; i < prepare.length; i++) prepare[i](copy);
+    return write(copy, key);
+  };
+}
+
+function compileWriter(fields: readonly FieldName[]): KeyWriter {
   const list = fields.join();
   if (list === FIELD_ALIASES["5-tuple"].join()) return writeFiveTuple;
   if (list === FIELD_ALIASES["3-tuple"].join()) return writeThreeTuple;
   return compileGeneralKey(fields);
+}
+
+type Preparation = (fields: Fields) => void;
+
+function mask(name: AddressFieldName, length: number): Preparation {
+  const first = ADDRESS_WORDS[name];
+  const words = [0, 1, 2, 3].map((i) => ipv4Mask(Math.min(32, Math.max(0, length - 32 * i))));
+  return (fields) => {
+    for (let i = 0; i < 4; i++) fields[first + i] &= words[i];
+  };
+}
+
+/** Puts the lower of (address, port) first, outside and inside. */
+const order: Preparation = (fields) => {
+  orderEnds(fields, FIELD.source, FIELD.destination, FIELD.sourcePort, FIELD.destinationPort);
+  orderEnds(fields, FIELD.innerSource, FIELD.innerDestination, FIELD.innerSourcePort, FIELD.innerDestinationPort);
+};
+
+function orderEnds(fields: Fields, source: number, destination: number, sourcePort: number, destinationPort: number): void {
+  let difference = 0;
+  for (let i = 0; i < 4 && difference === 0; i++) difference = fields[source + i] - fields[destination + i];
+  if (difference === 0) difference = fields[sourcePort] - fields[destinationPort];
+  if (difference <= 0) return;
+  for (let i = 0; i < 4; i++) swap(fields, source + i, destination + i);
+  swap(fields, sourcePort, destinationPort);
+}
+
+function swap(fields: Fields, a: number, b: number): void {
+  const kept = fields[a];
+  fields[a] = fields[b];
+  fields[b] = kept;
 }
 
 /** The key as people read it. */
@@ -132,14 +216,41 @@ interface ByteSource {
   readonly shift: number;
 }
 
-const ADDRESS_WORDS = { "source-address": source, "destination-address": destination } as const;
-const PORT_WORDS = { "source-port": sourcePort, "destination-port": destinationPort } as const;
+const ADDRESS_WORDS = {
+  "source-address": FIELD.source,
+  "destination-address": FIELD.destination,
+  "inner-source-address": FIELD.innerSource,
+  "inner-destination-address": FIELD.innerDestination,
+} as const;
 
-function byteSources(field: FieldName, version: 4 | 6): ByteSource[] {
-  if (field === "protocol") return [{ word: protocol, shift: 0 }];
-  if (field === "source-port" || field === "destination-port") return [8, 0].map((shift) => ({ word: PORT_WORDS[field], shift }));
-  const words = version === 4 ? [0] : [0, 1, 2, 3];
-  return words.flatMap((i) => [24, 16, 8, 0].map((shift) => ({ word: ADDRESS_WORDS[field] + i, shift })));
+/** Where the bytes of a field lie: the word of its last byte, and how many bytes it has. Words before it hold what is above. */
+const NUMBERS: Readonly<Record<Exclude<FieldName, AddressFieldName>, { readonly word: number; readonly bytes: number }>> = {
+  protocol: { word: FIELD.protocol, bytes: 1 },
+  "source-port": { word: FIELD.sourcePort, bytes: 2 },
+  "destination-port": { word: FIELD.destinationPort, bytes: 2 },
+  dscp: { word: FIELD.dscp, bytes: 1 },
+  "flow-label": { word: FIELD.flowLabel, bytes: 3 },
+  ethertype: { word: FIELD.ethertype, bytes: 2 },
+  "ingress-port": { word: FIELD.ingressPort, bytes: 2 },
+  "source-mac": { word: FIELD.sourceMac + 1, bytes: 6 },
+  "destination-mac": { word: FIELD.destinationMac + 1, bytes: 6 },
+  "inner-protocol": { word: FIELD.innerProtocol, bytes: 1 },
+  "inner-source-port": { word: FIELD.innerSourcePort, bytes: 2 },
+  "inner-destination-port": { word: FIELD.innerDestinationPort, bytes: 2 },
+};
+
+const isAddress = (field: FieldName): field is AddressFieldName => field in ADDRESS_WORDS;
+
+function byteSources(field: FieldName, family: 4 | 6): ByteSource[] {
+  if (isAddress(field)) {
+    const words = family === 4 && !field.startsWith("inner-") ? [0] : [0, 1, 2, 3];
+    return words.flatMap((i) => [24, 16, 8, 0].map((shift) => ({ word: ADDRESS_WORDS[field] + i, shift })));
+  }
+  const { word, bytes } = NUMBERS[field];
+  return Array.from({ length: bytes }, (_, i) => bytes - 1 - i).map((fromLast) => ({
+    word: word - (fromLast >> 2),
+    shift: (fromLast & 3) * 8,
+  }));
 }
 
 function compileGeneralKey(names: readonly FieldName[]): KeyWriter {

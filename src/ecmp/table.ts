@@ -20,25 +20,87 @@ export interface Member {
  * `buckets`: the hash's remainder by the number of buckets picks a bucket. `bounds`: the first bound that is >= the hash
  * picks (RFC 2992). Either way `owners[i]` is the index of the member that owns bucket or range i.
  */
-export type SelectionTable = { readonly members: readonly Member[]; readonly owners: Uint16Array } & (
-  | { readonly reduction: "buckets" }
-  | { readonly reduction: "bounds"; readonly bounds: Uint32Array }
-);
+export type SelectionTable = {
+  readonly members: readonly Member[];
+  readonly owners: Uint16Array;
+  /** What a stateful selector has to know for the next change and cannot read off the owners. */
+  readonly memory?: SelectorMemory;
+} & ({ readonly reduction: "buckets" } | { readonly reduction: "bounds"; readonly bounds: Uint32Array });
 
+/** Named lists of numbers and addresses: plain JSON, so that a saved state brings it back. */
+export type SelectorMemory = Readonly<Record<string, readonly (number | Address)[]>>;
+
+/** What a selector can be told. Each reads what it knows and ignores the rest; the defaults are its own. */
 export interface SelectorOptions {
   /** Size of the table, for selectors that fix it. */
-  readonly buckets?: number;
+  readonly buckets?: number | undefined;
+  /** For selectors that scatter: another seed, another layout. */
+  readonly seed?: number | undefined;
+  /** ring: points on the circle for each unit of weight. */
+  readonly replicas?: number | undefined;
+  /** anchor: how many places for members there are, taken or not. arista-recmp: the most members there may be. */
+  readonly capacity?: number | undefined;
+  /** arista-recmp: how many slots each member has when all are there. */
+  readonly redundancy?: number | undefined;
+  /** sonic-fgnhg: who shares a bank with whom; whoever is in none gets nothing. Absent: one bank of all. */
+  readonly banks?: readonly (readonly Address[])[] | undefined;
+  /** Groups with timers: how long a bucket must have been unused to move without need. */
+  readonly idleTimerSeconds?: number | undefined;
+  /** Groups with timers: how long a table may stay uneven before busy buckets move too; 0 for ever. */
+  readonly unbalancedTimerSeconds?: number | undefined;
+  /** maglev-cilium: the cluster's seed, 12 bytes in base64. */
+  readonly hashSeed?: string | undefined;
+  /** maglev-cilium: a backend is hashed by its name, which has a port. */
+  readonly backendPort?: number | undefined;
 }
+
+/** The present as a selector with timers sees it: ages, not times, because nothing here reads a clock. */
+export interface BucketActivity {
+  /** For each bucket, how long ago its last packet was. */
+  readonly idleSeconds: ArrayLike<number>;
+  /** How long the table has been uneven. */
+  readonly unbalancedSeconds: number;
+}
+
+/**
+ * What a change may move, besides what it must (the flows of members that depart or lose weight):
+ * `minimal`: nothing, and whoever arrives is the only one to receive; `bounded`: little, the selector's file says how much;
+ * `any`: whatever the arithmetic gives.
+ */
+export type Movement = "minimal" | "bounded" | "any";
+
+/**
+ * How near a first fill comes to what the weights entitle to. `exact`: within one bucket, or one hash. `turns`: within a bucket
+ * for each member, and within one when the weights are equal. `sampled`: as near as
+ * drawing each bucket by lot would. `points`: as near as throwing points on a circle would. `first-turn`: weights count for
+ * one bucket each and no more.
+ */
+export type Evenness = "exact" | "turns" | "sampled" | "points" | "first-turn";
 
 export interface Selector {
   readonly name: string;
   /** Stateful selectors start from the table in force; the others do not look at it. */
   readonly stateful: boolean;
-  fill(members: readonly Member[], options: SelectorOptions, previous?: SelectionTable): SelectionTable;
+  /** Whether the order of the members decides anything. */
+  readonly ordered: boolean;
+  readonly movement: Movement;
+  readonly evenness: Evenness;
+  /** Of tables of bounds: how many bits of hash they are drawn over. */
+  readonly hashBits?: number;
+  /** `activity` is for selectors with timers; without it no timer has run out. Throws a RangeError for what it cannot fill. */
+  fill(
+    members: readonly Member[],
+    options: SelectorOptions,
+    previous?: SelectionTable,
+    activity?: BucketActivity,
+  ): SelectionTable;
 }
 
-/** What `owners` and the shared image have room for. */
-export const MAXIMUM_BUCKETS = 65536;
+/** Of one table: 2^20, so that a table of 655373 is possible. The shared image has room for four of them. */
+export const MAXIMUM_BUCKETS = 1 << 20;
+
+/** An owner is 16 bits, and one value is free to mean that nobody is. */
+export const MAXIMUM_MEMBERS = 0xffff;
 
 /** The index of the member that `hash` (unsigned, 32 bits) picks, -1 of an empty table. The slow, plain form. */
 export function select(table: SelectionTable, hash: number): number {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createFields, flowToFields } from "#src/ecmp/fields.ts";
-import { compileKey, createKey, expandFieldNames, FIELD_ALIASES, FIELD_NAMES, formatKey } from "#src/ecmp/key.ts";
+import { createFields, FIELD, FIELD_WORDS, flowToFields } from "#src/ecmp/fields.ts";
+import { compileKey, createKey, expandFieldNames, FIELD_ALIASES, FIELD_NAMES, type FieldName, formatKey } from "#src/ecmp/key.ts";
 import { addressToBytes } from "#src/net/address.ts";
 import { type Flow, parseFlow } from "#src/net/flow.ts";
 
@@ -48,6 +48,8 @@ describe("a key", () => {
       fc.shuffledSubarray([...FIELD_NAMES], { minLength: 1 }),
       fc.constantFrom(...Object.keys(FIELD_ALIASES)).map((alias) => [...FIELD_ALIASES[alias]]),
     );
+    const word = fc.integer({ min: 0, max: 0xffffffff });
+    const rest = fc.array(word, { minLength: FIELD_WORDS, maxLength: FIELD_WORDS });
     fc.assert(
       fc.property(
         lists,
@@ -55,16 +57,36 @@ describe("a key", () => {
         fc.integer({ min: 0, max: 255 }),
         port,
         port,
-        (names, [source, destination], protocol, sport, dport) => {
+        rest,
+        (names, [source, destination], protocol, sport, dport, more) => {
           const flow: Flow = { source, destination, protocol, sourcePort: sport, destinationPort: dport };
-          const bytes = {
+          const fields = flowToFields(flow, createFields());
+          for (let i = FIELD.dscp; i < FIELD_WORDS; i++) fields[i] = more[i];
+          const low = (at: number, count: number): number[] =>
+            [24, 16, 8, 0].slice(4 - count).map((shift) => (fields[at] >>> shift) & 255);
+          const four = (at: number): number[] => [0, 1, 2, 3].flatMap((i) => low(at + i, 4));
+          const bytes: Record<FieldName, number[]> = {
             "source-address": [...addressToBytes(source)],
             "destination-address": [...addressToBytes(destination)],
             protocol: [protocol],
             "source-port": [sport >> 8, sport & 255],
             "destination-port": [dport >> 8, dport & 255],
+            dscp: low(FIELD.dscp, 1),
+            "flow-label": low(FIELD.flowLabel, 3),
+            ethertype: low(FIELD.ethertype, 2),
+            "ingress-port": low(FIELD.ingressPort, 2),
+            "source-mac": [...low(FIELD.sourceMac, 2), ...low(FIELD.sourceMac + 1, 4)],
+            "destination-mac": [...low(FIELD.destinationMac, 2), ...low(FIELD.destinationMac + 1, 4)],
+            "inner-source-address": four(FIELD.innerSource),
+            "inner-destination-address": four(FIELD.innerDestination),
+            "inner-protocol": low(FIELD.innerProtocol, 1),
+            "inner-source-port": low(FIELD.innerSourcePort, 2),
+            "inner-destination-port": low(FIELD.innerDestinationPort, 2),
           };
-          expect(writeKey(names, flow)).toBe(Buffer.from(names.flatMap((name) => bytes[name])).toString("hex"));
+          const key = createKey();
+          key.bytes.fill(0xa5);
+          const length = compileKey(names)(fields, key);
+          expect(formatKey(key, length)).toBe(Buffer.from(names.flatMap((name) => bytes[name as FieldName])).toString("hex"));
         },
       ),
       { numRuns: 300 },

@@ -5,7 +5,7 @@
  */
 import { MAXIMUM_BUCKETS, type Member, type SelectionTable, type Selector } from "../table.ts";
 
-export const modulo: Selector = { name: "modulo", stateful: false, fill };
+export const modulo: Selector = { name: "modulo", stateful: false, ordered: true, movement: "any", evenness: "exact", fill };
 
 function fill(members: readonly Member[]): SelectionTable {
   const divisor = members.reduce((common, { weight }) => greatestCommonDivisor(common, weight), 0) || 1;

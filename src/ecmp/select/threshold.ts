@@ -5,7 +5,15 @@
  */
 import type { Member, SelectionTable, Selector } from "../table.ts";
 
-export const threshold: Selector = { name: "threshold", stateful: false, fill };
+export const threshold: Selector = {
+  name: "threshold",
+  stateful: false,
+  ordered: true,
+  movement: "any",
+  evenness: "exact",
+  hashBits: 32,
+  fill,
+};
 
 const HASHES = 0x100000000;
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { modulo } from "#src/ecmp/select/modulo.ts";
-import { select } from "#src/ecmp/table.ts";
+import { MAXIMUM_BUCKETS, select } from "#src/ecmp/table.ts";
 import { memberLists } from "../../common/selector.ts";
 import { slowModulo } from "../../oracle/selectors.ts";
 
@@ -22,7 +22,7 @@ describe("modulo", () => {
   });
 
   it("refuses weights that need more buckets than a table has", () => {
-    const members = [65536, 1].map((weight, i) => ({ address: i, weight }));
-    expect(() => modulo.fill(members, {})).toThrow("the weights need 65537 buckets, wanted at most 65536");
+    const members = [MAXIMUM_BUCKETS, 1].map((weight, i) => ({ address: i, weight }));
+    expect(() => modulo.fill(members, {})).toThrow("the weights need 1048577 buckets, wanted at most 1048576");
   });
 });

@@ -1,0 +1,34 @@
+/** Linux's multipath hash a second way: a struct that is written field by field, and the slow SipHash of it. */
+import { slowSipHash } from "./siphash.ts";
+
+export interface SlowKeys {
+  readonly source: Uint8Array;
+  readonly destination: Uint8Array;
+  readonly protocol: number;
+  /** As it lies in memory. */
+  readonly flowLabel: Uint8Array;
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+}
+
+/** `flow_hash_from_keys_seed` on a little-endian machine. */
+export function slowFlowHash(keys: SlowKeys, seed: number): number {
+  const length = keys.source.length === 4 ? 48 : 72;
+  const struct = new Uint8Array(length);
+  struct[2] = keys.protocol;
+  struct.set(keys.flowLabel, 4);
+  const ports = [keys.sourcePort, keys.destinationPort].map((port) => [port >> 8, port & 255]);
+  // What lies in memory as b0 b1 is loaded as b1 b0.
+  ports.sort((a, b) => a[1] - b[1] || a[0] - b[0]);
+  struct.set(ports.flat(), 28);
+  const significance = keys.source.length === 4 ? [3, 2, 1, 0] : [...keys.source.keys()];
+  const compare = (a: Uint8Array, b: Uint8Array): number => {
+    const at = significance.find((i) => a[i] !== b[i]);
+    return at === undefined ? 0 : a[at] - b[at];
+  };
+  const addresses = [keys.source, keys.destination].sort(compare);
+  struct.set(addresses[0], 36);
+  struct.set(addresses[1], 36 + keys.source.length);
+  const key = new Uint8Array(Uint32Array.of(seed, seed, seed, seed).buffer);
+  return Number(slowSipHash(struct, key) & 0xffffffffn) || 1;
+}
