@@ -7,8 +7,7 @@
 import { pathToFileURL } from "node:url";
 import { Bench } from "tinybench";
 import { createForwarder, type Forward } from "../src/dataplane/forward.ts";
-import { HASHES } from "../src/ecmp/hash.ts";
-import { compileKey, createKey } from "../src/ecmp/key.ts";
+import { createKey } from "../src/ecmp/key.ts";
 import { createExplainer, type Explanation } from "../src/experiment/explain.ts";
 import { createFib } from "../src/fib/fib.ts";
 import { createImage } from "../src/fib/image.ts";
@@ -118,8 +117,8 @@ function createTable(routes: number, random: () => number): Table {
   fib.publish();
   const forward = createForwarder({
     image: fib.image,
-    writeKey: compileKey(HASH.fields),
-    hash: HASHES.xxh32.create(SEED),
+    hash: HASH,
+    selector: "modulo",
     ports: [ROUTER, { macHigh: 0x0200, macLow: 2 }],
   });
   // One group, whatever the number of routes: as a default route it decides as all of them do.

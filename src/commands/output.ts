@@ -15,6 +15,20 @@ export class CommandError extends Error {
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);
 export const printJson = (value: unknown): void => print(JSON.stringify(value));
 
+let onClosedOutput = (): void => process.exit(EXIT.done);
+
+/** A reader that went away (`ecmp show events | head`) ends most commands quietly; one may decide otherwise. */
+export function whenOutputIsClosed(action: () => void): void {
+  onClosedOutput = action;
+}
+
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    onClosedOutput();
+  });
+}
+
 /** Columns as wide as they need to be; numbers to the right. */
 export function formatTable(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const widths = header.map((name, column) => Math.max(name.length, ...rows.map((row) => String(row[column]).length)));

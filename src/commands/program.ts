@@ -1,14 +1,28 @@
 /** The table of commands, and the one place where a command's error becomes words on stderr and an exit code. */
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
+import { balanceCommand } from "./balance.ts";
 import { checkCommand } from "./check.ts";
+import { disruptCommand } from "./disrupt.ts";
 import { explainCommand } from "./explain.ts";
 import { labCommand } from "./lab.ts";
 import { CommandError, EXIT } from "./output.ts";
+import { profilesCommand } from "./profiles.ts";
+import { replayCommand } from "./replay.ts";
 import { runCommand } from "./run.ts";
 import { showCommand } from "./show.ts";
 
-const COMMANDS = [runCommand, checkCommand, explainCommand, showCommand, labCommand];
+const COMMANDS = [
+  runCommand,
+  checkCommand,
+  explainCommand,
+  replayCommand,
+  disruptCommand,
+  balanceCommand,
+  profilesCommand,
+  showCommand,
+  labCommand,
+];
 
 export async function program(argv: readonly string[]): Promise<void> {
   const { version } = createRequire(import.meta.url)("../../../package.json") as { version: string };

@@ -8,7 +8,7 @@ import { DEFAULT_CONTROL_SOCKET, serveControl } from "../router/control.ts";
 import { createRouter } from "../router/router.ts";
 import { answerShow } from "../router/show.ts";
 import { loadConfig } from "./config-file.ts";
-import { CommandError, print, printJson } from "./output.ts";
+import { CommandError, EXIT, print, printJson, whenOutputIsClosed } from "./output.ts";
 
 export function runCommand(): Command {
   return new Command("run")
@@ -22,6 +22,8 @@ export function runCommand(): Command {
 async function run(file: string, options: { control: string; json?: boolean }): Promise<void> {
   const config = loadConfig(file);
   if (config.ports.length === 0) throw new CommandError(`${file}: ports: [], wanted at least one port to forward on`);
+  // A log that nobody reads any more is no reason to stop forwarding.
+  whenOutputIsClosed(() => {});
   const router = createRouter({ clock: systemClock, random: seededRandom(entropySeed()) });
   router.events.follow((event) => {
     if (options.json) printJson(event);
@@ -37,36 +39,26 @@ async function run(file: string, options: { control: string; json?: boolean }): 
     throw new CommandError(`--control: ${error.message}`);
   });
 
-  const stop = async (): Promise<void> => {
-    process.off("SIGHUP", reload);
-    await router.configure(undefined);
+  const end = async (code: number): Promise<never> => {
     await control.close();
-    process.exitCode = 0;
+    process.exit(code);
   };
+  const fail = (error: Error): void => {
+    process.stderr.write(`${error.message}\n`);
+    if (!router.isRunning()) void end(EXIT.couldNotRun);
+  };
+  const stop = (): void => void router.configure(undefined).then(() => end(EXIT.done), fail);
   const reload = (): void => {
     try {
-      router.configure(loadConfig(file)).catch(stopBecause);
+      // Whatever cannot be put in force leaves the old configuration where it is.
+      router.configure(loadConfig(file)).catch(fail);
     } catch (error) {
-      // The old configuration stays in force.
-      process.stderr.write(`${(error as Error).message}\n`);
+      fail(error as Error);
     }
   };
-  const stopBecause = (error: Error): void => {
-    process.stderr.write(`${error.message}\n`);
-    process.exitCode = 2;
-    void control.close();
-  };
-
-  try {
-    await router.configure(config);
-  } catch (error) {
-    await control.close();
-    throw new CommandError((error as Error).message);
-  }
-  process.once("SIGTERM", () => void stop());
-  process.once("SIGINT", () => void stop());
-  process.on("SIGHUP", reload);
-  if (!options.json) print("ready");
+  // From here on, whenever it comes: what is asked for during a start waits for its end.
+  process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGHUP", reload);
+  await router.configure(config).then(() => (options.json ? undefined : print("ready")), fail);
 }
 
 function formatEvent({ time, kind, atMs: _, ...details }: { time: string; kind: string; atMs: number }): string {

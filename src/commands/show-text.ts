@@ -14,7 +14,7 @@ interface BgpPeer {
 
 const FORMATTERS: readonly (readonly [string, (value: never) => string])[] = [
   ["bgp summary", formatSummary],
-  ["bgp neighbors", formatPretty],
+  ["bgp neighbors", formatBgpNeighbors],
   ["bgp routes", formatBgpRoutes],
   ["routes", formatRoutes],
   ["groups", formatGroups],
@@ -42,6 +42,53 @@ function formatSummary({ routerId, as, peers }: { routerId: string; as: number; 
   });
   const header = ["Neighbor", "V", "AS", "MsgRcvd", "MsgSent", "Up/Down", "State/PfxRcd", "Desc"];
   return `BGP router identifier ${routerId}, local AS number ${as}\n\n${formatTable(header, rows)}\n\nTotal number of neighbors ${rows.length}`;
+}
+
+interface ShownNeighbor {
+  readonly remoteAs: number;
+  readonly localAs: number;
+  readonly nbrExternalLink: boolean;
+  readonly nbrDesc?: string;
+  readonly bgpState: string;
+  readonly remoteRouterId?: string;
+  readonly bgpTimerUpMsec: number;
+  readonly bgpTimerHoldTimeMsecs?: number;
+  readonly bgpTimerKeepAliveIntervalMsecs?: number;
+  readonly prefixesReceived: number;
+  readonly connectionsEstablished: number;
+  readonly connectionsDropped: number;
+  readonly lastResetDueTo?: string;
+  readonly neighborCapabilities: { readonly received: readonly { readonly name: string }[] };
+  readonly messageStats: Record<"sent" | "received", Record<string, number>>;
+}
+
+function formatBgpNeighbors(neighbors: Record<string, ShownNeighbor>): string {
+  const counts = (messages: Record<string, number>): string =>
+    Object.entries(messages)
+      .filter(([, count]) => count > 0)
+      .map(([kind, count]) => `${count} ${kind}`)
+      .join(", ") || "none";
+  return Object.entries(neighbors)
+    .map(([address, one]) =>
+      [
+        `BGP neighbor is ${address}, remote AS ${one.remoteAs}, local AS ${one.localAs}, ${one.nbrExternalLink ? "external" : "internal"} link`,
+        ...(one.nbrDesc === undefined ? [] : [`  Description: ${one.nbrDesc}`]),
+        `  BGP state = ${one.bgpState}${one.bgpTimerUpMsec > 0 ? `, up for ${Math.round(one.bgpTimerUpMsec / 1000)} s` : ""}`,
+        ...(one.remoteRouterId === undefined ? [] : [`  Remote router ID ${one.remoteRouterId}`]),
+        ...(one.bgpTimerHoldTimeMsecs === undefined
+          ? []
+          : [
+              `  Hold time ${one.bgpTimerHoldTimeMsecs / 1000} s, keepalive interval ${(one.bgpTimerKeepAliveIntervalMsecs ?? 0) / 1000} s`,
+            ]),
+        `  Capabilities received: ${one.neighborCapabilities.received.map(({ name }) => name).join(", ") || "none"}`,
+        `  Messages sent: ${counts(one.messageStats.sent)}`,
+        `  Messages received: ${counts(one.messageStats.received)}`,
+        `  Prefixes received: ${one.prefixesReceived}`,
+        `  Connections established ${one.connectionsEstablished}, dropped ${one.connectionsDropped}`,
+        ...(one.lastResetDueTo === undefined ? [] : [`  Last reset: ${one.lastResetDueTo}`]),
+      ].join("\n"),
+    )
+    .join("\n\n");
 }
 
 interface ShownPath {
@@ -108,6 +155,7 @@ function formatGroups({ hash, selector, groups }: FibState): string {
 
 interface ShownPort {
   readonly interface: string;
+  readonly state: string;
   readonly mac: string;
   readonly mtu: number;
   readonly addresses: readonly string[];
@@ -115,8 +163,9 @@ interface ShownPort {
 }
 
 function formatPorts(ports: readonly ShownPort[]): string {
-  const rows = ports.map(({ interface: name, mac, mtu, addresses, counters }) => [
+  const rows = ports.map(({ interface: name, state, mac, mtu, addresses, counters }) => [
     name,
+    state,
     mac,
     mtu,
     counters.receivedFrames,
@@ -125,7 +174,7 @@ function formatPorts(ports: readonly ShownPort[]): string {
     counters.receiveDrops,
     addresses.join(" "),
   ]);
-  return formatTable(["Port", "MAC", "MTU", "Received", "Sent", "Send errors", "Ring drops", "Addresses"], rows);
+  return formatTable(["Port", "State", "MAC", "MTU", "Received", "Sent", "Send errors", "Ring drops", "Addresses"], rows);
 }
 
 function formatNeighbors(neighbors: readonly { address: string; port: number; state: string; mac?: string }[]): string {

@@ -9,8 +9,7 @@ import type { FibState } from "../fib/state.ts";
 import { compareAddresses } from "../net/address.ts";
 
 export function stateOfConfig({ ecmp, routes }: Config): FibState {
-  const { name, buckets } = ecmp.selector;
-  const selectorOptions = buckets === undefined ? {} : { buckets };
+  const { name, ...selectorOptions } = ecmp.selector;
   const fib = createFib({ buffers: createImage(), selector: name, selectorOptions, hash: ecmp.hash, workers: 0 });
   // Member order is by address, as the RIB has it.
   const inMemberOrder = (nextHops: Config["routes"][number]["nextHops"]) =>

@@ -18,7 +18,7 @@ export interface FlowRecipe {
   readonly protocol?: number;
 }
 
-const FIRST_CLIENT_PORT = 1024;
+export const FIRST_CLIENT_PORT = 1024;
 
 /** Exactly `count` flows, one at a time. Repeats are possible, as likely as chance makes them. */
 export function* generateFlows(recipe: FlowRecipe): Generator<Flow, void, void> {

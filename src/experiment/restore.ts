@@ -3,8 +3,9 @@
  * as that router did. Everything offline starts here. The state may come from a file, so all of it is checked, and what is
  * wrong is said with its place.
  */
-import { HASHES, type HashFunction } from "../ecmp/hash.ts";
-import { compileKey, type KeyWriter } from "../ecmp/key.ts";
+import { compileFlowHash, HASH_NAMES } from "../ecmp/flow-hash.ts";
+import type { HashFunction } from "../ecmp/hash.ts";
+import type { KeyWriter } from "../ecmp/key.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import type { Member, SelectionTable, Selector, SelectorOptions } from "../ecmp/table.ts";
 import type { FibState, GroupState, MemberState } from "../fib/state.ts";
@@ -31,21 +32,24 @@ function refuse(where: string, value: unknown, wanted: string): never {
 
 export function restoreFib({ hash, selector, groups }: FibState): RestoredFib {
   if (!hash || !selector) refuse("its top", { hash, selector }, 'an object with "hash", "selector" and "groups"');
-  if (!Object.hasOwn(HASHES, hash.algorithm)) refuse("hash.algorithm", hash.algorithm, `one of ${Object.keys(HASHES)}`);
+  if (!HASH_NAMES.includes(hash.algorithm)) refuse("hash.algorithm", hash.algorithm, `one of ${HASH_NAMES}`);
   if (!isWhole(hash.seed, 0, 0xffffffff)) refuse("hash.seed", hash.seed, "a whole number from 0 to 4294967295");
   if (!Object.hasOwn(SELECTORS, selector.name)) refuse("selector.name", selector.name, `one of ${Object.keys(SELECTORS)}`);
-  const restored = list(groups, "groups").map((group, i) => restoreGroup(group, `groups[${i}]`));
+  const { name: _, ...selectorOptions } = selector;
+  const restored = list(groups, "groups").map((group, i) =>
+    restoreGroup(group, `groups[${i}]`, 2 ** (SELECTORS[selector.name].hashBits ?? 32) - 1),
+  );
   refuseRepeats(restored);
   return {
-    hash: HASHES[hash.algorithm].create(hash.seed),
-    writeKey: compileKey(list(hash.fields, "hash.fields")),
+    ...compileFlowHash({ ...hash, fields: list(hash.fields, "hash.fields") }, SELECTORS[selector.name].hashBits),
     selector: SELECTORS[selector.name],
-    selectorOptions: selector.buckets === undefined ? {} : { buckets: selector.buckets },
+    selectorOptions,
     groups: restored,
   };
 }
 
-function restoreGroup(group: GroupState, where: string): RestoredGroup {
+/** `largestHash`: where the last range has to end. */
+function restoreGroup(group: GroupState, where: string, largestHash: number): RestoredGroup {
   const prefixes = list(group.prefixes, `${where}.prefixes`).map(
     (text, i) => parsePrefix(String(text)) ?? refuse(`${where}.prefixes[${i}]`, text, 'a prefix such as "198.51.100.0/24"'),
   );
@@ -59,9 +63,13 @@ function restoreGroup(group: GroupState, where: string): RestoredGroup {
     refuse(`${where}.owners[${i}]`, owner, `the index of one of ${members.length} members`);
   });
   const owners = Uint16Array.from(group.owners);
-  if (group.reduction === "buckets") return { prefixes, table: { members, owners, reduction: "buckets" } };
+  const memory = group.memory === undefined ? {} : { memory: group.memory };
+  if (group.reduction === "buckets") return { prefixes, table: { members, owners, ...memory, reduction: "buckets" } };
   if (group.reduction !== "bounds") refuse(`${where}.reduction`, group.reduction, '"buckets" or "bounds"');
-  return { prefixes, table: { members, owners, reduction: "bounds", bounds: restoreBounds(group, `${where}.bounds`) } };
+  return {
+    prefixes,
+    table: { members, owners, ...memory, reduction: "bounds", bounds: restoreBounds(group, `${where}.bounds`, largestHash) },
+  };
 }
 
 function restoreMember({ address, weight }: MemberState, where: string): Member {
@@ -79,14 +87,14 @@ function refuseRepeats(groups: readonly RestoredGroup[]): void {
   }
 }
 
-function restoreBounds({ bounds: upper, owners }: GroupState, where: string): Uint32Array {
+function restoreBounds({ bounds: upper, owners }: GroupState, where: string, largestHash: number): Uint32Array {
   const bounds = list(upper, where);
   if (bounds.length !== owners.length) refuse(`the length of ${where}`, bounds.length, `${owners.length}, one for each owner`);
   bounds.forEach((bound, i) => {
     const least = i === 0 ? 0 : bounds[i - 1];
     if (!isWhole(bound, least, 0xffffffff)) refuse(`${where}[${i}]`, bound, `a whole number from ${least} to 4294967295`);
   });
-  if (bounds.length > 0 && bounds.at(-1) !== 0xffffffff) refuse(`the last of ${where}`, bounds.at(-1), "4294967295");
+  if (bounds.length > 0 && bounds.at(-1) !== largestHash) refuse(`the last of ${where}`, bounds.at(-1), String(largestHash));
   return Uint32Array.from(bounds);
 }
 

@@ -1,0 +1,179 @@
+/** `ecmp balance`: is the distribution even, by flows and by bytes, and does it stay so through several tiers of routers? */
+import { Command } from "commander";
+import { SELECTORS } from "../ecmp/selector.ts";
+import type { SelectionTable } from "../ecmp/table.ts";
+import { type Balance, drawBytes, measureBalance } from "../experiment/balance.ts";
+import { hashRecipe } from "../experiment/flow-hashes.ts";
+import { measurePolarization, type Tier, type TierLoad } from "../experiment/polarization.ts";
+import { formatCsv } from "../experiment/report.ts";
+import { formatAddress } from "../net/address.ts";
+import {
+  addExperimentOptions,
+  type ExperimentOptions,
+  fieldList,
+  hashOf,
+  listOf,
+  membersOf,
+  recipeOf,
+  selectorsOf,
+  wholeNumber,
+} from "./experiment-options.ts";
+import { CommandError, formatTable, print, printJson } from "./output.ts";
+
+interface BalanceOptions extends ExperimentOptions {
+  readonly tiers?: number;
+  readonly tierSeeds?: readonly number[];
+  readonly tierOffsets?: readonly number[];
+  readonly tierFields?: readonly (readonly string[])[];
+  readonly json?: true;
+  readonly csv?: true;
+}
+
+/** All flows and their hashes are in memory here. */
+const MAXIMUM_FLOWS = 50_000_000;
+const MAXIMUM_LINKS = 65536;
+
+export function balanceCommand(): Command {
+  const command = new Command("balance").description(
+    "measure how even a selector's distribution is, and whether tiers polarize it",
+  );
+  return addExperimentOptions(command)
+    .option("--tiers <n>", "send the flows through so many tiers of routers, each with the same members", wholeNumber(2, 3))
+    .option(
+      "--tier-seeds <list>",
+      "the hash's seed in each tier; one for all is the same everywhere",
+      listOf(wholeNumber(0, 0xffffffff)),
+    )
+    .option("--tier-offsets <list>", "bits by which each tier rotates the hash to the right", listOf(wholeNumber(0, 63)))
+    .option("--tier-fields <lists>", "what each tier hashes, lists divided by /: 5-tuple/3-tuple", (text) =>
+      text.split("/").map(fieldList),
+    )
+    .option("--json", "one JSON array")
+    .option("--csv", "comma-separated, with a header line")
+    .action(balance);
+}
+
+function balance(options: BalanceOptions): void {
+  if (options.flows > MAXIMUM_FLOWS) throw new CommandError(`--flows: ${options.flows}, wanted at most ${MAXIMUM_FLOWS}`);
+  try {
+    if (options.tiers === undefined) reportBalance(options);
+    else reportTiers(options, options.tiers);
+  } catch (error) {
+    if (error instanceof RangeError) throw new CommandError(`balance: ${error.message}`);
+    throw error;
+  }
+}
+
+interface Filled {
+  readonly selector: string;
+  readonly hashBits: number | undefined;
+  readonly table: SelectionTable;
+}
+
+function fillTables(options: BalanceOptions): Filled[] {
+  const members = membersOf(options);
+  return selectorsOf(options).map(({ name, options: own }) => {
+    const { hashBits, fill } = SELECTORS[name];
+    return { selector: name, hashBits, table: fill(members, own) };
+  });
+}
+
+function reportBalance(options: BalanceOptions): void {
+  const recipe = recipeOf(options);
+  const bytes = drawBytes(recipe.count, recipe.seed);
+  const balances = fillTables(options).map(({ selector, hashBits, table }) => {
+    const hashes = hashRecipe(recipe, { options: hashOf(options), bits: hashBits });
+    return { selector, ...measureBalance(table, hashes, bytes) };
+  });
+  if (options.json) printJson(balances.map(describeBalance));
+  else if (options.csv)
+    print(formatCsv(balances.flatMap(({ selector, members }) => describeMembers(members).map((row) => ({ selector, ...row })))));
+  else print(`${formatBalances(balances)}\n\n${formatMembers(balances)}`);
+}
+
+type Named<Value> = Value & { readonly selector: string };
+
+const describeMembers = (members: Balance["members"]) =>
+  members.map((member) => ({ ...member, address: formatAddress(member.address) }));
+
+function describeBalance({ selector, members, flows, ...evenness }: Named<Balance>) {
+  return { selector, members: members.length, flows, ...evenness, nextHops: describeMembers(members) };
+}
+
+function formatBalances(balances: readonly Named<Balance>[]): string {
+  const rows = balances.map((one) => [
+    one.selector,
+    one.members.length,
+    one.flows,
+    one.maxOverMean.toFixed(4),
+    one.coefficientOfVariation.toFixed(4),
+    one.chiSquare.toFixed(1),
+    one.pValue.toPrecision(3),
+  ]);
+  return formatTable(["selector", "members", "flows", "max/mean", "cv", "chi-square", "p-value"], rows);
+}
+
+function formatMembers(balances: readonly Named<Balance>[]): string {
+  const rows = balances.flatMap(({ selector, members }) =>
+    describeMembers(members).map(({ address, weight, flows, bytes }) => [selector, address, weight, flows, bytes]),
+  );
+  return formatTable(["selector", "next hop", "weight", "flows", "bytes"], rows);
+}
+
+interface TierSetting {
+  readonly seed: number;
+  readonly offset: number;
+  readonly fields: readonly string[];
+}
+
+function reportTiers(options: BalanceOptions, count: number): void {
+  const hash = hashOf(options);
+  const settings = Array.from(
+    { length: count },
+    (_, tier): TierSetting => ({
+      seed: perTier("--tier-seeds", options.tierSeeds, count, tier) ?? hash.seed,
+      offset: perTier("--tier-offsets", options.tierOffsets, count, tier) ?? 0,
+      fields: perTier("--tier-fields", options.tierFields, count, tier) ?? hash.fields,
+    }),
+  );
+  const links = membersOf(options).length ** count;
+  if (links > MAXIMUM_LINKS)
+    throw new CommandError(`--members: ${links} links in tier ${count}, wanted at most ${MAXIMUM_LINKS}`);
+  const recipe = recipeOf(options);
+  const rows = fillTables(options).flatMap(({ selector, hashBits, table }) => {
+    const tiers = settings.map((setting): Tier => ({ hashing: { options: { ...hash, ...setting }, bits: hashBits }, table }));
+    const loads = measurePolarization(tiers, (hashing) => hashRecipe(recipe, hashing));
+    return loads.map((load, tier) => describeTier(selector, tier + 1, settings[tier], load));
+  });
+  if (options.json) printJson(rows);
+  else if (options.csv) print(formatCsv(rows));
+  else print(formatTiers(rows));
+}
+
+/** One value serves all tiers; else there is one for each. */
+function perTier<Value>(flag: string, values: readonly Value[] | undefined, count: number, tier: number): Value | undefined {
+  if (values && values.length !== 1 && values.length !== count)
+    throw new CommandError(`${flag}: ${values.length} values, wanted 1 or ${count}`);
+  return values?.[values.length === 1 ? 0 : tier];
+}
+
+function describeTier(selector: string, tier: number, { seed, offset, fields }: TierSetting, load: TierLoad) {
+  const { links, used, maxOverMean, coefficientOfVariation } = load;
+  return { selector, tier, seed, offset, fields: fields.join(" "), links, used, maxOverMean, coefficientOfVariation };
+}
+
+function formatTiers(rows: readonly ReturnType<typeof describeTier>[]): string {
+  const header = ["selector", "tier", "seed", "offset", "links", "used", "max/mean", "cv", "fields"];
+  const cells = rows.map((row) => [
+    row.selector,
+    row.tier,
+    row.seed,
+    row.offset,
+    row.links,
+    row.used,
+    row.maxOverMean.toFixed(3),
+    row.coefficientOfVariation.toFixed(3),
+    row.fields,
+  ]);
+  return formatTable(header, cells);
+}

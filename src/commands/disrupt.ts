@@ -1,0 +1,127 @@
+/** `ecmp disrupt`: how many flows a change of the next hops breaks, by selector, side by side. From flags or a scenario file. */
+import { dirname, resolve } from "node:path";
+import { Command } from "commander";
+import { formatMistake } from "../config/read.ts";
+import { parseFlowsCsv } from "../experiment/flows.ts";
+import { formatCsv, memberRows, outcomeRow } from "../experiment/report.ts";
+import { type MemberEvent, type Outcome, playScenario, type Scenario } from "../experiment/scenario.ts";
+import { parseScenario } from "../experiment/scenario-file.ts";
+import type { Flow } from "../net/flow.ts";
+import { readText } from "./config-file.ts";
+import {
+  addExperimentOptions,
+  type ExperimentOptions,
+  hashOf,
+  membersOf,
+  recipeOf,
+  selectorsOf,
+  wholeNumber,
+} from "./experiment-options.ts";
+import { CommandError, formatTable, print, printJson } from "./output.ts";
+
+interface DisruptOptions extends ExperimentOptions {
+  readonly remove?: number;
+  readonly add?: true;
+  readonly threads?: number;
+  readonly perMember?: true;
+  readonly json?: true;
+  readonly csv?: true;
+}
+
+export function disruptCommand(): Command {
+  const command = new Command("disrupt")
+    .description("count the flows that a change of the next hops breaks, selectors side by side")
+    .argument("[scenario]", "a scenario file (YAML), instead of the flags for members, selectors, flows and hash");
+  return addExperimentOptions(command)
+    .option("--remove <i>", "the next hop that departs, from 1 in member order", wholeNumber(1, 65534))
+    .option("--add", "a next hop arrives, at the end of the order")
+    .option("--threads <n>", "as many as the machine has, unless told", wholeNumber(1, 64))
+    .option("--per-member", "a row for each next hop: its flows before and after")
+    .option("--json", "one JSON array")
+    .option("--csv", "comma-separated, with a header line")
+    .action(disrupt);
+}
+
+async function disrupt(file: string | undefined, options: DisruptOptions): Promise<void> {
+  const outcomes = await play(file === undefined ? scenarioOfFlags(options) : loadScenario(file), options.threads);
+  const rows = options.perMember ? outcomes.flatMap(memberRows) : outcomes.map(outcomeRow);
+  if (options.json) printJson(rows);
+  else if (options.csv) print(formatCsv(rows));
+  else {
+    print(formatOutcomes(outcomes));
+    print(`\n${formatMembers(outcomes)}`);
+  }
+}
+
+/** A selector may refuse what it is asked to fill: too few buckets, no prime, weights that do not fit. */
+async function play(scenario: Scenario, threads: number | undefined): Promise<Outcome[]> {
+  try {
+    return await playScenario(scenario, threads);
+  } catch (error) {
+    if (error instanceof RangeError) throw new CommandError(`disrupt: ${error.message}`);
+    throw error;
+  }
+}
+
+function scenarioOfFlags(options: DisruptOptions): Scenario {
+  const members = membersOf(options);
+  return {
+    members,
+    selectors: selectorsOf(options),
+    events: [eventOfFlags(options, members)],
+    flows: recipeOf(options),
+    hash: hashOf(options),
+  };
+}
+
+function eventOfFlags({ remove, add }: DisruptOptions, members: Scenario["members"]): MemberEvent {
+  if ((remove === undefined) === (add === undefined))
+    throw new CommandError("disrupt: wanted either --remove I, --add or a scenario file");
+  if (remove === undefined)
+    return { kind: "add", label: "add", address: Number(members[members.length - 1].address) + 1, weight: 1 };
+  if (remove > members.length) throw new CommandError(`--remove: ${remove}, wanted a next hop from 1 to ${members.length}`);
+  return { kind: "remove", label: `remove ${remove}`, address: members[remove - 1].address };
+}
+
+function loadScenario(file: string): Scenario {
+  const result = parseScenario(readText(file));
+  if ("mistakes" in result) throw new CommandError(result.mistakes.map((mistake) => formatMistake(file, mistake)).join("\n"));
+  const { flows, ...scenario } = result.scenario;
+  return { ...scenario, flows: "file" in flows ? loadFlows(resolve(dirname(file), flows.file)) : flows };
+}
+
+function loadFlows(file: string): Flow[] {
+  const { flows, mistakes } = parseFlowsCsv(readText(file));
+  if (mistakes.length === 0) return flows;
+  throw new CommandError(mistakes.map(({ where, value, wanted }) => `${file}: ${where}: ${value}, wanted ${wanted}`).join("\n"));
+}
+
+const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;
+
+function formatOutcomes(outcomes: readonly Outcome[]): string {
+  const rows = outcomes
+    .map(outcomeRow)
+    .map((row) => [
+      row.selector,
+      row.members,
+      row.event,
+      row.flows,
+      row.moved,
+      percent(row.movedShare).padStart(8),
+      row.unavoidable,
+      row.excess,
+      row.maxOverMean.toFixed(3),
+    ]);
+  return formatTable(["selector", "members", "event", "flows", "moved", "share", "unavoidable", "excess", "max/mean"], rows);
+}
+
+/** Flows before and after, a column pair a selector and event. */
+function formatMembers(outcomes: readonly Outcome[]): string {
+  const rows = outcomes.flatMap(memberRows).map((row) => {
+    const { selector, event, address, flowsBefore, flowsAfter } = row;
+    return [selector, event, address, flowsBefore, flowsAfter, signed(flowsAfter - flowsBefore)];
+  });
+  return formatTable(["selector", "event", "next hop", "before", "after", "change"], rows);
+}
+
+const signed = (number: number): string => (number > 0 ? `+${number}` : String(number));

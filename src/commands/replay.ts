@@ -1,0 +1,115 @@
+/** `ecmp replay`: a capture through the forwarding core, and what became of every packet of it. */
+import { availableParallelism } from "node:os";
+import { Command, InvalidArgumentError } from "commander";
+import { stateOfConfig } from "../experiment/configured.ts";
+import { replayCapture } from "../experiment/replay.ts";
+import type { ReplayReport } from "../experiment/replay-report.ts";
+import { restoreFib } from "../experiment/restore.ts";
+import type { FibState } from "../fib/state.ts";
+import { loadConfig, readText } from "./config-file.ts";
+import { CommandError, formatTable, print, printJson } from "./output.ts";
+
+interface ReplayCommandOptions {
+  readonly config?: string;
+  readonly state?: string;
+  readonly in: string;
+  readonly out?: string;
+  readonly threads: number;
+  readonly json?: boolean;
+}
+
+const MAXIMUM_THREADS = 64;
+
+export function replayCommand(): Command {
+  return new Command("replay")
+    .description("send a capture through the forwarding core, and count what becomes of its packets")
+    .option("--config <file>", "forward by this configuration's static routes")
+    .option("--state <file>", "forward by a saved `ecmp show groups --json`")
+    .requiredOption("--in <file>", "the capture: pcap or pcapng; Ethernet, raw IP or Linux cooked packets")
+    .option("--out <directory>", "write what each next hop gets to a capture there, named by its address")
+    .option("--threads <count>", "threads that forward; the answer does not depend on it", parseThreads, availableParallelism())
+    .option("--json", "one JSON object")
+    .addHelpText(
+      "after",
+      `
+Every next hop of the routes counts as reachable, and each packet's own destination MAC as the router's. Bytes are those of
+Ethernet frames on the wire. Flows are those of forwarded packets; beyond four million they are estimated, within 0.1 %.
+A capture that ends in the middle of a record, or is damaged, is replayed up to there; the offset is said, and the exit is 2.`,
+    )
+    .action(replay);
+}
+
+function parseThreads(text: string): number {
+  if (/^[0-9]{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= MAXIMUM_THREADS) return Number(text);
+  throw new InvalidArgumentError(`wanted a whole number from 1 to ${MAXIMUM_THREADS}`);
+}
+
+async function replay(options: ReplayCommandOptions): Promise<void> {
+  const { in: capture, out: directory, threads } = options;
+  const state = loadState(options);
+  const progress = process.stderr.isTTY ? createProgress(capture) : undefined;
+  const outcome = await replayCapture({
+    state,
+    capture,
+    threads,
+    ...(directory !== undefined && { directory }),
+    ...(progress && { onProgress: progress.show }),
+  }).catch((error: Error) => {
+    throw new CommandError(`${capture}: ${error.message}`);
+  });
+  progress?.clear();
+  if (options.json) printJson(outcome.report);
+  else print(formatReport(outcome.report));
+  if (!outcome.fault) return;
+  const { offset, problem } = outcome.fault;
+  throw new CommandError(`${capture}: offset ${offset}: ${problem}; the report is of the packets before it`);
+}
+
+function loadState({ config, state }: ReplayCommandOptions): FibState {
+  const file = state ?? config;
+  if (file === undefined) throw new CommandError("replay: nothing to forward by, wanted --config FILE or --state FILE");
+  try {
+    const loaded = state === undefined ? stateOfConfig(loadConfig(file)) : (JSON.parse(readText(file)) as FibState);
+    // Only to say what is wrong here, where the file's name is known.
+    restoreFib(loaded);
+    return loaded;
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
+    throw new CommandError(`${file}: ${(error as Error).message}`);
+  }
+}
+
+/** One line on the terminal, written anew when a percent has passed. */
+function createProgress(capture: string): { show(readBytes: number, sizeBytes: number): void; clear(): void } {
+  let shown = "";
+  return {
+    show(readBytes, sizeBytes) {
+      const mebibytes = (readBytes / 2 ** 20).toFixed(0);
+      const text = sizeBytes > 0 ? `${Math.floor((readBytes / sizeBytes) * 100)} %` : `${mebibytes} MiB`;
+      if (text === shown) return;
+      shown = text;
+      process.stderr.write(`\r\u001b[K${capture}: ${text}`);
+    },
+    clear: () => void process.stderr.write("\r\u001b[K"),
+  };
+}
+
+function formatReport(report: ReplayReport): string {
+  const about = report.flowsEstimated ? "about " : "";
+  const reasons = [...Object.entries(report.slow), ...Object.entries(report.dropped)];
+  const nameOf = (reason: string): string => (reason in report.slow ? `slow: ${reason}` : `dropped: ${reason}`);
+  const outcomes = formatTable(
+    ["outcome", "packets"],
+    [
+      ["forwarded", report.forwarded],
+      ["punted", report.punted],
+      ...reasons.map(([reason, count]) => [nameOf(reason), count]),
+      ["all", report.packets],
+    ],
+  );
+  const nextHops = formatTable(
+    ["next hop", "packets", "bytes", "flows"],
+    report.nextHops.map(({ address, packets, bytes, flows }) => [address, packets, bytes, flows]),
+  );
+  return `${report.packets} packets, ${report.bytes} bytes, ${about}${report.flows} flows\n\n${outcomes}\n\n${nextHops}`;
+}

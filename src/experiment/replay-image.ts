@@ -1,0 +1,73 @@
+/**
+ * The image that a replay forwards by: the tables of a restored FIB as they are, bucket for bucket, so that a packet goes
+ * where `explain` says its flow goes, a resilient group's history included. Nobody else reads it while it is written.
+ *
+ * Offline there are no neighbors: every next hop counts as reachable, at a made-up MAC that ends in its address, and no
+ * packet is too long for it, because captures hold what offloads make of packets.
+ */
+import { createArena } from "../fib/arena.ts";
+import { createImage, type ImageBuffers, openImage } from "../fib/image.ts";
+import { GROUP_RECORD, GROUPS, HEADER, MAXIMUM_GROUPS, REDUCTION } from "../fib/layout.ts";
+import { createNextHops } from "../fib/next-hops.ts";
+import { createTrie } from "../fib/trie.ts";
+import { type Address, compareAddresses, isIpv4 } from "../net/address.ts";
+import { formatPrefix } from "../net/prefix.ts";
+import type { RestoredFib, RestoredGroup } from "./restore.ts";
+
+/** The router of a replay, as next hops see it; packets are given it as their destination. Locally administered. */
+export const REPLAY_ROUTER_MAC = 0x060000000001;
+const NEXT_HOP_MACS = 0x020000000000;
+const NO_LIMIT = 0xffffffff;
+
+export interface ReplayImage {
+  readonly buffers: ImageBuffers;
+  /** By next-hop index: what the core writes into a row. In order of address. */
+  readonly nextHops: readonly Address[];
+}
+
+/** Throws a RangeError where the image has no room. */
+export function createReplayImage({ groups }: RestoredFib): ReplayImage {
+  const buffers = createImage();
+  const image = openImage(buffers);
+  const { words } = image;
+  const arena = createArena(words.length);
+  const trie = createTrie(image.trie);
+  const table = createNextHops(words, arena, () => 0);
+  const members = groups.flatMap((group) => group.table.members.map(({ address }) => address));
+  const nextHops = [...new Set(members)].sort(compareAddresses);
+  for (const address of nextHops) {
+    const destination = NEXT_HOP_MACS + (isIpv4(address) ? address : 0);
+    const index = table.hold(address, { kind: "reachable", port: 0, destination, source: REPLAY_ROUTER_MAC, mtu: NO_LIMIT });
+    if (index === undefined) throw new RangeError(`Cannot replay over ${nextHops.length} next hops as the image is full`);
+  }
+
+  const writeGroup = ({ table: { owners, members, ...table } }: RestoredGroup, id: number): void => {
+    const bounds = table.reduction === "bounds" ? table.bounds : [];
+    const record = arena.allocate(GROUP_RECORD.owners + owners.length + bounds.length);
+    if (record === undefined) throw new RangeError(`Cannot write a group of ${owners.length} buckets as the image is full`);
+    const indexes = members.map(({ address }) => nextHops.indexOf(address));
+    words[record + GROUP_RECORD.reduction] = REDUCTION[table.reduction];
+    words[record + GROUP_RECORD.count] = owners.length;
+    words.set(
+      Array.from(owners, (owner) => indexes[owner]),
+      record + GROUP_RECORD.owners,
+    );
+    words.set(bounds, record + GROUP_RECORD.owners + owners.length);
+    words[GROUPS + id] = record;
+  };
+
+  groups.forEach((group, i) => {
+    const id = i + 1;
+    if (id >= MAXIMUM_GROUPS)
+      throw new RangeError(`Cannot replay over ${groups.length} groups, at most ${MAXIMUM_GROUPS - 1} fit`);
+    // Without members it has no record, and its prefixes lead nowhere.
+    if (group.table.owners.length > 0) writeGroup(group, id);
+    for (const prefix of group.prefixes) {
+      const { address, length } = prefix;
+      if (!isIpv4(address)) continue;
+      if (length === 0) words[HEADER.defaultGroup] = id;
+      else if (!trie.set(address, length, id)) throw new RangeError(`Cannot route ${formatPrefix(prefix)} as the trie is full`);
+    }
+  });
+  return { buffers, nextHops };
+}

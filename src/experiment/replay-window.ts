@@ -1,0 +1,159 @@
+/**
+ * One window of a capture through the forwarding core: its packets as frames in batches, what became of them counted, and,
+ * where captures are wanted, the forwarded ones gathered by next hop. Pure: what a worker thread does, without the thread.
+ */
+import { createForwarder } from "../dataplane/forward.ts";
+import { type ImageBuffers, openImage } from "../fib/image.ts";
+import type { HashState } from "../fib/state.ts";
+import { hasPorts } from "../net/flow.ts";
+import { RECORD, RECORD_FLAG, RECORD_WORDS } from "../pcap/record.ts";
+import type { CaptureFormat } from "../pcap/stretch.ts";
+import { BATCH_CAPACITY, type Batch, ROW, ROW_WORDS, VERDICT } from "../port/batch.ts";
+import { ETHERNET_HEADER_LENGTH, isGroupMac, readMacHigh, readMacLow } from "../wire/ethernet.ts";
+import * as ipv4 from "../wire/ipv4.ts";
+import { createRecentFlows, FLOW_WORDS } from "./replay-flows.ts";
+import { makeFrame } from "./replay-frame.ts";
+import { type SplitCapture, splitWindow } from "./replay-split.ts";
+
+export interface ReplaySetup {
+  readonly hash: HashState;
+  /** A row of SELECTORS. */
+  readonly selector: string;
+  readonly image: ImageBuffers;
+  readonly nextHops: number;
+  readonly format: CaptureFormat;
+  /** Whether captures for each next hop are wanted. */
+  readonly split: boolean;
+}
+
+/** What is sent to a worker: shared memory, nothing copied. */
+export interface ReplayTask {
+  readonly bytes: Uint8Array;
+  /** Rows of `pcap/record.ts`. */
+  readonly records: Uint32Array;
+  readonly count: number;
+}
+
+/** A packet of a link type that cannot be made a frame never sees the core; it is counted beside the core's drops. */
+export const UNKNOWN_LINK_TYPE = "link-type";
+
+const MAXIMUM_REASONS = 64;
+export const outcomeOf = (verdict: number, reason: number): number => verdict * MAXIMUM_REASONS + reason;
+/** Outcomes end where verdicts do; the last counts unknown link types. */
+export const LINK_TYPE_OUTCOME = outcomeOf(Math.max(...Object.values(VERDICT)) + 1, 0);
+
+export interface ReplayResult {
+  readonly packets: number;
+  /** As frames on the wire. */
+  readonly bytes: number;
+  /** Packets by `outcomeOf`. */
+  readonly outcomes: Uint32Array;
+  /** By next-hop index. */
+  readonly nextHopPackets: Float64Array;
+  readonly nextHopBytes: Float64Array;
+  /** FLOW_WORDS a flow; some were reported before. */
+  readonly flows: Uint32Array;
+  readonly split: SplitCapture | undefined;
+}
+
+// Imported objects are looked up at every use; these are not.
+const { offset: RECORD_OFFSET, length: RECORD_LENGTH, wireLength: RECORD_WIRE_LENGTH, flags: RECORD_FLAGS } = RECORD;
+const { header: FLAG_HEADER } = RECORD_FLAG;
+const { offset: ROW_OFFSET, length: ROW_LENGTH, wireLength: ROW_WIRE_LENGTH } = ROW;
+const { verdict: ROW_VERDICT, reason: ROW_REASON, nextHop: ROW_NEXT_HOP } = ROW;
+const { forward: VERDICT_FORWARD } = VERDICT;
+
+export function createWindowForwarder(setup: ReplaySetup): (task: ReplayTask) => ReplayResult {
+  /** The one port that everything arrives on. Each frame is to it: its MAC is that of the frames at hand. */
+  const port = { macHigh: 0, macLow: 0 };
+  const { hash, selector } = setup;
+  const forward = createForwarder({ image: openImage(setup.image), hash, selector, ports: [port] });
+  const recent = createRecentFlows();
+  const rows = new Uint32Array(BATCH_CAPACITY * ROW_WORDS);
+  /** The record that each row of the batch came from. */
+  const origins = new Uint32Array(BATCH_CAPACITY);
+
+  return ({ bytes, records, count }) => {
+    // Where a virtio header would stand lies the record's own: with a limit that no packet reaches the core does not ask it.
+    const batch: Batch = { bytes, rows, capacity: BATCH_CAPACITY, count: 0 };
+    const outcomes = new Uint32Array(LINK_TYPE_OUTCOME + 1);
+    const nextHopPackets = new Float64Array(setup.nextHops);
+    const nextHopBytes = new Float64Array(setup.nextHops);
+    const nextHopOfRecord = setup.split ? new Uint16Array(count) : undefined;
+    const flows = new Uint32Array(count * FLOW_WORDS);
+    let flowWords = 0;
+    let packets = 0;
+    let totalBytes = 0;
+
+    const noteFlow = (frame: number, nextHop: number): void => {
+      const ip = frame + ETHERNET_HEADER_LENGTH;
+      const headerLength = ipv4.readHeaderLength(bytes, ip);
+      const protocol = ipv4.readProtocol(bytes, ip);
+      const withPorts =
+        hasPorts(protocol) && ipv4.readFragmentBits(bytes, ip) === 0 && ipv4.readTotalLength(bytes, ip) >= headerLength + 4;
+      const source = readWord(bytes, ip + 12);
+      const destination = readWord(bytes, ip + 16);
+      const ports = withPorts ? readWord(bytes, ip + headerLength) : 0;
+      const last = ((nextHop + 1) << 8) | protocol;
+      if (!recent.note(source, destination, ports, last)) return;
+      flows[flowWords] = source;
+      flows[flowWords + 1] = destination;
+      flows[flowWords + 2] = ports;
+      flows[flowWords + 3] = last;
+      flowWords += FLOW_WORDS;
+    };
+
+    const flush = (): void => {
+      forward(batch, 0);
+      for (let i = 0; i < batch.count; i++) {
+        const row = i * ROW_WORDS;
+        const verdict = rows[row + ROW_VERDICT];
+        outcomes[verdict * MAXIMUM_REASONS + rows[row + ROW_REASON]]++;
+        if (verdict !== VERDICT_FORWARD) continue;
+        const nextHop = rows[row + ROW_NEXT_HOP];
+        nextHopPackets[nextHop]++;
+        nextHopBytes[nextHop] += rows[row + ROW_WIRE_LENGTH];
+        noteFlow(rows[row + ROW_OFFSET], nextHop);
+        if (nextHopOfRecord) nextHopOfRecord[origins[i]] = nextHop + 1;
+      }
+      batch.count = 0;
+    };
+
+    /** A batch holds frames to one MAC, and to groups; hashes may read it, so frames keep their own. */
+    const answerTo = (frame: number): void => {
+      const high = readMacHigh(bytes, frame);
+      const low = readMacLow(bytes, frame);
+      if (high === port.macHigh && low === port.macLow) return;
+      flush();
+      port.macHigh = high;
+      port.macLow = low;
+    };
+
+    for (let i = 0; i < count; i++) {
+      const record = i * RECORD_WORDS;
+      if ((records[record + RECORD_FLAGS] & FLAG_HEADER) !== 0) continue;
+      packets++;
+      if (!makeFrame(bytes, records, record)) {
+        outcomes[LINK_TYPE_OUTCOME]++;
+        totalBytes += records[record + RECORD_WIRE_LENGTH];
+        continue;
+      }
+      totalBytes += records[record + RECORD_WIRE_LENGTH];
+      const frame = records[record + RECORD_OFFSET];
+      if (records[record + RECORD_LENGTH] >= ETHERNET_HEADER_LENGTH && !isGroupMac(bytes, frame)) answerTo(frame);
+      const row = batch.count * ROW_WORDS;
+      origins[batch.count++] = i;
+      rows[row + ROW_OFFSET] = frame;
+      rows[row + ROW_LENGTH] = records[record + RECORD_LENGTH];
+      rows[row + ROW_WIRE_LENGTH] = records[record + RECORD_WIRE_LENGTH];
+      if (batch.count === BATCH_CAPACITY) flush();
+    }
+    flush();
+    const split = nextHopOfRecord && splitWindow(setup.format, bytes, records, nextHopOfRecord, setup.nextHops);
+    return { packets, bytes: totalBytes, outcomes, nextHopPackets, nextHopBytes, flows: flows.slice(0, flowWords), split };
+  };
+}
+
+/** Of a frame that may lie anywhere: no word of memory. Unsigned only where it is stored. */
+const readWord = (bytes: Uint8Array, at: number): number =>
+  (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];

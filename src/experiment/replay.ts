@@ -1,0 +1,133 @@
+/**
+ * A capture through the forwarding core, on several threads: this one reads and decodes windows, workers forward them, and
+ * their results are taken in the order of the file. So the answer and the captures are the same whatever the number of
+ * threads. Memory is bounded whatever the file's size: a few windows, what they become, and the flow census.
+ *
+ *   reader -> window -> worker -> result -> totals
+ *     ^                             `-----> captures, one a next hop
+ *     `------ window, free again ---'
+ */
+import { realpathSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { Piscina } from "piscina";
+import { HASHES } from "../ecmp/hash.ts";
+import type { FibState } from "../fib/state.ts";
+import { type Address, formatAddress } from "../net/address.ts";
+import { CaptureDirectory, type CaptureFault, CaptureReader, createWindow, type Window } from "../port/capture-file.ts";
+import { createReplayImage } from "./replay-image.ts";
+import { createReplayTotals, type ReplayReport } from "./replay-report.ts";
+import type { SplitCapture } from "./replay-split.ts";
+import type { ReplayResult, ReplaySetup, ReplayTask } from "./replay-window.ts";
+import { restoreFib } from "./restore.ts";
+
+export interface ReplayOptions {
+  readonly state: FibState;
+  readonly capture: string;
+  /** Where a capture for each next hop goes, if wanted. */
+  readonly directory?: string;
+  readonly threads: number;
+  /** Called now and then. `sizeBytes` is 0 where it is not known. */
+  onProgress?(readBytes: number, sizeBytes: number): void;
+}
+
+export interface Replay {
+  readonly report: ReplayReport;
+  /** Where the capture stopped making sense; the report is of what came before. */
+  readonly fault: CaptureFault | undefined;
+}
+
+/** Windows beyond one a thread: one that is being read, one that waits. */
+const SPARE_WINDOWS = 2;
+
+export async function replayCapture(options: ReplayOptions): Promise<Replay> {
+  const reader = new CaptureReader(options.capture);
+  try {
+    return { report: await replayFrom(reader, options), fault: reader.fault };
+  } finally {
+    reader.close();
+  }
+}
+
+async function replayFrom(reader: CaptureReader, options: ReplayOptions): Promise<ReplayReport> {
+  const { hash, selector } = options.state;
+  const { format } = reader;
+  const { buffers, nextHops } = createReplayImage(restoreFib(options.state));
+  const names = nextHops.map((address) => captureName(address, format));
+  const output = options.directory === undefined ? undefined : openOutput(options.directory, names, options.capture);
+  const setup: ReplaySetup = {
+    hash,
+    selector: selector.name,
+    image: buffers,
+    nextHops: nextHops.length,
+    format,
+    split: output !== undefined,
+  };
+  // A hash that looks at the order of packets and not at their keys has to see them in one order.
+  const threads = HASHES[hash.algorithm].perPacket ? 1 : options.threads;
+  const pool = new Piscina<ReplayTask, ReplayResult>({
+    filename: new URL("./replay-worker.js", import.meta.url).href,
+    name: "forwardWindow",
+    minThreads: threads,
+    maxThreads: threads,
+    workerData: setup,
+  });
+  const totals = createReplayTotals(nextHops);
+  const absorb = (result: ReplayResult): void => {
+    totals.add(result);
+    if (output && result.split) writeCaptures(output, result.split, names);
+    options.onProgress?.(reader.readBytes, reader.sizeBytes);
+  };
+  try {
+    await pump(reader, pool, threads + SPARE_WINDOWS, absorb);
+    return totals.report();
+  } finally {
+    await pool.destroy();
+  }
+}
+
+/** Keeps every window but the one being read with the workers, and absorbs their results in the order of the file. */
+async function pump(
+  reader: CaptureReader,
+  pool: Piscina<ReplayTask, ReplayResult>,
+  windows: number,
+  absorb: (result: ReplayResult) => void,
+): Promise<void> {
+  const free = Array.from({ length: windows }, () => createWindow());
+  const underway: { window: Window; result: Promise<ReplayResult> }[] = [];
+  const settleOldest = async (): Promise<void> => {
+    const oldest = underway.shift();
+    if (!oldest) return;
+    absorb(await oldest.result);
+    free.push(oldest.window);
+  };
+  for (;;) {
+    if (free.length === 0) await settleOldest();
+    const window = free.pop() as Window;
+    if (!reader.read(window)) break;
+    const { bytes, table } = window;
+    const result = pool.run({ bytes, records: table.words, count: table.count });
+    // Awaited in its turn; until then a failure is not unhandled.
+    result.catch(() => {});
+    underway.push({ window, result });
+  }
+  while (underway.length > 0) await settleOldest();
+}
+
+/** A colon is no part of a file's name everywhere. */
+const captureName = (address: Address, extension: string): string =>
+  `${formatAddress(address).replaceAll(":", "-")}.${extension}`;
+
+/** Throws an Error for people where the capture that is read would be written over. */
+function openOutput(directory: string, names: readonly string[], capture: string): CaptureDirectory {
+  const output = new CaptureDirectory(directory);
+  const taken = names.find((name) => join(realpathSync(directory), name) === realpathSync(resolve(capture)));
+  if (taken === undefined) return output;
+  throw new Error(`${directory} is where this capture lies, and ${taken} would be written over it, wanted another directory`);
+}
+
+function writeCaptures(output: CaptureDirectory, { bytes, ends }: SplitCapture, names: readonly string[]): void {
+  names.forEach((name, i) => {
+    const piece = bytes.subarray(i === 0 ? 0 : ends[i - 1], ends[i]);
+    if (piece.length > 0) output.append(name, piece);
+  });
+}

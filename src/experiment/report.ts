@@ -1,0 +1,64 @@
+/** Outcomes as rows for people and scripts: one row an outcome, or one row a member of it. */
+import { formatAddress } from "../net/address.ts";
+import type { Outcome } from "./scenario.ts";
+
+/** One line of `ecmp disrupt --json`: names and order are a contract. */
+export interface OutcomeRow {
+  readonly selector: string;
+  /** How many there were before the event. */
+  readonly members: number;
+  readonly event: string;
+  readonly flows: number;
+  readonly moved: number;
+  readonly movedShare: number;
+  readonly unavoidable: number;
+  readonly excess: number;
+  readonly maxOverMean: number;
+}
+
+export const outcomeRow = ({ selector, members, event, disruption }: Outcome): OutcomeRow => ({
+  selector,
+  members,
+  event,
+  flows: disruption.flows,
+  moved: disruption.moved,
+  movedShare: disruption.flows === 0 ? 0 : disruption.moved / disruption.flows,
+  unavoidable: disruption.unavoidable,
+  excess: disruption.excess,
+  maxOverMean: disruption.maxOverMean,
+});
+
+export interface MemberRow {
+  readonly selector: string;
+  readonly event: string;
+  readonly address: string;
+  /** Of the event's own table: 0 for who is not in it. */
+  readonly weightBefore: number;
+  readonly weightAfter: number;
+  readonly flowsBefore: number;
+  readonly flowsAfter: number;
+}
+
+export function memberRows({ selector, event, change, disruption }: Outcome): MemberRow[] {
+  const weights = ({ members }: Outcome["change"]["before"]) => new Map(members.map(({ address, weight }) => [address, weight]));
+  const [before, after] = [weights(change.before), weights(change.after)];
+  return disruption.members.map((load) => ({
+    selector,
+    event,
+    address: formatAddress(load.address),
+    weightBefore: before.get(load.address) ?? 0,
+    weightAfter: after.get(load.address) ?? 0,
+    flowsBefore: load.before,
+    flowsAfter: load.after,
+  }));
+}
+
+/** Columns are the keys of the first row; a text with a comma or a quote is quoted. */
+export function formatCsv(rows: readonly object[]): string {
+  const cell = (value: unknown): string => {
+    const text = String(value);
+    return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const lines = rows.map((row) => Object.values(row).map(cell).join(","));
+  return [Object.keys(rows[0] ?? {}).join(","), ...lines].join("\n");
+}

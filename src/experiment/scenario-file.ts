@@ -1,0 +1,127 @@
+/**
+ * A scenario's text, checked with every mistake told at once, and the values it means (the picture is in `scenario.ts`). Hash
+ * and selectors are as in a configuration. No file is opened here: flows that are in a file of their own are named, and
+ * whoever has files reads them.
+ */
+import { z } from "zod";
+import { type ConfigMistake, readYaml } from "../config/read.ts";
+import { address, hashSchema, prefix, selectorSchema, whole } from "../config/schema.ts";
+import type { Member } from "../ecmp/table.ts";
+import { type Address, compareAddresses, formatAddress } from "../net/address.ts";
+import type { Prefix } from "../net/prefix.ts";
+import type { FlowRecipe } from "./flows.ts";
+import type { MemberEvent, Scenario } from "./scenario.ts";
+
+/** A scenario whose flows may still be in a file. */
+export type ScenarioFile = Omit<Scenario, "flows"> & { readonly flows: FlowRecipe | { readonly file: string } };
+
+export const MAXIMUM_SCENARIO_MEMBERS = 4096;
+
+/** 10.0.0.1 and so on, for members that nobody named. */
+export const equalMembers = (count: number): Member[] =>
+  Array.from({ length: count }, (_, i) => ({ address: 0x0a000001 + i, weight: 1 }));
+
+/** Where flows come from and go to when nobody says: any client of 172.16.0.0/12, port 80 of 198.51.100.10. */
+export const DEFAULT_SOURCES: Prefix = { address: 0xac100000, length: 12 };
+export const DEFAULT_DESTINATION = 0xc633640a;
+export const DEFAULT_DESTINATION_PORT = 80;
+export const DEFAULT_FLOWS = 100_000;
+
+const weight = whole(1, 256);
+const seed = whole(0, 0xffffffff);
+
+const membersSchema = z
+  .union(
+    [
+      whole(1, MAXIMUM_SCENARIO_MEMBERS).transform(equalMembers),
+      z.array(z.strictObject({ address, weight: weight.default(1) })).min(1),
+    ],
+    { error: `wanted a number from 1 to ${MAXIMUM_SCENARIO_MEMBERS}, or a list of {address, weight}` },
+  )
+  .transform((members) => [...members].sort((a, b) => compareAddresses(a.address, b.address)))
+  .refine((members) => members.every((member, i) => i === 0 || member.address !== members[i - 1].address), {
+    error: "wanted each address once",
+  });
+
+/** By place in the list, from 1, or by address. */
+const memberName = z.union([
+  whole(1, MAXIMUM_SCENARIO_MEMBERS).transform((place) => ({ place })),
+  address.transform((address) => ({ address })),
+]);
+
+const eventSchema = z.union(
+  [
+    z.strictObject({ remove: memberName }),
+    z.strictObject({ add: address, weight: weight.default(1) }),
+    z.strictObject({ return: memberName, weight: weight.optional() }),
+    z.strictObject({ reweight: memberName, weight }),
+  ],
+  { error: "wanted {remove: M}, {add: ADDRESS}, {return: M} or {reweight: M, weight: W}, M a place from 1 or an address" },
+);
+
+const flowsSchema = z.union(
+  [
+    z.strictObject({ file: z.string() }),
+    z.strictObject({
+      count: whole(1, 1e9).default(DEFAULT_FLOWS),
+      seed: seed.default(1),
+      sources: prefix.default(DEFAULT_SOURCES),
+      destination: address.default(DEFAULT_DESTINATION),
+      destinationPort: whole(1, 65535).default(DEFAULT_DESTINATION_PORT),
+    }),
+  ],
+  { error: "wanted {count, seed, sources, destination, destinationPort}, or {file: FLOWS.csv}" },
+);
+
+/** `maglev` alone is `{name: maglev}`. */
+const selectorChoice = z.preprocess((choice) => (typeof choice === "string" ? { name: choice } : choice), selectorSchema);
+
+const scenarioSchema = z
+  .strictObject({
+    members: membersSchema,
+    selectors: z.array(selectorChoice, { error: "wanted a list of selectors" }).min(1, { error: "wanted at least one selector" }),
+    events: z.array(eventSchema, { error: "wanted a list of events" }).min(1, { error: "wanted at least one event" }),
+    flows: flowsSchema.prefault({}),
+    hash: hashSchema.prefault({}),
+  })
+  .transform(({ members, selectors, events, flows, hash }, context): ScenarioFile => {
+    const refuse = (index: number, wanted: string) =>
+      void context.issues.push({ code: "custom", path: ["events", index], message: wanted, input: events[index] });
+    return {
+      members,
+      selectors: selectors.map(({ name, ...options }) => ({ name, options })),
+      events: events.flatMap(
+        (event, i) => nameEvent(event, members) ?? refuse(i, `wanted a place from 1 to ${members.length}`) ?? [],
+      ),
+      flows,
+      hash,
+    };
+  });
+
+export function parseScenario(
+  text: string,
+): { readonly scenario: ScenarioFile } | { readonly mistakes: readonly ConfigMistake[] } {
+  const result = readYaml(text, scenarioSchema);
+  return "value" in result ? { scenario: result.value } : result;
+}
+
+/** The event with its member's address; undefined if there is no member in that place. */
+function nameEvent(event: z.output<typeof eventSchema>, members: readonly Member[]): MemberEvent | undefined {
+  if ("add" in event) return { kind: "add", label: `add ${formatAddress(event.add)}`, address: event.add, weight: event.weight };
+  const [verb, name] =
+    "remove" in event ? ["remove", event.remove] : "return" in event ? ["return", event.return] : ["reweight", event.reweight];
+  const member = findMember(name, members);
+  if (!member) return undefined;
+  const label = `${verb} ${"place" in name ? name.place : formatAddress(name.address)}`;
+  if ("remove" in event) return { kind: "remove", label, address: member.address };
+  if ("return" in event) return { kind: "add", label, address: member.address, weight: event.weight ?? member.weight };
+  return { kind: "reweight", label: `${label} to ${event.weight}`, address: member.address, weight: event.weight };
+}
+
+/** An address may be one that only an event brought. */
+function findMember(name: z.output<typeof memberName>, members: readonly Member[]): Member | undefined {
+  if ("place" in name) return members[name.place - 1];
+  return members.find(({ address }) => address === name.address) ?? newcomer(name.address);
+}
+
+const newcomer = (address: Address): Member => ({ address, weight: 1 });

@@ -1,0 +1,95 @@
+/**
+ * A scenario: members, what happens to them one after the other, and the selectors to compare over the same flows. From the
+ * flags of `ecmp disrupt` or from a file; either way the events become changes of groups, made by the selectors themselves.
+ *
+ *   members: 8                                   # or a list of {address, weight}
+ *   selectors: [modulo, {name: maglev, buckets: 65537}]
+ *   events: [{remove: 3}, {add: 10.0.0.99}, {reweight: 10.0.0.2, weight: 4}, {return: 3}]
+ *   flows: {count: 100000, seed: 7}              # or {file: flows.csv}
+ *   hash: {algorithm: xxh32, fields: 5-tuple, seed: 42}
+ *
+ * A member is named by its address, or by its place in the list of the beginning, from 1.
+ */
+import { changeGroup, type GroupChange } from "../ecmp/change.ts";
+import type { HashOptions } from "../ecmp/flow-hash.ts";
+import { SELECTORS } from "../ecmp/selector.ts";
+import type { Member, SelectionTable, SelectorOptions } from "../ecmp/table.ts";
+import { type Address, compareAddresses, formatAddress } from "../net/address.ts";
+import type { Flow } from "../net/flow.ts";
+import { type Disruption, disrupt } from "./disruption.ts";
+import { hashFlows } from "./flow-hashes.ts";
+import type { FlowRecipe } from "./flows.ts";
+import { sweep } from "./sweep.ts";
+import type { SweptChange } from "./sweep-chunk.ts";
+
+export interface Scenario {
+  readonly members: readonly Member[];
+  readonly selectors: readonly SelectorChoice[];
+  readonly events: readonly MemberEvent[];
+  readonly flows: FlowRecipe | readonly Flow[];
+  readonly hash: HashOptions;
+}
+
+export interface SelectorChoice {
+  readonly name: string;
+  readonly options: SelectorOptions;
+}
+
+/** What happens to one member; `label` is how whoever asked calls it. */
+export type MemberEvent = { readonly label: string; readonly address: Address } & (
+  | { readonly kind: "remove" }
+  | { readonly kind: "add"; readonly weight: number }
+  | { readonly kind: "reweight"; readonly weight: number }
+);
+
+/** One selector's answer to one event. */
+export interface Outcome {
+  readonly selector: string;
+  readonly event: string;
+  /** How many there were before the event. */
+  readonly members: number;
+  readonly change: GroupChange;
+  readonly disruption: Disruption;
+}
+
+export async function playScenario(scenario: Scenario, threads?: number): Promise<Outcome[]> {
+  const { flows, hash } = scenario;
+  const steps = scenario.selectors.flatMap((selector) => planSteps(scenario, selector));
+  const changes = steps.map(({ selector, change }) => ({ change, hashBits: SELECTORS[selector].hashBits }));
+  const disruptions = isRecipe(flows) ? await sweep(changes, flows, hash, threads) : countListed(changes, flows, hash);
+  return steps.map((step, i) => ({ ...step, disruption: disruptions[i] }));
+}
+
+const isRecipe = (flows: Scenario["flows"]): flows is FlowRecipe => !Array.isArray(flows);
+
+function countListed(changes: readonly SweptChange[], flows: readonly Flow[], options: HashOptions): Disruption[] {
+  return changes.map(({ change, hashBits }) => disrupt(change, hashFlows(flows, { options, bits: hashBits })));
+}
+
+/** Each event changes the table that the one before it left. */
+function planSteps({ members: first, events }: Scenario, { name, options }: SelectorChoice): Omit<Outcome, "disruption">[] {
+  const selector = SELECTORS[name];
+  let members = first;
+  let table: SelectionTable = changeGroup(undefined, members, selector, options).after;
+  return events.map((event) => {
+    const count = members.length;
+    members = applyEvent(members, event);
+    const change = changeGroup(table, members, selector, options);
+    table = change.after;
+    return { selector: name, event: event.label, members: count, change };
+  });
+}
+
+/** Members are kept in the order of their addresses, as the RIB keeps them. */
+export function applyEvent(members: readonly Member[], event: MemberEvent): Member[] {
+  const others = members.filter(({ address }) => address !== event.address);
+  const isThere = others.length < members.length;
+  if (isThere === (event.kind === "add")) {
+    throw new RangeError(
+      `Cannot ${event.kind} ${formatAddress(event.address)} as it is ${isThere ? "there already" : "not there"} then`,
+    );
+  }
+  if (event.kind === "remove") return others;
+  const changed = [...others, { address: event.address, weight: event.weight }];
+  return changed.sort((a, b) => compareAddresses(a.address, b.address));
+}

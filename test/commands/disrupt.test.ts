@@ -1,0 +1,171 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { balanceCommand } from "#src/commands/balance.ts";
+import { disruptCommand } from "#src/commands/disrupt.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "disrupt-"));
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  rmSync(folder, { recursive: true });
+});
+
+async function run(command: ReturnType<typeof disruptCommand>, words: string): Promise<string> {
+  let output = "";
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    output += text;
+    return true;
+  });
+  const silent = command.exitOverride().configureOutput({ writeErr: () => {} });
+  await silent.parseAsync(words.split(/ +/), { from: "user" });
+  return output;
+}
+const disrupt = (words: string) => run(disruptCommand(), words);
+const balance = (words: string) => run(balanceCommand(), words);
+
+function save(name: string, text: string): string {
+  const file = join(folder, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+describe("ecmp disrupt", () => {
+  it("answers the flags with the contract's JSON, a row a selector", async () => {
+    const rows = JSON.parse(await disrupt("--selector modulo,resilient --members 8 --remove 3 --flows 20000 --seed 7 --json"));
+    const keys = ["selector", "members", "event", "flows", "moved", "movedShare", "unavoidable", "excess", "maxOverMean"];
+    expect(rows.map(Object.keys)).toEqual([keys, keys]);
+    const [modulo, resilient] = rows;
+    expect(modulo).toMatchObject({ selector: "modulo", members: 8, event: "remove 3", flows: 20_000 });
+    expect(modulo.moved).toBe(modulo.unavoidable + modulo.excess);
+    expect(modulo.movedShare).toBeCloseTo(7 / 8, 2);
+    expect(resilient).toMatchObject({ selector: "resilient", excess: 0 });
+    expect(resilient.movedShare).toBe(resilient.moved / 20_000);
+  });
+
+  it("prints the same bytes from the same input and seed, and others from another seed", async () => {
+    const words = "--selector threshold,maglev --members 5 --add --flows 3000 --seed";
+    expect(await disrupt(`${words} 1`)).toBe(await disrupt(`${words} 1`));
+    expect(await disrupt(`${words} 1`)).not.toBe(await disrupt(`${words} 2`));
+  });
+
+  it("prints a table, with each next hop's flows before and after", async () => {
+    const text = await disrupt("--members 3 --remove 2 --flows 900");
+    expect(text).toMatch(
+      /^selector +members +event +flows +moved +share +unavoidable +excess +max\/mean\nmodulo +3 +remove 2 +900 /,
+    );
+    expect(text).toMatch(/modulo +remove 2 +10\.0\.0\.2 +\d+ +0 +-\d+/);
+  });
+
+  it("gives rows of next hops, and CSV", async () => {
+    const csv = await disrupt("--members 3 --remove 2 --flows 900 --per-member --csv");
+    const [header, ...lines] = csv.trim().split("\n");
+    expect(header).toBe("selector,event,address,weightBefore,weightAfter,flowsBefore,flowsAfter");
+    expect(lines).toHaveLength(3);
+    expect(lines[1]).toMatch(/^modulo,remove 2,10\.0\.0\.2,1,0,\d+,0$/);
+  });
+
+  it("plays a scenario's events one after the other", async () => {
+    const file = save(
+      "scenario.yaml",
+      `members: [{address: 10.0.0.3}, {address: 10.0.0.1, weight: 2}, {address: 10.0.0.2}]
+selectors: [{name: auto-recovery, buckets: 64}, resilient]
+events: [{remove: 2}, {add: 10.0.0.9}, {return: 10.0.0.2}, {reweight: 1, weight: 5}]
+flows: {count: 5000, seed: 3}
+hash: {algorithm: xxh32, fields: 3-tuple, seed: 4}
+`,
+    );
+    const rows = JSON.parse(await disrupt(`${file} --json`));
+    expect(rows.map(({ selector, members, event }: Record<string, unknown>) => `${selector} ${members} ${event}`)).toEqual(
+      ["auto-recovery", "resilient"].flatMap((name) => [
+        `${name} 3 remove 2`,
+        `${name} 2 add 10.0.0.9`,
+        `${name} 3 return 10.0.0.2`,
+        `${name} 4 reweight 1 to 5`,
+      ]),
+    );
+  });
+
+  it("takes a scenario's flows from a CSV file beside it", async () => {
+    save("flows.csv", "protocol,src,srcPort,dst,dstPort\ntcp,10.1.0.1,1000,192.0.2.1,80\nudp,10.1.0.2,1000,192.0.2.1,53\n");
+    const file = save("scenario.yaml", "members: 2\nselectors: [threshold]\nevents: [{remove: 1}]\nflows: {file: flows.csv}\n");
+    expect(JSON.parse(await disrupt(`${file} --json`))[0]).toMatchObject({ selector: "threshold", flows: 2, excess: 0 });
+  });
+
+  it("tells every mistake of a scenario, with its line", async () => {
+    const file = save(
+      "bad.yaml",
+      "members: 4\nselectors: [modulo, {name: maglev, bucket: 3}]\nevents:\n  - {remove: 1}\n  - {remove: 9}\nflows: {count: 0}\nextra: 1\n",
+    );
+    await expect(disrupt(file)).rejects.toThrow(
+      [
+        `${file}:2: selectors[1].bucket: 3, wanted no such key here`,
+        `${file}:6: flows.count: 0, wanted a whole number from 1 to 1000000000`,
+        `${file}:7: extra: 1, wanted no such key here`,
+      ].join("\n"),
+    );
+    const places = save("places.yaml", "members: 4\nselectors: [modulo]\nevents:\n  - {remove: 1}\n  - {remove: 9}\n");
+    await expect(disrupt(places)).rejects.toThrow(`${places}:5: events[1]: {"remove":9}, wanted a place from 1 to 4`);
+  });
+
+  it.each([
+    ["--members 3", "wanted either --remove I, --add or a scenario file"],
+    ["--members 3 --remove 4", "--remove: 4, wanted a next hop from 1 to 3"],
+    ["--selector maglev --buckets 100 --members 3 --remove 1", "wanted a prime number of buckets"],
+    ["--selector nobody --remove 1", "Wanted one of modulo"],
+    ["--members 3 --remove 1 --flows many", "Wanted a whole number from 1"],
+    ["/nowhere.yaml", "/nowhere.yaml: ENOENT, wanted a file that can be read"],
+  ])("refuses %s", async (words, message) => {
+    await expect(disrupt(words)).rejects.toThrow(message);
+  });
+});
+
+describe("ecmp balance", () => {
+  it("measures each selector, by flows and bytes of each next hop", async () => {
+    const [modulo, resilient] = JSON.parse(await balance("--selector modulo,resilient --weights 3,1,1 --flows 50000 --json"));
+    expect(Object.keys(modulo)).toEqual([
+      "selector",
+      "members",
+      "flows",
+      "maxOverMean",
+      "coefficientOfVariation",
+      "chiSquare",
+      "degreesOfFreedom",
+      "pValue",
+      "nextHops",
+    ]);
+    expect(modulo).toMatchObject({ selector: "modulo", members: 3, flows: 50_000, degreesOfFreedom: 2 });
+    expect(modulo.pValue).toBeGreaterThan(0.001);
+    expect(modulo.nextHops[0]).toMatchObject({ address: "10.0.0.1", weight: 3 });
+    expect(modulo.nextHops[0].flows / 50_000).toBeCloseTo(0.6, 1);
+    expect(resilient.nextHops.reduce((sum: number, { flows }: { flows: number }) => sum + flows, 0)).toBe(50_000);
+  });
+
+  it("shows polarization, and what seeds, offsets and fields do about it", async () => {
+    const tiers = async (words: string) =>
+      JSON.parse(await balance(`--members 4 --flows 20000 --tiers 3 ${words} --json`)).map(({ used }: { used: number }) => used);
+    expect(await tiers("")).toEqual([4, 4, 4]);
+    expect(await tiers("--tier-seeds 1,2,3")).toEqual([4, 16, 64]);
+    expect(await tiers("--tier-offsets 0,8,16")).toEqual([4, 16, 64]);
+    expect(await tiers("--tier-fields 5-tuple/3-tuple/source-port")).toEqual([4, 16, 64]);
+  });
+
+  it("prints tables", async () => {
+    expect(await balance("--members 2 --flows 1000")).toMatch(
+      /^selector +members +flows +max\/mean +cv +chi-square +p-value\nmodulo /,
+    );
+    expect(await balance("--members 2 --flows 1000 --tiers 2")).toMatch(/^selector +tier +seed +offset +links +used/);
+  });
+
+  it.each([
+    ["--tiers 3 --tier-seeds 1,2", "--tier-seeds: 2 values, wanted 1 or 3"],
+    ["--tiers 3 --members 64", "links in tier 3, wanted at most 65536"],
+    ["--selector arista-recmp --members 17", "wanted at most its capacity 16"],
+    ["--destination 2001:db8::1", "--destination: 2001:db8::1, wanted an address of the family of --sources"],
+  ])("refuses %s", async (words, message) => {
+    await expect(balance(words)).rejects.toThrow(message);
+  });
+});
