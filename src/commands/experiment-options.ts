@@ -1,5 +1,5 @@
 /** The flags that `disrupt` and `balance` share, and how they are read: which selectors, members, flows and hash. */
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { HashOptions } from "../ecmp/flow-hash.ts";
 import { HASHES } from "../ecmp/hash.ts";
 import { expandFieldNames } from "../ecmp/key.ts";
@@ -16,7 +16,7 @@ import {
   MAXIMUM_SCENARIO_MEMBERS,
 } from "../experiment/scenario-file.ts";
 import { type Address, formatAddress, isIpv4, parseAddress } from "../net/address.ts";
-import { type Prefix, parsePrefix } from "../net/prefix.ts";
+import { formatPrefix, type Prefix, parsePrefix } from "../net/prefix.ts";
 
 export interface ExperimentOptions {
   readonly selector: readonly string[];
@@ -72,28 +72,47 @@ function parsed<Value>(parse: (text: string) => Value | undefined, wanted: strin
 
 export function addExperimentOptions(command: Command): Command {
   const selectors = Object.keys(SELECTORS);
+  const hashes = Object.keys(HASHES);
+  // Values that are not text need a text for the help.
+  const option = <Value>(
+    flags: string,
+    description: string,
+    parse: (text: string) => Value,
+    value: Value,
+    shown: string,
+  ): Option => new Option(flags, description).argParser(parse).default(value, shown);
+  const sources = parsed(parsePrefix, "a prefix such as 172.16.0.0/12");
+  const destination = parsed(parseAddress, "an address");
   return command
-    .option("--selector <names>", `one or several of ${selectors.join(", ")}`, listOf(oneOf(selectors)), ["modulo"])
+    .addOption(
+      option("--selector <names>", `one or several of ${selectors.join(", ")}`, listOf(oneOf(selectors)), ["modulo"], "modulo"),
+    )
     .option("--members <n>", "how many next hops there are", wholeNumber(1, MAXIMUM_SCENARIO_MEMBERS), 8)
     .option("--weights <list>", "their weights, in order: 3,1,1", listOf(wholeNumber(1, 256)))
     .option("--buckets <n>", "size of the table, for selectors that have one to choose", wholeNumber(1, MAXIMUM_BUCKETS))
     .option("--selector-seed <n>", "seed of selectors that scatter", wholeNumber(0, 0xffffffff))
     .option("--flows <n>", "how many flows", wholeNumber(1, 1e9), DEFAULT_FLOWS)
     .option("--seed <n>", "seed of the flows: the same flows for ever", wholeNumber(0, 0xffffffff), 1)
-    .option(
-      "--sources <prefix>",
-      "where flows come from (172.16.0.0/12)",
-      parsed(parsePrefix, "a prefix such as 172.16.0.0/12"),
-      DEFAULT_SOURCES,
+    .addOption(option("--sources <prefix>", "where flows come from", sources, DEFAULT_SOURCES, formatPrefix(DEFAULT_SOURCES)))
+    .addOption(
+      option<Address>(
+        "--destination <address>",
+        "where they go to",
+        destination,
+        DEFAULT_DESTINATION,
+        formatAddress(DEFAULT_DESTINATION),
+      ),
     )
-    .option(
-      "--destination <address>",
-      "where they go to (198.51.100.10)",
-      parsed(parseAddress, "an address"),
-      DEFAULT_DESTINATION,
+    .option("--hash <name>", `one of ${hashes.join(", ")}`, oneOf(hashes), "xxh32")
+    .addOption(
+      option(
+        "--fields <list>",
+        "what is hashed: aliases or names of fields",
+        fieldList,
+        expandFieldNames(["5-tuple"]),
+        "5-tuple",
+      ),
     )
-    .option("--hash <name>", `one of ${Object.keys(HASHES).join(", ")}`, oneOf(Object.keys(HASHES)), "xxh32")
-    .option("--fields <list>", "what is hashed: 5-tuple, 3-tuple or names of fields", fieldList, expandFieldNames(["5-tuple"]))
     .option("--hash-seed <n>", "the hash's seed", wholeNumber(0, 0xffffffff), 0);
 }
 

@@ -61,8 +61,10 @@ describe("a departure moves", () => {
   });
 
   it("the departed member's own flows under every selector, and calls just those unavoidable", () => {
+    // Every selector and not every departure: some tables take long to fill.
+    const some = departures.filter(({ count, index }) => [2, 5, 16].includes(count) && [1, 3, count].includes(index));
     for (const selector of Object.values(SELECTORS)) {
-      for (const { count, index } of departures) {
+      for (const { count, index } of some) {
         const { moved, unavoidable, own } = shareMoved(selector, count, index);
         expect(Math.abs(unavoidable - own), `${selector.name}: ${index} of ${count}`).toBeLessThan(samplingError(own));
         if (selector.movement === "minimal") expect(moved, `${selector.name}: ${index} of ${count}`).toBe(unavoidable);

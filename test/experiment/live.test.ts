@@ -29,7 +29,7 @@ function startRouter(selector: string) {
   const rib = createRib();
   const buffers = createImage(1 << 16);
   const hash = { algorithm: "xxh32", fields: ["5-tuple"], seed: 42 };
-  const fib = createFib({ buffers, selector, selectorOptions: {}, hash, workers: 0 });
+  const fib = createFib({ buffers, selector, selectorOptions: { buckets: 251 }, hash, workers: 0 });
   const interfaces = [parseInterfaceAddress("10.0.0.254/24") as Prefix];
   fib.apply(rib.configure({ localAsn: 64512, interfaces, staticRoutes: [], maximumPaths: 8, multipathRelax: false }));
   return {

@@ -50,5 +50,6 @@ function describeGroup(id: number, prefixes: readonly string[], table: Selection
     reduction: table.reduction,
     owners: [...table.owners],
     ...(table.reduction === "bounds" && { bounds: [...table.bounds] }),
+    ...(table.memory && { memory: table.memory }),
   };
 }
