@@ -13,6 +13,7 @@
 #include "arguments.h"
 #include "descriptor.h"
 #include "generator.h"
+#include "hash.h"
 #include "interface.h"
 #include "ring.h"
 #include "waiter.h"
@@ -22,7 +23,7 @@ namespace ecmp {
 namespace {
 
 // Raised with every change of the calls below; index.ts refuses an addon of another version.
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 
 struct OpenRing {
   std::string name;
@@ -214,6 +215,37 @@ napi_value generate_call(napi_env env, napi_callback_info info) {
   return Object(env).set("sent", result.sent).set("refusals", result.refusals).set("seconds", result.seconds).value;
 }
 
+// Four columns, one behind the other in one array, because asking for an array costs as much as some 20 hashes.
+Tuples tuples_argument(const Arguments& arguments, const Words& hashes) {
+  const Words columns = arguments.words(1, "columns");
+  const size_t rows = columns.length / 4;
+  if (columns.length % 4 != 0 || rows < hashes.length) {
+    arguments.refuse("columns", "four of the same length, at least that of hashes: " + std::to_string(hashes.length));
+  }
+  const uint32_t* first = columns.data;
+  return {first, first + rows, first + 2 * rows, first + 3 * rows, hashes.length};
+}
+
+// hashXxh32, hashMurmur3, hashCrc32c(seed, columns, hashes): see hash.h
+template <void (*Hash)(uint32_t, const Tuples&, uint32_t*)>
+napi_value hash_call(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info, "hash");
+  const uint32_t seed = arguments.integer(0, "seed");
+  const Words hashes = arguments.words(2, "hashes");
+  Hash(seed, tuples_argument(arguments, hashes), hashes.data);
+  return nullptr;
+}
+
+// hashToeplitz(tables, columns, hashes)
+napi_value hash_toeplitz_call(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info, "hashToeplitz");
+  const Words tables = arguments.words(0, "tables");
+  if (tables.length != kToeplitzTableWords) arguments.refuse("tables", std::to_string(kToeplitzTableWords) + " words");
+  const Words hashes = arguments.words(2, "hashes");
+  hash_toeplitz(tables.data, tuples_argument(arguments, hashes), hashes.data);
+  return nullptr;
+}
+
 template <napi_value (*Call)(napi_env, napi_callback_info)>
 void add(napi_env env, napi_value exports, const char* name) {
   napi_value function;
@@ -240,6 +272,10 @@ napi_value begin_environment(napi_env env, napi_value exports) {
   add<close_event_call>(env, exports, "closeEvent");
   add<list_interfaces_call>(env, exports, "listInterfaces");
   add<generate_call>(env, exports, "generate");
+  add<hash_call<hash_xxh32>>(env, exports, "hashXxh32");
+  add<hash_call<hash_murmur3>>(env, exports, "hashMurmur3");
+  add<hash_call<hash_crc32c>>(env, exports, "hashCrc32c");
+  add<hash_toeplitz_call>(env, exports, "hashToeplitz");
   must(napi_set_named_property(env, exports, "version", to_value(env, kVersion)), "export the version");
   return exports;
 }

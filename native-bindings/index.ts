@@ -1,12 +1,12 @@
 /**
- * The native addon, typed: packet rings, wake-ups, interfaces. `src/port` is its only caller in the product (tests and
- * benchmarks also take the traffic generator). It is loaded at the first call, so that everything that needs no packets
- * runs without it. Contracts and ownership of memory are in README.md.
+ * The native addon, typed: packet rings, wake-ups, interfaces, hashes by the batch. `src/port` is its only caller in the product
+ * (tests and benchmarks also take the traffic generator); the hashes are handed to `src/ecmp/batch-hash.ts` by whoever composes
+ * them. It is loaded at the first call, so that everything that needs no packets runs without it. Contracts and ownership of memory are in README.md.
  */
 import { createRequire } from "node:module";
 
 /** As `kVersion` of binding.cc. */
-const VERSION = 1;
+const VERSION = 2;
 
 export interface OpenedRing {
   /** The name of the ring in all other calls. */
@@ -44,6 +44,12 @@ export interface NativeInterface {
   readonly addresses: readonly { readonly bytes: Uint8Array; readonly prefixLength: number }[];
 }
 
+/**
+ * Fills in the hashes of as many tuples. `columns`: sources, destinations, protocols, ports, one column behind the other and each
+ * a quarter of the array, numbers in host order; of both ports the source's is in the upper half. Must not be memory of `hashes`.
+ */
+type HashTuples<First> = (first: First, columns: Uint32Array, hashes: Uint32Array) => void;
+
 export interface NativeBindings {
   readonly version: number;
   openRing(interfaceName: string, receive: boolean, slots: number, capacity: number, fanoutGroup: number): OpenedRing;
@@ -65,6 +71,12 @@ export interface NativeBindings {
     flows: number,
     checksum: boolean,
   ): { readonly sent: number; readonly refusals: number; readonly seconds: number };
+  /** First the seed. */
+  readonly hashXxh32: HashTuples<number>;
+  readonly hashMurmur3: HashTuples<number>;
+  readonly hashCrc32c: HashTuples<number>;
+  /** First the tables of the 13 bytes of a key (`src/ecmp/hash/toeplitz.ts`). */
+  readonly hashToeplitz: HashTuples<Uint32Array>;
 }
 
 let loaded: NativeBindings | undefined;

@@ -70,10 +70,9 @@ export interface BucketActivity {
 export type Movement = "minimal" | "bounded" | "any";
 
 /**
- * How near a first fill comes to what the weights entitle to. `exact`: within one bucket, or one hash. `turns`: within a bucket
- * for each member, and within one when the weights are equal. `sampled`: as near as
- * drawing each bucket by lot would. `points`: as near as throwing points on a circle would. `first-turn`: weights count for
- * one bucket each and no more.
+ * How near a first fill comes to what the weights entitle to. `exact`: within one bucket, or one hash. `turns`: within a
+ * bucket for each member, and within one when the weights are equal. `sampled`: as near as drawing each bucket by lot would.
+ * `points`: as near as throwing points on a circle would. `first-turn`: weights count for one bucket each and no more.
  */
 export type Evenness = "exact" | "turns" | "sampled" | "points" | "first-turn";
 

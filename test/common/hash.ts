@@ -134,7 +134,7 @@ export function testTwin(hash: Hash, twin: (bytes: Uint8Array, seed: number) => 
             expect(hash.create(seed)(keyOf(bytes), length)).toBe(twin(bytes, seed));
           },
         ),
-        { numRuns: 40 },
+        { numRuns: 15 },
       );
     }
   });

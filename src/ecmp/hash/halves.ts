@@ -1,6 +1,6 @@
 /**
- * Arithmetic of 64 bits on halves of 32, for the hashes that are defined in 64: a BigInt is allocated for each step and makes
- * a hash of a key cost most of a microsecond. A function cannot return two numbers without allocating either, so each of these
+ * Arithmetic of 64 bits on halves of 32, for the hashes that are defined in 64: a BigInt is allocated at each
+ * step, and FNV of a 5-tuple took 460 ns with it. A function cannot return two numbers without allocating either, so each of these
  * gives the upper half of a result; the lower one is plain, `(a + b) | 0` and `Math.imul(a, b)`. Halves may come signed or
  * unsigned; results are signed.
  */
@@ -26,7 +26,7 @@ export function wideHash(name: string, createWide: (seed: number, parameters?: H
   };
 }
 
-/** Upper half of a + b. The carry as a number: as a branch (`? 1 : 0`) it goes wrong every other time, and costs threefold. */
+/** Upper half of a + b. The carry as a number: as a branch (`? 1 : 0`) it goes wrong every other time. */
 export const sumHigh = (aLow: number, aHigh: number, bLow: number, bHigh: number): number =>
   (aHigh + bHigh + Number((aLow + bLow) >>> 0 < aLow >>> 0)) | 0;
 

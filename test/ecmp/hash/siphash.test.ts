@@ -66,6 +66,18 @@ describe("siphash", () => {
     );
   });
 
+  it("keeps the keys of two functions apart that take turns", () => {
+    const hashes = [1, 2].map((seed) => siphash.create(seed));
+    const alone = [1, 2].map((seed) => hashBytes(siphash, counting(13), seed));
+    const turns = [0, 1, 0, 1].map((i) => hashes[i](keyOf(counting(13)), 13));
+    expect(turns).toEqual([...alone, ...alone]);
+    expect(alone[0]).not.toBe(alone[1]);
+  });
+
+  it("has room for every key that there can be", () => {
+    expect(KEY_CAPACITY).toBeLessThanOrEqual(256);
+  });
+
   it("refuses a key that has not 16 bytes", () => {
     expect(() => siphash.create(0, { key: counting(15) })).toThrow("siphash: a key of 15 bytes; wanted 16");
   });
