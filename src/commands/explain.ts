@@ -1,14 +1,14 @@
 /** `ecmp explain`: which next hop will this flow take, and why? From a configuration, a saved state, or the running router. */
 import { Command } from "commander";
-import { stateOfConfig } from "../experiment/configured.ts";
 import { createExplainer, type Explanation } from "../experiment/explain.ts";
 import { parseFlowsCsv } from "../experiment/flows.ts";
 import type { FibState } from "../fib/state.ts";
 import { type Flow, parseFlow } from "../net/flow.ts";
 import { DEFAULT_CONTROL_SOCKET } from "../router/control.ts";
-import { loadConfig, readText } from "./config-file.ts";
+import { readText } from "./config-file.ts";
 import { askOnce } from "./control-client.ts";
 import { CommandError, print, printJson } from "./output.ts";
+import { loadConfiguredState, loadSavedState } from "./state-file.ts";
 
 interface ExplainOptions {
   readonly config?: string;
@@ -54,28 +54,10 @@ async function loadExplainer(options: ExplainOptions): Promise<(flow: Flow) => E
 }
 
 async function loadState({ config, state, live, control }: ExplainOptions): Promise<FibState> {
-  if (state !== undefined) return parseState(state);
+  if (state !== undefined) return loadSavedState(state);
   if (live) return (await askOnce(control, ["groups"])) as FibState;
-  if (config !== undefined) return stateOf(config);
+  if (config !== undefined) return loadConfiguredState(config);
   throw new CommandError("explain: nothing to decide by, wanted --config FILE, --state FILE or --live");
-}
-
-function stateOf(file: string): FibState {
-  const config = loadConfig(file);
-  try {
-    return stateOfConfig(config);
-  } catch (error) {
-    throw new CommandError(`${file}: ${(error as Error).message}`);
-  }
-}
-
-function parseState(file: string): FibState {
-  try {
-    return JSON.parse(readText(file)) as FibState;
-  } catch (error) {
-    if (error instanceof CommandError) throw error;
-    throw new CommandError(`${file}: ${(error as Error).message}, wanted what \`ecmp show groups --json\` prints`);
-  }
 }
 
 function loadFlows({ flow, flows }: ExplainOptions): Flow[] {

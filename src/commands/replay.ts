@@ -1,13 +1,12 @@
 /** `ecmp replay`: a capture through the forwarding core, and what became of every packet of it. */
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
-import { stateOfConfig } from "../experiment/configured.ts";
 import { replayCapture } from "../experiment/replay.ts";
 import type { ReplayReport } from "../experiment/replay-report.ts";
 import { restoreFib } from "../experiment/restore.ts";
 import type { FibState } from "../fib/state.ts";
-import { loadConfig, readText } from "./config-file.ts";
 import { CommandError, formatTable, print, printJson } from "./output.ts";
+import { loadConfiguredState, loadSavedState } from "./state-file.ts";
 
 interface ReplayCommandOptions {
   readonly config?: string;
@@ -68,13 +67,12 @@ async function replay(options: ReplayCommandOptions): Promise<void> {
 function loadState({ config, state }: ReplayCommandOptions): FibState {
   const file = state ?? config;
   if (file === undefined) throw new CommandError("replay: nothing to forward by, wanted --config FILE or --state FILE");
+  const loaded = state === undefined ? loadConfiguredState(file) : loadSavedState(file);
   try {
-    const loaded = state === undefined ? stateOfConfig(loadConfig(file)) : (JSON.parse(readText(file)) as FibState);
     // Only to say what is wrong here, where the file's name is known.
     restoreFib(loaded);
     return loaded;
   } catch (error) {
-    if (error instanceof CommandError) throw error;
     throw new CommandError(`${file}: ${(error as Error).message}`);
   }
 }

@@ -9,6 +9,7 @@ import { createRouter } from "../router/router.ts";
 import { answerShow } from "../router/show.ts";
 import { loadConfig } from "./config-file.ts";
 import { CommandError, EXIT, print, printJson, whenOutputIsClosed } from "./output.ts";
+import { formatEvent } from "./show-text.ts";
 
 export function runCommand(): Command {
   return new Command("run")
@@ -59,11 +60,4 @@ async function run(file: string, options: { control: string; json?: boolean }): 
   // From here on, whenever it comes: what is asked for during a start waits for its end.
   process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGHUP", reload);
   await router.configure(config).then(() => (options.json ? undefined : print("ready")), fail);
-}
-
-function formatEvent({ time, kind, atMs: _, ...details }: { time: string; kind: string; atMs: number }): string {
-  const words = Object.entries(details).map(
-    ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
-  );
-  return [time, kind, ...words].join(" ");
 }

@@ -209,13 +209,20 @@ function formatCounters({ received, forwarded, punted, slow, dropped, slowPath, 
   return `${formatTable(["Frames", "Count"], frames)}\n\n${formatTable(["Next hop", "Packets", "Bytes"], hops)}`;
 }
 
-function formatEvents(events: readonly { time: string; kind: string; atMs: number }[]): string {
-  return events
-    .map(({ time, kind, atMs: _, ...details }) => {
-      const words = Object.entries(details).map(
-        ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
-      );
-      return [time, kind, ...words].join(" ");
-    })
-    .join("\n");
+interface ShownEvent {
+  readonly time: string;
+  readonly kind: string;
+  readonly atMs: number;
+}
+
+function formatEvents(events: readonly ShownEvent[]): string {
+  return events.map(formatEvent).join("\n");
+}
+
+/** One event a line, as `ecmp run` logs it and `ecmp show events` prints it. */
+export function formatEvent({ time, kind, atMs: _, ...details }: ShownEvent): string {
+  const words = Object.entries(details).map(
+    ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+  );
+  return [time, kind, ...words].join(" ");
 }
