@@ -26,8 +26,15 @@ export const FIELD = {
   innerDestinationPort: 23,
   innerSource: 24,
   innerDestination: 28,
+  innerFlowLabel: 32,
+  /** Of the outermost VLAN tag; 0 where the frame has none. */
+  vlanId: 33,
+  /** Where the classifier found the headers, from the start of the bytes: no input of a hash, but what extractors start from. */
+  networkOffset: 34,
+  /** 0 where there is no transport header to read: a fragment other than the first, a header cut short. */
+  transportOffset: 35,
 } as const;
-export const FIELD_WORDS = 32;
+export const FIELD_WORDS = 36;
 
 export type Fields = Uint32Array;
 
