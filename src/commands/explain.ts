@@ -76,10 +76,11 @@ function loadFlows({ flow, flows }: ExplainOptions): Flow[] {
   });
 }
 
-function formatExplanation({ flow, prefix, key, hash, nextHop, reason }: Explanation): string {
+function formatExplanation({ flow, prefix, rule, key, hash, nextHop, reason }: Explanation): string {
   return [
     flow,
     `  prefix    ${prefix ?? "none"}`,
+    `  rule      ${rule ?? "none"}`,
     `  key       ${key}`,
     `  hash      ${hash} (0x${hash.toString(16).padStart(8, "0")})`,
     `  next hop  ${nextHop ?? "none"}`,

@@ -9,12 +9,14 @@ import { compileKey, type KeyOptions, type KeyWriter } from "./key.ts";
 import { readHeaders } from "./linux/dissect.ts";
 import { createHeaders, fieldsToHeaders } from "./linux/headers.ts";
 import { createLinuxHash, LINUX_HASH_BITS } from "./linux/policy.ts";
+import type { FragmentRule, IcmpErrorRule } from "./packet-rule.ts";
 
 export interface HashOptions extends KeyOptions {
   /** A row of HASHES, or "linux": the kernel's own multipath hash, which reads headers and no key. */
   readonly algorithm: string;
-  /** With "linux": fib_multipath_hash_policy, and for policy 3 fib_multipath_hash_fields. */
-  readonly linux?: { readonly policy: 0 | 1 | 2 | 3; readonly fields?: number | undefined } | undefined;
+  /** The row of PROFILES whose hash this is, if it is one's: explanations say so. */
+  readonly profile?: string | undefined;
+  readonly linux?: LinuxOptions | undefined;
   /** In key order. */
   readonly fields: readonly string[];
   readonly seed: number;
@@ -22,10 +24,20 @@ export interface HashOptions extends KeyOptions {
   readonly offset?: number | undefined;
   /** For keyed hashes (Toeplitz, SipHash): the key as hex. */
   readonly key?: string | undefined;
-  /** `address-only`: no fragment has ports. `first-with-ports`: the first one has, and may part from the others. */
-  readonly fragments?: "address-only" | "first-with-ports" | undefined;
-  /** `outer`: an ICMP error is a packet like any other. `quoted`: it goes the way of the flow that it is about. */
-  readonly icmpErrors?: "outer" | "quoted" | undefined;
+  /** address-only, unless told. */
+  readonly fragments?: FragmentRule | undefined;
+  /** outer, unless told. */
+  readonly icmpErrors?: IcmpErrorRule | undefined;
+}
+
+/** With algorithm "linux". What it does with fragments and ICMP errors is the kernel's way, whatever the rules say. */
+export interface LinuxOptions {
+  /** fib_multipath_hash_policy. */
+  readonly policy: 0 | 1 | 2 | 3;
+  /** With policy 3: fib_multipath_hash_fields. */
+  readonly fields?: number | undefined;
+  /** With policy 1: a stand-in for the random numbers of the senders' sockets (`LinuxHashOptions.socketHash`). */
+  readonly socketHash?: number | undefined;
 }
 
 export interface FlowHash {
@@ -49,11 +61,16 @@ export function compileFlowHash(options: HashOptions, bits: number | undefined):
   return { writeKey: compileKey(fields, options), hash: bits === undefined ? hash : align(hash, row.bits, bits) };
 }
 
+/** Throws a RangeError for a hash by which packets have a next hop and flows have none: it cannot be asked about a flow. */
+export function refusePerPacket(algorithm: string): void {
+  if (!HASHES[algorithm]?.perPacket) return;
+  throw new RangeError(`hash algorithm: "${algorithm}", wanted one that decides by flow: by this each packet goes its own way`);
+}
+
 /** The key is only what is shown of it: the kernel hashes a `struct flow_keys` of its own. */
 function compileLinux({ linux = { policy: 1 }, seed, fields }: HashOptions, bits: number | undefined): FlowHash {
   const headers = createHeaders();
-  const { policy, fields: mask } = linux;
-  const hashHeaders = createLinuxHash({ policy, seed, ...(mask === undefined ? {} : { fields: mask }) });
+  const hashHeaders = createLinuxHash({ ...linux, seed });
   const writeShown = compileKey(fields);
   const hash: HashFunction = () => hashHeaders(headers);
   return {

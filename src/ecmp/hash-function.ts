@@ -27,6 +27,8 @@ export interface Hash {
   readonly bits: number;
   /** Whether the answer depends on the seed. Those that are fixed, or are keyed in another way, ignore it. */
   readonly seeded: boolean;
+  /** Of hashes that may be given a key, which takes the place of a seed: how many bytes, at least and at most. */
+  readonly keyBytes?: readonly [least: number, most: number];
   /** Counts packets, or draws lots, and does not look at the key: it spreads the packets of one connection. */
   readonly perPacket: boolean;
   /** `seed` is an unsigned 32-bit number. */

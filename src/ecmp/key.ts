@@ -146,6 +146,12 @@ function swap(fields: Fields, a: number, b: number): void {
   fields[b] = kept;
 }
 
+/** The list as people write it: an alias where there is one for it. */
+export function nameFields(names: readonly string[]): string {
+  const list = names.join(", ");
+  return Object.entries(FIELD_ALIASES).find(([, fields]) => fields.join(", ") === list)?.[0] ?? list;
+}
+
 /** The key as people read it. */
 export function formatKey({ bytes }: Key, length: number): string {
   let text = "";

@@ -3,6 +3,7 @@
  * puts words to it, forecasts compare two of them.
  */
 import { createFields, flowToFields } from "../ecmp/fields.ts";
+import { refusePerPacket } from "../ecmp/flow-hash.ts";
 import { createKey, formatKey } from "../ecmp/key.ts";
 import { bucketOf } from "../ecmp/table.ts";
 import type { Address } from "../net/address.ts";
@@ -21,7 +22,9 @@ export interface FlowDecision {
   readonly nextHop: Address | undefined;
 }
 
-export function createDecider({ groups, writeKey, hash: hashKey }: RestoredFib): (flow: Flow) => FlowDecision {
+/** Throws a RangeError where the hash is one by which a flow has no next hop. */
+export function createDecider({ algorithm, groups, writeKey, hash: hashKey }: RestoredFib): (flow: Flow) => FlowDecision {
+  refusePerPacket(algorithm);
   const lookup = createLookup(groups);
   const fields = createFields();
   const scratch = createKey();

@@ -2,17 +2,21 @@
  * Which next hop will this flow take, and why? Offline, from a FIB's state, with each step in the answer: `ecmp explain`
  * prints it.
  */
+import type { SelectionTable } from "../ecmp/table.ts";
 import type { FibState } from "../fib/state.ts";
 import { formatAddress } from "../net/address.ts";
 import { type Flow, formatFlow } from "../net/flow.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import { createDecider, type FlowDecision } from "./decision.ts";
 import { restoreFib } from "./restore.ts";
+import { describeRule } from "./rule.ts";
 
 /** One line of `ecmp explain --json`; null is what there is none of. */
 export interface Explanation {
   readonly flow: string;
   readonly prefix: string | null;
+  /** By which the group of the prefix decides. */
+  readonly rule: string | null;
   /** The bytes that were hashed, in hex. */
   readonly key: string;
   readonly hash: number;
@@ -22,26 +26,28 @@ export interface Explanation {
   readonly reason: string;
 }
 
+/** Throws where the state is none, and where by its hash a flow has no next hop: each packet goes its own way. */
 export function createExplainer(state: FibState): (flow: Flow) => Explanation {
   const decide = createDecider(restoreFib(state));
-  const { algorithm, seed, fields } = state.hash;
-  const hashing = `${algorithm} with seed ${seed} over ${fields.join(", ")}`;
+  const describe = (reduction: SelectionTable["reduction"]) => describeRule(state.hash, state.selector.name, reduction);
+  const rules = { buckets: describe("buckets"), bounds: describe("bounds") };
   return (flow) => {
     const decision = decide(flow);
     const { key, hash, match, bucket = null, nextHop } = decision;
     return {
       flow: formatFlow(flow),
       prefix: match ? formatPrefix(match.prefix) : null,
+      rule: match ? rules[match.group.table.reduction] : null,
       key,
       hash,
       bucket,
       nextHop: nextHop === undefined ? null : formatAddress(nextHop),
-      reason: describe(flow, decision, hashing),
+      reason: giveReason(flow, decision),
     };
   };
 }
 
-function describe({ destination }: Flow, { match, hash, bucket, owner, nextHop }: FlowDecision, hashing: string): string {
+function giveReason({ destination }: Flow, { match, hash, bucket, owner, nextHop }: FlowDecision): string {
   if (!match) return `no prefix contains ${formatAddress(destination)}`;
   if (bucket === undefined || owner === undefined || nextHop === undefined)
     return `${formatPrefix(match.prefix)} has no next hop`;
@@ -50,5 +56,5 @@ function describe({ destination }: Flow, { match, hash, bucket, owner, nextHop }
     table.reduction === "buckets"
       ? `mod ${table.owners.length} is bucket ${bucket}`
       : `is in range ${bucket}, ${bucket === 0 ? 0 : table.bounds[bucket - 1] + 1} to ${table.bounds[bucket]}`;
-  return `${hashing}: ${hash} ${place}, owned by ${formatAddress(nextHop)}, member ${owner + 1} of ${table.members.length}`;
+  return `${hash} ${place}, owned by ${formatAddress(nextHop)}, member ${owner + 1} of ${table.members.length}`;
 }

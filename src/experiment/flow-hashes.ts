@@ -3,7 +3,7 @@
  * Any part of them can be made alone, so that a sweep divides them among threads.
  */
 import { createFields, FIELD, flowToFields } from "../ecmp/fields.ts";
-import { compileFlowHash, type HashOptions } from "../ecmp/flow-hash.ts";
+import { compileFlowHash, type FlowHash, type HashOptions, refusePerPacket } from "../ecmp/flow-hash.ts";
 import { createKey } from "../ecmp/key.ts";
 import { isIpv4 } from "../net/address.ts";
 import { type Flow, hasPorts, PROTOCOLS } from "../net/flow.ts";
@@ -18,9 +18,14 @@ export interface Hashing {
   readonly bits: number | undefined;
 }
 
+function compileHashing({ options, bits }: Hashing): FlowHash {
+  refusePerPacket(options.algorithm);
+  return compileFlowHash(options, bits);
+}
+
 /** The hash of each flow. */
-export function hashFlows(flows: Iterable<Flow>, { options, bits }: Hashing): Uint32Array {
-  const { hash, writeKey } = compileFlowHash(options, bits);
+export function hashFlows(flows: Iterable<Flow>, hashing: Hashing): Uint32Array {
+  const { hash, writeKey } = compileHashing(hashing);
   const fields = createFields();
   const key = createKey();
   return Uint32Array.from(flows, (flow) => hash(key, writeKey(flowToFields(flow, fields), key)));
@@ -36,8 +41,8 @@ export function hashRecipe(recipe: FlowRecipe, hashing: Hashing, from = 0, to = 
 }
 
 /** What differs between these flows is the source's address and port: two words of the row, two numbers drawn. */
-function hashIpv4(recipe: FlowRecipe, { options, bits }: Hashing): Uint32Array {
-  const { hash, writeKey } = compileFlowHash(options, bits);
+function hashIpv4(recipe: FlowRecipe, hashing: Hashing): Uint32Array {
+  const { hash, writeKey } = compileHashing(hashing);
   const key = createKey();
   const hashes = new Uint32Array(recipe.count);
   const [first] = generateFlows({ ...recipe, count: 1 });

@@ -6,6 +6,7 @@
 import { compileFlowHash, HASH_NAMES } from "../ecmp/flow-hash.ts";
 import type { HashFunction } from "../ecmp/hash.ts";
 import type { KeyWriter } from "../ecmp/key.ts";
+import { FRAGMENT_RULES, ICMP_ERROR_RULES } from "../ecmp/packet-rule.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import type { Member, SelectionTable, Selector, SelectorOptions } from "../ecmp/table.ts";
 import type { FibState, GroupState, MemberState } from "../fib/state.ts";
@@ -13,6 +14,7 @@ import { parseAddress } from "../net/address.ts";
 import { formatPrefix, type Prefix, parsePrefix, prefixKey } from "../net/prefix.ts";
 
 export interface RestoredFib {
+  readonly algorithm: string;
   readonly hash: HashFunction;
   readonly writeKey: KeyWriter;
   readonly selector: Selector;
@@ -33,6 +35,8 @@ function refuse(where: string, value: unknown, wanted: string): never {
 export function restoreFib({ hash, selector, groups }: FibState): RestoredFib {
   if (!hash || !selector) refuse("its top", { hash, selector }, 'an object with "hash", "selector" and "groups"');
   if (!HASH_NAMES.includes(hash.algorithm)) refuse("hash.algorithm", hash.algorithm, `one of ${HASH_NAMES}`);
+  refuseOutside(FRAGMENT_RULES, hash.fragments, "hash.fragments");
+  refuseOutside(ICMP_ERROR_RULES, hash.icmpErrors, "hash.icmpErrors");
   if (!isWhole(hash.seed, 0, 0xffffffff)) refuse("hash.seed", hash.seed, "a whole number from 0 to 4294967295");
   if (!Object.hasOwn(SELECTORS, selector.name)) refuse("selector.name", selector.name, `one of ${Object.keys(SELECTORS)}`);
   const { name: _, ...selectorOptions } = selector;
@@ -41,11 +45,16 @@ export function restoreFib({ hash, selector, groups }: FibState): RestoredFib {
   );
   refuseRepeats(restored);
   return {
+    algorithm: hash.algorithm,
     ...compileFlowHash({ ...hash, fields: list(hash.fields, "hash.fields") }, SELECTORS[selector.name].hashBits),
     selector: SELECTORS[selector.name],
     selectorOptions,
     groups: restored,
   };
+}
+
+function refuseOutside(names: readonly string[], value: string | undefined, where: string): void {
+  if (value !== undefined && !names.includes(value)) refuse(where, value, `one of ${names.join(", ")}`);
 }
 
 /** `largestHash`: where the last range has to end. */

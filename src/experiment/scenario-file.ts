@@ -4,8 +4,9 @@
  * whoever has files reads them.
  */
 import { z } from "zod";
+import { hashSchema, selectorSchema } from "../config/ecmp-schema.ts";
 import { type ConfigMistake, readYaml } from "../config/read.ts";
-import { address, hashSchema, prefix, selectorSchema, whole } from "../config/schema.ts";
+import { address, prefix, whole } from "../config/scalar.ts";
 import type { Member } from "../ecmp/table.ts";
 import { type Address, compareAddresses, formatAddress } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";

@@ -153,9 +153,9 @@ type Question = keyof typeof QUESTIONS;
 
 /** What each is known by, from its sources. */
 const KNOWN_BY: Readonly<Record<string, Readonly<Partial<Record<Question, boolean | string>>>>> = {
-  "linux-l3": { "ports count": false, "ICMP errors": "by the quoted addresses", "both directions agree": true },
+  "linux-l3": { "ports count": false, "ICMP errors": "quoted-addresses", "both directions agree": true },
   "linux-l4": { "ports count": true, "both directions agree": true, "who stays keeps its flows when another departs": false },
-  "linux-inner": { "what is in a tunnel counts": true, "ICMP errors": "by its own header" },
+  "linux-inner": { "what is in a tunnel counts": true, "ICMP errors": "outer" },
   "linux-custom": { "ports count": false, "protocol counts": true, "both directions agree": true },
   "linux-resilient": {
     "who stays keeps its flows when another departs": true,
@@ -175,6 +175,7 @@ const KNOWN_BY: Readonly<Record<string, Readonly<Partial<Record<Question, boolea
   "cisco-xr": { "who returns has its old flows again": true, "who stays keeps its flows when another departs": true },
   "juniper-default": { "source counts": false, "ports count": false },
   "juniper-per-packet": {
+    "both directions agree": false,
     "ports count": false,
     "protocol counts": true,
     "who stays keeps its flows when another departs": false,
@@ -185,16 +186,16 @@ const KNOWN_BY: Readonly<Record<string, Readonly<Partial<Record<Question, boolea
     "who stays keeps its flows when another departs": true,
   },
   "arista-recmp": { "refuses a seventeenth member": true, "who stays keeps its flows when another departs": true },
-  "nokia-srl": { fragments: "no ports", "ports count": true, "of the seed only 16 bits count": true },
+  "nokia-srl": { fragments: "address-only", "ports count": true, "of the seed only 16 bits count": true },
   "nokia-sros-sticky": { "ports count": false, "protocol counts": false, "who stays keeps its flows when another departs": true },
   "sonic-sai": { "an offset turns its hash": true, "who stays keeps its flows when another departs": false },
   "sonic-fgnhg": { "a bank keeps a departure to itself": true, "ports count": true },
-  bmv2: { fragments: "payload for ports", "another seed decides otherwise": false },
+  bmv2: { fragments: "payload-as-ports", "another seed decides otherwise": false },
   "toeplitz-rss": { "protocol counts": false, "ports count": true, "another seed decides otherwise": false },
-  vpp: { fragments: "payload for ports", "another seed decides otherwise": true },
-  katran: { "destination counts": false, "protocol counts": false, fragments: "dropped", "ICMP errors": "by the quoted flow" },
-  cilium: { "destination counts": false, "protocol counts": true, fragments: "ports of the first" },
-  lemming: { "another seed decides otherwise": false, fragments: "no ports" },
+  vpp: { fragments: "payload-as-ports", "another seed decides otherwise": true },
+  katran: { "destination counts": false, "protocol counts": false, fragments: "dropped", "ICMP errors": "quoted" },
+  cilium: { "destination counts": false, "protocol counts": true, fragments: "first-with-ports" },
+  lemming: { "another seed decides otherwise": false, fragments: "address-only" },
 };
 
 const profiles = [...PROFILES.values()];

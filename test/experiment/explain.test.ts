@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { HashOptions } from "#src/ecmp/flow-hash.ts";
 import { SELECTORS, type SelectorName } from "#src/ecmp/selector.ts";
 import { createExplainer } from "#src/experiment/explain.ts";
 import { generateFlows } from "#src/experiment/flows.ts";
@@ -24,11 +25,12 @@ describe("explain", () => {
     expect(explain(flow(text))).toEqual({
       flow: text,
       prefix: "198.51.100.10/32",
+      rule: "xxh32 with seed 42 over 5-tuple; 32 bits; remainder by buckets (modulo)",
       key,
       hash,
       bucket,
       nextHop: NODES[bucket],
-      reason: `xxh32 with seed 42 over 5-tuple: ${hash} mod 4 is bucket ${bucket}, owned by ${NODES[bucket]}, member ${bucket + 1} of 4`,
+      reason: `${hash} mod 4 is bucket ${bucket}, owned by ${NODES[bucket]}, member ${bucket + 1} of 4`,
     });
   });
 
@@ -46,6 +48,44 @@ describe("explain", () => {
       return range;
     });
     expect(new Set(ranges).size).toBe(4);
+  });
+
+  it.each<[Partial<HashOptions>, SelectorName, string]>([
+    [
+      { profile: "linux-l4", algorithm: "linux", linux: { policy: 1 } },
+      "linux-threshold",
+      "linux-l4: fib_multipath_hash_policy 1 with seed 42; 31 bits; upper bounds (linux-threshold)",
+    ],
+    [
+      { profile: "linux-custom", algorithm: "linux", linux: { policy: 3, fields: 0x37 } },
+      "linux-threshold",
+      "linux-custom: fib_multipath_hash_policy 3, fib_multipath_hash_fields 0x037, with seed 42; 31 bits; upper bounds (linux-threshold)",
+    ],
+    [
+      { profile: "linux-resilient", algorithm: "linux", linux: { policy: 1, socketHash: 9 } },
+      "linux-resilient",
+      "linux-resilient: fib_multipath_hash_policy 1 with seed 42, of TCP a draw of its socket's (9) instead; 31 bits; remainder by buckets (linux-resilient)",
+    ],
+    [
+      { algorithm: "crc16-ccitt", offset: 4, symmetric: true, masks: { "source-address": 24 } },
+      "modulo",
+      "crc16-ccitt with seed 42 over 5-tuple, of source-address 24 bits, both directions alike; 16 bits; turned right by 4; remainder by buckets (modulo)",
+    ],
+    [
+      { profile: "toeplitz-rss", algorithm: "toeplitz", key: "6d5a56da", fields: ["source-port", "protocol"] },
+      "resilient",
+      "toeplitz-rss: toeplitz with key 6d5a56da over source-port, protocol; 32 bits; remainder by buckets (resilient)",
+    ],
+  ])("says the rule by name: %j", (hash, selector, rule) => {
+    const state = sketchState({ selector, buckets: 64, groups: [{ prefixes: ["0.0.0.0/0"], members: NODES }] });
+    expect(createExplainer({ ...state, hash: { ...state.hash, ...hash } })(flow(text)).rule).toBe(rule);
+  });
+
+  it.each(["random", "round-robin"])("refuses %s, by which a flow has no next hop", (algorithm) => {
+    const state = sketchState({ selector: "modulo", groups: [{ prefixes: ["0.0.0.0/0"], members: NODES }] });
+    expect(() => createExplainer({ ...state, hash: { ...state.hash, algorithm } })).toThrow(
+      `hash algorithm: "${algorithm}", wanted one that decides by flow`,
+    );
   });
 
   it("says so when no prefix matches, and when the group has no next hop", () => {

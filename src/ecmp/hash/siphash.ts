@@ -7,17 +7,20 @@
  *
  *   byte 0     the input: words of a key        byte 256   the state of a key at the start        byte 288   the answer
  */
-import { createHalves, type Halves } from "../hash-function.ts";
+import { createHalves, type Halves, type Hash } from "../hash-function.ts";
 import { wideHash } from "./halves.ts";
 import { assemble, type Code, get, I32, I64, i32, i64, load, OP, repeatUntil, set, store } from "./wasm.ts";
 
 /** Hashes the first `length` bytes of `words`, at most 256; answers with the low half. */
 export type SipHash = (words: Uint32Array, length: number) => number;
 
-export const siphash = wideHash("siphash", (seed, { key } = {}) => {
-  const state = startState(key === undefined ? [seed, seed, seed, seed] : toWords(key));
-  return ({ words }, length, halves) => digest(words, length, state, halves);
-});
+export const siphash: Hash = {
+  ...wideHash("siphash", (seed, { key } = {}) => {
+    const state = startState(key === undefined ? [seed, seed, seed, seed] : toWords(key));
+    return ({ words }, length, halves) => digest(words, length, state, halves);
+  }),
+  keyBytes: [16, 16],
+};
 
 /** `key`: 128 bits as four words, the low half of k0 first. */
 export function createSipHash(key: readonly [number, number, number, number]): SipHash {

@@ -24,6 +24,7 @@ function createToeplitz(name: string, standardKey: Uint8Array): Hash {
     name,
     bits: 32,
     seeded: false,
+    keyBytes: [4, 52],
     perPacket: false,
     create(_seed, { key = standardKey } = {}): HashFunction {
       if (key.length < 4) throw new RangeError(`${name}: a key of ${key.length} bytes; wanted at least 4`);

@@ -33,7 +33,7 @@ export const createHeaders = (): Headers => new Uint32Array(3 * READING_WORDS);
 
 /**
  * From the fields that the classifier knows: a packet that is no fragment and no ICMP error, with no extension headers and at
- * most one tunnel. The row has no flow label for what is inside; the outer one stays, as it does for a label of zero.
+ * most one tunnel. Where what is inside has no flow label the outer one stays, as the dissector leaves it.
  */
 export function fieldsToHeaders(fields: Fields, headers: Headers): Headers {
   headers.fill(0);
@@ -58,6 +58,7 @@ function fillInnermost(fields: Fields, headers: Headers): void {
   headers[base + READING.protocol] = fields[FIELD.innerProtocol];
   headers[base + READING.sourcePort] = fields[FIELD.innerSourcePort];
   headers[base + READING.destinationPort] = fields[FIELD.innerDestinationPort];
+  if (fields[FIELD.innerFlowLabel] !== 0) headers[base + READING.flowLabel] = fields[FIELD.innerFlowLabel];
   for (let i = 0; i < 4; i++) {
     headers[base + READING.source + i] = fields[FIELD.innerSource + i];
     headers[base + READING.destination + i] = fields[FIELD.innerDestination + i];

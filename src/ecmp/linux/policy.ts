@@ -10,7 +10,7 @@
  * Addresses and ports lie in network order and are compared as a little-endian kernel loads them (IPv6 addresses by bytes).
  * The flow label lies in host order where the dissector has read it and in network order where the header was read directly.
  */
-import type { Random } from "../../net/random.ts";
+import { PROTOCOLS } from "../../net/flow.ts";
 import { createJhash2 } from "../hash/jhash.ts";
 import { createSipHash, type SipHash } from "../hash/siphash.ts";
 import { HEADERS, type Headers, READING } from "./headers.ts";
@@ -42,7 +42,7 @@ export interface LinuxHashOptions {
   /** `fib_multipath_hash_seed`, unsigned, 32 bits. The kernel takes 0 for "pick one at random", which nobody can know. */
   readonly seed: number;
   /** With policy 3: `fib_multipath_hash_fields`. */
-  readonly fields?: number;
+  readonly fields?: number | undefined;
   /**
    * `local`: as for packets of the machine's own, and as `ip -6 route get` answers even with `iif`. Under policies 2 and 3
    * that is another hash than the one of forwarded packets: no tunnel is looked into, the label is read otherwise, and
@@ -51,10 +51,11 @@ export interface LinuxHashOptions {
   readonly origin?: "forwarded" | "local";
   /**
    * Policy 1 departs from itself: it takes over a hash that the packet already carries, and over veth a packet of a local TCP
-   * socket carries that socket's random number, drawn anew after a retransmission timeout. With this switch on, each call
-   * is such a packet of a new draw, and the headers do not matter. Nothing happens under the other policies.
+   * socket carries that socket's random number, drawn anew after a retransmission timeout. With this number, TCP is chosen by
+   * such a draw, one a 5-tuple and direction: nobody can know the kernel's own. Another number is another draw of them all,
+   * as if every connection were made again. Nothing happens to other protocols, or under the other policies.
    */
-  readonly socketHash?: Random;
+  readonly socketHash?: number | undefined;
 }
 
 /** An unsigned number of 31 bits. */
@@ -69,8 +70,23 @@ export function createLinuxHash(options: LinuxHashOptions): LinuxHash {
     if (policy === 2) return (headers) => hashReading(headers, INNERMOST_LAYER_3);
     return origin === "local" ? hashLocalCustom(hashReading, fields) : hashForwardedCustom(hashReading, fields);
   })();
-  if (policy === 1 && socketHash) return () => (socketHash() || 1) >>> 1;
-  return (headers) => hash(headers) >>> 1;
+  if (policy !== 1 || socketHash === undefined) return (headers) => hash(headers) >>> 1;
+  const draw = createSocketDraw(socketHash);
+  return (headers) => (headers[TCP_AT] === PROTOCOLS.tcp ? draw(headers) : hash(headers)) >>> 1;
+}
+
+const TCP_AT = HEADERS.outer + READING.protocol;
+
+/** Stands in for `sk_txhash`: a number for each socket, which is never zero. */
+function createSocketDraw(seed: number): LinuxHash {
+  const jhash = createJhash2(seed);
+  const ends = new Uint32Array(9);
+  return (headers) => {
+    const addresses = HEADERS.outer + READING.source;
+    for (let i = 0; i < 8; i++) ends[i] = headers[addresses + i];
+    ends[8] = (headers[HEADERS.outer + READING.sourcePort] << 16) | headers[HEADERS.outer + READING.destinationPort];
+    return jhash(ends, ends.length) || 1;
+  };
 }
 
 /** Which reading, and which of its fields for either family. */

@@ -5,7 +5,6 @@ import { createHeaders, flowToHeaders } from "#src/ecmp/linux/headers.ts";
 import { createLinuxHash, LINUX_FIELD, type LinuxHashOptions } from "#src/ecmp/linux/policy.ts";
 import { addressToBytes } from "#src/net/address.ts";
 import { type Flow, parseFlow } from "#src/net/flow.ts";
-import { seededRandom } from "#src/net/random.ts";
 import { slowFlowHash } from "../../oracle/linux.ts";
 
 const port = fc.integer({ min: 0, max: 65535 });
@@ -123,16 +122,22 @@ describe("the multipath hash of Linux", () => {
       seed,
     );
 
-  it("takes the socket's random number instead, under policy 1 alone, where it is told to", () => {
-    const flow = parseFlow("tcp 10.9.1.7:40000 198.51.100.10:80") as Flow;
-    const draws = seededRandom(9);
-    const socketHash = seededRandom(9);
-    const hash = createLinuxHash({ policy: 1, seed: 5, socketHash });
-    const headers = flowToHeaders(flow, createHeaders());
-    const answers = [hash(headers), hash(headers), hash(headers)];
-    expect(answers).toEqual([draws() >>> 1, draws() >>> 1, draws() >>> 1]);
-    expect(hashOf({ policy: 3, fields: 0x37, seed: 5, socketHash }, flow)).toBe(
-      hashOf({ policy: 3, fields: 0x37, seed: 5 }, flow),
-    );
+  it("takes a draw of the socket's instead, of TCP under policy 1 alone, where it is told to", () => {
+    const there = parseFlow("tcp 10.9.1.7:40000 198.51.100.10:80") as Flow;
+    const back = parseFlow("tcp 198.51.100.10:80 10.9.1.7:40000") as Flow;
+    const drawn = (flow: Flow, socketHash: number) => hashOf({ policy: 1, seed: 5, socketHash }, flow);
+    const draws = Array.from({ length: 40 }, (_, i) => drawn(there, i));
+    expect(draws).toEqual(Array.from({ length: 40 }, (_, i) => drawn(there, i)));
+    // The same 5-tuple, connected forty times: each time as likely here as there.
+    expect(new Set(draws).size).toBe(40);
+    const lower = draws.filter((hash) => hash < 2 ** 30).length;
+    expect(Math.abs(lower - 20)).toBeLessThan(13);
+    // Each end sends by its own socket's number.
+    expect(drawn(back, 3)).not.toBe(drawn(there, 3));
+    expect(hashOf({ policy: 1, seed: 5 }, back)).toBe(hashOf({ policy: 1, seed: 5 }, there));
+    const datagram = { ...there, protocol: 17 };
+    expect(drawn(datagram, 3)).toBe(hashOf({ policy: 1, seed: 5 }, datagram));
+    const custom = { policy: 3, fields: 0x37, seed: 5 } as const;
+    expect(hashOf({ ...custom, socketHash: 3 }, there)).toBe(hashOf(custom, there));
   });
 });

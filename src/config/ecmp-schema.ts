@@ -1,0 +1,169 @@
+/**
+ * The part of the configuration that says how a group decides: a hash and a selector built by hand, or a whole router by name.
+ * Either way it comes out as a hash and a selector. What the hash or the profile would not look at is a mistake.
+ */
+import { z } from "zod";
+import type { HashOptions } from "../ecmp/flow-hash.ts";
+import { HASHES } from "../ecmp/hash.ts";
+import { ADDRESS_FIELD_NAMES, expandFieldNames, FIELD_ALIASES, FIELD_NAMES } from "../ecmp/key.ts";
+import { FRAGMENT_RULES, ICMP_ERROR_RULES } from "../ecmp/packet-rule.ts";
+import { PROFILES, type Profile } from "../ecmp/profile.ts";
+import { SELECTORS } from "../ecmp/selector.ts";
+import { MAXIMUM_BUCKETS, type SelectorOptions } from "../ecmp/table.ts";
+import { address, oneOf, whole } from "./scalar.ts";
+
+const fragmentRule = z.enum(FRAGMENT_RULES, { error: `wanted one of ${FRAGMENT_RULES.join(", ")}` });
+const icmpErrorRule = z.enum(ICMP_ERROR_RULES, { error: `wanted one of ${ICMP_ERROR_RULES.join(", ")}` });
+
+const fieldNames = [...Object.keys(FIELD_ALIASES), ...FIELD_NAMES];
+export const hashSchema = z
+  .strictObject({
+    algorithm: oneOf(Object.keys(HASHES)).default("xxh32"),
+    fields: z
+      .union([oneOf(fieldNames).transform((name) => [name]), z.array(oneOf(fieldNames)).min(1)], {
+        error: `wanted a list of ${fieldNames.join(", ")}`,
+      })
+      .default(["5-tuple"])
+      .transform((names, context): readonly string[] => {
+        try {
+          return expandFieldNames(names);
+        } catch {
+          // Their names were checked above, so what is left is a field that is there twice.
+          context.addIssue({ code: "custom", message: "wanted each field once, those of an alias included" });
+          return z.NEVER;
+        }
+      }),
+    seed: whole(0, 4294967295).default(0),
+    offset: whole(0, 31).optional(),
+    symmetric: z.boolean({ error: "wanted true or false" }).optional(),
+    masks: z.strictObject(Object.fromEntries(ADDRESS_FIELD_NAMES.map((name) => [name, whole(0, 128).optional()]))).optional(),
+    key: z
+      .string({ error: "wanted a key in hex" })
+      .regex(/^([0-9a-f]{2}){4,52}$/i, { error: "wanted a key in hex, 4 to 52 bytes" })
+      .optional(),
+    fragments: fragmentRule.optional(),
+    icmpErrors: icmpErrorRule.optional(),
+  })
+  .superRefine(refuseIgnored);
+
+/** A seed or a key that the hash would not look at is a mistake about the hash. */
+function refuseIgnored(
+  { algorithm, seed, key }: Pick<HashOptions, "algorithm" | "seed" | "key">,
+  context: z.RefinementCtx,
+): void {
+  // What is no hash was found already.
+  if (!Object.hasOwn(HASHES, algorithm)) return;
+  const { seeded, keyBytes } = HASHES[algorithm];
+  const refuse = (field: "seed" | "key", value: unknown, wanted: string) =>
+    context.issues.push({ code: "custom", path: [field], message: `wanted ${wanted}`, input: value });
+  if (key !== undefined) {
+    const [least, most] = keyBytes ?? [0, 0];
+    if (keyBytes === undefined) refuse("key", key, `no key with ${algorithm}, which takes none`);
+    else if (key.length < 2 * least || key.length > 2 * most) {
+      refuse("key", key, `${least === most ? least : `${least} to ${most}`} bytes for ${algorithm}`);
+    } else if (seed !== 0) refuse("seed", seed, "no seed beside a key, which takes its place");
+  } else if (seed !== 0 && !seeded) refuse("seed", seed, `no seed with ${algorithm}, which takes none`);
+}
+
+export const selectorSchema = z.strictObject({
+  name: oneOf(Object.keys(SELECTORS)).default("modulo"),
+  buckets: whole(1, MAXIMUM_BUCKETS).optional(),
+  seed: whole(0, 4294967295).optional(),
+  replicas: whole(1, 65536).optional(),
+  capacity: whole(1, 65535).optional(),
+  redundancy: whole(1, 65535).optional(),
+  banks: z.array(z.array(address).min(1, { error: "wanted at least one member" })).optional(),
+  idleTimerSeconds: whole(0, 86400).optional(),
+  unbalancedTimerSeconds: whole(0, 86400).optional(),
+  hashSeed: z
+    .string({ error: "wanted 12 bytes in base64" })
+    .regex(/^[A-Za-z0-9+/]{16}$/, { error: "wanted 12 bytes in base64" })
+    .optional(),
+  backendPort: whole(1, 65535).optional(),
+});
+
+export const ecmpSchema = z
+  .strictObject({
+    profile: oneOf([...PROFILES.keys()]).optional(),
+    seed: whole(0, 4294967295).optional(),
+    offset: whole(0, 31).optional(),
+    /** linux-custom: the bits of fib_multipath_hash_fields. */
+    fields: whole(1, 0xfff).optional(),
+    /** Instead of the profile's own. */
+    fragments: fragmentRule.optional(),
+    icmpErrors: icmpErrorRule.optional(),
+    /** linux-l4, linux-resilient: TCP goes by its socket's number, of which this is the draw. */
+    socketHash: whole(0, 4294967295).optional(),
+    hash: hashSchema.optional(),
+    selector: selectorSchema.optional(),
+  })
+  .superRefine((ecmp, context) => {
+    const refuse = (key: keyof typeof ecmp, message: string) =>
+      context.issues.push({ code: "custom", path: [key], message, input: ecmp[key] });
+    if (ecmp.profile === undefined) {
+      for (const key of PROFILE_KEYS) if (ecmp[key] !== undefined) refuse(key, "wanted only with a profile");
+      return;
+    }
+    for (const key of BUILT_KEYS) if (ecmp[key] !== undefined) refuse(key, "wanted no such key beside a profile");
+    const profile = PROFILES.get(ecmp.profile);
+    // Its name was refused above.
+    if (!profile) return;
+    for (const key of PROFILE_KEYS) {
+      const [takes, wanted] = PROFILE_TAKES[key];
+      if (ecmp[key] !== undefined && !takes(profile)) refuse(key, `wanted ${wanted}`);
+    }
+    if (profile.hash.policy !== undefined && ecmp.seed === 0)
+      refuse("seed", "wanted a number from 1: the kernel takes 0 for a random seed");
+  })
+  .transform((ecmp) => (ecmp.profile === undefined ? fromParts(ecmp.hash, ecmp.selector) : fromProfile(ecmp.profile, ecmp)));
+
+/** What may be said of a profile besides its name: of which, and what else is wanted. */
+const PROFILE_TAKES = {
+  seed: [({ hash }: Profile) => hash.seed === "given", "no seed: this router's hash takes none"],
+  offset: [({ hash }: Profile) => hash.offset !== undefined, "no offset: this router has none"],
+  fields: [({ hash }: Profile) => hash.mask !== undefined, "only with linux-custom"],
+  fragments: [({ hash }: Profile) => hash.policy === undefined, "not with linux-*: the kernel has its own rule"],
+  icmpErrors: [({ hash }: Profile) => hash.policy === undefined, "not with linux-*: the kernel has its own rule"],
+  socketHash: [({ hash }: Profile) => hash.policy === 1, "only under policy 1: with linux-l4 or linux-resilient"],
+} as const;
+const PROFILE_KEYS = Object.keys(PROFILE_TAKES) as (keyof typeof PROFILE_TAKES)[];
+const BUILT_KEYS = ["hash", "selector"] as const;
+
+interface EcmpConfig {
+  readonly hash: HashOptions;
+  readonly selector: { readonly name: string } & SelectorOptions;
+}
+
+function fromParts(
+  hash: z.output<typeof hashSchema> = hashSchema.parse({}),
+  selector: z.output<typeof selectorSchema> = { name: "modulo" },
+): EcmpConfig {
+  return { hash, selector };
+}
+
+/** What was said besides the profile's name. */
+type ProfileChoices = { readonly [Key in "seed" | "offset" | "fields" | "socketHash"]?: number | undefined } & Pick<
+  HashOptions,
+  "fragments" | "icmpErrors"
+>;
+
+function fromProfile(name: string, { seed = 1, offset, fields, socketHash, fragments, icmpErrors }: ProfileChoices): EcmpConfig {
+  const profile = PROFILES.get(name) as Profile;
+  const { hash, selector } = profile;
+  const counted = hash.seedBits === undefined ? seed : seed % 2 ** hash.seedBits;
+  const linux = hash.policy === undefined ? {} : { linux: { policy: hash.policy, fields: fields ?? hash.mask, socketHash } };
+  return {
+    hash: {
+      profile: name,
+      algorithm: hash.algorithm,
+      fields: hash.fields,
+      seed: hash.seed === "given" ? counted : 0,
+      symmetric: hash.symmetric,
+      offset: offset ?? hash.offset,
+      fragments: fragments ?? profile.fragments,
+      icmpErrors: icmpErrors ?? profile.icmpErrors,
+      ...linux,
+    },
+    selector: { name: selector.name, ...selector.options },
+  };
+}

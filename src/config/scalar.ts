@@ -1,0 +1,26 @@
+/** The single values of a configuration file, which the schemas of its parts are made of: each says what is wanted in its place. */
+import { z } from "zod";
+import { type Address, parseAddress } from "../net/address.ts";
+import { type Prefix, parsePrefix } from "../net/prefix.ts";
+
+/** Text that `parse` turns into a value, or a mistake that says what is wanted. */
+export const parsed = <Value>(parse: (text: string) => Value | undefined, wanted: string) =>
+  z.string({ error: `wanted ${wanted}` }).transform((text, context): Value => {
+    const value = parse(text);
+    if (value !== undefined) return value;
+    context.addIssue({ code: "custom", message: `wanted ${wanted}`, input: text });
+    return z.NEVER;
+  });
+
+export const whole = (minimum: number, maximum: number) => {
+  const wanted = `wanted a whole number from ${minimum} to ${maximum}`;
+  return z.number({ error: wanted }).int({ error: wanted }).min(minimum, { error: wanted }).max(maximum, { error: wanted });
+};
+
+export const oneOf = (names: readonly string[]) => {
+  const wanted = `wanted one of ${names.join(", ")}`;
+  return z.string({ error: wanted }).refine((name) => names.includes(name), { error: wanted });
+};
+
+export const address = parsed<Address>(parseAddress, 'an IP address such as "10.0.0.1"');
+export const prefix = parsed<Prefix>(parsePrefix, 'a prefix without host bits such as "198.51.100.0/24"');
