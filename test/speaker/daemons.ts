@@ -7,6 +7,7 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { systemClock } from "#src/net/clock.ts";
 
 export interface DaemonPlan {
   /** Where it runs and whom it talks to. */
@@ -25,8 +26,14 @@ export interface DaemonKind {
   readonly programs: readonly string[];
   configuration(plan: DaemonPlan): string;
   command(plan: DaemonPlan, configurationPath: string): string[];
+  /** A folder of its own that it insists on; it gets one that nobody else sees. */
+  readonly folder?: string;
   announce?(plan: DaemonPlan): string[];
   withdraw(plan: DaemonPlan): string[];
+  /** Whether the words of a shutdown (RFC 9003) can be given. */
+  readonly sendsWords: boolean;
+  /** Ends the session with Cease/Administrative Shutdown, and `words` where it sends any. */
+  shutDown(plan: DaemonPlan, words: string): string[];
 }
 
 const frrShell = (plan: DaemonPlan, ...lines: string[]) => [
@@ -36,9 +43,17 @@ const frrShell = (plan: DaemonPlan, ...lines: string[]) => [
   ...lines.flatMap((line) => ["-c", line]),
 ];
 
+const exabgpCommand = (plan: DaemonPlan, line: string) => [
+  ...["sh", "-c", 'echo "$1" >>"$2"', "sh"],
+  ...[line, join(plan.folder, "commands")],
+];
+
+const openbgpdControl = (plan: DaemonPlan, ...words: string[]) => ["bgpctl", "-s", join(plan.folder, "control"), ...words];
+
 export const DAEMONS: readonly DaemonKind[] = [
   {
     name: "FRR bgpd",
+    sendsWords: true,
     programs: ["/usr/lib/frr/bgpd", "/usr/bin/vtysh"],
     configuration: (plan) => `
       router bgp ${plan.asn}
@@ -60,9 +75,14 @@ export const DAEMONS: readonly DaemonKind[] = [
     ],
     withdraw: (plan) =>
       frrShell(plan, "configure terminal", `router bgp ${plan.asn}`, "address-family ipv4 unicast", `no network ${plan.prefix}`),
+    shutDown: (plan, words) => {
+      const shutdown = `neighbor ${plan.peerAddress} shutdown message ${words}`;
+      return frrShell(plan, "configure terminal", `router bgp ${plan.asn}`, shutdown);
+    },
   },
   {
     name: "BIRD",
+    sendsWords: true,
     programs: ["/usr/sbin/bird", "/usr/sbin/birdc"],
     configuration: (plan) => `
       router id ${plan.address};
@@ -87,9 +107,11 @@ export const DAEMONS: readonly DaemonKind[] = [
       join(plan.folder, "pid"),
     ],
     withdraw: (plan) => ["birdc", "-s", join(plan.folder, "control"), "disable", "service"],
+    shutDown: (plan, words) => ["birdc", "-s", join(plan.folder, "control"), "disable", "upstream", `"${words}"`],
   },
   {
     name: "GoBGP",
+    sendsWords: true,
     programs: ["/usr/bin/gobgpd", "/usr/bin/gobgp"],
     configuration: (plan) => `
       [global.config]
@@ -106,15 +128,77 @@ export const DAEMONS: readonly DaemonKind[] = [
           enabled = true
           multihop-ttl = 2
     `,
-    command: (plan, path) => ["/usr/bin/gobgpd", "-f", path, "--api-hosts", `${plan.address}:50051`],
+    command: (plan, path) => ["/usr/bin/gobgpd", "-f", path, "--pprof-disable", "--api-hosts", `${plan.address}:50051`],
     announce: (plan) => ["gobgp", "-u", plan.address, "global", "rib", "add", plan.prefix],
     withdraw: (plan) => ["gobgp", "-u", plan.address, "global", "rib", "del", plan.prefix],
+    shutDown: (plan, words) => ["gobgp", "-u", plan.address, "neighbor", plan.peerAddress, "shutdown", "--reason", words],
+  },
+  {
+    name: "ExaBGP",
+    // It has no words to send, only the number of the reason.
+    sendsWords: false,
+    programs: ["/usr/sbin/exabgp", "/usr/bin/tail"],
+    // Its commands are what a program of the user's choice prints: here, whatever is appended to a file.
+    configuration: (plan) => `
+      process commands {
+        run /usr/bin/tail --lines=+1 --follow ${join(plan.folder, "commands")};
+        encoder text;
+      }
+      neighbor ${plan.peerAddress} {
+        router-id ${plan.address};
+        local-address ${plan.address};
+        local-as ${plan.asn};
+        peer-as ${plan.peerAsn};
+        listen 179;
+        hold-time 90;
+        api { processes [ commands ]; }
+      }
+    `,
+    command: (_, path) => [
+      ...["env", "exabgp.daemon.drop=false", "exabgp.api.ack=false", "exabgp.api.cli=false", "exabgp.log.level=WARNING"],
+      ...["/usr/sbin/exabgp", path],
+    ],
+    announce: (plan) => exabgpCommand(plan, `announce route ${plan.prefix} next-hop self`),
+    withdraw: (plan) => exabgpCommand(plan, `withdraw route ${plan.prefix} next-hop self`),
+    shutDown: (plan) => exabgpCommand(plan, `neighbor ${plan.peerAddress} teardown 2`),
+  },
+  {
+    name: "OpenBGPD",
+    sendsWords: true,
+    programs: ["/usr/sbin/bgpd", "/usr/sbin/bgpctl"],
+    // Without `allow` it neither takes nor sends anything (RFC 8212). It dials again after two minutes, unless told.
+    configuration: (plan) => `
+      AS ${plan.asn}
+      router-id ${plan.address}
+      listen on ${plan.address}
+      socket "${join(plan.folder, "control")}"
+      fib-update no
+      connect-retry 1
+      network ${plan.prefix}
+      neighbor ${plan.peerAddress} {
+        remote-as ${plan.peerAsn}
+        local-address ${plan.address}
+        multihop 2
+      }
+      allow to any
+    `,
+    folder: "/run/openbgpd",
+    command: (_, path) => ["/usr/sbin/bgpd", "-d", "-f", path],
+    withdraw: (plan) => openbgpdControl(plan, "network", "delete", plan.prefix),
+    shutDown: (plan, words) => openbgpdControl(plan, "neighbor", plan.peerAddress, "down", words),
   },
 ];
 
 export const missingProgram = (kind: DaemonKind): string | undefined => kind.programs.find((program) => !existsSync(program));
 
+const childrenOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
+
+const descendants = (pid: number): number[] => childrenOf(pid).flatMap((child) => [child, ...descendants(child)]);
+
 const runProgram = promisify(execFile);
+
+const CONTROL_DEADLINE_MS = 20_000;
 
 export class Daemon {
   private readonly kind: DaemonKind;
@@ -131,7 +215,12 @@ export class Daemon {
     mkdirSync(plan.folder, { recursive: true });
     const path = join(plan.folder, "configuration");
     writeFileSync(path, kind.configuration(plan).replaceAll(/^ {6}/gm, ""));
-    const inside = ['mount -t tmpfs tmpfs /var/tmp && exec "$@"', "sh", ...kind.command(plan, path)];
+    writeFileSync(join(plan.folder, "commands"), "");
+    const mounts = [
+      "mount -t tmpfs tmpfs /var/tmp",
+      ...(kind.folder ? [`mount -t tmpfs tmpfs /run && mkdir ${kind.folder}`] : []),
+    ];
+    const inside = [[...mounts, 'exec "$@"'].join(" && "), "sh", ...kind.command(plan, path)];
     const unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", ...inside];
     this.process = spawn("setpriv", ["--pdeathsig", "KILL", ...unshare], { stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [this.process.stdout, this.process.stderr]) stream?.on("data", (chunk) => (this.output += chunk));
@@ -149,12 +238,26 @@ export class Daemon {
     return this.run(this.kind.withdraw(this.plan));
   }
 
-  /** SIGKILL to the speaker itself, so that its kernel closes its sockets, and nobody else says a word. */
+  shutDown(words: string): Promise<void> {
+    return this.run(this.kind.shutDown(this.plan, words));
+  }
+
+  /** SIGSTOP to every process of it: its sockets stay open and nobody answers. */
+  freeze(): void {
+    for (const pid of descendants(this.pid)) process.kill(pid, "SIGSTOP");
+  }
+
+  /** SIGKILL to the speaker itself, so that its kernel closes its sockets, and no process of it says a word. */
   kill(): void {
     this.isWanted = false;
-    const { pid } = this.process;
-    const child = Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim());
-    if (child > 0) process.kill(child, "SIGKILL");
+    this.freeze();
+    const [speaker] = childrenOf(this.pid);
+    if (speaker > 0) process.kill(speaker, "SIGKILL");
+  }
+
+  private get pid(): number {
+    if (this.process.pid === undefined) throw new Error(`${this.kind.name} has not started`);
+    return this.process.pid;
   }
 
   end(): void {
@@ -165,12 +268,14 @@ export class Daemon {
   /** The control socket may not be there yet: it is tried again until it is. */
   private async run(command: string[] | undefined): Promise<void> {
     if (!command) return;
-    for (let attempt = 1; ; attempt++) {
+    const endMs = systemClock.nowMs() + CONTROL_DEADLINE_MS;
+    for (;;) {
       try {
         await runProgram(command[0], command.slice(1), { timeout: 5000 });
         return;
       } catch (cause) {
-        if (attempt === 20 || this.process.exitCode !== null) throw new Error(`${command.join(" ")}: ${this.output}`, { cause });
+        if (systemClock.nowMs() > endMs || this.process.exitCode !== null)
+          throw new Error(`${command.join(" ")}: ${this.output}`, { cause });
       }
     }
   }
