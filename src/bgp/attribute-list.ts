@@ -9,11 +9,13 @@ import type { Address } from "../net/address.ts";
 import { type AsnSize, asPathLength, mergeAs4Path } from "./as-path.ts";
 import { ATTRIBUTES, type AttributeDraft, type AttributeRow, type DecodeContext } from "./attributes.ts";
 import { joinBytes, read16, uint16 } from "./bytes.ts";
+import { CARRIED_ATTRIBUTES } from "./carried-attributes.ts";
 import { bgpError, type Fault } from "./error.ts";
 import { AS_TRANS, ATTRIBUTE, ATTRIBUTE_FLAG, ERROR, UPDATE_ERROR } from "./iana.ts";
+import { type Family, sameFamily } from "./nlri.ts";
 import type { PathAttributes, RawAttribute } from "./path.ts";
 
-const ROW_OF_TYPE = new Map<number, AttributeRow>(ATTRIBUTES.map((row) => [row.type, row]));
+const ROW_OF_TYPE = new Map<number, AttributeRow>([...ATTRIBUTES, ...CARRIED_ATTRIBUTES].map((row) => [row.type, row]));
 
 const TYPE_FLAGS = ATTRIBUTE_FLAG.optional | ATTRIBUTE_FLAG.transitive;
 
@@ -85,8 +87,18 @@ function decodeAttribute(
   }
   const what = row.decode(value, context, draft);
   if (what === undefined) return faults;
-  if (row.malformed !== "reset") return [...faults, { attribute, what, consequence: row.malformed }];
+  if (row.malformed === "discard" || row.malformed === "treat-as-withdraw")
+    return [...faults, { attribute, what, consequence: row.malformed }];
+  const family = familyToDisable(value, context.families);
+  if (family) return [...faults, { attribute, what, consequence: "disable-family", family }];
   return [...faults, { attribute, what, consequence: "reset", error: updateError(UPDATE_ERROR.optionalAttribute, whole) }];
+}
+
+/** The family of prefixes that cannot be found, where the session has another one to live for (RFC 7606 5.3, RFC 4760 7). */
+function familyToDisable(value: Uint8Array, families: readonly Family[]): Family | undefined {
+  if (value.length < 3 || families.length < 2) return undefined;
+  const named = { afi: read16(value, 0), safi: value[2] };
+  return families.find((family) => sameFamily(family, named));
 }
 
 /**

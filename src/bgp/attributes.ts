@@ -1,7 +1,8 @@
 /**
  * The path attributes: one row for each, with its name, type, flags, its bytes in both directions, and what RFC 7606
  * section 7 says to do when it is malformed. Flags, lengths and duplicates are checked once for all of them, around the
- * table, in `attribute-list.ts`. A new attribute is a row here, a field in `path.ts` and an example in the test.
+ * table, in `attribute-list.ts`. A new attribute is a row here, a field in `path.ts` and an example in the test. It is one
+ * table and so one file; rows without a meaning for us are in `carried-attributes.ts`.
  */
 import { isIpv4, readIpv4 } from "../net/address.ts";
 import { type AsnSize, as4PathOf, decodeAsPath, encodeAsPath, twoOctets } from "./as-path.ts";
@@ -42,6 +43,7 @@ export interface AttributeRow {
   readonly type: number;
   /** Optional and transitive; the other bits may be anything. */
   readonly flags: number;
+  /** "disable-family" becomes "reset" where the family cannot be told, or is the session's last. */
   readonly malformed: Consequence;
   /** From an external peer it is discarded unread (RFC 7606 7.5, 7.9, 7.10). */
   readonly internalOnly?: true;
@@ -67,7 +69,7 @@ export const ATTRIBUTES: readonly AttributeRow[] = [
     name: "MP_REACH_NLRI",
     type: ATTRIBUTE.mpReach,
     flags: OPTIONAL,
-    malformed: "reset",
+    malformed: "disable-family",
     decode: (value, { families }, draft) => {
       const reach = decodeReach(value, families);
       if (typeof reach === "string") return reach;
@@ -81,7 +83,7 @@ export const ATTRIBUTES: readonly AttributeRow[] = [
     name: "MP_UNREACH_NLRI",
     type: ATTRIBUTE.mpUnreach,
     flags: OPTIONAL,
-    malformed: "reset",
+    malformed: "disable-family",
     decode: (value, { families }, draft) => {
       const unreach = decodeUnreach(value, families);
       if (typeof unreach === "string") return unreach;
@@ -290,5 +292,17 @@ export const ATTRIBUTES: readonly AttributeRow[] = [
       return undefined;
     },
     encode: ({ largeCommunities }) => largeCommunities?.flatMap((community) => community.flatMap(uint32)),
+  },
+  {
+    name: "ONLY_TO_CUSTOMER",
+    type: ATTRIBUTE.onlyToCustomer,
+    flags: OPTIONAL_TRANSITIVE,
+    malformed: "treat-as-withdraw",
+    decode: (value, _, draft) => {
+      if (value.length !== 4) return wrongLength(value, 4);
+      draft.onlyToCustomer = read32(value, 0);
+      return undefined;
+    },
+    encode: ({ onlyToCustomer }) => (onlyToCustomer === undefined ? undefined : uint32(onlyToCustomer)),
   },
 ];

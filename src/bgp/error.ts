@@ -1,8 +1,9 @@
 /**
  * What is wrong, and what follows from it. A BgpError ends the session, and is itself the NOTIFICATION that says so (RFC
- * 4271 4.5). A Fault is something wrong in an UPDATE, with the one of the three consequences that RFC 7606 gives it.
+ * 4271 4.5). A Fault is something wrong in an UPDATE, with the one of the four consequences that RFC 7606 gives it.
  */
 import { ERROR_NAMES } from "./iana.ts";
+import type { Family } from "./nlri.ts";
 
 export interface BgpError {
   readonly code: number;
@@ -13,13 +14,17 @@ export interface BgpError {
 /** What a decoder answers: it never throws. */
 export type Decoded<T> = { readonly value: T } | { readonly error: BgpError };
 
-/** From the mildest to the strongest (RFC 7606 section 2; its "AFI/SAFI disable" is not used, we reset instead). */
-export const CONSEQUENCES = ["discard", "treat-as-withdraw", "reset"] as const;
+/**
+ * From the mildest to the strongest (RFC 7606 section 2): the attribute is not believed, the routes of the message are not,
+ * nothing of the address family is for the rest of the session, nothing at all is and the session ends.
+ */
+export const CONSEQUENCES = ["discard", "treat-as-withdraw", "disable-family", "reset"] as const;
 export type Consequence = (typeof CONSEQUENCES)[number];
 
 /** A fault that the session survives, or the `error` that it does not. `what` reads on from the attribute's name. */
 export type Fault = { readonly attribute?: string; readonly what: string } & (
   | { readonly consequence: "discard" | "treat-as-withdraw" }
+  | { readonly consequence: "disable-family"; readonly family: Family }
   | { readonly consequence: "reset"; readonly error: BgpError }
 );
 
@@ -37,5 +42,8 @@ export function errorName(error: BgpError): string {
   if (subcode !== undefined) return `${name}/${subcode}`;
   return error.subcode === 0 ? name : `${name}/subcode ${error.subcode}`;
 }
+
+export const strongest = (faults: readonly Fault[]): "none" | Consequence =>
+  CONSEQUENCES.findLast((consequence) => faults.some((fault) => fault.consequence === consequence)) ?? "none";
 
 export const formatFault = (fault: Fault): string => `${fault.attribute ?? "UPDATE"} ${fault.what}`;

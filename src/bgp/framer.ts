@@ -1,7 +1,8 @@
 /**
  * Cuts a TCP byte stream into messages (RFC 4271 4.1). It has three answers: it needs more, here is a message, this is
  * wrong. Everything the header can get wrong is found as soon as the byte is there, before anything is waited for, so
- * garbage is answered at once, and no more than one message is ever held back.
+ * garbage is answered at once, and no more than one message is ever held back: 4,096 bytes, or 65,535 where both sides have
+ * agreed on extended messages (RFC 8654).
  *
  *    0..15   marker, all ones
  *   16..17   length of the message, these 19 bytes included
@@ -17,12 +18,16 @@ import { ERROR, HEADER_ERROR, MESSAGE } from "./iana.ts";
 export const MARKER_LENGTH = 16;
 export const HEADER_LENGTH = 19;
 export const MAXIMUM_MESSAGE_LENGTH = 4096;
+export const MAXIMUM_EXTENDED_LENGTH = 65535;
 
-/** The shortest and longest message of each type, header included (RFC 4271 section 4, RFC 2918 section 3). */
+/**
+ * The shortest and longest message of each type, header included (RFC 4271 section 4, RFC 2918 section 3). What may be
+ * extended (RFC 8654 section 3) has its bound in the framer, by what was agreed on.
+ */
 export const LENGTH_BOUNDS: ReadonlyMap<number, readonly [minimum: number, maximum: number]> = new Map([
   [MESSAGE.open, [29, MAXIMUM_MESSAGE_LENGTH]],
-  [MESSAGE.update, [23, MAXIMUM_MESSAGE_LENGTH]],
-  [MESSAGE.notification, [21, MAXIMUM_MESSAGE_LENGTH]],
+  [MESSAGE.update, [23, MAXIMUM_EXTENDED_LENGTH]],
+  [MESSAGE.notification, [21, MAXIMUM_EXTENDED_LENGTH]],
   [MESSAGE.keepalive, [HEADER_LENGTH, HEADER_LENGTH]],
   [MESSAGE.routeRefresh, [23, 23]],
 ]);
@@ -36,6 +41,8 @@ const MORE: Framing = { kind: "more" };
 const NOTHING = new Uint8Array(0);
 
 export class Framer {
+  /** The longest message that is taken; the next one is judged by it. */
+  maximumLength = MAXIMUM_MESSAGE_LENGTH;
   /** The chunk in hand, and how far it is read. */
   private chunk: Uint8Array = NOTHING;
   private offset = 0;
@@ -55,7 +62,7 @@ export class Framer {
     if (this.failure) return this.failure;
     const left = this.chunk.length - this.offset;
     if (this.partialLength > 0) return this.nextOfPartial();
-    const error = headerError(this.chunk, this.offset, left);
+    const error = headerError(this.chunk, this.offset, left, this.maximumLength);
     if (error) return this.fail(error);
     const length = left < HEADER_LENGTH ? HEADER_LENGTH : read16(this.chunk, this.offset + MARKER_LENGTH);
     if (left < length) return this.keepPartial(length);
@@ -66,7 +73,7 @@ export class Framer {
 
   private nextOfPartial(): Framing {
     this.fillPartial();
-    const error = headerError(this.partial, 0, this.partialLength);
+    const error = headerError(this.partial, 0, this.partialLength, this.maximumLength);
     if (error) return this.fail(error);
     if (this.partialLength < this.partial.length) return MORE;
     const length = read16(this.partial, MARKER_LENGTH);
@@ -111,14 +118,14 @@ const toMessage = (message: Uint8Array): Framing => ({
 });
 
 /** What is wrong with a header of which `length` bytes are there (RFC 4271 6.1). */
-function headerError(bytes: Uint8Array, offset: number, length: number): BgpError | undefined {
+function headerError(bytes: Uint8Array, offset: number, length: number, maximumLength: number): BgpError | undefined {
   for (let i = 0; i < Math.min(MARKER_LENGTH, length); i++) {
     if (bytes[offset + i] !== 0xff) return bgpError(ERROR.messageHeader, HEADER_ERROR.notSynchronized);
   }
   if (length < HEADER_LENGTH - 1) return undefined;
   const messageLength = read16(bytes, offset + MARKER_LENGTH);
   const badLength = () => bgpError(ERROR.messageHeader, HEADER_ERROR.badLength, uint16(messageLength));
-  if (messageLength < HEADER_LENGTH || messageLength > MAXIMUM_MESSAGE_LENGTH) return badLength();
+  if (messageLength < HEADER_LENGTH || messageLength > maximumLength) return badLength();
   if (length < HEADER_LENGTH) return undefined;
   const type = bytes[offset + HEADER_LENGTH - 1];
   const bounds = LENGTH_BOUNDS.get(type);

@@ -62,11 +62,13 @@ export const ATTRIBUTE = {
   extendedCommunities: 16, // RFC 4360
   as4Path: 17, // RFC 6793
   as4Aggregator: 18, // RFC 6793
-  // tunnel encapsulation: 23 (RFC 9012)
-  // AIGP: 26 (RFC 7311)
+  tunnelEncapsulation: 23, // RFC 9012; carried
+  ipv6ExtendedCommunities: 25, // RFC 5701; carried
+  accumulatedIgpMetric: 26, // RFC 7311; judged, not carried
+  linkState: 29, // RFC 9552; judged, not carried
   largeCommunities: 32, // RFC 8092
-  // only to customer: 35 (RFC 9234)
-  // prefix SID: 40 (RFC 8669)
+  onlyToCustomer: 35, // RFC 9234
+  prefixSid: 40, // RFC 8669; carried
 } as const;
 
 /** Error codes of NOTIFICATION, and below the subcodes of each. */

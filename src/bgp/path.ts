@@ -45,6 +45,8 @@ export interface PathAttributes {
   readonly largeCommunities?: readonly LargeCommunity[];
   readonly originatorId?: Ipv4Address;
   readonly clusterList?: readonly Ipv4Address[];
+  /** The AS that let the route go down to customers and peers only (RFC 9234). */
+  readonly onlyToCustomer?: number;
   /** Everything else that is transitive, for the record. */
   readonly unrecognized?: readonly RawAttribute[];
 }

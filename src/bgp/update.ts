@@ -11,7 +11,7 @@ import type { AsnSize } from "./as-path.ts";
 import { attributeName, decodeAttributes, encodeAttribute, encodeAttributes, pathOfDraft } from "./attribute-list.ts";
 import type { DecodeContext } from "./attributes.ts";
 import { joinBytes, read16, uint16 } from "./bytes.ts";
-import { bgpError, CONSEQUENCES, type Consequence, type Fault } from "./error.ts";
+import { bgpError, type Consequence, type Fault, strongest } from "./error.ts";
 import { frame, HEADER_LENGTH, MAXIMUM_MESSAGE_LENGTH } from "./framer.ts";
 import { AFI, ATTRIBUTE, ATTRIBUTE_FLAG, ERROR, MESSAGE, UPDATE_ERROR } from "./iana.ts";
 import { encodeReach, encodeUnreach, type Unreach } from "./multiprotocol.ts";
@@ -31,6 +31,8 @@ export interface UpdateMessage {
   readonly announcements: readonly Announcement[];
   /** The peer has sent all it had of this family (RFC 4724 section 2); nothing else is in the message then. */
   readonly endOfRib?: Family;
+  /** Nothing that the peer has said or will say of these is believed for the rest of the session (RFC 7606 section 2). */
+  readonly disabled?: readonly Family[];
 }
 
 export interface DecodedUpdate {
@@ -64,6 +66,8 @@ export function decodeUpdate(body: Uint8Array, context: DecodeContext): DecodedU
   if (typeof withdrawn === "string") return reset(withdrawn, UPDATE_ERROR.invalidNetworkField);
   const announced = decodePrefixes(body.subarray(nlriAt), AFI.ipv4);
   if (typeof announced === "string") return reset(announced, UPDATE_ERROR.invalidNetworkField);
+  // A family that was not agreed on, or is disabled: well-formed, and no business of ours.
+  if (!context.families.some((family) => sameFamily(family, IPV4_UNICAST))) withdrawn.length = announced.length = 0;
 
   const attributes = body.subarray(attributesAt, nlriAt);
   const { draft, faults: attributeFaults, types } = decodeAttributes(attributes, context);
@@ -79,12 +83,17 @@ export function decodeUpdate(body: Uint8Array, context: DecodeContext): DecodedU
     ...takeReachable(announced, draft.nextHop, ATTRIBUTE.nextHop, faults),
     ...takeReachable(draft.reach?.prefixes ?? [], draft.reach?.nextHop, ATTRIBUTE.mpReach, faults),
   ];
+  const disabled = faults.flatMap((fault) => (fault.consequence === "disable-family" ? [fault.family] : []));
+  if (disabled.length > 0 && context.families.every((family) => disabled.some((one) => sameFamily(one, family)))) {
+    faults.push(resetFault("leaves no address family to believe", UPDATE_ERROR.optionalAttribute));
+  }
   const consequence = strongest(faults);
   if (consequence === "reset") return { update: NOTHING, consequence, faults };
   const gone = [...withdrawn, ...(draft.unreach?.prefixes ?? [])];
-  if (consequence === "treat-as-withdraw") {
+  if (consequence === "treat-as-withdraw" || consequence === "disable-family") {
     gone.push(...reachable.flatMap(({ prefixes }) => prefixes));
-    return { update: { kind: "update", withdrawn: gone, announcements: [] }, consequence, faults };
+    const update: UpdateMessage = { kind: "update", withdrawn: gone, announcements: [] };
+    return { update: consequence === "disable-family" ? { ...update, disabled } : update, consequence, faults };
   }
   const announcements = reachable.flatMap(({ prefixes, nextHop }) => {
     const path = pathOfDraft(draft, nextHop);
@@ -130,10 +139,6 @@ const isUnicast = ({ address, length }: Prefix): boolean => {
   if (isIpv4(address)) return length < 3 || (address & ipv4Mask(3)) >>> 0 !== 0xe0000000;
   return length < 8 || !address.startsWith("ff");
 };
-
-function strongest(faults: readonly Fault[]): "none" | Consequence {
-  return CONSEQUENCES.findLast((consequence) => faults.some((fault) => fault.consequence === consequence)) ?? "none";
-}
 
 /** RFC 4271 6.3: an address that no packet can be sent to is no next hop. Whether we can reach it is for the RIB. */
 function isNextHop(address: Address): boolean {

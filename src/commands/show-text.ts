@@ -54,6 +54,8 @@ interface ShownNeighbor {
   readonly bgpTimerUpMsec: number;
   readonly bgpTimerHoldTimeMsecs?: number;
   readonly bgpTimerKeepAliveIntervalMsecs?: number;
+  readonly updateFaults: Record<string, number>;
+  readonly lastUpdateFault?: { readonly what: readonly string[]; readonly message: string; readonly agoMsec: number };
   readonly prefixesReceived: number;
   readonly connectionsEstablished: number;
   readonly connectionsDropped: number;
@@ -83,6 +85,13 @@ function formatBgpNeighbors(neighbors: Record<string, ShownNeighbor>): string {
         `  Capabilities received: ${one.neighborCapabilities.received.map(({ name }) => name).join(", ") || "none"}`,
         `  Messages sent: ${counts(one.messageStats.sent)}`,
         `  Messages received: ${counts(one.messageStats.received)}`,
+        `  Faults in UPDATEs: ${counts(one.updateFaults)}`,
+        ...(one.lastUpdateFault === undefined
+          ? []
+          : [
+              `    the last, ${Math.round(one.lastUpdateFault.agoMsec / 1000)} s ago: ${one.lastUpdateFault.what.join("; ")}`,
+              `    ${one.lastUpdateFault.message}`,
+            ]),
         `  Prefixes received: ${one.prefixesReceived}`,
         `  Connections established ${one.connectionsEstablished}, dropped ${one.connectionsDropped}`,
         ...(one.lastResetDueTo === undefined ? [] : [`  Last reset: ${one.lastResetDueTo}`]),

@@ -9,6 +9,8 @@ export type Ipv4Address = number;
 export type Ipv6Address = string;
 export type Address = Ipv4Address | Ipv6Address;
 
+export type AddressFamily = "ipv4" | "ipv6";
+
 export const isIpv4 = (address: Address): address is Ipv4Address => typeof address === "number";
 
 /** The address that `text` writes, or undefined. Leading zeros, missing parts, zones and prefix lengths are refused. */
@@ -37,6 +39,8 @@ export function formatAddress(address: Address): string {
   const groups = address.match(/.{4}/g) ?? [];
   return new Address6(groups.join(":")).correctForm();
 }
+
+export const addressFamily = (address: Address): AddressFamily => (isIpv4(address) ? "ipv4" : "ipv6");
 
 /** IPv4 before IPv6, then numeric order. */
 export function compareAddresses(a: Address, b: Address): number {

@@ -3,7 +3,7 @@
  * walk over its own routes. All prefixes of one UPDATE share one `Path` object, so a full table costs a map entry a prefix.
  */
 import type { PathAttributes } from "../bgp/path.ts";
-import type { Address } from "../net/address.ts";
+import { type Address, type AddressFamily, addressFamily } from "../net/address.ts";
 import { type Prefix, prefixKey } from "../net/prefix.ts";
 import type { RoutePeer } from "./route.ts";
 
@@ -25,8 +25,8 @@ export interface AdjIn {
   set(prefix: Prefix, path: Path): Path | undefined;
   /** Forgets the peer's word for `prefix` and returns it. */
   delete(peer: RoutePeer, prefix: Prefix): Path | undefined;
-  /** Forgets all of a peer and returns it, in the order in which it first came. */
-  deletePeer(peer: RoutePeer): Iterable<HeldRoute>;
+  /** Forgets all of a peer, or all of one family, and returns it in the order in which it first came. */
+  deletePeer(peer: RoutePeer, family?: AddressFamily): Iterable<HeldRoute>;
 }
 
 /** Peers are told apart by their address; a session that comes back is the same peer. */
@@ -53,10 +53,22 @@ export function createAdjIn(): AdjIn {
     return held?.path;
   }
 
-  function deletePeer(peer: RoutePeer): Iterable<HeldRoute> {
+  function deletePeer(peer: RoutePeer, family?: AddressFamily): Iterable<HeldRoute> {
     const table = tableOf(peer);
+    if (!table) return [];
+    if (family) return deleteFamily(table, family);
     peers.delete(peer.address);
-    return table?.values() ?? [];
+    return table.values();
+  }
+
+  function deleteFamily(table: Map<PrefixKey, HeldRoute>, family: AddressFamily): HeldRoute[] {
+    const forgotten: HeldRoute[] = [];
+    for (const [key, held] of table) {
+      if (addressFamily(held.prefix.address) !== family) continue;
+      table.delete(key);
+      forgotten.push(held);
+    }
+    return forgotten;
   }
 
   return { set, delete: remove, deletePeer };

@@ -3,7 +3,7 @@
  * the FIB. Values only.
  */
 import type { PathAttributes } from "../bgp/path.ts";
-import type { Address, Ipv4Address } from "../net/address.ts";
+import type { Address, AddressFamily, Ipv4Address } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 
 /** The peer that a route was learned from: what the decision process needs of it. */
@@ -15,7 +15,10 @@ export interface RoutePeer {
   readonly type: "external" | "internal";
 }
 
-/** What a session hands over, once per UPDATE, and once when it ends (`lost`: every route of that peer is withdrawn). */
+/**
+ * What a session hands over, once per UPDATE, and once when it ends (`lost`: every route of that peer is withdrawn), or when
+ * what the peer says of one family can no longer be believed (`lost` of that family).
+ */
 export type RouteUpdate =
   | {
       readonly kind: "update";
@@ -25,7 +28,7 @@ export type RouteUpdate =
       /** Present when anything is announced. */
       readonly attributes?: PathAttributes;
     }
-  | { readonly kind: "lost"; readonly peer: RoutePeer; readonly reason: string };
+  | { readonly kind: "lost"; readonly peer: RoutePeer; readonly reason: string; readonly family?: AddressFamily };
 
 export interface RouteNextHop {
   readonly address: Address;

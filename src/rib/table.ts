@@ -154,7 +154,7 @@ export function createRib(): Rib {
     applyUpdate(update) {
       const touched = new Set<Entry>();
       if (update.kind === "lost") {
-        for (const { prefix, path } of adjIn.deletePeer(update.peer)) {
+        for (const { prefix, path } of adjIn.deletePeer(update.peer, update.family)) {
           const entry = entryOf(prefix);
           removePath(entry, path);
           touched.add(entry);

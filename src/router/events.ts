@@ -39,29 +39,3 @@ export function createEventRecord(clock: Clock, capacity = CAPACITY): EventRecor
     },
   };
 }
-
-/** For what strangers can make happen at will: the first at once, then at most one a second that counts those in between. */
-export function createLimiter(clock: Clock, emit: (count: number, details: Readonly<Record<string, unknown>>) => void) {
-  const EVERY_MS = 1000;
-  let waiting = 0;
-  let latest: Readonly<Record<string, unknown>> = {};
-  let isQuiet = true;
-  const open = (): void => {
-    isQuiet = true;
-    if (waiting > 0) pass();
-  };
-  const pass = (): void => {
-    const count = waiting;
-    waiting = 0;
-    isQuiet = false;
-    clock.setTimer(EVERY_MS, open);
-    emit(count, latest);
-  };
-  return {
-    add(details: Readonly<Record<string, unknown>>): void {
-      waiting++;
-      latest = details;
-      if (isQuiet) pass();
-    },
-  };
-}

@@ -7,6 +7,7 @@
 import type { Config } from "../config/schema.ts";
 import { formatAddress, parseAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
+import { createLimiter } from "../net/limiter.ts";
 import { formatPrefix, type Prefix } from "../net/prefix.ts";
 import type { Random } from "../net/random.ts";
 import type { RouteChange, RouteUpdate } from "../rib/route.ts";
@@ -14,7 +15,7 @@ import { createRib, type RouteView } from "../rib/table.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import type { ControlAnswer } from "./control.ts";
 import { type Dataplane, requirePorts, startDataplane } from "./dataplane.ts";
-import { createEventRecord, createLimiter } from "./events.ts";
+import { createEventRecord } from "./events.ts";
 import { type Action, type BgpConfig, reconcile } from "./reconcile.ts";
 import { describeNeighbor, describeSpeakerEvent, summarizeNeighbors } from "./show-bgp.ts";
 
@@ -25,7 +26,9 @@ export type Router = ReturnType<typeof createRouter>;
 
 export function createRouter({ clock, random }: { clock: Clock; random: Random }) {
   const events = createEventRecord(clock);
-  const refusals = createLimiter(clock, (count, details) => events.add("refused-connection", { count, ...details }));
+  const refusals = createLimiter<Record<string, unknown>>(clock, (count, details) =>
+    events.add("refused-connection", { count, ...details }),
+  );
   const rib = createRib();
   let config: Config | undefined;
   let dataplane: Dataplane | undefined;

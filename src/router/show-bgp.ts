@@ -57,7 +57,7 @@ export function summarizeNeighbors(bgp: BgpConfig | undefined, neighbors: readon
 }
 
 export function describeNeighbor(neighbor: NeighborState, nowMs: number) {
-  const { holdTimeSeconds, keepaliveSeconds, routerId, lastNotification, lastReset } = neighbor;
+  const { holdTimeSeconds, keepaliveSeconds, routerId, lastUpdateFault, lastNotification, lastReset } = neighbor;
   return {
     remoteAs: neighbor.remoteAsn,
     localAs: neighbor.localAsn,
@@ -76,6 +76,9 @@ export function describeNeighbor(neighbor: NeighborState, nowMs: number) {
     },
     messageStats: { sent: neighbor.messagesSent, received: neighbor.messagesReceived },
     updateFaults: neighbor.updateFaults,
+    ...(lastUpdateFault === undefined
+      ? {}
+      : { lastUpdateFault: { ...lastUpdateFault, atMs: undefined, agoMsec: Math.round(nowMs - lastUpdateFault.atMs) } }),
     prefixesReceived: neighbor.prefixesReceived,
     endOfRibReceived: neighbor.endOfRibReceived,
     connectionsEstablished: neighbor.connectionsEstablished,

@@ -13,8 +13,10 @@ import { closeSocket } from "./tcp.ts";
 
 export interface ConnectionHandlers {
   onConnected(): void;
-  onMessage(message: Message, faults: readonly Fault[]): void;
-  onError(error: BgpError, faults: readonly Fault[]): void;
+  onMessage(message: Message): void;
+  onError(error: BgpError): void;
+  /** What was wrong in an UPDATE, and its body; comes before the message, or the error, that was made of it. */
+  onFaults(faults: readonly Fault[], body: Uint8Array): void;
   onClosed(reason: string): void;
 }
 
@@ -80,12 +82,13 @@ export class Connection {
       const framing = this.framer.next();
       if (framing.kind === "more") return true;
       if (framing.kind === "error") {
-        this.handlers.onError(framing.error, []);
+        this.handlers.onError(framing.error);
         return true;
       }
       const decoded = decodeMessage(framing.type, framing.body, this.context);
-      if ("error" in decoded) this.handlers.onError(decoded.error, decoded.faults);
-      else this.handlers.onMessage(decoded.message, decoded.faults);
+      if (decoded.faults.length > 0) this.handlers.onFaults(decoded.faults, framing.body);
+      if ("error" in decoded) this.handlers.onError(decoded.error);
+      else this.handlers.onMessage(decoded.message);
     }
     return false;
   }

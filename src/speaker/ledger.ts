@@ -2,11 +2,15 @@
  * What has happened with one neighbor, in numbers and last words; it outlives the sessions. Everything that is counted here
  * and is worth a person's attention is reported as an event in the same breath, so the two never disagree.
  */
-import { type BgpError, errorName, type Fault } from "../bgp/error.ts";
+import { formatHex, joinBytes, uint16 } from "../bgp/bytes.ts";
+import { type BgpError, errorName, type Fault, formatFault, strongest } from "../bgp/error.ts";
+import { HEADER_LENGTH, MARKER_LENGTH, MAXIMUM_MESSAGE_LENGTH } from "../bgp/framer.ts";
+import { MESSAGE } from "../bgp/iana.ts";
 import type { Message } from "../bgp/message.ts";
 import { shutdownText } from "../bgp/notification.ts";
 import type { Address, Ipv4Address } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
+import { createLimiter, type Limiter } from "../net/limiter.ts";
 import {
   type NeighborEvent,
   type NeighborState,
@@ -14,7 +18,18 @@ import {
   noFaults,
   noMessages,
   type SpeakerEvent,
+  type UpdateFault,
 } from "./neighbor.ts";
+
+/** Bytes as they came: what is told of them costs more than they do, and most of them are never told of. */
+interface FaultyUpdate {
+  readonly faults: readonly Fault[];
+  readonly body: Uint8Array;
+  readonly atMs: number;
+}
+
+/** Of a message with more faults, as many are told in words; all are counted. */
+const FAULTS_IN_EVENT = 8;
 
 export class Ledger {
   private readonly neighbor: Address;
@@ -23,16 +38,21 @@ export class Ledger {
   private readonly messagesSent = noMessages();
   private readonly messagesReceived = noMessages();
   private readonly updateFaults = noFaults();
+  private readonly faultReports: Limiter<FaultyUpdate>;
   private established = 0;
   private dropped = 0;
   private refused = 0;
   private lastNotification: NotificationRecord | undefined;
   private lastReset: NeighborState["lastReset"];
+  private lastFaulty: FaultyUpdate | undefined;
 
   constructor(neighbor: Address, clock: Clock, onEvent: (event: SpeakerEvent) => void) {
     this.neighbor = neighbor;
     this.clock = clock;
     this.onEvent = onEvent;
+    this.faultReports = createLimiter(clock, (count, faulty) =>
+      this.report({ kind: "update-fault", count, ...describeFaulty(faulty) }),
+    );
   }
 
   sent(message: Message, count: number): void {
@@ -45,11 +65,11 @@ export class Ledger {
     if (message.kind === "notification") this.notification("received", message.error);
   }
 
-  faults(faults: readonly Fault[]): void {
-    for (const { attribute, what, consequence } of faults) {
-      this.updateFaults[consequence]++;
-      this.report({ kind: "update-fault", consequence, what, ...(attribute === undefined ? {} : { attribute }) });
-    }
+  /** Of one UPDATE: there is at least one. */
+  faults(faults: readonly Fault[], body: Uint8Array): void {
+    for (const { consequence } of faults) this.updateFaults[consequence]++;
+    this.lastFaulty = { faults, body, atMs: this.clock.nowMs() };
+    this.faultReports.add(this.lastFaulty);
   }
 
   up(routerId: Ipv4Address, holdTimeSeconds: number): void {
@@ -73,7 +93,7 @@ export class Ledger {
   }
 
   state() {
-    const { messagesSent, messagesReceived, updateFaults, lastNotification, lastReset } = this;
+    const { messagesSent, messagesReceived, updateFaults, lastFaulty, lastNotification, lastReset } = this;
     return {
       messagesSent: { ...messagesSent },
       messagesReceived: { ...messagesReceived },
@@ -81,6 +101,7 @@ export class Ledger {
       connectionsEstablished: this.established,
       connectionsDropped: this.dropped,
       connectionsRefused: this.refused,
+      ...(lastFaulty && { lastUpdateFault: { ...describeFaulty(lastFaulty), atMs: lastFaulty.atMs } }),
       ...(lastNotification && { lastNotification }),
       ...(lastReset && { lastReset }),
     };
@@ -93,4 +114,17 @@ export class Ledger {
     this.lastNotification = { direction, code, subcode, name: errorName(error), ...(text === undefined ? {} : { text }), atMs };
     this.report({ kind: "notification", notification: this.lastNotification });
   }
+}
+
+function describeFaulty({ faults, body }: FaultyUpdate): UpdateFault {
+  const consequence = strongest(faults) as UpdateFault["consequence"];
+  return { consequence, what: faults.slice(0, FAULTS_IN_EVENT).map(formatFault), message: formatUpdate(body) };
+}
+
+function formatUpdate(body: Uint8Array): string {
+  const length = HEADER_LENGTH + body.length;
+  const marker = "ff".repeat(MARKER_LENGTH);
+  return (
+    marker + formatHex(joinBytes(uint16(length), [MESSAGE.update], body.subarray(0, MAXIMUM_MESSAGE_LENGTH - HEADER_LENGTH)))
+  );
 }

@@ -35,6 +35,15 @@ const zeros = <Name extends string>(names: readonly Name[]) =>
 export const noMessages = (): MessageCounts => zeros(MESSAGE_KINDS);
 export const noFaults = (): FaultCounts => zeros(CONSEQUENCES);
 
+/** An UPDATE in which something was wrong. */
+export interface UpdateFault {
+  readonly consequence: Consequence;
+  /** The first of them, in words. */
+  readonly what: readonly string[];
+  /** The whole message in hex; of an extended one the beginning. */
+  readonly message: string;
+}
+
 export interface NotificationRecord {
   readonly direction: "sent" | "received";
   readonly code: number;
@@ -65,8 +74,9 @@ export interface NeighborState {
   readonly endOfRibReceived: boolean;
   readonly messagesSent: Readonly<MessageCounts>;
   readonly messagesReceived: Readonly<MessageCounts>;
-  /** Faults in UPDATEs by what followed from them (RFC 7606). */
+  /** Faults in UPDATEs by what followed from each (RFC 7606). */
   readonly updateFaults: Readonly<FaultCounts>;
+  readonly lastUpdateFault?: UpdateFault & { readonly atMs: number };
   readonly connectionsEstablished: number;
   readonly connectionsDropped: number;
   /** Connections of this neighbor that we did not take: Idle, or one was Established. */
@@ -81,12 +91,8 @@ export type SpeakerEvent = { readonly atMs: number; readonly neighbor: Address }
   /** An attempt that never became Established. */
   | { readonly kind: "attempt-failed"; readonly reason: string }
   | { readonly kind: "notification"; readonly notification: NotificationRecord }
-  | {
-      readonly kind: "update-fault";
-      readonly consequence: Consequence;
-      readonly attribute?: string;
-      readonly what: string;
-    }
+  /** At most one a second: `count` messages were wrong since the last, this is the latest of them. */
+  | ({ readonly kind: "update-fault"; readonly count: number } & UpdateFault)
   | { readonly kind: "end-of-rib"; readonly family: Family }
   /** Of a stranger too: then `neighbor` is no neighbor. */
   | { readonly kind: "refused-connection"; readonly reason: string }

@@ -8,7 +8,9 @@
  */
 import type { Socket } from "node:net";
 import type { BgpError } from "../bgp/error.ts";
+import { AFI } from "../bgp/iana.ts";
 import { encodeMessage, type Message } from "../bgp/message.ts";
+import { type Family, formatFamily, sameFamily } from "../bgp/nlri.ts";
 import type { UpdateMessage } from "../bgp/update.ts";
 import type { Ipv4Address } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
@@ -183,15 +185,12 @@ export class Session {
     const context = { asnSize: 2, peerType: peerType(this.config), families: [] } as const;
     const connection = new Connection(socket, context, this.context.clock, {
       onConnected: () => this.dispatch({ kind: "connected", direction }),
-      onMessage: (message, faults) => {
+      onMessage: (message) => {
         this.ledger.received(message);
-        this.ledger.faults(faults);
         this.dispatch({ kind: "message", direction, message });
       },
-      onError: (error, faults) => {
-        this.ledger.faults(faults);
-        this.dispatch({ kind: "error", direction, error });
-      },
+      onError: (error) => this.dispatch({ kind: "error", direction, error }),
+      onFaults: (faults, body) => this.ledger.faults(faults, body),
       onClosed: (reason) => this.dispatch({ kind: "closed", direction, reason }),
     });
     this.connections[direction] = connection;
@@ -231,7 +230,7 @@ export class Session {
     for (const endOfRib of families) this.send(direction, { kind: "update", withdrawn: [], announcements: [], endOfRib });
   }
 
-  private deliver({ withdrawn, announcements, endOfRib }: UpdateMessage): void {
+  private deliver({ withdrawn, announcements, endOfRib, disabled }: UpdateMessage): void {
     if (!this.established) return;
     const { peer, prefixes } = this.established;
     if (endOfRib) {
@@ -246,6 +245,23 @@ export class Session {
     for (const [index, { prefixes: announced, attributes }] of announcements.entries()) {
       for (const prefix of announced) prefixes.add(prefixKey(prefix));
       this.context.onUpdate({ kind: "update", peer, withdrawn: index === 0 ? withdrawn : [], announced, attributes });
+    }
+    if (disabled) this.disable(disabled);
+  }
+
+  /** RFC 7606 section 2: the rest of the session goes on without these. */
+  private disable(disabled: readonly Family[]): void {
+    if (!this.established) return;
+    const { peer, prefixes } = this.established;
+    for (const connection of [this.connections.outgoing, this.connections.incoming]) {
+      if (!connection) continue;
+      const families = connection.context.families.filter((family) => !disabled.some((one) => sameFamily(one, family)));
+      connection.context = { ...connection.context, families };
+    }
+    for (const one of disabled) {
+      const family = one.afi === AFI.ipv4 ? "ipv4" : "ipv6";
+      for (const key of prefixes) if ((typeof key === "number") === (family === "ipv4")) prefixes.delete(key);
+      this.context.onUpdate({ kind: "lost", peer, family, reason: `${formatFamily(one)} is disabled` });
     }
   }
 

@@ -1,12 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Framer, type Framing, frame, LENGTH_BOUNDS, MAXIMUM_MESSAGE_LENGTH } from "#src/bgp/framer.ts";
+import { Framer, type Framing, frame, LENGTH_BOUNDS, MAXIMUM_EXTENDED_LENGTH, MAXIMUM_MESSAGE_LENGTH } from "#src/bgp/framer.ts";
 import { CAPTURES } from "./captures.ts";
 import { hex, MARKER } from "./hex.ts";
 
 /** Everything the framer answers to these chunks, without the requests for more. */
-function feed(chunks: readonly Uint8Array[]): Exclude<Framing, { kind: "more" }>[] {
+function feed(chunks: readonly Uint8Array[], maximumLength = MAXIMUM_MESSAGE_LENGTH): Exclude<Framing, { kind: "more" }>[] {
   const framer = new Framer();
+  framer.maximumLength = maximumLength;
   const answers: Exclude<Framing, { kind: "more" }>[] = [];
   for (const chunk of chunks) {
     framer.push(chunk);
@@ -87,15 +88,34 @@ describe("framer", () => {
     expect(framer.next()).toEqual(error(1, ""));
   });
 
-  test("takes each type at its bounds", () => {
-    for (const [type, bounds] of LENGTH_BOUNDS) {
-      for (const length of bounds) {
-        const message = frame(type, new Uint8Array(length - 19));
-        expect(feed([message.subarray(0, 18), message.subarray(18)])).toEqual([
+  test.each([
+    ["as RFC 4271 has them", MAXIMUM_MESSAGE_LENGTH],
+    ["extended, as RFC 8654 has them", MAXIMUM_EXTENDED_LENGTH],
+  ])("takes each type at its bounds, and nothing beyond: %s", (_, maximumLength) => {
+    for (const [type, [minimum, maximum]] of LENGTH_BOUNDS) {
+      const longest = Math.min(maximum, maximumLength);
+      const message = (length: number) =>
+        Uint8Array.of(...hex(MARKER), length >> 8, length & 255, type, ...new Uint8Array(Math.max(0, length - 19)));
+      for (const length of [minimum, longest]) {
+        const bytes = message(length);
+        expect(feed([bytes.subarray(0, 18), bytes.subarray(18)], maximumLength)).toEqual([
           { kind: "message", type, body: new Uint8Array(length - 19) },
         ]);
       }
+      for (const length of [minimum - 1, longest + 1]) {
+        if (length > 65535) continue;
+        expect(feed([message(length).subarray(0, 19)], maximumLength)).toMatchObject([{ kind: "error", error: { subcode: 2 } }]);
+      }
     }
+  });
+
+  test("holds back one message and no more, however long it may be", () => {
+    const framer = new Framer();
+    framer.maximumLength = MAXIMUM_EXTENDED_LENGTH;
+    framer.push(hex(`${MARKER} ffff 02 00`));
+    expect(framer.next()).toEqual({ kind: "more" });
+    const held = Object.values(framer).filter((value) => value instanceof Uint8Array);
+    expect(held.reduce((sum, bytes) => sum + bytes.length, 0)).toBeLessThanOrEqual(MAXIMUM_EXTENDED_LENGTH + 20);
   });
 
   test("refuses a chunk while it still has one, and to frame what is too long", () => {

@@ -120,7 +120,7 @@ test("the message that most of the damage is done to is whole", () => {
 
 test(`the decoder survives ${MESSAGES} damaged messages (seed ${SEED})`, { timeout: 120_000 }, () => {
   const random = seededRandom(SEED);
-  const outcomes = { none: 0, discard: 0, "treat-as-withdraw": 0, reset: 0 };
+  const outcomes = { none: 0, discard: 0, "treat-as-withdraw": 0, "disable-family": 0, reset: 0 };
   for (let i = 0; i < MESSAGES; i++) {
     // Half of them are the rich UPDATE: there most can go wrong.
     const sample = randomBelow(random, 2) === 0 ? SAMPLES[randomBelow(random, SAMPLES.length)] : { type: 2, body: RICH };

@@ -22,6 +22,7 @@ const families = [IPV4_UNICAST, IPV6_UNICAST];
 const contexts = {
   external: { asnSize: 4, peerType: "external", families },
   internal: { asnSize: 4, peerType: "internal", families },
+  single: { asnSize: 4, peerType: "external", families: [IPV4_UNICAST] },
   old: { asnSize: 2, peerType: "external", families },
 } as const;
 
@@ -32,6 +33,8 @@ interface Row {
   readonly fault: string | undefined;
   readonly from?: keyof typeof contexts;
   readonly subcode?: number;
+  /** Whose prefixes are no longer believed. */
+  readonly disabled?: typeof IPV4_UNICAST;
 }
 
 const row = (attributes: Row["attributes"], consequence: Row["consequence"], fault?: string, more: Partial<Row> = {}): Row => ({
@@ -44,7 +47,13 @@ const row = (attributes: Row["attributes"], consequence: Row["consequence"], fau
 const withdraw = (attributes: Row["attributes"], fault: string, more?: Partial<Row>) =>
   row(attributes, "treat-as-withdraw", fault, more);
 const discard = (more: string, fault: string, rest?: Partial<Row>) => row({ more }, "discard", fault, rest);
-const reset = (more: string, fault: string, subcode: number) => row({ more }, "reset", fault, { subcode });
+const reset = (more: string, fault: string, subcode: number, rest?: Partial<Row>) =>
+  row({ more }, "reset", fault, { subcode, ...rest });
+/** With two families the one is disabled; where there is only one, or it cannot be told which it is, the session ends. */
+const disable = (family: typeof IPV4_UNICAST, more: string, fault: string): Row[] => [
+  row({ more }, "disable-family", fault, { disabled: family }),
+  ...(family === IPV4_UNICAST ? [reset(more, fault, 9, { from: "single" })] : []),
+];
 
 const ROWS: Record<string, Row[]> = {
   "3.c flags": [
@@ -125,22 +134,59 @@ const ROWS: Record<string, Row[]> = {
     }),
   ],
   "7.11 MP_REACH_NLRI": [
-    reset("800e04 00010104", "MP_REACH_NLRI has 4 bytes, at least 5 wanted", 9),
-    reset("800e08 0001010f 0a000001", "MP_REACH_NLRI ends inside a next hop of 15 bytes", 9),
-    reset("800e08 00010103 0a0000 00", "MP_REACH_NLRI has a next hop of 3 bytes", 9),
-    reset("800e0a 00010104 0a000001 00 21", "MP_REACH_NLRI has a prefix of length 33, at most 32 wanted", 9),
-    reset("800e0b 00010104 0a000001 00 18 0a", "MP_REACH_NLRI ends inside a prefix of length 24", 9),
+    reset("800e02 0001", "MP_REACH_NLRI has 2 bytes, at least 5 wanted", 9),
+    ...disable(IPV4_UNICAST, "800e04 00010104", "MP_REACH_NLRI has 4 bytes, at least 5 wanted"),
+    ...disable(IPV4_UNICAST, "800e08 0001010f 0a000001", "MP_REACH_NLRI ends inside a next hop of 15 bytes"),
+    ...disable(IPV4_UNICAST, "800e08 00010103 0a0000 00", "MP_REACH_NLRI has a next hop of 3 bytes"),
+    ...disable(IPV6_UNICAST, "800e09 00020104 0a000001 00", "MP_REACH_NLRI has a next hop of 4 bytes"),
+    ...disable(IPV4_UNICAST, "800e0a 00010104 0a000001 00 21", "MP_REACH_NLRI has a prefix of length 33, at most 32 wanted"),
+    ...disable(IPV4_UNICAST, "800e0b 00010104 0a000001 00 18 0a", "MP_REACH_NLRI ends inside a prefix of length 24"),
+    reset("800e04 00190104", "MP_REACH_NLRI has 4 bytes, at least 5 wanted", 9),
     withdraw({ more: "800e0b 00010104 e0000001 00 08 0b" }, "MP_REACH_NLRI is no address of a node"),
     withdraw({ more: "c00e0b 00010104 0a000002 00 08 0b" }, "MP_REACH_NLRI has flags 0xc0, 0x80 wanted"),
   ],
   "7.12 MP_UNREACH_NLRI": [
     reset("800f02 0001", "MP_UNREACH_NLRI has 2 bytes, at least 3 wanted", 9),
-    reset("800f04 000201 81", "MP_UNREACH_NLRI has a prefix of length 129, at most 128 wanted", 9),
+    ...disable(IPV6_UNICAST, "800f04 000201 81", "MP_UNREACH_NLRI has a prefix of length 129, at most 128 wanted"),
+    ...disable(IPV4_UNICAST, "800f05 000101 10 0a", "MP_UNREACH_NLRI ends inside a prefix of length 16"),
   ],
   "7.14 EXTENDED_COMMUNITIES": [
     withdraw({ more: "c01004 00000001" }, "EXTENDED_COMMUNITIES has 4 bytes, a multiple of 8 wanted"),
   ],
+  "7.15 IPV6_EXTENDED_COMMUNITIES": [
+    withdraw({ more: "c01908 0000000100000002" }, "IPV6_EXTENDED_COMMUNITIES has 8 bytes, a multiple of 20 wanted"),
+    withdraw({ more: "c01900" }, "IPV6_EXTENDED_COMMUNITIES has 0 bytes, a multiple of 20 wanted"),
+    row({ more: `c01914 ${"00".repeat(20)}` }, "none"),
+  ],
+  "RFC 9234 4: ONLY_TO_CUSTOMER": [
+    withdraw({ more: "c02303 00fde9" }, "ONLY_TO_CUSTOMER has 3 bytes, 4 wanted"),
+    row({ more: "c02304 0000fde9" }, "none"),
+  ],
+  "RFC 9012 13: TUNNEL_ENCAP": [
+    withdraw({ more: "c01700" }, "TUNNEL_ENCAP has 0 bytes"),
+    withdraw({ more: "c01703 ffffff" }, "TUNNEL_ENCAP ends inside the header of a TLV"),
+    withdraw({ more: "c01704 0008ffff" }, "TUNNEL_ENCAP has a TLV of type 8 and length 65535, 0 bytes left"),
+    withdraw({ more: "c01706 00080002 06ff" }, "TUNNEL_ENCAP has a TLV of type 6 and length 255, 0 bytes left"),
+    withdraw({ more: "c01706 00080002 80ff" }, "TUNNEL_ENCAP ends inside the header of a TLV"),
+    row({ more: "c0170d 00080009 0601aa 80000101 0900" }, "none"),
+  ],
+  "RFC 7311 3: AIGP": [
+    discard("801a00", "AIGP has 0 bytes"),
+    discard("801a03 010002", "AIGP has a TLV of type 1 and length 2, 0 bytes left"),
+    discard("801a04 01000400", "AIGP has a metric of 1 bytes, 8 wanted"),
+    row({ more: "801a0b 01000b 0000000000000001" }, "none"),
+  ],
+  "RFC 9552 8.2.2: BGP_LS": [
+    discard("801d04 04000001", "BGP_LS has a TLV of type 1024 and length 1, 0 bytes left"),
+    row({ more: "801d05 04000001 00" }, "none"),
+  ],
+  "RFC 8669 6: PREFIX_SID": [
+    discard("c02803 ffffff", "PREFIX_SID has a TLV of type 255 and length 65535, 0 bytes left"),
+    discard("c02800", "PREFIX_SID has 0 bytes"),
+    row({ more: "c0280a 010007 00 0000 00000001" }, "none"),
+  ],
   "RFC 8092 LARGE_COMMUNITY": [
+    withdraw({ more: "c02000" }, "LARGE_COMMUNITY has 0 bytes, a multiple of 12 wanted"),
     withdraw({ more: "c02008 0000000100000002" }, "LARGE_COMMUNITY has 8 bytes, a multiple of 12 wanted"),
   ],
   "RFC 6793 AS4 attributes": [
@@ -154,13 +200,17 @@ const ROWS: Record<string, Row[]> = {
   "attributes that nobody knows": [
     withdraw({ more: "406300" }, "attribute 99 is marked as well-known"),
     row({ more: "c06300" }, "none"),
-    row({ more: "c01703 ffffff" }, "none"),
-    row({ more: "c02803 ffffff" }, "none"),
+    row({ more: "806303 ffffff" }, "none"),
     row({ more: "c01c03 ffffff" }, "none"),
   ],
   "the strongest wins": [
     row({ origin: "400101 07", more: "400601 00" }, "treat-as-withdraw", "ORIGIN is 7, at most 2 wanted"),
+    row({ origin: "400101 07", more: "800f04 000201 81" }, "disable-family", "ORIGIN is 7, at most 2 wanted", {
+      disabled: IPV6_UNICAST,
+    }),
+    row({ more: "800f04 000201 81 800f00" }, "reset", "MP_UNREACH_NLRI is there twice", { subcode: 1 }),
     row({ origin: "400101 07", more: "800f02 0001" }, "reset", "ORIGIN is 7, at most 2 wanted", { subcode: 9 }),
+    row({ more: "800e04 00010104 800f04 000201 81" }, "reset", "UPDATE leaves no address family to believe", { subcode: 9 }),
   ],
 };
 
@@ -169,7 +219,7 @@ const cases = Object.entries(ROWS).flatMap(([section, rows]) =>
 );
 
 describe("RFC 7606", () => {
-  test.each(cases)("%s: %s", (_, __, { attributes, consequence, fault, from = "external", subcode }) => {
+  test.each(cases)("%s: %s", (_, __, { attributes, consequence, fault, from = "external", subcode, disabled }) => {
     const { origin, path, nextHop, more = "" } = { ...GOOD, ...attributes };
     const decoded = decodeUpdate(body("", `${origin} ${path} ${nextHop} ${more}`, "08 0a"), contexts[from]);
     expect(decoded.consequence).toBe(consequence);
@@ -181,7 +231,9 @@ describe("RFC 7606", () => {
     const survives = consequence === "none" || consequence === "discard";
     if (survives) expect(announced).toContain("10.0.0.0/8");
     else expect(announced).toEqual([]);
-    if (consequence === "treat-as-withdraw") expect(withdrawn.map(formatPrefix)).toContain("10.0.0.0/8");
+    expect(decoded.update.disabled).toEqual(disabled && [disabled]);
+    if (consequence === "treat-as-withdraw" || consequence === "disable-family")
+      expect(withdrawn.map(formatPrefix)).toContain("10.0.0.0/8");
     else expect(withdrawn).toEqual([]);
     const fatal = decoded.faults.find((some) => some.consequence === "reset");
     expect(fatal && "error" in fatal ? [fatal.error.code, fatal.error.subcode] : undefined).toEqual(
@@ -215,6 +267,7 @@ describe("RFC 7606", () => {
     ["3.b: the attributes overrun", hex("0000 0005 40 01 01 00"), 1],
     ["3.b: no room for the second length", hex("0001 08"), 1],
     ["3.b: nothing at all", hex(""), 1],
+    ["3.b: withdrawn and attributes together overrun", hex("0002 0000 0001"), 1],
     ["3.i: a withdrawn prefix of length 33", hex("0006 21 0a00000000 0000"), 10],
     ["3.i: a withdrawn prefix is cut off", hex("0002 18 0a 0000"), 10],
     ["5.3: an announced prefix of length 33", body("", `${GOOD.origin} ${GOOD.path} ${GOOD.nextHop}`, "21 0a00000000"), 10],

@@ -32,4 +32,13 @@ describe("adj-in", () => {
     expect([...adjIn.deletePeer(external(1))]).toEqual([]);
     expect([...adjIn.deletePeer(external(2))]).toEqual([{ prefix: p1, path: other }]);
   });
+
+  it("forgets one family of a peer and keeps the other", () => {
+    const adjIn = createAdjIn();
+    const path = sketch({ peer: external(1) });
+    for (const prefix of [p1, p2]) adjIn.set(prefix, path);
+    expect([...adjIn.deletePeer(external(1), "ipv6")]).toEqual([{ prefix: p2, path }]);
+    expect([...adjIn.deletePeer(external(1), "ipv6")]).toEqual([]);
+    expect([...adjIn.deletePeer(external(1), "ipv4")]).toEqual([{ prefix: p1, path }]);
+  });
 });

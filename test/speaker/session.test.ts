@@ -240,12 +240,28 @@ describe("a session", () => {
     peer.socket.write(frame(2, updateBody("", "400101 07 400206 0201 0000fdea 400304 0a000002", "10 0a01")));
     await a.told.until("withdrawn", () => a.told.routes.length === 2);
     expect(a.told.routes).toEqual(["+10.1.0.0/16", "-10.1.0.0/16"]);
-    expect(a.told.events.at(-1)).toMatchObject({ kind: "update-fault", consequence: "treat-as-withdraw", attribute: "ORIGIN" });
-    expect(a.neighbor(B).updateFaults).toEqual({ discard: 0, "treat-as-withdraw": 1, reset: 0 });
+    expect(a.told.events.at(-1)).toMatchObject({ kind: "update-fault", count: 1, consequence: "treat-as-withdraw" });
+    expect(a.neighbor(B).updateFaults).toEqual({ discard: 0, "treat-as-withdraw": 1, "disable-family": 0, reset: 0 });
+    const hexOfLast = formatHex(frame(2, updateBody("", "400101 07 400206 0201 0000fdea 400304 0a000002", "10 0a01")));
+    expect(a.neighbor(B).lastUpdateFault).toMatchObject({ what: ["ORIGIN is 7, at most 2 wanted"], message: hexOfLast });
     peer.socket.write(frame(2, updateBody("", "", "21")));
     expect(await peer.hearsNotification()).toBe("UPDATE Message Error/Invalid Network Field");
     await peer.closed();
     expect(a.told.routes.at(-1)).toBe("lost");
+  });
+
+  test("counts every malformed message, and tells of one a second with its bytes", async () => {
+    const clock = new FakeClock();
+    const { a, peer } = await established({ clock });
+    const bad = frame(2, updateBody("", "c00705 0000000000 400101 07", "10 0a01"));
+    peer.socket.write(Buffer.concat(Array(500).fill(bad)));
+    await eventually("all are counted", () => a.neighbor(B).updateFaults["treat-as-withdraw"] === 1500);
+    const told = () => a.told.events.filter(({ kind }) => kind === "update-fault");
+    expect(told()).toMatchObject([{ count: 1, consequence: "treat-as-withdraw", message: formatHex(bad) }]);
+    await clock.advance(1000);
+    expect(told()).toMatchObject([{ count: 1 }, { count: 499, message: formatHex(bad) }]);
+    await clock.advance(5000);
+    expect(told().length).toBe(2);
   });
 
   test.each([
