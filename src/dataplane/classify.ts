@@ -22,9 +22,11 @@ const {
   destination: FIELD_DESTINATION,
   destinationPort: FIELD_DESTINATION_PORT,
   family: FIELD_FAMILY,
+  networkOffset: FIELD_NETWORK_OFFSET,
   protocol: FIELD_PROTOCOL,
   source: FIELD_SOURCE,
   sourcePort: FIELD_SOURCE_PORT,
+  transportOffset: FIELD_TRANSPORT_OFFSET,
 } = FIELD;
 const { length: ROW_LENGTH, offset: ROW_OFFSET, vlanTci: ROW_VLAN_TCI, wireLength: ROW_WIRE_LENGTH } = ROW;
 const { arp: ETHERTYPE_ARP, ipv4: ETHERTYPE_IPV4, ipv6: ETHERTYPE_IPV6, qinq: ETHERTYPE_QINQ, vlan: ETHERTYPE_VLAN } = ETHERTYPE;
@@ -80,6 +82,8 @@ function classifyIpv4(bytes: Uint8Array, ip: number, available: number, fields: 
   // No fragment has ports for us, not even the first: all of one datagram must go the same way.
   const withPorts = hasPorts(protocol) && ipv4.readFragmentBits(bytes, ip) === 0 && totalLength >= headerLength + 4;
   fields[FIELD_FAMILY] = 4;
+  fields[FIELD_NETWORK_OFFSET] = ip;
+  fields[FIELD_TRANSPORT_OFFSET] = (ipv4.readFragmentBits(bytes, ip) & 0x1fff) === 0 ? l4 : 0;
   fields[FIELD_PROTOCOL] = protocol;
   fields[FIELD_SOURCE] = (sourceNetwork << 24) | (bytes[ip + 13] << 16) | (bytes[ip + 14] << 8) | bytes[ip + 15];
   fields[FIELD_DESTINATION] = (destinationNetwork << 24) | (bytes[ip + 17] << 16) | (bytes[ip + 18] << 8) | bytes[ip + 19];

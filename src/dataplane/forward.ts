@@ -15,7 +15,7 @@ import { type Batch, ROW, ROW_WORDS, VERDICT } from "../port/batch.ts";
 import { ETHERNET_HEADER_LENGTH } from "../wire/ethernet.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import { classify, type PortMac, UNICAST_IPV6 } from "./classify.ts";
-import { createExtractor } from "./extract.ts";
+import { createExtractor, isFragment } from "./extract.ts";
 import { fitsMtu, rewrite } from "./rewrite.ts";
 import { DROP, PUNT, SLOW } from "./verdict.ts";
 
@@ -36,6 +36,7 @@ const { buckets: REDUCTION_BUCKETS } = REDUCTION;
 const { ownIpv6: HEADER_OWN_IPV6, ownIpv6Count: HEADER_OWN_IPV6_COUNT } = HEADER;
 const {
   blackhole: DROP_BLACKHOLE,
+  fragment: DROP_FRAGMENT,
   "next-hop-unreachable": DROP_NEXT_HOP_UNREACHABLE,
   "no-route": DROP_NO_ROUTE,
   "too-big": DROP_TOO_BIG,
@@ -61,6 +62,7 @@ export function createForwarder({ image, hash: hashOptions, selector, ports }: F
   const fields = createFields();
   const key = createKey();
   const { writeKey, hash, readPacket } = compileFlowHash(hashOptions, SELECTORS[selector].hashBits);
+  const dropsFragments = hashOptions.fragments === "dropped";
   const extract = readPacket ? undefined : createExtractor(hashOptions);
 
   const settle = (rows: Uint32Array, row: number, verdict: number, reason: number): void => {
@@ -121,6 +123,7 @@ export function createForwarder({ image, hash: hashOptions, selector, ports }: F
     rows[row + ROW_EGRESS] = words[adjacency + HOP_PORT];
     const kind = words[adjacency + HOP_KIND];
     if (kind === KIND_LOCAL) return settle(rows, row, VERDICT_PUNT, PUNT_LOCAL);
+    if (dropsFragments && isFragment(bytes, fields)) return settle(rows, row, VERDICT_DROP, DROP_FRAGMENT);
     if (ipv4.readTtl(bytes, frame + ETHERNET_HEADER_LENGTH) <= 1) return settle(rows, row, VERDICT_DROP, DROP_TTL_EXPIRED);
     if (kind !== KIND_REACHABLE) return settleUnready(rows, row, kind);
     if (!fitsMtu(bytes, frame, words[adjacency + HOP_MTU])) return settle(rows, row, VERDICT_DROP, DROP_TOO_BIG);

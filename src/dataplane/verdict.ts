@@ -14,6 +14,8 @@ export const DROP_REASONS = [
   "ip-checksum",
   /** A source or destination that no host may use on a wire (RFC 1812 5.3.7). */
   "martian",
+  /** By the rule `fragments: dropped`. */
+  "fragment",
   "no-route",
   "blackhole",
   /** The next hop is not on any of our subnets. */

@@ -24,6 +24,7 @@ export const FIELD_NAMES = [
   "destination-port",
   "dscp",
   "flow-label",
+  "vlan-id",
   "ethertype",
   "ingress-port",
   "source-mac",
@@ -33,6 +34,7 @@ export const FIELD_NAMES = [
   "inner-protocol",
   "inner-source-port",
   "inner-destination-port",
+  "inner-flow-label",
 ] as const;
 export type FieldName = (typeof FIELD_NAMES)[number];
 
@@ -236,6 +238,7 @@ const NUMBERS: Readonly<Record<Exclude<FieldName, AddressFieldName>, { readonly 
   "destination-port": { word: FIELD.destinationPort, bytes: 2 },
   dscp: { word: FIELD.dscp, bytes: 1 },
   "flow-label": { word: FIELD.flowLabel, bytes: 3 },
+  "vlan-id": { word: FIELD.vlanId, bytes: 2 },
   ethertype: { word: FIELD.ethertype, bytes: 2 },
   "ingress-port": { word: FIELD.ingressPort, bytes: 2 },
   "source-mac": { word: FIELD.sourceMac + 1, bytes: 6 },
@@ -243,6 +246,7 @@ const NUMBERS: Readonly<Record<Exclude<FieldName, AddressFieldName>, { readonly 
   "inner-protocol": { word: FIELD.innerProtocol, bytes: 1 },
   "inner-source-port": { word: FIELD.innerSourcePort, bytes: 2 },
   "inner-destination-port": { word: FIELD.innerDestinationPort, bytes: 2 },
+  "inner-flow-label": { word: FIELD.innerFlowLabel, bytes: 3 },
 };
 
 const isAddress = (field: FieldName): field is AddressFieldName => field in ADDRESS_WORDS;

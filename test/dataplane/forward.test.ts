@@ -205,6 +205,20 @@ describe("a forwarded frame", () => {
     expect(seen.size).toBe(4);
   });
 
+  it("drops fragments of transit where that is the rule, and nothing else", () => {
+    const verdicts = [0, 0x2000, 0x20b9, 0x0172, 0x4000].map((fragment) => {
+      const router = makeRouter("modulo", { ...HASH, fragments: "dropped" });
+      router.ports[0].inject(makePacket({ protocol: 17, fragment }));
+      router.ports[0].inject(makePacket({ protocol: 17, fragment, destination: "10.0.1.1" }));
+      router.breathe();
+      const { forwarded, dropped, punted } = router.count();
+      expect(punted.local).toBe(1);
+      return [forwarded, dropped.fragment];
+    });
+    expect(verdicts.map(([, dropped]) => Number(dropped))).toEqual([0, 1, 1, 1, 0]);
+    expect(verdicts.filter(([, dropped]) => !dropped).every(([forwarded]) => forwarded)).toBe(true);
+  });
+
   it("takes all fragments of a datagram the same way, the first included", () => {
     const router = makeRouter();
     const fragments = [0x2000, 0x20b9, 0x0172].map((fragment, i) => makePacket({ protocol: 17, fragment, sourcePort: 1000 + i }));

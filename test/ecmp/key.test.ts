@@ -73,6 +73,7 @@ describe("a key", () => {
             "destination-port": [dport >> 8, dport & 255],
             dscp: low(FIELD.dscp, 1),
             "flow-label": low(FIELD.flowLabel, 3),
+            "vlan-id": low(FIELD.vlanId, 2),
             ethertype: low(FIELD.ethertype, 2),
             "ingress-port": low(FIELD.ingressPort, 2),
             "source-mac": [...low(FIELD.sourceMac, 2), ...low(FIELD.sourceMac + 1, 4)],
@@ -82,6 +83,7 @@ describe("a key", () => {
             "inner-protocol": low(FIELD.innerProtocol, 1),
             "inner-source-port": low(FIELD.innerSourcePort, 2),
             "inner-destination-port": low(FIELD.innerDestinationPort, 2),
+            "inner-flow-label": low(FIELD.innerFlowLabel, 3),
           };
           const key = createKey();
           key.bytes.fill(0xa5);
