@@ -9,8 +9,7 @@ import { type AsnSize, as4PathOf, decodeAsPath, encodeAsPath, twoOctets } from "
 import { read16, read32, uint16, uint32 } from "./bytes.ts";
 import type { Consequence } from "./error.ts";
 import { AS_TRANS, ATTRIBUTE, ATTRIBUTE_FLAG } from "./iana.ts";
-import { decodeReach, decodeUnreach, type Reach, type Unreach } from "./multiprotocol.ts";
-import type { Family } from "./nlri.ts";
+import { decodeReach, decodeUnreach, type MultiprotocolContext, type Reach, type Unreach } from "./multiprotocol.ts";
 import {
   type Aggregator,
   type AsPathSegment,
@@ -22,11 +21,9 @@ import {
 } from "./path.ts";
 
 /** What the meaning of an UPDATE's bytes depends on: the session it comes over. */
-export interface DecodeContext {
+export interface DecodeContext extends MultiprotocolContext {
   readonly asnSize: AsnSize;
   readonly peerType: "external" | "internal";
-  /** The families that were negotiated; others are ignored. */
-  readonly families: readonly Family[];
 }
 
 /** What the attributes of one UPDATE say, before they are put together as a path. */
@@ -70,8 +67,8 @@ export const ATTRIBUTES: readonly AttributeRow[] = [
     type: ATTRIBUTE.mpReach,
     flags: OPTIONAL,
     malformed: "disable-family",
-    decode: (value, { families }, draft) => {
-      const reach = decodeReach(value, families);
+    decode: (value, context, draft) => {
+      const reach = decodeReach(value, context);
       if (typeof reach === "string") return reach;
       draft.reach = reach;
       return undefined;
@@ -84,8 +81,8 @@ export const ATTRIBUTES: readonly AttributeRow[] = [
     type: ATTRIBUTE.mpUnreach,
     flags: OPTIONAL,
     malformed: "disable-family",
-    decode: (value, { families }, draft) => {
-      const unreach = decodeUnreach(value, families);
+    decode: (value, context, draft) => {
+      const unreach = decodeUnreach(value, context);
       if (typeof unreach === "string") return unreach;
       draft.unreach = unreach;
       return undefined;

@@ -13,7 +13,13 @@ export const ADD_PATH = { receive: 1, send: 2, both: 3 } as const;
 export type Capability =
   | { readonly name: "multiprotocol"; readonly family: Family }
   | { readonly name: "route-refresh" }
+  /** The families whose next hop may be of another one. */
+  | {
+      readonly name: "extended-next-hop";
+      readonly families: readonly { readonly family: Family; readonly nextHopAfi: number }[];
+    }
   | { readonly name: "extended-message" }
+  | { readonly name: "role"; readonly role: number }
   | {
       readonly name: "graceful-restart";
       readonly restarting: boolean;
@@ -25,6 +31,10 @@ export type Capability =
   | { readonly name: "four-octet-as"; readonly asn: number }
   | { readonly name: "add-path"; readonly families: readonly { readonly family: Family; readonly direction: number }[] }
   | { readonly name: "enhanced-route-refresh" }
+  | {
+      readonly name: "long-lived-graceful-restart";
+      readonly families: readonly { readonly family: Family; readonly staleTimeSeconds: number }[];
+    }
   | { readonly name: "fqdn"; readonly hostname: string; readonly domain: string }
   | { readonly name: "unknown"; readonly code: number; readonly value: Uint8Array };
 
@@ -55,12 +65,33 @@ const ROWS: { readonly [Name in Exclude<Capability["name"], "unknown">]: Capabil
     encode: ({ family }) => Uint8Array.of(...uint16(family.afi), 0, family.safi),
   },
   "route-refresh": flag(CAPABILITY.routeRefresh, "route-refresh"),
+  "extended-next-hop": {
+    code: CAPABILITY.extendedNextHop,
+    decode: (value) => {
+      if (value.length % 6 !== 0) return undefined;
+      const families = rows(value, 6).map((at) => ({
+        // SAFI has two bytes here, as nowhere else.
+        family: { afi: read16(at, 0), safi: read16(at, 2) },
+        nextHopAfi: read16(at, 4),
+      }));
+      return { name: "extended-next-hop", families };
+    },
+    encode: ({ families }) =>
+      joinBytes(
+        ...families.map(({ family, nextHopAfi }) => [...uint16(family.afi), ...uint16(family.safi), ...uint16(nextHopAfi)]),
+      ),
+  },
   "extended-message": flag(CAPABILITY.extendedMessage, "extended-message"),
+  role: {
+    code: CAPABILITY.role,
+    decode: (value) => (value.length === 1 ? { name: "role", role: value[0] } : undefined),
+    encode: ({ role }) => Uint8Array.of(role),
+  },
   "graceful-restart": {
     code: CAPABILITY.gracefulRestart,
     decode: (value) => {
       if (value.length % 4 !== 2) return undefined;
-      const families = fours(value.subarray(2)).map((at) => ({
+      const families = rows(value.subarray(2), 4).map((at) => ({
         family: { afi: read16(at, 0), safi: at[2] },
         forwardingPreserved: (at[3] & FORWARDING_PRESERVED) !== 0,
       }));
@@ -74,12 +105,12 @@ const ROWS: { readonly [Name in Exclude<Capability["name"], "unknown">]: Capabil
     },
     encode: ({ restarting, notification, restartTimeSeconds, families }) => {
       const flags = (restarting ? RESTARTING : 0) | (notification ? NOTIFICATION : 0);
-      const rows = families.map(({ family, forwardingPreserved }) => [
+      const encoded = families.map(({ family, forwardingPreserved }) => [
         ...uint16(family.afi),
         family.safi,
         forwardingPreserved ? FORWARDING_PRESERVED : 0,
       ]);
-      return joinBytes(uint16((flags << 12) | restartTimeSeconds), ...rows);
+      return joinBytes(uint16((flags << 12) | restartTimeSeconds), ...encoded);
     },
   },
   "four-octet-as": {
@@ -93,13 +124,34 @@ const ROWS: { readonly [Name in Exclude<Capability["name"], "unknown">]: Capabil
       if (value.length % 4 !== 0) return undefined;
       return {
         name: "add-path",
-        families: fours(value).map((at) => ({ family: { afi: read16(at, 0), safi: at[2] }, direction: at[3] })),
+        families: rows(value, 4).map((at) => ({ family: { afi: read16(at, 0), safi: at[2] }, direction: at[3] })),
       };
     },
     encode: ({ families }) =>
       joinBytes(...families.map(({ family, direction }) => [...uint16(family.afi), family.safi, direction])),
   },
   "enhanced-route-refresh": flag(CAPABILITY.enhancedRouteRefresh, "enhanced-route-refresh"),
+  "long-lived-graceful-restart": {
+    code: CAPABILITY.longLivedGracefulRestart,
+    decode: (value) => {
+      if (value.length % 7 !== 0) return undefined;
+      const families = rows(value, 7).map((at) => ({
+        family: { afi: read16(at, 0), safi: at[2] },
+        staleTimeSeconds: (at[4] << 16) | read16(at, 5),
+      }));
+      return { name: "long-lived-graceful-restart", families };
+    },
+    encode: ({ families }) =>
+      joinBytes(
+        ...families.map(({ family, staleTimeSeconds }) => [
+          ...uint16(family.afi),
+          family.safi,
+          0,
+          staleTimeSeconds >>> 16,
+          ...uint16(staleTimeSeconds),
+        ]),
+      ),
+  },
   fqdn: {
     code: CAPABILITY.fqdn,
     decode: (value) => {
@@ -120,9 +172,9 @@ const ROWS: { readonly [Name in Exclude<Capability["name"], "unknown">]: Capabil
 type AnyRow = CapabilityRow<Capability["name"]>;
 const ROW_OF_CODE = new Map<number, AnyRow>(Object.values(ROWS).map((row) => [row.code, row as unknown as AnyRow]));
 
-/** The rows of four bytes that a value is made of. */
-const fours = (value: Uint8Array): Uint8Array[] =>
-  Array.from({ length: value.length / 4 }, (_, i) => value.subarray(4 * i, 4 * i + 4));
+/** The rows of equal length that a value is made of. */
+const rows = (value: Uint8Array, length: number): Uint8Array[] =>
+  Array.from({ length: value.length / length }, (_, i) => value.subarray(length * i, length * (i + 1)));
 
 /** The capabilities in one optional parameter; undefined if one of them is cut off. */
 export function decodeCapabilities(bytes: Uint8Array): Capability[] | undefined {

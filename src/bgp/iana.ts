@@ -24,15 +24,15 @@ export const CAPABILITY = {
   multiprotocol: 1, // RFC 2858
   routeRefresh: 2, // RFC 2918
   // outbound route filtering: 3 (RFC 5291)
-  // extended next hop encoding: 5 (RFC 8950)
-  extendedMessage: 6, // RFC 8654; recognized, never offered
-  // role: 9 (RFC 9234)
+  extendedNextHop: 5, // RFC 8950
+  extendedMessage: 6, // RFC 8654
+  role: 9, // RFC 9234
   gracefulRestart: 64, // RFC 4724
   fourOctetAs: 65, // RFC 6793
-  addPath: 69, // RFC 7911; recognized, never offered
-  enhancedRouteRefresh: 70, // RFC 7313; recognized, never offered
-  // long-lived graceful restart: 71 (RFC 9494)
-  fqdn: 73, // draft-walton-bgp-hostname-capability
+  addPath: 69, // RFC 7911
+  enhancedRouteRefresh: 70, // RFC 7313
+  longLivedGracefulRestart: 71, // RFC 9494; recognized, never offered
+  fqdn: 73, // recognized, never offered; draft-walton-bgp-hostname-capability
   // software version: 75 (draft-abraitis-bgp-version-capability)
 } as const;
 
@@ -79,8 +79,8 @@ export const ERROR = {
   holdTimerExpired: 4,
   finiteStateMachine: 5,
   cease: 6,
-  routeRefresh: 7, // RFC 7313; named when a peer sends it
-  sendHoldTimerExpired: 8, // RFC 9687; named when a peer sends it
+  routeRefresh: 7, // RFC 7313
+  sendHoldTimerExpired: 8, // RFC 9687
 } as const;
 
 export const HEADER_ERROR = { notSynchronized: 1, badLength: 2, badType: 3 } as const;
@@ -92,6 +92,7 @@ export const OPEN_ERROR = {
   badIdentifier: 3,
   unsupportedParameter: 4,
   unacceptableHoldTime: 6,
+  roleMismatch: 11, // RFC 9234
 } as const;
 
 export const UPDATE_ERROR = {
@@ -100,6 +101,9 @@ export const UPDATE_ERROR = {
   invalidNetworkField: 10,
   // 2 to 8 and 11 name faults of single attributes; RFC 7606 made all of these survivable, so we never send them
 } as const;
+
+/** RFC 7313 section 5. */
+export const ROUTE_REFRESH_ERROR = { invalidLength: 1 } as const;
 
 /** RFC 6608. */
 export const FSM_ERROR = { inOpenSent: 1, inOpenConfirm: 2, inEstablished: 3 } as const;

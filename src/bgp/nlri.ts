@@ -1,10 +1,11 @@
 /**
  * Prefixes as UPDATE carries them: a length in bits, then as many bytes as those bits need (RFC 4271 4.3). Bits beyond the
- * length may be anything and are cleared.
+ * length may be anything and are cleared. Where several paths to one prefix were agreed on, a path identifier of four bytes
+ * stands in front of each (RFC 7911 section 3).
  */
 import { type Address, addressToBytes, readIpv4, readIpv6 } from "../net/address.ts";
 import { makePrefix, type Prefix } from "../net/prefix.ts";
-import { joinBytes } from "./bytes.ts";
+import { joinBytes, read32, uint32 } from "./bytes.ts";
 import { AFI, SAFI } from "./iana.ts";
 
 export interface Family {
@@ -15,7 +16,19 @@ export interface Family {
 export const IPV4_UNICAST: Family = { afi: AFI.ipv4, safi: SAFI.unicast };
 export const IPV6_UNICAST: Family = { afi: AFI.ipv6, safi: SAFI.unicast };
 
+/** By the names that a configuration uses. */
+export const FAMILIES = { "ipv4-unicast": IPV4_UNICAST, "ipv6-unicast": IPV6_UNICAST } as const;
+export type FamilyName = keyof typeof FAMILIES;
+
+/** A prefix, and which of the peer's paths to it is meant where there may be several. */
+export interface Nlri extends Prefix {
+  readonly pathId?: number;
+}
+
 export const sameFamily = (a: Family, b: Family): boolean => a.afi === b.afi && a.safi === b.safi;
+
+export const hasFamily = (families: readonly Family[], family: Family): boolean =>
+  families.some((one) => sameFamily(one, family));
 
 export const formatFamily = (family: Family): string =>
   sameFamily(family, IPV4_UNICAST)
@@ -24,33 +37,38 @@ export const formatFamily = (family: Family): string =>
       ? "IPv6 unicast"
       : `AFI ${family.afi} SAFI ${family.safi}`;
 
+const PATH_ID_LENGTH = 4;
+
 /** All of `bytes` as prefixes, or in words why that cannot be. */
-export function decodePrefixes(bytes: Uint8Array, afi: number): Prefix[] | string {
+export function decodePrefixes(bytes: Uint8Array, afi: number, withPathIds = false): Nlri[] | string {
   const maximum = afi === AFI.ipv4 ? 32 : 128;
-  const prefixes: Prefix[] = [];
+  const prefixes: Nlri[] = [];
   const padded = new Uint8Array(maximum / 8);
-  for (let offset = 0; offset < bytes.length; ) {
+  for (let start = 0; start < bytes.length; ) {
+    const offset = withPathIds ? start + PATH_ID_LENGTH : start;
+    if (offset >= bytes.length) return "ends inside a path identifier";
     const length = bytes[offset];
     const end = offset + 1 + ((length + 7) >>> 3);
     if (length > maximum) return `has a prefix of length ${length}, at most ${maximum} wanted`;
     if (end > bytes.length) return `ends inside a prefix of length ${length}`;
     padded.fill(0);
     padded.set(bytes.subarray(offset + 1, end));
-    prefixes.push(makePrefix(readAddress(padded, afi), length));
-    offset = end;
+    const prefix = makePrefix(readAddress(padded, afi), length);
+    prefixes.push(withPathIds ? { ...prefix, pathId: read32(bytes, start) } : prefix);
+    start = end;
   }
   return prefixes;
 }
 
-export function encodePrefix(prefix: Prefix): Uint8Array {
+export function encodePrefix(prefix: Nlri): Uint8Array {
   const encoded = new Uint8Array(1 + ((prefix.length + 7) >>> 3));
   encoded[0] = prefix.length;
   encoded.set(addressToBytes(prefix.address).subarray(0, encoded.length - 1), 1);
-  return encoded;
+  return prefix.pathId === undefined ? encoded : joinBytes(uint32(prefix.pathId), encoded);
 }
 
 /** The prefixes, in their order, in runs of at most `room` bytes. */
-export function encodePrefixes(prefixes: readonly Prefix[], room: number): Uint8Array[] {
+export function encodePrefixes(prefixes: readonly Nlri[], room: number): Uint8Array[] {
   const runs: Uint8Array[] = [];
   let run: Uint8Array[] = [];
   let length = 0;

@@ -33,7 +33,7 @@ export type LargeCommunity = readonly [globalAdministrator: number, local1: numb
 export interface PathAttributes {
   readonly origin: Origin;
   readonly asPath: readonly AsPathSegment[];
-  /** Of the family of the prefixes it comes with. */
+  /** Of the family of the prefixes it comes with; under RFC 8950 IPv4 prefixes may have one of IPv6. */
   readonly nextHop: Address;
   readonly multiExitDiscriminator?: number;
   /** Present on iBGP only. */

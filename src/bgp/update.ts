@@ -6,7 +6,7 @@
  *   length (2) | withdrawn prefixes | length (2) | path attributes | announced prefixes, to the end
  */
 import { type Address, isIpv4 } from "../net/address.ts";
-import { ipv4Mask, type Prefix } from "../net/prefix.ts";
+import { ipv4Mask } from "../net/prefix.ts";
 import type { AsnSize } from "./as-path.ts";
 import { attributeName, decodeAttributes, encodeAttribute, encodeAttributes, pathOfDraft } from "./attribute-list.ts";
 import type { DecodeContext } from "./attributes.ts";
@@ -14,19 +14,19 @@ import { joinBytes, read16, uint16 } from "./bytes.ts";
 import { bgpError, type Consequence, type Fault, strongest } from "./error.ts";
 import { frame, HEADER_LENGTH, MAXIMUM_MESSAGE_LENGTH } from "./framer.ts";
 import { AFI, ATTRIBUTE, ATTRIBUTE_FLAG, ERROR, MESSAGE, UPDATE_ERROR } from "./iana.ts";
-import { encodeReach, encodeUnreach, type Unreach } from "./multiprotocol.ts";
-import { decodePrefixes, encodePrefixes, type Family, IPV4_UNICAST, IPV6_UNICAST, sameFamily } from "./nlri.ts";
+import { encodeReach, encodeUnreach, hasPathIds, type Unreach } from "./multiprotocol.ts";
+import { decodePrefixes, encodePrefixes, type Family, IPV4_UNICAST, IPV6_UNICAST, type Nlri, sameFamily } from "./nlri.ts";
 import type { PathAttributes } from "./path.ts";
 
 /** Prefixes that share a path. */
 export interface Announcement {
-  readonly prefixes: readonly Prefix[];
+  readonly prefixes: readonly Nlri[];
   readonly attributes: PathAttributes;
 }
 
 export interface UpdateMessage {
   readonly kind: "update";
-  readonly withdrawn: readonly Prefix[];
+  readonly withdrawn: readonly Nlri[];
   /** Usually one or none. Two where NEXT_HOP with its prefixes and MP_REACH_NLRI come together: they differ in next hop. */
   readonly announcements: readonly Announcement[];
   /** The peer has sent all it had of this family (RFC 4724 section 2); nothing else is in the message then. */
@@ -62,9 +62,10 @@ export function decodeUpdate(body: Uint8Array, context: DecodeContext): DecodedU
   if (nlriAt > body.length) {
     return reset(`has ${body.length} bytes, at least ${nlriAt} wanted`, UPDATE_ERROR.malformedAttributeList);
   }
-  const withdrawn = decodePrefixes(body.subarray(2, attributesAt - 2), AFI.ipv4);
+  const withPathIds = hasPathIds(context, IPV4_UNICAST);
+  const withdrawn = decodePrefixes(body.subarray(2, attributesAt - 2), AFI.ipv4, withPathIds);
   if (typeof withdrawn === "string") return reset(withdrawn, UPDATE_ERROR.invalidNetworkField);
-  const announced = decodePrefixes(body.subarray(nlriAt), AFI.ipv4);
+  const announced = decodePrefixes(body.subarray(nlriAt), AFI.ipv4, withPathIds);
   if (typeof announced === "string") return reset(announced, UPDATE_ERROR.invalidNetworkField);
   // A family that was not agreed on, or is disabled: well-formed, and no business of ours.
   if (!context.families.some((family) => sameFamily(family, IPV4_UNICAST))) withdrawn.length = announced.length = 0;
@@ -119,12 +120,12 @@ function missingFaults(types: ReadonlySet<number>, classic: boolean, peerType: D
 }
 
 interface Reachable {
-  readonly prefixes: readonly Prefix[];
+  readonly prefixes: readonly Nlri[];
   readonly nextHop: Address | undefined;
 }
 
 /** The prefixes that a packet may be sent to; adds the faults that only show where prefixes and next hop meet. */
-function takeReachable(all: readonly Prefix[], nextHop: Address | undefined, attribute: number, faults: Fault[]): Reachable[] {
+function takeReachable(all: readonly Nlri[], nextHop: Address | undefined, attribute: number, faults: Fault[]): Reachable[] {
   const prefixes = all.filter(isUnicast);
   if (prefixes.length < all.length) faults.push({ what: "announces prefixes that are not unicast", consequence: "discard" });
   if (prefixes.length === 0) return [];
@@ -135,7 +136,7 @@ function takeReachable(all: readonly Prefix[], nextHop: Address | undefined, att
 }
 
 /** RFC 4271 6.3: a prefix of multicast or reserved addresses is ignored. */
-const isUnicast = ({ address, length }: Prefix): boolean => {
+const isUnicast = ({ address, length }: Nlri): boolean => {
   if (isIpv4(address)) return length < 3 || (address & ipv4Mask(3)) >>> 0 !== 0xe0000000;
   return length < 8 || !address.startsWith("ff");
 };
@@ -156,13 +157,13 @@ const NO_BYTES = new Uint8Array(0);
 const updateFrame = (withdrawn: Uint8Array, attributes: Uint8Array, nlri: Uint8Array): Uint8Array =>
   frame(MESSAGE.update, uint16(withdrawn.length), withdrawn, uint16(attributes.length), attributes, nlri);
 
-const familyOf = ({ address }: Prefix): Family => (isIpv4(address) ? IPV4_UNICAST : IPV6_UNICAST);
+const familyOf = ({ address }: Nlri): Family => (isIpv4(address) ? IPV4_UNICAST : IPV6_UNICAST);
 
 /** As many messages as it takes, each with one thing to say (RFC 7606 5.1): withdrawals first, then each announcement. */
 export function encodeUpdate(update: UpdateMessage, asnSize: AsnSize): Uint8Array[] {
   if (update.endOfRib) return [encodeEndOfRib(update.endOfRib)];
   const messages: Uint8Array[] = [];
-  const byFamily = (prefixes: readonly Prefix[], family: Family) =>
+  const byFamily = (prefixes: readonly Nlri[], family: Family) =>
     prefixes.filter((prefix) => sameFamily(familyOf(prefix), family));
   for (const run of encodePrefixes(byFamily(update.withdrawn, IPV4_UNICAST), BODY_ROOM))
     messages.push(updateFrame(run, NO_BYTES, NO_BYTES));
@@ -177,14 +178,17 @@ export function encodeUpdate(update: UpdateMessage, asnSize: AsnSize): Uint8Arra
       for (const run of encodePrefixes(prefixes, BODY_ROOM - path.length)) messages.push(updateFrame(NO_BYTES, path, run));
       continue;
     }
-    const room = BODY_ROOM - path.length - ATTRIBUTE_HEADER_ROOM - encodeReach(IPV6_UNICAST, nextHop, NO_BYTES).length;
-    for (const run of encodePrefixes(prefixes, room)) {
-      const reach = encodeAttribute(ATTRIBUTE.mpReach, ATTRIBUTE_FLAG.optional, encodeReach(IPV6_UNICAST, nextHop, run));
-      messages.push(updateFrame(NO_BYTES, joinBytes(reach, path), NO_BYTES));
+    for (const family of [IPV4_UNICAST, IPV6_UNICAST]) {
+      const room = BODY_ROOM - path.length - ATTRIBUTE_HEADER_ROOM - encodeReach(family, nextHop, NO_BYTES).length;
+      for (const run of encodePrefixes(byFamily(prefixes, family), room))
+        messages.push(updateFrame(NO_BYTES, joinBytes(reachAttribute(family, nextHop, run), path), NO_BYTES));
     }
   }
   return messages;
 }
+
+const reachAttribute = (family: Family, nextHop: Address, prefixes: Uint8Array): Uint8Array =>
+  encodeAttribute(ATTRIBUTE.mpReach, ATTRIBUTE_FLAG.optional, encodeReach(family, nextHop, prefixes));
 
 const unreachAttribute = (family: Family, prefixes: Uint8Array): Uint8Array =>
   encodeAttribute(ATTRIBUTE.mpUnreach, ATTRIBUTE_FLAG.optional, encodeUnreach(family, prefixes));

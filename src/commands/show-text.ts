@@ -60,6 +60,7 @@ interface ShownNeighbor {
   readonly connectionsEstablished: number;
   readonly connectionsDropped: number;
   readonly lastResetDueTo?: string;
+  readonly familiesNegotiated: readonly string[];
   readonly neighborCapabilities: { readonly received: readonly { readonly name: string }[] };
   readonly messageStats: Record<"sent" | "received", Record<string, number>>;
 }
@@ -82,6 +83,7 @@ function formatBgpNeighbors(neighbors: Record<string, ShownNeighbor>): string {
           : [
               `  Hold time ${one.bgpTimerHoldTimeMsecs / 1000} s, keepalive interval ${(one.bgpTimerKeepAliveIntervalMsecs ?? 0) / 1000} s`,
             ]),
+        `  Address families: ${one.familiesNegotiated.join(", ") || "none negotiated"}`,
         `  Capabilities received: ${one.neighborCapabilities.received.map(({ name }) => name).join(", ") || "none"}`,
         `  Messages sent: ${counts(one.messageStats.sent)}`,
         `  Messages received: ${counts(one.messageStats.received)}`,

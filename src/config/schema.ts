@@ -41,12 +41,27 @@ const neighborSchema = z.strictObject({
   localAddress: unicast.optional(),
   holdTimeSeconds: holdTimeSeconds.optional(),
   connectRetrySeconds: whole(1, 65535).optional(),
+  families: z
+    .array(z.enum(["ipv4-unicast", "ipv6-unicast"], { error: "wanted ipv4-unicast or ipv6-unicast" }))
+    .min(1, { error: "wanted at least one family" })
+    .superRefine(refuseTwice((family) => family, "family"))
+    .optional(),
+  ipv6NextHop: z.enum(["global", "link-local"], { error: "wanted global or link-local" }).optional(),
+  extendedNextHop: z.boolean({ error: "wanted true or false" }).optional(),
+  addPath: z.enum(["receive", "off"], { error: "wanted receive or off" }).optional(),
+  localAsn: asn.optional(),
+  role: z
+    .enum(["provider", "rs-server", "rs-client", "customer", "peer"], {
+      error: "wanted our role: provider, rs-server, rs-client, customer or peer",
+    })
+    .optional(),
 });
 
 const bgpSchema = z.strictObject({
   asn,
   routerId,
-  listen: z.strictObject({ address: address.default(0), port: whole(1, 65535).default(179) }).prefault({}),
+  /** Without an address: at all of ours, of both families. */
+  listen: z.strictObject({ address: address.optional(), port: whole(1, 65535).default(179) }).prefault({}),
   holdTimeSeconds: holdTimeSeconds.default(90),
   connectRetrySeconds: whole(1, 65535).default(5),
   maximumPaths: whole(1, 512).default(64),

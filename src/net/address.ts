@@ -13,6 +13,9 @@ export type AddressFamily = "ipv4" | "ipv6";
 
 export const isIpv4 = (address: Address): address is Ipv4Address => typeof address === "number";
 
+/** Of IPv6, fe80::/10: such an address means something together with an interface only. */
+export const isLinkLocal = (address: Address): boolean => !isIpv4(address) && /^fe[89ab]/.test(address);
+
 /** The address that `text` writes, or undefined. Leading zeros, missing parts, zones and prefix lengths are refused. */
 export function parseAddress(text: string): Address | undefined {
   return text.includes(":") ? parseIpv6(text) : parseIpv4(text);

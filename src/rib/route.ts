@@ -2,6 +2,7 @@
  * What the RIB is told and what it tells: updates come in from speakers (and from the configuration), changes go out to
  * the FIB. Values only.
  */
+import type { Nlri } from "../bgp/nlri.ts";
 import type { PathAttributes } from "../bgp/path.ts";
 import type { Address, AddressFamily, Ipv4Address } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
@@ -23,8 +24,8 @@ export type RouteUpdate =
   | {
       readonly kind: "update";
       readonly peer: RoutePeer;
-      readonly withdrawn: readonly Prefix[];
-      readonly announced: readonly Prefix[];
+      readonly withdrawn: readonly Nlri[];
+      readonly announced: readonly Nlri[];
       /** Present when anything is announced. */
       readonly attributes?: PathAttributes;
     }

@@ -8,7 +8,7 @@ import { createForwarder } from "../dataplane/forward.ts";
 import { createFib, type Fib } from "../fib/fib.ts";
 import { createImage } from "../fib/image.ts";
 import type { FibState } from "../fib/state.ts";
-import { type Address, formatAddress, isIpv4 } from "../net/address.ts";
+import { type Address, formatAddress, isIpv4, isLinkLocal } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { formatMac, macHigh, macLow } from "../net/mac.ts";
 import { makePrefix, type Prefix, prefixContains } from "../net/prefix.ts";
@@ -24,8 +24,6 @@ import { createSlowPath } from "./slow-path.ts";
 import { createSupervisor } from "./supervisor.ts";
 
 export type Dataplane = Awaited<ReturnType<typeof startDataplane>>;
-
-const isLinkLocal = (address: Address): boolean => !isIpv4(address) && address.startsWith("fe8");
 
 /** Every interface of the configuration, or the first reason why it cannot be a port. Asked before anything is touched. */
 export function requirePorts(config: Config): InterfaceInfo[] {

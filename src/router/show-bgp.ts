@@ -3,6 +3,7 @@
  * FRR read ours; and the speaker's events with addresses as text.
  */
 import type { Capability } from "../bgp/capabilities.ts";
+import { formatFamily } from "../bgp/nlri.ts";
 import { formatAddress } from "../net/address.ts";
 import type { MessageCounts, NeighborState, SpeakerEvent } from "../speaker/neighbor.ts";
 import type { BgpConfig } from "./reconcile.ts";
@@ -70,6 +71,7 @@ export function describeNeighbor(neighbor: NeighborState, nowMs: number) {
     bgpTimerUpMsec: neighbor.establishedAtMs === undefined ? 0 : Math.round(nowMs - neighbor.establishedAtMs),
     ...(holdTimeSeconds === undefined ? {} : { bgpTimerHoldTimeMsecs: holdTimeSeconds * 1000 }),
     ...(keepaliveSeconds === undefined ? {} : { bgpTimerKeepAliveIntervalMsecs: keepaliveSeconds * 1000 }),
+    familiesNegotiated: neighbor.families.map(formatFamily),
     neighborCapabilities: {
       sent: neighbor.capabilities.sent.map(describeCapability),
       received: neighbor.capabilities.received.map(describeCapability),

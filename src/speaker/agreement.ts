@@ -1,23 +1,15 @@
 /**
- * What two speakers agree on by exchanging OPEN: ours is made here, theirs is judged here (RFC 4271 6.2, RFC 6286, RFC 7607),
- * and what follows from the pair is a value that lives as long as the session.
+ * What two speakers agree on by exchanging OPEN: theirs is judged here (RFC 4271 6.2, RFC 6286, RFC 7607, RFC 9234), and
+ * what follows from the pair is a value that lives as long as the session. A capability that one side lacks is not used;
+ * nothing but a family in common could be missed, and a peer without one stays up and silent.
  */
 import type { AsnSize } from "../bgp/as-path.ts";
-import { type Capability, findCapability } from "../bgp/capabilities.ts";
+import { ADD_PATH, type Capability, findCapability } from "../bgp/capabilities.ts";
 import { bgpError, type Decoded } from "../bgp/error.ts";
-import { ERROR, OPEN_ERROR } from "../bgp/iana.ts";
-import { type Family, IPV4_UNICAST, sameFamily } from "../bgp/nlri.ts";
+import { AFI, ERROR, OPEN_ERROR } from "../bgp/iana.ts";
+import { type Family, hasFamily, IPV4_UNICAST, sameFamily } from "../bgp/nlri.ts";
 import type { OpenMessage } from "../bgp/open.ts";
-import type { Ipv4Address } from "../net/address.ts";
-
-/** What our side of one session stands for; it does not change while the neighbor is configured. */
-export interface LocalSide {
-  readonly localAsn: number;
-  readonly remoteAsn: number;
-  readonly routerId: Ipv4Address;
-  /** 0, or at least 3. */
-  readonly holdTimeSeconds: number;
-}
+import { type LocalSide, localCapabilities, ROLES, type Role } from "./offer.ts";
 
 export interface Agreement {
   /** 0: neither keepalives nor a hold timer. */
@@ -25,56 +17,77 @@ export interface Agreement {
   readonly keepaliveSeconds: number;
   readonly asnSize: AsnSize;
   readonly families: readonly Family[];
+  /** The families of which the peer may send several paths to a prefix. */
+  readonly pathIds: readonly Family[];
+  /** The families whose next hops may be of IPv6 although they are not. */
+  readonly extendedNextHop: readonly Family[];
+  readonly extendedMessage: boolean;
   readonly peer: OpenMessage;
 }
 
 /** RFC 4271 4.2: a hold time is 0 or at least this. */
 export const MINIMUM_HOLD_TIME_SECONDS = 3;
 
-const FAMILIES: readonly Family[] = [IPV4_UNICAST];
-
-export function localCapabilities(localAsn: number): readonly Capability[] {
-  const families = FAMILIES.map((family): Capability => ({ name: "multiprotocol", family }));
-  return [...families, { name: "route-refresh" }, { name: "four-octet-as", asn: localAsn }];
-}
-
-/** With its capabilities it has 45 bytes; MetalLB's native speaker refuses less than 37. */
-export const localOpen = ({ localAsn, routerId, holdTimeSeconds }: LocalSide): OpenMessage => ({
-  kind: "open",
-  asn: localAsn,
-  holdTimeSeconds,
-  routerId,
-  capabilities: localCapabilities(localAsn),
-});
-
 export const peerType = ({ localAsn, remoteAsn }: LocalSide): "external" | "internal" =>
   localAsn === remoteAsn ? "internal" : "external";
 
 export function agree(local: LocalSide, peer: OpenMessage): Decoded<Agreement> {
-  const refuse = (subcode: number) => ({ error: bgpError(ERROR.openMessage, subcode) });
-  if (peer.asn !== local.remoteAsn) return refuse(OPEN_ERROR.badPeerAs);
-  // RFC 6286 2.2: only inside an AS must identifiers differ.
-  const sameIdentifier = peer.routerId === local.routerId && peerType(local) === "internal";
-  if (peer.routerId === 0 || sameIdentifier) return refuse(OPEN_ERROR.badIdentifier);
-  if (peer.holdTimeSeconds > 0 && peer.holdTimeSeconds < MINIMUM_HOLD_TIME_SECONDS)
-    return refuse(OPEN_ERROR.unacceptableHoldTime);
+  const subcode = objection(local, peer);
+  if (subcode !== undefined) return { error: bgpError(ERROR.openMessage, subcode) };
+  const { capabilities } = peer;
   const holdTimeSeconds = Math.min(local.holdTimeSeconds, peer.holdTimeSeconds);
+  const families = local.families.filter((family) => hasFamily(familiesOf(capabilities), family));
+  const isOffered = (name: Capability["name"]): boolean =>
+    findCapability(capabilities, name) !== undefined && findCapability(localCapabilities(local), name) !== undefined;
+  const sendsPathIds = findCapability(capabilities, "add-path")?.families.filter(({ direction }) => direction & ADD_PATH.send);
+  const extends6 = findCapability(capabilities, "extended-next-hop")?.families.filter(
+    ({ nextHopAfi }) => nextHopAfi === AFI.ipv6,
+  );
+  const among = (theirs: readonly { readonly family: Family }[] = []): readonly Family[] =>
+    families.filter((ours) => theirs.some(({ family }) => sameFamily(family, ours)));
   return {
     value: {
       holdTimeSeconds,
       keepaliveSeconds: holdTimeSeconds / 3,
-      asnSize: findCapability(peer.capabilities, "four-octet-as") ? 4 : 2,
-      families: commonFamilies(peer.capabilities),
+      asnSize: isOffered("four-octet-as") ? 4 : 2,
+      families,
+      pathIds: isOffered("add-path") ? among(sendsPathIds) : [],
+      extendedNextHop: isOffered("extended-next-hop") ? among(extends6) : [],
+      extendedMessage: isOffered("extended-message"),
       peer,
     },
   };
 }
 
+/** The subcode of OPEN Message Error that says why we do not talk to this peer. */
+function objection(local: LocalSide, peer: OpenMessage): number | undefined {
+  if (peer.asn !== local.remoteAsn) return OPEN_ERROR.badPeerAs;
+  // RFC 6286 2.2: only inside an AS must identifiers differ.
+  const sameIdentifier = peer.routerId === local.routerId && peerType(local) === "internal";
+  if (peer.routerId === 0 || sameIdentifier) return OPEN_ERROR.badIdentifier;
+  if (peer.holdTimeSeconds > 0 && peer.holdTimeSeconds < MINIMUM_HOLD_TIME_SECONDS) return OPEN_ERROR.unacceptableHoldTime;
+  return roleFits(local, peer) ? undefined : OPEN_ERROR.roleMismatch;
+}
+
+/** RFC 9234 section 4.2: whose counterpart is who. */
+const COUNTERPART: Readonly<Record<Role, Role>> = {
+  provider: "customer",
+  customer: "provider",
+  "rs-server": "rs-client",
+  "rs-client": "rs-server",
+  peer: "peer",
+};
+
+/** A side that names no role has none to contradict. Twice the same capability is once; two different ones fit nobody. */
+function roleFits({ role }: LocalSide, { capabilities }: OpenMessage): boolean {
+  const theirs = capabilities.flatMap((capability) => (capability.name === "role" ? [capability.role] : []));
+  return role === undefined || theirs.every((number) => ROLES[number] === COUNTERPART[role]);
+}
+
 /** A peer that says nothing of families means IPv4 unicast (RFC 4760 section 8). */
-function commonFamilies(capabilities: readonly Capability[]): readonly Family[] {
-  const theirs = capabilities.flatMap((capability) => (capability.name === "multiprotocol" ? [capability.family] : []));
-  if (theirs.length === 0) return [IPV4_UNICAST];
-  return FAMILIES.filter((ours) => theirs.some((family) => sameFamily(family, ours)));
+function familiesOf(capabilities: readonly Capability[]): readonly Family[] {
+  const named = capabilities.flatMap((capability) => (capability.name === "multiprotocol" ? [capability.family] : []));
+  return named.length > 0 ? named : [IPV4_UNICAST];
 }
 
 /**

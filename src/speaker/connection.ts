@@ -6,8 +6,9 @@
 import type { Socket } from "node:net";
 import type { DecodeContext } from "../bgp/attributes.ts";
 import type { BgpError, Fault } from "../bgp/error.ts";
-import { Framer } from "../bgp/framer.ts";
+import { Framer, MAXIMUM_EXTENDED_LENGTH, MAXIMUM_MESSAGE_LENGTH } from "../bgp/framer.ts";
 import { decodeMessage, type Message } from "../bgp/message.ts";
+import { type Family, hasFamily } from "../bgp/nlri.ts";
 import type { Clock } from "../net/clock.ts";
 import { closeSocket } from "./tcp.ts";
 
@@ -26,8 +27,7 @@ const MESSAGES_PER_TURN = 64;
 export class Connection {
   /** Settles when the socket is gone for good. */
   readonly closed: Promise<void>;
-  /** Set again when the OPENs are agreed on. */
-  context: DecodeContext;
+  private context: DecodeContext;
   private readonly socket: Socket;
   private readonly clock: Clock;
   private readonly handlers: ConnectionHandlers;
@@ -48,6 +48,17 @@ export class Connection {
     });
     socket.on("end", () => this.finish());
     socket.on("close", () => this.finish());
+  }
+
+  /** The OPENs are agreed on: what comes from here on is to be understood so. */
+  agree(context: DecodeContext, extendedMessage: boolean): void {
+    this.context = context;
+    this.framer.maximumLength = extendedMessage ? MAXIMUM_EXTENDED_LENGTH : MAXIMUM_MESSAGE_LENGTH;
+  }
+
+  /** From here on nothing of these is read (RFC 7606 section 2). */
+  disable(families: readonly Family[]): void {
+    this.context = { ...this.context, families: this.context.families.filter((family) => !hasFamily(families, family)) };
   }
 
   send(bytes: Uint8Array): void {

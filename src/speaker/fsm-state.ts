@@ -7,7 +7,8 @@ import { CEASE } from "../bgp/iana.ts";
 import type { Message } from "../bgp/message.ts";
 import { cease } from "../bgp/notification.ts";
 import type { UpdateMessage } from "../bgp/update.ts";
-import type { Agreement, LocalSide } from "./agreement.ts";
+import type { Agreement } from "./agreement.ts";
+import type { LocalSide } from "./offer.ts";
 
 /** Who opened the TCP connection: we, or the peer. */
 export type Direction = "outgoing" | "incoming";

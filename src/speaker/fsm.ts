@@ -22,7 +22,7 @@ import { CEASE, ERROR, FSM_ERROR } from "../bgp/iana.ts";
 import { MESSAGE_TYPE, type Message } from "../bgp/message.ts";
 import { cease, shutdownText } from "../bgp/notification.ts";
 import type { OpenMessage } from "../bgp/open.ts";
-import { type Agreement, agree, collisionWinner, localOpen } from "./agreement.ts";
+import { type Agreement, agree, collisionWinner } from "./agreement.ts";
 import {
   type ConnectionState,
   type Direction,
@@ -34,6 +34,7 @@ import {
   stateName,
   type Timer,
 } from "./fsm-state.ts";
+import { localOpen } from "./offer.ts";
 
 /** RFC 4271 8.2.2: "a large value" for a peer that has not sent its OPEN. */
 export const OPEN_HOLD_SECONDS = 240;

@@ -5,9 +5,11 @@
 import type { Capability } from "../bgp/capabilities.ts";
 import { CONSEQUENCES, type Consequence } from "../bgp/error.ts";
 import { MESSAGE_KINDS, type Message } from "../bgp/message.ts";
-import type { Family } from "../bgp/nlri.ts";
+import type { Ipv6NextHop } from "../bgp/multiprotocol.ts";
+import type { Family, FamilyName } from "../bgp/nlri.ts";
 import type { Address, Ipv4Address } from "../net/address.ts";
 import type { StateName } from "./fsm-state.ts";
+import type { Role } from "./offer.ts";
 
 export interface NeighborOptions {
   readonly address: Address;
@@ -24,6 +26,16 @@ export interface NeighborOptions {
   /** 0 (none), or at least 3. */
   readonly holdTimeSeconds?: number;
   readonly connectRetrySeconds?: number;
+  /** Absent: both. What is used is what the peer offers too. */
+  readonly families?: readonly FamilyName[];
+  /** Of a next hop of two addresses the one to use; absent: global. */
+  readonly ipv6NextHop?: Ipv6NextHop;
+  /** IPv4 prefixes may come with a next hop of IPv6; absent: they may if the session itself is over IPv6. */
+  readonly extendedNextHop?: boolean;
+  /** Whether several paths to a prefix are taken. */
+  readonly addPath?: "receive" | "off";
+  /** Ours towards this neighbor (RFC 9234). */
+  readonly role?: Role;
 }
 
 export type MessageCounts = Record<Message["kind"], number>;
@@ -69,6 +81,8 @@ export interface NeighborState {
   readonly establishedAtMs?: number;
   readonly holdTimeSeconds?: number;
   readonly keepaliveSeconds?: number;
+  /** Those that were agreed on. */
+  readonly families: readonly Family[];
   readonly capabilities: { readonly sent: readonly Capability[]; readonly received: readonly Capability[] };
   readonly prefixesReceived: number;
   readonly endOfRibReceived: boolean;

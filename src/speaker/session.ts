@@ -10,19 +10,20 @@ import type { Socket } from "node:net";
 import type { BgpError } from "../bgp/error.ts";
 import { AFI } from "../bgp/iana.ts";
 import { encodeMessage, type Message } from "../bgp/message.ts";
-import { type Family, formatFamily, sameFamily } from "../bgp/nlri.ts";
+import { FAMILIES, type Family, type FamilyName, formatFamily } from "../bgp/nlri.ts";
 import type { UpdateMessage } from "../bgp/update.ts";
-import type { Ipv4Address } from "../net/address.ts";
+import { type Ipv4Address, isIpv4 } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { prefixKey } from "../net/prefix.ts";
 import type { Random } from "../net/random.ts";
 import type { RoutePeer, RouteUpdate } from "../rib/route.ts";
-import { type Agreement, localCapabilities, peerType } from "./agreement.ts";
+import { type Agreement, peerType } from "./agreement.ts";
 import { Connection } from "./connection.ts";
 import { step } from "./fsm.ts";
 import { type Direction, type Effect, type FsmConfig, type FsmEvent, INITIAL_STATE, refusal, stateName } from "./fsm-state.ts";
 import { Ledger } from "./ledger.ts";
 import type { NeighborOptions, NeighborState, SpeakerEvent } from "./neighbor.ts";
+import { localCapabilities } from "./offer.ts";
 import { BGP_PORT, closeSocket, dial } from "./tcp.ts";
 import { Timers } from "./timers.ts";
 
@@ -37,6 +38,8 @@ export interface SessionContext {
   onUpdate(update: RouteUpdate): void;
   onEvent(event: SpeakerEvent): void;
 }
+
+const DEFAULT_FAMILIES: readonly FamilyName[] = ["ipv4-unicast", "ipv6-unicast"];
 
 /** What there is only while the session is Established. */
 interface Established {
@@ -71,6 +74,11 @@ export class Session {
       holdTimeSeconds: options.holdTimeSeconds ?? context.holdTimeSeconds,
       connectRetrySeconds: options.connectRetrySeconds ?? context.connectRetrySeconds,
       passive: options.passive ?? false,
+      families: (options.families ?? DEFAULT_FAMILIES).map((name) => FAMILIES[name]),
+      ipv6NextHop: options.ipv6NextHop ?? "global",
+      extendedNextHop: options.extendedNextHop ?? !isIpv4(options.address),
+      addPath: options.addPath === "receive",
+      ...(options.role && { role: options.role }),
     };
     const { clock, random } = context;
     this.ledger = new Ledger(options.address, clock, (event) => context.onEvent(event));
@@ -120,7 +128,8 @@ export class Session {
         holdTimeSeconds: established.agreement.holdTimeSeconds,
         keepaliveSeconds: established.agreement.keepaliveSeconds,
       }),
-      capabilities: { sent: localCapabilities(localAsn), received: established?.agreement.peer.capabilities ?? [] },
+      families: established?.agreement.families ?? [],
+      capabilities: { sent: localCapabilities(this.config), received: established?.agreement.peer.capabilities ?? [] },
       prefixesReceived: established?.prefixes.size ?? 0,
       endOfRibReceived: established?.endOfRib ?? false,
       ...this.ledger.state(),
@@ -212,9 +221,11 @@ export class Session {
     return encodeMessage(message, this.established?.agreement.asnSize ?? 2);
   }
 
-  private agreed(direction: Direction, { asnSize, families }: Agreement): void {
-    const connection = this.connections[direction];
-    if (connection) connection.context = { asnSize, families, peerType: peerType(this.config) };
+  private agreed(direction: Direction, agreement: Agreement): void {
+    const { asnSize, families, pathIds, extendedNextHop } = agreement;
+    const { ipv6NextHop } = this.config;
+    const context = { asnSize, families, pathIds, extendedNextHop, ipv6NextHop, peerType: peerType(this.config) };
+    this.connections[direction]?.agree(context, agreement.extendedMessage);
   }
 
   private up(direction: Direction, agreement: Agreement): void {
@@ -253,11 +264,7 @@ export class Session {
   private disable(disabled: readonly Family[]): void {
     if (!this.established) return;
     const { peer, prefixes } = this.established;
-    for (const connection of [this.connections.outgoing, this.connections.incoming]) {
-      if (!connection) continue;
-      const families = connection.context.families.filter((family) => !disabled.some((one) => sameFamily(one, family)));
-      connection.context = { ...connection.context, families };
-    }
+    for (const connection of [this.connections.outgoing, this.connections.incoming]) connection?.disable(disabled);
     for (const one of disabled) {
       const family = one.afi === AFI.ipv4 ? "ipv4" : "ipv6";
       for (const key of prefixes) if ((typeof key === "number") === (family === "ipv4")) prefixes.delete(key);

@@ -6,7 +6,7 @@ import type { Server, Socket } from "node:net";
 import { CEASE } from "../bgp/iana.ts";
 import { encodeMessage } from "../bgp/message.ts";
 import { administrativeCease, cease } from "../bgp/notification.ts";
-import { type Address, compareAddresses, formatAddress } from "../net/address.ts";
+import { type Address, compareAddresses, formatAddress, isIpv4 } from "../net/address.ts";
 import { MINIMUM_HOLD_TIME_SECONDS } from "./agreement.ts";
 import type { NeighborOptions, NeighborState } from "./neighbor.ts";
 import { Session, type SessionContext } from "./session.ts";
@@ -14,13 +14,19 @@ import { BGP_PORT, closeSocket, type Endpoint, listen, remoteEndpoint } from "./
 
 export interface SpeakerOptions extends SessionContext {
   /** Absent: we only dial. */
-  readonly listen?: Endpoint;
+  readonly listen?: { readonly port: number; readonly address?: Address | undefined };
 }
+
+/** 0.0.0.0 and ::, in sockets of their own: one for both would show every IPv4 peer as an IPv6 one. */
+const EVERYWHERE: readonly Address[] = [0, "0".repeat(32)];
+
+/** A kernel without IPv6, or with IPv6 switched off, is no reason not to listen on IPv4. */
+const isWithoutIpv6 = ({ code }: NodeJS.ErrnoException): boolean => code === "EAFNOSUPPORT" || code === "EADDRNOTAVAIL";
 
 export class Speaker {
   private readonly options: SpeakerOptions;
   private readonly sessions = new Map<Address, Session>();
-  private server: Server | undefined;
+  private readonly servers: Server[] = [];
   private isRunning = false;
   private strangers = 0;
 
@@ -30,15 +36,16 @@ export class Speaker {
 
   /** Rejects if the address cannot be listened on. */
   async start(): Promise<void> {
-    if (this.options.listen) this.server = await listen(this.options.listen, (socket) => this.accept(socket));
+    if (this.options.listen) await this.listen(this.options.listen);
     this.isRunning = true;
     for (const session of this.sessions.values()) session.start();
   }
 
   /** Where it listens; the port is the real one if 0 was asked for. */
   listening(): Endpoint | undefined {
-    const bound = this.server?.address();
-    return this.options.listen && bound && typeof bound === "object" ? { ...this.options.listen, port: bound.port } : undefined;
+    const bound = this.servers[0]?.address();
+    const { address = EVERYWHERE[0] } = this.options.listen ?? {};
+    return bound && typeof bound === "object" ? { address, port: bound.port } : undefined;
   }
 
   /** Throws if its options make no sense. */
@@ -83,10 +90,23 @@ export class Speaker {
     this.isRunning = false;
     const error = administrativeCease(CEASE.administrativeShutdown, text);
     const stopped = Array.from(this.sessions.values(), (session) => session.stop(error));
-    const { server } = this;
-    this.server = undefined;
-    if (server) stopped.push(new Promise((resolve) => server.close(() => resolve())));
-    await Promise.all(stopped);
+    await Promise.all([...stopped, this.closeServers()]);
+  }
+
+  private async listen({ port, address }: { port: number; address?: Address | undefined }): Promise<void> {
+    for (const at of address === undefined ? EVERYWHERE : [address]) {
+      try {
+        this.servers.push(await listen({ address: at, port }, (socket) => this.accept(socket)));
+      } catch (error) {
+        if (address === undefined && !isIpv4(at) && isWithoutIpv6(error as NodeJS.ErrnoException)) continue;
+        await this.closeServers();
+        throw error;
+      }
+    }
+  }
+
+  private async closeServers(): Promise<void> {
+    await Promise.all(this.servers.splice(0).map((server) => new Promise((resolve) => server.close(resolve))));
   }
 
   private accept(socket: Socket): void {

@@ -43,7 +43,7 @@ describe("what real speakers say first", () => {
           { name: "add-path", families: [{ family: IPV4_UNICAST, direction: 1 }] },
           { name: "fqdn", hostname: "n1", domain: "" },
           { name: "graceful-restart", restarting: true, notification: true, restartTimeSeconds: 120, families: [] },
-          unknown(71, "00010180000000"),
+          { name: "long-lived-graceful-restart", families: [{ family: IPV4_UNICAST, staleTimeSeconds: 0 }] },
         ],
       },
       { kind: "keepalive" },
@@ -61,7 +61,7 @@ describe("what real speakers say first", () => {
           { name: "graceful-restart", restarting: false, notification: false, restartTimeSeconds: 120, families: [] },
           { name: "four-octet-as", asn: 65002 },
           { name: "enhanced-route-refresh" },
-          unknown(71, ""),
+          { name: "long-lived-graceful-restart", families: [] },
         ],
       },
       { kind: "keepalive" },
@@ -79,7 +79,7 @@ describe("what real speakers say first", () => {
           { name: "fqdn", hostname: "vm", domain: "" },
           { name: "multiprotocol", family: IPV4_UNICAST },
           { name: "four-octet-as", asn: 65003 },
-          unknown(5, "000100010002"),
+          { name: "extended-next-hop", families: [{ family: IPV4_UNICAST, nextHopAfi: 2 }] },
         ],
       },
       { kind: "keepalive" },
@@ -161,7 +161,9 @@ describe("capabilities, in both directions", () => {
   const cases: [bytes: string, capability: Capability][] = [
     ["0104 00020001", { name: "multiprotocol", family: IPV6_UNICAST }],
     ["0200", { name: "route-refresh" }],
+    ["0506 000100010002", { name: "extended-next-hop", families: [{ family: IPV4_UNICAST, nextHopAfi: 2 }] }],
     ["0600", { name: "extended-message" }],
+    ["0901 03", { name: "role", role: 3 }],
     ["4002 0078", { name: "graceful-restart", restarting: false, notification: false, restartTimeSeconds: 120, families: [] }],
     [
       "400a cfff 00010180 00020100",
@@ -188,6 +190,10 @@ describe("capabilities, in both directions", () => {
       },
     ],
     ["4600", { name: "enhanced-route-refresh" }],
+    [
+      "4707 00020100 015180",
+      { name: "long-lived-graceful-restart", families: [{ family: IPV6_UNICAST, staleTimeSeconds: 86400 }] },
+    ],
     ["4909 026e31 056c6f63616c", { name: "fqdn", hostname: "n1", domain: "local" }],
     ["ff03 010203", unknown(255, "010203")],
   ];
@@ -200,6 +206,9 @@ describe("capabilities, in both directions", () => {
   test.each([
     ["multiprotocol of 3 bytes", "0103 000100", 1, "000100"],
     ["route refresh with a value", "0201 00", 2, "00"],
+    ["extended next hop of 4 bytes", "0504 00010001", 5, "00010001"],
+    ["a role of 2 bytes", "0902 0003", 9, "0003"],
+    ["long-lived graceful restart of 4 bytes", "4704 00010180", 71, "00010180"],
     ["graceful restart of 3 bytes", "4003 007800", 64, "007800"],
     ["graceful restart of none", "4000", 64, ""],
     ["four-octet AS of 2 bytes", "4102 fde9", 65, "fde9"],

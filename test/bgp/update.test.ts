@@ -213,11 +213,50 @@ describe("UPDATE, decoded", () => {
     );
   });
 
-  test("of an IPv6 pair of next hops the global one counts", () => {
-    const nextHops = "20010db8000000000000000000000001 fe800000000000000000000000000001";
-    const reach = `80 0e 2a 0002 01 20 ${nextHops} 00 20 20010db8`;
-    const { update: decoded } = decodeUpdate(body("", `${reach} ${ORIGIN_IGP} ${PATH_65001}`, ""), external);
-    expect(decoded.announcements[0].attributes.nextHop).toBe(address("2001:db8::1"));
+  test.each([
+    ["a pair: the global one", "20010db8000000000000000000000001 fe800000000000000000000000000001", "2001:db8::1", "fe80::1"],
+    [
+      "zeros in place of the global one",
+      "00000000000000000000000000000000 fe800000000000000000000000000001",
+      "fe80::1",
+      "fe80::1",
+    ],
+    ["a pair of link-local ones", "fe800000000000000000000000000001 fe800000000000000000000000000001", "fe80::1", "fe80::1"],
+    ["one alone, global", "20010db8000000000000000000000001", "2001:db8::1", "2001:db8::1"],
+    ["one alone, link-local", "fe800000000000000000000000000001", "fe80::1", "fe80::1"],
+    ["a pair of global ones", "20010db8000000000000000000000001 20010db8000000000000000000000002", "2001:db8::1", "2001:db8::1"],
+  ])("a next hop of IPv6, %s; the link-local one where it is preferred", (_, nextHops, global, linkLocal) => {
+    const value = `0002 01 ${hex(nextHops).length.toString(16)} ${nextHops} 00 20 20010db8`;
+    const reach = `80 0e ${hex(value).length.toString(16)} ${value}`;
+    const nextHop = (ipv6NextHop: "global" | "link-local") =>
+      decodeUpdate(body("", `${reach} ${ORIGIN_IGP} ${PATH_65001}`, ""), { ...external, ipv6NextHop }).update.announcements[0]
+        .attributes.nextHop;
+    expect([nextHop("global"), nextHop("link-local")]).toEqual([address(global), address(linkLocal)]);
+  });
+
+  test("IPv4 prefixes behind a next hop of IPv6 where that was agreed on (RFC 8950), and not elsewhere", () => {
+    const attributes: PathAttributes = { ...path, nextHop: address("2001:db8::1") };
+    const message = announce(["10.0.0.0/8"], attributes);
+    const [bytes] = bodies(encodeUpdate(message, 4));
+    expect(decodeUpdate(bytes, { ...external, extendedNextHop: [IPV4_UNICAST] }).update).toEqual(message);
+    expect(decodeUpdate(bytes, external).faults[0].what).toBe("has a next hop of 16 bytes");
+  });
+
+  test("several paths to a prefix where that was agreed on (RFC 7911): each with its identifier", () => {
+    const pathIds = [IPV4_UNICAST, IPV6_UNICAST];
+    const withIds = (text: string, ...ids: number[]) => ids.map((pathId) => ({ ...prefix(text), pathId }));
+    const message = update({
+      withdrawn: [...withIds("10.1.0.0/16", 0, 4294967295), ...withIds("2001:db8:1::/48", 7)],
+      announcements: [
+        { prefixes: withIds("10.0.0.0/8", 1, 2), attributes: path },
+        { prefixes: withIds("2001:db8::/32", 3), attributes: { ...path, nextHop: address("2001:db8::1") } },
+      ],
+    });
+    const decoded = bodies(encodeUpdate(message, 4)).map((bytes) => decodeUpdate(bytes, { ...external, pathIds }).update);
+    expect(decoded.flatMap(({ withdrawn }) => withdrawn)).toEqual(message.withdrawn);
+    expect(decoded.flatMap(({ announcements }) => announcements)).toEqual(message.announcements);
+    const cut = decodeUpdate(body("000000", "", ""), { ...external, pathIds });
+    expect(cut).toMatchObject({ consequence: "reset", faults: [{ what: "ends inside a path identifier" }] });
   });
 
   test("families that were not negotiated are ignored, without a fault", () => {

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { ADD_PATH, type Capability } from "#src/bgp/capabilities.ts";
 import { bgpError } from "#src/bgp/error.ts";
+import { AFI } from "#src/bgp/iana.ts";
 import { MESSAGE_TYPE, type Message } from "#src/bgp/message.ts";
-import { IPV4_UNICAST } from "#src/bgp/nlri.ts";
+import { IPV4_UNICAST, IPV6_UNICAST } from "#src/bgp/nlri.ts";
 import { cease } from "#src/bgp/notification.ts";
 import type { OpenMessage } from "#src/bgp/open.ts";
 import type { Agreement } from "#src/speaker/agreement.ts";
@@ -25,6 +27,10 @@ const config: FsmConfig = {
   holdTimeSeconds: 90,
   connectRetrySeconds: 120,
   passive: false,
+  families: [IPV4_UNICAST, IPV6_UNICAST],
+  ipv6NextHop: "global",
+  extendedNextHop: false,
+  addPath: false,
 };
 
 const open: OpenMessage = {
@@ -42,7 +48,16 @@ const higher: OpenMessage = { ...open, routerId: 0x0a000009 };
 const lower: OpenMessage = { ...open, routerId: 0x0a000000 };
 const messages: Message[] = [open, update, notification, keepalive, refresh];
 
-const agreement: Agreement = { holdTimeSeconds: 30, keepaliveSeconds: 10, asnSize: 4, families: [IPV4_UNICAST], peer: open };
+const agreement: Agreement = {
+  holdTimeSeconds: 30,
+  keepaliveSeconds: 10,
+  asnSize: 4,
+  families: [IPV4_UNICAST],
+  pathIds: [],
+  extendedNextHop: [],
+  extendedMessage: false,
+  peer: open,
+};
 
 const running = (connections: { outgoing?: ConnectionState; incoming?: ConnectionState }, failures = 0): FsmState => ({
   mode: "running",
@@ -76,6 +91,19 @@ function act(state: FsmState, event: FsmEvent, using = config): [name: string, d
   const { state: next, effects } = step(state, event, using);
   return [stateName(next), sentSay(effects).filter((text) => !text.startsWith("no ")), next];
 }
+
+const bothFamilies = [IPV4_UNICAST, IPV6_UNICAST].map((family): Capability => ({ name: "multiprotocol", family }));
+const addPathOf = (ipv4: number, ipv6: number): Capability => ({
+  name: "add-path",
+  families: [
+    { family: IPV4_UNICAST, direction: ipv4 },
+    { family: IPV6_UNICAST, direction: ipv6 },
+  ],
+});
+const extendedNextHop = (nextHopAfi: number): Capability => ({
+  name: "extended-next-hop",
+  families: [{ family: IPV4_UNICAST, nextHopAfi }],
+});
 
 const directions = ["outgoing", "incoming"] as const;
 const timers = [
@@ -417,6 +445,9 @@ describe("what the OPEN must say", () => {
     ["our own identifier, inside our AS", { asn: 65000, routerId: config.routerId }, { remoteAsn: 65000 }, 3],
     ["a hold time of 1", { holdTimeSeconds: 1 }, {}, 6],
     ["a hold time of 2", { holdTimeSeconds: 2 }, {}, 6],
+    ["a provider, where we are one", { capabilities: [{ name: "role", role: 0 }] }, { role: "provider" }, 11],
+    ["a role that nobody knows", { capabilities: [{ name: "role", role: 9 }] }, { role: "peer" }, 11],
+    ["two roles", { capabilities: [4, 0].map((role) => ({ name: "role", role })) }, { role: "peer" }, 11],
   ])("%s is refused", (_, part, using, subcode) => {
     const event: FsmEvent = { kind: "message", direction: "outgoing", message: { ...open, ...part } };
     expect(act(sent, event, { ...config, ...using })[1].slice(0, 2)).toEqual([`outgoing 2/${subcode}`, "close outgoing"]);
@@ -429,10 +460,41 @@ describe("what the OPEN must say", () => {
     ["a peer without four-octet AS numbers", { capabilities: [] }, {}, { asnSize: 2, families: [IPV4_UNICAST] }],
     [
       "a peer that takes other families only",
-      { capabilities: [{ name: "multiprotocol", family: { afi: 2, safi: 1 } }] },
+      { capabilities: [{ name: "multiprotocol", family: { afi: 25, safi: 70 } }] },
       {},
       { families: [] },
     ],
+    ["a peer that says nothing of families, where we want IPv6 only", {}, { families: [IPV6_UNICAST] }, { families: [] }],
+    [
+      "two families, in our order",
+      { capabilities: [IPV6_UNICAST, IPV4_UNICAST].map((family) => ({ name: "multiprotocol", family })) },
+      {},
+      { families: [IPV4_UNICAST, IPV6_UNICAST] },
+    ],
+    [
+      "several paths to a prefix, of the family that the peer wants to send them in",
+      { capabilities: [addPathOf(ADD_PATH.send, ADD_PATH.receive), ...bothFamilies] },
+      { addPath: true },
+      { pathIds: [IPV4_UNICAST] },
+    ],
+    ["one path only, if we do not ask for more", { capabilities: [addPathOf(3, 3), ...bothFamilies] }, {}, { pathIds: [] }],
+    [
+      "IPv4 prefixes behind IPv6, if both sides can",
+      { capabilities: [extendedNextHop(AFI.ipv6)] },
+      { extendedNextHop: true },
+      { extendedNextHop: [IPV4_UNICAST] },
+    ],
+    ["not if only they can", { capabilities: [extendedNextHop(AFI.ipv6)] }, {}, { extendedNextHop: [] }],
+    [
+      "not behind anything else",
+      { capabilities: [extendedNextHop(AFI.ipv4)] },
+      { extendedNextHop: true },
+      { extendedNextHop: [] },
+    ],
+    ["messages of 64 KiB, if both sides can", { capabilities: [{ name: "extended-message" }] }, {}, { extendedMessage: true }],
+    ["a customer, whose provider we are", { capabilities: [{ name: "role", role: 3 }] }, { role: "provider" }, {}],
+    ["a peer that names no role", {}, { role: "provider" }, {}],
+    ["a role, where we name none", { capabilities: [{ name: "role", role: 3 }] }, {}, {}],
     ["our identifier in another AS (RFC 6286)", { routerId: config.routerId }, {}, {}],
   ])("%s", (_, part, using, wanted) => {
     const { effects } = step(

@@ -8,7 +8,7 @@ import { formatHex } from "#src/bgp/bytes.ts";
 import { errorName } from "#src/bgp/error.ts";
 import { Framer, frame } from "#src/bgp/framer.ts";
 import { decodeMessage, encodeMessage, type Message } from "#src/bgp/message.ts";
-import { IPV4_UNICAST } from "#src/bgp/nlri.ts";
+import { IPV4_UNICAST, IPV6_UNICAST } from "#src/bgp/nlri.ts";
 import type { OpenMessage } from "#src/bgp/open.ts";
 import { SEGMENT } from "#src/bgp/path.ts";
 import { formatAddress } from "#src/net/address.ts";
@@ -140,7 +140,8 @@ describe("two speakers", () => {
       holdTimeSeconds: 90,
       keepaliveSeconds: 30,
       prefixesReceived: 0,
-      messagesSent: { update: 1 },
+      messagesSent: { update: 2 },
+      families: [IPV4_UNICAST, IPV6_UNICAST],
       capabilities: {
         received: a.neighbor(B).capabilities.sent.map(({ name }) => (name === "four-octet-as" ? { name, asn: 65002 } : { name })),
       },
@@ -291,14 +292,16 @@ describe("a session", () => {
       openOf(A, {
         capabilities: [
           { name: "multiprotocol", family: IPV4_UNICAST },
+          { name: "multiprotocol", family: IPV6_UNICAST },
           { name: "route-refresh" },
+          { name: "extended-message" },
           { name: "four-octet-as", asn: 65001 },
         ],
       }),
       keepalive,
       { kind: "update", withdrawn: [], announcements: [], endOfRib: IPV4_UNICAST },
     ]);
-    expect(peer.socket.bytesRead).toBe(19 + 26 + 19 + 23);
+    expect(peer.socket.bytesRead).toBe(19 + 34 + 19 + 23);
     expect(a.neighbor(B).messagesReceived["route-refresh"]).toBe(1);
     expect(a.told.updates).toEqual([]);
   });
