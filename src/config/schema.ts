@@ -26,11 +26,18 @@ const holdTimeSeconds = whole(0, 65535).refine((seconds) => seconds === 0 || sec
   error: "wanted 0 (no keepalives) or a whole number from 3 to 65535",
 });
 
-const portSchema = z.strictObject({
-  interface: z
-    .string({ error: "wanted an interface's name" })
-    .regex(/^(?!lo$)[^\s/]{1,15}$/, { error: "wanted an interface's name, 1 to 15 characters, and not lo" }),
-});
+/** An interface by its name or by an address that it has: container engines give names as they like, and addresses as they are told. */
+const portSchema = z
+  .strictObject({
+    interface: z
+      .string({ error: "wanted an interface's name" })
+      .regex(/^(?!lo$)[^\s/]{1,15}$/, { error: "wanted an interface's name, 1 to 15 characters, and not lo" })
+      .optional(),
+    address: unicast.optional(),
+  })
+  .refine((port) => (port.interface === undefined) !== (port.address === undefined), {
+    error: "wanted an interface's name (interface), or an address that it has (address)",
+  });
 
 const neighborSchema = z.strictObject({
   address: unicast,
@@ -96,7 +103,7 @@ export const configSchema = z
       .array(portSchema)
       .max(32, { error: "wanted at most 32 ports" })
       .default([])
-      .superRefine(refuseTwice((port) => port.interface, "interface")),
+      .superRefine(refuseTwice((port) => port.interface ?? port.address, "interface")),
     bgp: bgpSchema.optional(),
     routes: z.array(routeSchema).default([]),
     ecmp: ecmpSchema.prefault({}),

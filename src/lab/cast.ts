@@ -7,10 +7,12 @@ import { formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { formatPrefix, hostPrefix } from "../net/prefix.ts";
 import { LabFailure } from "./failure.ts";
-import { announcersOf, type Lab, type Pod, podsOf, type SelectorChoice } from "./lab.ts";
-import { inNamespace } from "./namespace.ts";
+import { announcersOf, type ClusterNode, type Lab, type Pod, podsOf, type SelectorChoice } from "./lab.ts";
+import { placeOf } from "./place.ts";
 import { Daemon } from "./process.ts";
 import { RouterProcess } from "./router-process.ts";
+import type { RouterView } from "./router-view.ts";
+import { SPEAKERS } from "./speaker/kinds.ts";
 import { type Speaker, startSpeaker } from "./speakers.ts";
 import { flushConntrack } from "./stage.ts";
 
@@ -29,22 +31,30 @@ export interface Cast {
 export async function startCast(clock: Clock, lab: Lab, selector: SelectorChoice, directory: string): Promise<Cast> {
   const [pods, speakers, router] = await Promise.all([
     Promise.all(lab.nodes.flatMap((node) => node.pods).map((pod) => startPod(clock, lab, pod))),
-    Promise.all(lab.nodes.map((node) => startSpeaker(clock, lab, node, `${directory}/${node.name}`))),
+    Promise.all(lab.nodes.map((node) => startSpeaker(clock, lab, node, placeOf(node.name), `${directory}/${node.name}`))),
     RouterProcess.start(clock, lab, selector, directory),
   ]);
   return { lab, pods, speakers, router };
 }
 
-async function startPod(clock: Clock, lab: Lab, pod: Pod): Promise<Daemon> {
+/** The command that is one pod's server. */
+export function podCommand(lab: Lab, pod: Pod): readonly string[] {
   const ports = lab.services.filter((service) => podsOf(lab, service).includes(pod)).map(({ targetPort }) => String(targetPort));
-  const command = [process.execPath, POD_PROCESS, pod.name, formatAddress(pod.address.address), ...ports];
-  const daemon = await Daemon.start(pod.name, inNamespace(pod.name, command));
+  return [process.execPath, POD_PROCESS, pod.name, formatAddress(pod.address.address), ...ports];
+}
+
+async function startPod(clock: Clock, lab: Lab, pod: Pod): Promise<Daemon> {
+  const daemon = await Daemon.start(pod.name, placeOf(pod.name)(podCommand(lab, pod)));
   await daemon.untilLine("ready", clock, POD_DEADLINE_MS);
   return daemon;
 }
 
-/** Waits until every session is Established; the states by node, as the router tells them. */
-export async function untilEstablished({ lab, router, speakers }: Cast): Promise<Readonly<Record<string, string>>> {
+/** Waits until every session is Established; the states by node, as the router tells them. `lastWords`: what is known of a node that is late. */
+export async function untilEstablished(
+  lab: Lab,
+  router: RouterView,
+  lastWords: (node: ClusterNode) => readonly string[],
+): Promise<Readonly<Record<string, string>>> {
   let states: Record<string, string> = {};
   const done = await router.events.until(async () => {
     const peers = await router.summary();
@@ -54,18 +64,24 @@ export async function untilEstablished({ lab, router, speakers }: Cast): Promise
     return Object.values(states).every((state) => state === "Established") || undefined;
   }, SESSIONS_DEADLINE_MS);
   if (done) return states;
-  const missing = speakers.filter(({ node }) => states[node.name] !== "Established");
-  const found = missing.map(({ node, implementation, daemons }) => {
-    const said = daemons.flatMap((daemon) => daemon.lastLines(5).map((line) => `\n    ${daemon.name}: ${line}`)).join("");
-    return `\n  ${node.name} (${implementation}) is in state ${states[node.name]}; it said last:${said}`;
+  const missing = lab.nodes.filter(({ name }) => states[name] !== "Established");
+  const found = missing.map((node) => {
+    const said = lastWords(node).map((line) => `\n    ${line}`);
+    return `\n  ${node.name} (${SPEAKERS[node.kind].implementation}) is in state ${states[node.name]}${said.join("")}`;
   });
-  const routerSaid = router.lastLines(5).map((line) => `\n    router: ${line}`);
   const wanted = `${lab.nodes.length} sessions Established in ${SESSIONS_DEADLINE_MS / 1000} s`;
-  throw new LabFailure("sessions", [...found, ...routerSaid].join(""), wanted);
+  throw new LabFailure("sessions", found.join(""), wanted);
+}
+
+/** What a node's daemons and the router said last. */
+export function lastWords({ router, speakers }: Cast, node: ClusterNode): readonly string[] {
+  const daemons = speakers.find((speaker) => speaker.node === node)?.daemons ?? [];
+  const said = daemons.flatMap((daemon) => daemon.lastLines(5).map((line) => `${daemon.name}: ${line}`));
+  return [...said, ...router.lastLines(5).map((line) => `router: ${line}`)];
 }
 
 /** Waits until each service's prefix has exactly the next hops that announce it. */
-export async function untilTaught({ lab, router }: Cast): Promise<void> {
+export async function untilTaught(lab: Lab, router: RouterView): Promise<void> {
   const wanted = lab.services.map((service) => ({
     prefix: formatPrefix(hostPrefix(service.address)),
     nextHops: announcersOf(lab, service).map((node) => formatAddress(node.address.address)),

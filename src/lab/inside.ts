@@ -5,12 +5,13 @@
 import { mkdir } from "node:fs/promises";
 import { formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
-import { type Cast, startCast, stopCast, untilEstablished, untilTaught } from "./cast.ts";
+import { type Cast, lastWords, startCast, stopCast, untilEstablished, untilTaught } from "./cast.ts";
 import { ECMP_COMMAND } from "./ecmp-command.ts";
 import type { Lab } from "./lab.ts";
+import { placeOf } from "./place.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { differencesOf, type LabResult, renderTable, type SpeakerReport, toJson } from "./report.ts";
-import { type RunResult, runOnce } from "./run.ts";
+import { type Play, type RunResult, runOnce } from "./run.ts";
 import { buildStage, checkPrograms, LAB_DIRECTORY } from "./stage.ts";
 import { Lifeline, type Outside } from "./tree.ts";
 
@@ -48,7 +49,7 @@ export async function perform(clock: Clock, lab: Lab, options: LabOptions): Prom
     cast = await startCast(clock, lab, selector, directory);
     progress.step("started", `router with selector ${selector.name}, ${cast.speakers.length} speakers, ${cast.pods.length} pods`);
     speakers = await untilLearned(cast, progress);
-    if (!options.upOnly) runs.push(await runOnce(clock, cast, selector, directory, progress));
+    if (!options.upOnly) runs.push(await runOnce(clock, playOf(clock, cast), selector, directory, progress));
   }
   const exitCode = tell({ lab, speakers, runs }, options);
   if (cast && (options.keep || options.upOnly)) {
@@ -61,11 +62,26 @@ export async function perform(clock: Clock, lab: Lab, options: LabOptions): Prom
   return exitCode;
 }
 
+/** The event of a run in namespaces: only the process that speaks BGP dies; its node stays up, and goes on forwarding what it is sent. */
+function playOf(clock: Clock, { lab, router, speakers }: Cast): Play {
+  return {
+    lab,
+    router: router.view,
+    place: placeOf(lab.clients[0].node),
+    strike: async (departed) => {
+      const atMs = clock.nowMs();
+      speakers.find(({ node }) => node === departed)?.daemons[0].kill("SIGKILL");
+      return atMs;
+    },
+  };
+}
+
 async function untilLearned(cast: Cast, progress: Progress): Promise<readonly SpeakerReport[]> {
-  const states = await untilEstablished(cast);
+  const { lab, router } = cast;
+  const states = await untilEstablished(lab, router.view, (node) => lastWords(cast, node));
   progress.step("sessions", `${cast.speakers.length} Established`);
-  await untilTaught(cast);
-  progress.step("routes", cast.lab.services.map(({ address }) => `${formatAddress(address)}/32`).join(", "));
+  await untilTaught(lab, router.view);
+  progress.step("routes", lab.services.map(({ address }) => `${formatAddress(address)}/32`).join(", "));
   return cast.speakers.map(({ node: { name }, implementation, version }) => ({
     node: name,
     implementation,
@@ -90,7 +106,7 @@ function tell(result: LabResult, { json, upOnly }: LabOptions): number {
 function howToLookInside(lab: Lab, outside: Outside, cast: Cast): string[] {
   const user = outside.ordinaryUser ? " --user --preserve-credentials" : "";
   const enter = (node: string) => `nsenter --target ${outside.holderPid}${user} --mount nsenter --net=/run/netns/${node}`;
-  const ecmp = `${ECMP_COMMAND.join(" ")} show bgp summary --control ${cast.router.controlSocket}`;
+  const ecmp = `${ECMP_COMMAND.join(" ")} show bgp summary --control ${cast.router.view.controlSocket}`;
   const node = lab.nodes[0].name;
   return [
     "",

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import type { Clock } from "../net/clock.ts";
 import type { ConnectionRecord, ConnectionTarget } from "./connection.ts";
 import { LabFailure } from "./failure.ts";
-import { inNamespace } from "./namespace.ts";
+import type { Place } from "./place.ts";
 import { Daemon } from "./process.ts";
 
 const LOAD_PROCESS = fileURLToPath(new URL("./load-process.js", import.meta.url));
@@ -17,8 +17,8 @@ export class Load {
     daemon.onLine((line) => this.#answer?.(line));
   }
 
-  static async start(namespace: string): Promise<Load> {
-    return new Load(await Daemon.start("load client", inNamespace(namespace, [process.execPath, LOAD_PROCESS])));
+  static async start(place: Place): Promise<Load> {
+    return new Load(await Daemon.start("load client", place([process.execPath, LOAD_PROCESS])));
   }
 
   open = (targets: readonly ConnectionTarget[]): Promise<ConnectionRecord[]> => this.#order({ open: targets });

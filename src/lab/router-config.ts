@@ -1,14 +1,19 @@
-/** The router's configuration file for one run of a lab. Pure; `run.ts` writes it and starts `ecmp run` on it. */
+/**
+ * The router's configuration file for one run of a lab. Pure. In namespaces we name the interfaces; in containers the engine
+ * does, as it likes, and an interface is known by its address.
+ */
 import { stringify } from "yaml";
 import { formatAddress } from "../net/address.ts";
 import type { Lab, SelectorChoice } from "./lab.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 
-export function renderRouterConfig(lab: Lab, selector: SelectorChoice): string {
+export function renderRouterConfig(lab: Lab, selector: SelectorChoice, ports: "by interface" | "by address"): string {
   const { router, experiment } = lab;
   const addresses = router.ports.map((port) => port.address.address);
   return stringify({
-    ports: router.ports.map((port) => ({ interface: port.interface })),
+    ports: router.ports.map((port) =>
+      ports === "by interface" ? { interface: port.interface } : { address: formatAddress(port.address.address) },
+    ),
     bgp: {
       asn: router.asn,
       routerId: formatAddress(addresses[addresses.length - 1]),

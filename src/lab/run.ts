@@ -9,14 +9,15 @@ import type { FibState } from "../fib/state.ts";
 import { formatAddress } from "../net/address.ts";
 import { type Clock, delay } from "../net/clock.ts";
 import { formatPrefix, hostPrefix } from "../net/prefix.ts";
-import type { Cast } from "./cast.ts";
 import type { ConnectionRecord } from "./connection.ts";
 import type { RouterEvent } from "./event-log.ts";
 import { LabFailure } from "./failure.ts";
 import { type Judgment, judge } from "./judgment.ts";
-import type { ClusterNode, SelectorChoice, Service } from "./lab.ts";
+import type { ClusterNode, Lab, SelectorChoice, Service } from "./lab.ts";
 import { Load } from "./load.ts";
+import type { Place } from "./place.ts";
 import type { Progress } from "./progress.ts";
+import type { RouterView } from "./router-view.ts";
 import { type PlannedConnection, planConnections } from "./traffic.ts";
 
 /** How long connections are watched before the event, and after the change is in force (longer than a time-out takes). */
@@ -24,6 +25,16 @@ const WATCH_BEFORE_MS = 500;
 const WATCH_AFTER_MS = 2500;
 /** The kernel closes a killed speaker's session at once: there is no hold timer to wait for. */
 const EVENT_DEADLINE_MS = 15_000;
+
+/** What a run is played with. */
+export interface Play {
+  readonly lab: Lab;
+  readonly router: RouterView;
+  /** Where the clients are. */
+  readonly place: Place;
+  /** Makes the event happen to this node, or waits for somebody to do so; when that was. */
+  strike(departed: ClusterNode): Promise<number>;
+}
 
 export interface RunResult {
   readonly selector: SelectorChoice;
@@ -36,12 +47,11 @@ export interface RunResult {
 
 export async function runOnce(
   clock: Clock,
-  cast: Cast,
+  { lab, router, place, strike }: Play,
   selector: SelectorChoice,
   directory: string,
   progress: Progress,
 ): Promise<RunResult> {
-  const { lab, router } = cast;
   const departed = lab.nodes.find((node) => node.name === lab.experiment.event.node) as ClusterNode;
   const connections = planConnections(lab);
   const state = await router.groups();
@@ -57,14 +67,13 @@ export async function runOnce(
     `${forecasts.length} connections, ${forecasts.filter(({ moved }) => moved).length} to move; sha256 ${digest}`,
   );
 
-  const load = await Load.start(lab.clients[0].node);
+  const load = await Load.start(place);
   const opened = await load.open(connections.map(({ target }) => target));
   progress.step("connections", `${opened.filter((record) => record.opened).length} of ${opened.length} opened`);
   await delay(clock, WATCH_BEFORE_MS);
 
-  const killedAtMs = clock.nowMs();
-  killSpeaker(cast, departed);
-  const event = await untilConverged(cast, departed, killedAtMs);
+  const killedAtMs = await strike(departed);
+  const event = await untilConverged(router, departed, killedAtMs);
   progress.step(
     "event",
     `${departed.name}'s speaker killed, converged after ${event.convergedMs.toFixed(1)} ms; watching ${WATCH_AFTER_MS / 1000} s`,
@@ -83,19 +92,13 @@ export async function runOnce(
   return { selector, state, digest, event: { kind, node, ...event }, services };
 }
 
-/** Only the process that speaks BGP: the node itself stays up, and goes on forwarding what it is sent. */
-function killSpeaker({ speakers }: Cast, departed: ClusterNode): void {
-  speakers.find(({ node }) => node === departed)?.daemons[0].kill("SIGKILL");
-}
-
 /** The session down, the routes changed, and that generation of them (or a later one) acknowledged by every worker. */
-async function untilConverged({ router }: Cast, departed: ClusterNode, killedAtMs: number) {
+async function untilConverged(router: RouterView, departed: ClusterNode, killedAtMs: number) {
   const peer = formatAddress(departed.address.address);
   const next = async (what: string, wanted: (event: RouterEvent) => boolean): Promise<RouterEvent> => {
     const event = await router.events.find(wanted, EVENT_DEADLINE_MS);
     if (event) return event;
-    const said = ["not seen", ...router.lastLines(10)].join("\n    ");
-    throw new LabFailure("event", said, `${what} within ${EVENT_DEADLINE_MS / 1000} s`);
+    throw new LabFailure("event", "not seen", `${what} within ${EVENT_DEADLINE_MS / 1000} s`);
   };
   const down = await next(
     `the session with ${departed.name} down (session-down of ${peer})`,

@@ -4,7 +4,8 @@ import { formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { formatPrefix, hostPrefix } from "../net/prefix.ts";
 import { announcersOf, type ClusterNode, type Lab, routerAddressFor } from "./lab.ts";
-import { executeUntilDone, inNamespace } from "./namespace.ts";
+import { executeUntilDone } from "./namespace.ts";
+import type { Place } from "./place.ts";
 import { Daemon, execute } from "./process.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 import type { SpeakerPlan } from "./speaker/plan.ts";
@@ -33,17 +34,15 @@ export function planSpeaker(lab: Lab, node: ClusterNode, directory: string): Spe
   };
 }
 
-export async function startSpeaker(clock: Clock, lab: Lab, node: ClusterNode, directory: string): Promise<Speaker> {
+export async function startSpeaker(clock: Clock, lab: Lab, node: ClusterNode, place: Place, directory: string): Promise<Speaker> {
   const kind = SPEAKERS[node.kind];
   const plan = planSpeaker(lab, node, directory);
   await mkdir(directory, { recursive: true });
   for (const [name, text] of Object.entries(kind.files(plan))) await writeFile(`${directory}/${name}`, text);
   const version = kind.version.pattern.exec(await execute(kind.version.command))?.[1] ?? "unknown";
-  const daemons = await Promise.all(
-    kind.processes(plan).map(({ name, command }) => Daemon.start(name, inNamespace(node.name, command))),
-  );
+  const daemons = await Promise.all(kind.processes(plan).map(({ name, command }) => Daemon.start(name, place(command))));
   for (const command of kind.setUp(plan)) {
-    await executeUntilDone(clock, inNamespace(node.name, command), SET_UP_DEADLINE_MS);
+    await executeUntilDone(clock, place(command), SET_UP_DEADLINE_MS);
   }
   return { node, implementation: kind.implementation, version, daemons };
 }

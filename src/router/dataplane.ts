@@ -28,7 +28,10 @@ export type Dataplane = Awaited<ReturnType<typeof startDataplane>>;
 /** Every interface of the configuration, or the first reason why it cannot be a port. Asked before anything is touched. */
 export function requirePorts(config: Config): InterfaceInfo[] {
   if (config.ports.length === 0) throw new Error("ports: [], wanted at least one port to forward on");
-  return config.ports.map((port) => requireInterface(port.interface));
+  const infos = config.ports.map(requireInterface);
+  const twice = infos.find((info, i) => infos.findIndex(({ name }) => name === info.name) !== i);
+  if (twice) throw new Error(`ports: two entries mean the interface "${twice.name}", wanted each interface once`);
+  return infos;
 }
 
 /** If anything cannot be had, what was had already is given back before this rejects. */
@@ -194,8 +197,16 @@ const sourceFor = (addresses: readonly Prefix[], address: number): number | unde
   return subnet && isIpv4(subnet.address) ? subnet.address : undefined;
 };
 
-function requireInterface(name: string): InterfaceInfo {
-  const info = findInterface(name);
-  if (!info.up) throw new Error(`ports: "${name}" is down, wanted an interface that is up (ip link set ${name} up)`);
+function requireInterface({ interface: name, address }: Config["ports"][number]): InterfaceInfo {
+  const info = name === undefined ? findInterfaceOf(address as Address) : findInterface(name);
+  if (!info.up) throw new Error(`ports: "${info.name}" is down, wanted an interface that is up (ip link set ${info.name} up)`);
   return info;
+}
+
+function findInterfaceOf(address: Address): InterfaceInfo {
+  const all = listInterfaces();
+  const found = all.find(({ addresses }) => addresses.some((own) => own.address === address));
+  const known = all.flatMap(({ addresses }) => addresses.map((own) => formatAddress(own.address)));
+  if (!found) throw new Error(`ports: no interface has the address ${formatAddress(address)}, wanted one of ${known.join(", ")}`);
+  return found;
 }
