@@ -1,10 +1,18 @@
 /** `ecmp lab`: labs of real speakers and real connections around the router, each in a process tree of its own. */
+import { writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { Command, Option } from "commander";
 import { labNames, loadLab } from "../lab/catalog.ts";
+import { renderCompose } from "../lab/compose.ts";
 import { LabFailure } from "../lab/failure.ts";
 import { perform } from "../lab/inside.ts";
+import { playPart } from "../lab/part.ts";
+import { renderRouterConfig } from "../lab/router-config.ts";
 import { enterTree } from "../lab/tree.ts";
 import { systemClock } from "../net/clock.ts";
+import { DEFAULT_CONTROL_SOCKET } from "../router/control.ts";
+import { CommandError } from "./output.ts";
+import { run } from "./run.ts";
 
 interface RunOptions {
   readonly json?: true;
@@ -34,7 +42,51 @@ export function labCommand(): Command {
     .option("--json", "one JSON object on stdout when it is up")
     .addOption(new Option("--inside").hideHelp())
     .action((name: string, options: RunOptions) => guard(() => play("up", name, options)));
+  lab
+    .command("play")
+    .description("plays one machine of a lab, here: what each container of docker-compose.yml does")
+    .argument("<name>", "one of `ecmp lab list`")
+    .argument("<machine>", "the router, a node, a pod or a client of it")
+    .option("--selector <name>", "one of the lab's experiment", process.env.ECMP_SELECTOR)
+    .option("--control <socket>", "the router's control socket", process.env.ECMP_CONTROL ?? DEFAULT_CONTROL_SOCKET)
+    .option("--json", "a client's last line on stdout is one JSON object")
+    .action((name: string, machine: string, options: PlayOptions) => guard(() => playMachine(name, machine, options)));
+  lab
+    .command("export")
+    .description("prints a lab as a file for another tool")
+    .argument("<name>", "one of `ecmp lab list`")
+    .requiredOption("--compose", "a docker-compose file, of the images that our Dockerfile makes")
+    .action((name: string) => guard(() => exportLab(name)));
   return lab;
+}
+
+interface PlayOptions {
+  readonly selector?: string;
+  readonly control: string;
+  readonly json?: true;
+}
+
+async function playMachine(name: string, machine: string, options: PlayOptions): Promise<number> {
+  const lab = loadLab(name);
+  const { selectors } = lab.experiment;
+  const selector = options.selector === undefined ? selectors[0] : selectors.find((each) => each.name === options.selector);
+  if (!selector) {
+    const names = selectors.map((each) => each.name).join(", ");
+    throw new LabFailure("--selector", `found "${options.selector}"`, `one of the lab's experiment: ${names}`);
+  }
+  if (machine !== lab.router.name) {
+    return await playPart(systemClock, lab, machine, { selector, control: options.control, json: options.json === true });
+  }
+  const file = `${dirname(options.control)}/router.yaml`;
+  writeFileSync(file, renderRouterConfig(lab, selector, "by address"));
+  await run(file, { control: options.control });
+  // It goes on until a signal ends it, and the process with it.
+  return await new Promise(() => {});
+}
+
+function exportLab(name: string): number {
+  process.stdout.write(renderCompose(loadLab(name)));
+  return 0;
 }
 
 function list(json: boolean): number {
@@ -56,7 +108,7 @@ async function guard(action: () => number | Promise<number>): Promise<void> {
   try {
     exitCode = await action();
   } catch (error) {
-    if (!(error instanceof LabFailure)) throw error;
+    if (!(error instanceof LabFailure || error instanceof CommandError)) throw error;
     process.stderr.write(`ecmp lab: ${error.message}\n`);
     exitCode = 2;
   }

@@ -20,7 +20,7 @@ export function runCommand(): Command {
     .action(run);
 }
 
-async function run(file: string, options: { control: string; json?: boolean }): Promise<void> {
+export async function run(file: string, options: { control: string; json?: boolean }): Promise<void> {
   const config = loadConfig(file);
   if (config.ports.length === 0) throw new CommandError(`${file}: ports: [], wanted at least one port to forward on`);
   // A log that nobody reads any more is no reason to stop forwarding.

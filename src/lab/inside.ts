@@ -10,9 +10,10 @@ import { ECMP_COMMAND } from "./ecmp-command.ts";
 import type { Lab } from "./lab.ts";
 import { placeOf } from "./place.ts";
 import { createProgress, type Progress } from "./progress.ts";
-import { differencesOf, type LabResult, renderTable, type SpeakerReport, toJson } from "./report.ts";
+import type { SpeakerReport } from "./report.ts";
 import { type Play, type RunResult, runOnce } from "./run.ts";
 import { buildStage, checkPrograms, LAB_DIRECTORY } from "./stage.ts";
+import { tell } from "./tell.ts";
 import { Lifeline, type Outside } from "./tree.ts";
 
 export interface LabOptions {
@@ -22,9 +23,6 @@ export interface LabOptions {
   /** Bring it up and stay: no connections, no event. */
   readonly upOnly: boolean;
 }
-
-/** How many differences are told one by one; the count is always told. */
-const DIFFERENCES_SHOWN = 20;
 
 /** Returns the exit code: 0 when everything was as forecast, else 1. */
 export async function perform(clock: Clock, lab: Lab, options: LabOptions): Promise<number> {
@@ -51,7 +49,7 @@ export async function perform(clock: Clock, lab: Lab, options: LabOptions): Prom
     speakers = await untilLearned(cast, progress);
     if (!options.upOnly) runs.push(await runOnce(clock, playOf(clock, cast), selector, directory, progress));
   }
-  const exitCode = tell({ lab, speakers, runs }, options);
+  const exitCode = tell({ lab, speakers, runs }, options.json);
   if (cast && (options.keep || options.upOnly)) {
     process.stderr.write(`${howToLookInside(lab, outside, cast).join("\n")}\n`);
     lifeline.done(exitCode);
@@ -88,19 +86,6 @@ async function untilLearned(cast: Cast, progress: Progress): Promise<readonly Sp
     version,
     state: states[name],
   }));
-}
-
-function tell(result: LabResult, { json, upOnly }: LabOptions): number {
-  const color = process.stdout.isTTY && !process.env.NO_COLOR;
-  const bold = (text: string) => (color ? `\x1b[1m${text}\x1b[22m` : text);
-  const differences = differencesOf(result);
-  if (json) console.log(JSON.stringify(toJson(result)));
-  else console.log(`${upOnly ? "" : "\n"}${renderTable(result, bold).join("\n")}`);
-  if (differences.length === 0) return 0;
-  process.stderr.write(`\n${differences.length} differences between the forecast and what happened:\n`);
-  for (const difference of differences.slice(0, DIFFERENCES_SHOWN)) process.stderr.write(`  ${difference}\n`);
-  if (differences.length > DIFFERENCES_SHOWN) process.stderr.write("  ... (all of them: --json, key differences)\n");
-  return 1;
 }
 
 function howToLookInside(lab: Lab, outside: Outside, cast: Cast): string[] {

@@ -8,7 +8,7 @@ import { executeUntilDone } from "./namespace.ts";
 import type { Place } from "./place.ts";
 import { Daemon, execute } from "./process.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
-import type { SpeakerPlan } from "./speaker/plan.ts";
+import type { SpeakerKind, SpeakerPlan } from "./speaker/plan.ts";
 
 const SET_UP_DEADLINE_MS = 10_000;
 
@@ -34,12 +34,17 @@ export function planSpeaker(lab: Lab, node: ClusterNode, directory: string): Spe
   };
 }
 
+/** As the program that is installed here says it. */
+export async function versionOf({ version }: SpeakerKind): Promise<string> {
+  return version.pattern.exec(await execute(version.command))?.[1] ?? "unknown";
+}
+
 export async function startSpeaker(clock: Clock, lab: Lab, node: ClusterNode, place: Place, directory: string): Promise<Speaker> {
   const kind = SPEAKERS[node.kind];
   const plan = planSpeaker(lab, node, directory);
   await mkdir(directory, { recursive: true });
   for (const [name, text] of Object.entries(kind.files(plan))) await writeFile(`${directory}/${name}`, text);
-  const version = kind.version.pattern.exec(await execute(kind.version.command))?.[1] ?? "unknown";
+  const version = await versionOf(kind);
   const daemons = await Promise.all(kind.processes(plan).map(({ name, command }) => Daemon.start(name, place(command))));
   for (const command of kind.setUp(plan)) {
     await executeUntilDone(clock, place(command), SET_UP_DEADLINE_MS);

@@ -8,7 +8,7 @@
  * Each name is a namespace. The fabric's bridge has one of its own, because a host's bridge filters (Docker's, say) work on
  * the namespace that the bridge is in.
  */
-import { formatAddress } from "../net/address.ts";
+import { type Address, formatAddress } from "../net/address.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import { type ClusterNode, type Endpoint, hostAddress, type Lab, routerAddressFor } from "./lab.ts";
 
@@ -41,11 +41,11 @@ export function planTopology(lab: Lab): Topology {
     configureAt(node.name, ...nodeSide(lab, node));
     for (const pod of node.pods) {
       configureAt(pod.name, `address add ${formatPrefix(pod.address)} dev eth0`, "link set eth0 up");
-      configureAt(pod.name, `route add default via ${formatAddress(node.podGateway.address)}`);
+      configureAt(pod.name, ...podRoutes(node));
     }
   }
   for (const host of lab.hosts) {
-    configureAt(host, `route add default via ${formatAddress(routerAddressFor(lab, hostAddress(lab, host)))}`);
+    configureAt(host, ...hostRoutes(lab, host));
   }
   const linkCount = lab.links.length + pods.length;
   return { namespaces, linkCount, create, configure, forwarding: lab.nodes.map((node) => node.name) };
@@ -61,8 +61,18 @@ function linkEnd(lab: Lab, end: Endpoint): string[] {
 function nodeSide(lab: Lab, node: ClusterNode): string[] {
   const lines = ["link add cni0 type bridge", `address add ${formatPrefix(node.podGateway)} dev cni0`, "link set cni0 up"];
   for (const pod of node.pods) lines.push(`link set ${pod.name} master cni0`, `link set ${pod.name} up`);
-  for (const other of lab.nodes) {
-    if (other !== node) lines.push(`route add ${formatPrefix(other.podSubnet)} via ${formatAddress(other.address.address)}`);
-  }
-  return [...lines, `route add default via ${formatAddress(routerAddressFor(lab, node.address))}`];
+  return [...lines, ...nodeRoutes(lab, node)];
 }
+
+/** `replace`: a container engine may have put a default route of its own there. */
+export const nodeRoutes = (lab: Lab, node: ClusterNode): string[] => [
+  ...lab.nodes
+    .filter((other) => other !== node)
+    .map((other) => `route replace ${formatPrefix(other.podSubnet)} via ${formatAddress(other.address.address)}`),
+  defaultRoute(routerAddressFor(lab, node.address)),
+];
+
+export const podRoutes = (node: ClusterNode): string[] => [defaultRoute(node.podGateway.address)];
+export const hostRoutes = (lab: Lab, host: string): string[] => [defaultRoute(routerAddressFor(lab, hostAddress(lab, host)))];
+
+const defaultRoute = (gateway: Address): string => `route replace default via ${formatAddress(gateway)}`;
