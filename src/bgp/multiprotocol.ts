@@ -9,7 +9,8 @@
 import { type Address, addressToBytes, isLinkLocal, readIpv6 } from "../net/address.ts";
 import { joinBytes, read16, uint16 } from "./bytes.ts";
 import { AFI } from "./iana.ts";
-import { decodePrefixes, type Family, hasFamily, type Nlri, readAddress } from "./nlri.ts";
+import { decodePrefixes, type Family, hasFamily, readAddress } from "./nlri.ts";
+import type { Nlri } from "./path.ts";
 
 export interface Unreach {
   readonly family: Family;

@@ -4,9 +4,10 @@
  * stands in front of each (RFC 7911 section 3).
  */
 import { type Address, addressToBytes, readIpv4, readIpv6 } from "../net/address.ts";
-import { makePrefix, type Prefix } from "../net/prefix.ts";
+import { makePrefix } from "../net/prefix.ts";
 import { joinBytes, read32, uint32 } from "./bytes.ts";
 import { AFI, SAFI } from "./iana.ts";
+import type { Nlri } from "./path.ts";
 
 export interface Family {
   readonly afi: number;
@@ -19,11 +20,6 @@ export const IPV6_UNICAST: Family = { afi: AFI.ipv6, safi: SAFI.unicast };
 /** By the names that a configuration uses. */
 export const FAMILIES = { "ipv4-unicast": IPV4_UNICAST, "ipv6-unicast": IPV6_UNICAST } as const;
 export type FamilyName = keyof typeof FAMILIES;
-
-/** A prefix, and which of the peer's paths to it is meant where there may be several. */
-export interface Nlri extends Prefix {
-  readonly pathId?: number;
-}
 
 export const sameFamily = (a: Family, b: Family): boolean => a.afi === b.afi && a.safi === b.safi;
 

@@ -3,6 +3,7 @@
  * compares it, nobody changes it.
  */
 import type { Address, Ipv4Address } from "../net/address.ts";
+import { type Prefix, prefixKey } from "../net/prefix.ts";
 
 /** RFC 4271 5.1.1; the lower is preferred. */
 export const ORIGIN = { igp: 0, egp: 1, incomplete: 2 } as const;
@@ -29,6 +30,15 @@ export interface Aggregator {
 
 /** 96 bits in three numbers: global administrator, then two words of its own (RFC 8092). */
 export type LargeCommunity = readonly [globalAdministrator: number, local1: number, local2: number];
+
+/** A prefix, and which of the peer's paths to it is meant where there may be several (RFC 7911). */
+export interface Nlri extends Prefix {
+  readonly pathId?: number;
+}
+
+/** A Map key for what a peer can say of one path and take back. */
+export const nlriKey = (nlri: Nlri): number | string =>
+  nlri.pathId === undefined ? prefixKey(nlri) : `${prefixKey(nlri)} ${nlri.pathId}`;
 
 export interface PathAttributes {
   readonly origin: Origin;

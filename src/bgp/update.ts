@@ -15,8 +15,8 @@ import { bgpError, type Consequence, type Fault, strongest } from "./error.ts";
 import { frame, HEADER_LENGTH, MAXIMUM_MESSAGE_LENGTH } from "./framer.ts";
 import { AFI, ATTRIBUTE, ATTRIBUTE_FLAG, ERROR, MESSAGE, UPDATE_ERROR } from "./iana.ts";
 import { encodeReach, encodeUnreach, hasPathIds, type Unreach } from "./multiprotocol.ts";
-import { decodePrefixes, encodePrefixes, type Family, IPV4_UNICAST, IPV6_UNICAST, type Nlri, sameFamily } from "./nlri.ts";
-import type { PathAttributes } from "./path.ts";
+import { decodePrefixes, encodePrefixes, type Family, IPV4_UNICAST, IPV6_UNICAST, sameFamily } from "./nlri.ts";
+import type { Nlri, PathAttributes } from "./path.ts";
 
 /** Prefixes that share a path. */
 export interface Announcement {

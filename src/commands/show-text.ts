@@ -104,6 +104,7 @@ function formatBgpNeighbors(neighbors: Record<string, ShownNeighbor>): string {
 
 interface ShownPath {
   readonly status: string;
+  readonly stale?: true;
   readonly reason?: string;
   readonly peer: string;
   readonly nextHop: string;
@@ -121,7 +122,7 @@ function formatBgpRoutes(routes: readonly { prefix: string; paths: readonly Show
       path.asPath,
       path.origin,
       path.peer,
-      path.reason ?? path.status,
+      `${path.reason ?? path.status}${path.stale ? ", stale" : ""}`,
     ]),
   );
   return formatTable(["", "Network", "Next Hop", "Path", "Origin", "From", "Why"], rows);

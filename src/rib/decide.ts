@@ -3,7 +3,7 @@
  * equal enough to share the traffic, and for each other one the rule that decided against it. `table.ts` calls it; the
  * order in which paths arrived plays no part.
  *
- *   all paths -> 1..5 each rule keeps the best by its measure -> the equal ones (the multipath cut) -> 7..9 break the tie
+ *   all paths -> 1..5 each rule keeps the best by its measure -> the equal ones (the multipath cut) -> 7..10 break the tie
  *
  * Rules strike out; they do not compare pairs. That is the RFC's own form, and it is what makes MED, which only compares
  * paths of one neighbor AS, independent of order (vendors' "deterministic MED"). Local origin and static routes do not take
@@ -67,9 +67,11 @@ export const TIE_BREAKS = [
   { number: 7, name: "lowest router id", compare: (a, b) => originator(a) - originator(b) },
   { number: 8, name: "shortest cluster list", compare: (a, b) => clusterListLength(a) - clusterListLength(b) },
   { number: 9, name: "lowest peer address", compare: (a, b) => compareAddresses(a.peer.address, b.peer.address) },
+  // Of several paths that one peer told us.
+  { number: 10, name: "lowest path identifier", compare: (a, b) => (a.pathId ?? 0) - (b.pathId ?? 0) },
 ] as const satisfies readonly TieBreak[];
 
-/** Decides between the eligible paths to one prefix, one a peer; undefined when there are none. */
+/** Decides between the eligible paths to one prefix; undefined when there are none. */
 export function decide(paths: readonly Path[], { maximumPaths, multipathRelax }: MultipathOptions): Decision | undefined {
   let equal: readonly Path[] = [...paths].sort(compareTied);
   let lost: LostPath[] = [];
@@ -107,7 +109,7 @@ function compareTied(a: Path, b: Path): number {
 }
 
 const decidingTieBreak = (best: Path, path: Path): RuleName =>
-  (TIE_BREAKS.find(({ compare }) => compare(best, path) !== 0) ?? TIE_BREAKS[2]).name;
+  (TIE_BREAKS.find(({ compare }) => compare(best, path) !== 0) ?? TIE_BREAKS[TIE_BREAKS.length - 1]).name;
 
 /** What an external peer says of local preference is not for us (RFC 4271 5.1.5). */
 const localPreference = ({ peer, attributes }: Path): number =>

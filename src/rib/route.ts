@@ -2,8 +2,7 @@
  * What the RIB is told and what it tells: updates come in from speakers (and from the configuration), changes go out to
  * the FIB. Values only.
  */
-import type { Nlri } from "../bgp/nlri.ts";
-import type { PathAttributes } from "../bgp/path.ts";
+import type { Nlri, PathAttributes } from "../bgp/path.ts";
 import type { Address, AddressFamily, Ipv4Address } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 
@@ -14,11 +13,14 @@ export interface RoutePeer {
   readonly routerId: Ipv4Address;
   /** eBGP or iBGP, as seen from us. */
   readonly type: "external" | "internal";
+  /** Grows whenever the peer begins to say everything anew: with each session, and within one when it is asked to. */
+  readonly epoch?: number;
 }
 
 /**
  * What a session hands over, once per UPDATE, and once when it ends (`lost`: every route of that peer is withdrawn), or when
- * what the peer says of one family can no longer be believed (`lost` of that family).
+ * what the peer says of one family can no longer be believed (`lost` of that family). While a peer restarts gracefully, or
+ * says everything again, its routes of the epochs before are `stale`: used as before, until they are said again or lost.
  */
 export type RouteUpdate =
   | {
@@ -29,7 +31,17 @@ export type RouteUpdate =
       /** Present when anything is announced. */
       readonly attributes?: PathAttributes;
     }
-  | { readonly kind: "lost"; readonly peer: RoutePeer; readonly reason: string; readonly family?: AddressFamily };
+  | { readonly kind: "stale"; readonly peer: RoutePeer; readonly family: AddressFamily }
+  | {
+      readonly kind: "lost";
+      readonly peer: RoutePeer;
+      readonly reason: string;
+      readonly family?: AddressFamily;
+      /** Only what the peer said in an earlier epoch than its present one. */
+      readonly staleOnly?: true;
+    };
+
+export const epochOf = ({ epoch = 0 }: RoutePeer): number => epoch;
 
 export interface RouteNextHop {
   readonly address: Address;

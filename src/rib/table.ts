@@ -7,12 +7,13 @@
  * Of each prefix the paths and the route in force are kept; why a path lost is asked again when somebody wants to know,
  * which the decision process, being a function, answers the same. Losing a peer costs one walk over what it announced.
  */
-import { compareAddresses } from "../net/address.ts";
+import type { Nlri, PathAttributes } from "../bgp/path.ts";
+import { type Address, type AddressFamily, addressFamily, compareAddresses } from "../net/address.ts";
 import { comparePrefixes, makePrefix, type Prefix, prefixKey } from "../net/prefix.ts";
-import { createAdjIn, type Path, type PrefixKey } from "./adj-in.ts";
+import { createAdjIn, type HeldRoute, type Path, type PrefixKey } from "./adj-in.ts";
 import { type Decision, decide, type LostPath, type MultipathOptions } from "./decide.ts";
 import { createResolver, type IneligibleReason, type Resolution, type StaticRoute } from "./next-hop.ts";
-import type { RouteChange, RouteNextHop, RouteProtocol, RouteUpdate } from "./route.ts";
+import { epochOf, type RouteChange, type RouteNextHop, type RoutePeer, type RouteProtocol, type RouteUpdate } from "./route.ts";
 
 /** The lower is preferred; within BGP the decision process has the word, not the distance. */
 export const ADMINISTRATIVE_DISTANCE = { connected: 0, static: 1, external: 20, internal: 200 } as const;
@@ -36,8 +37,7 @@ export interface RouteView {
   readonly paths: readonly PathView[];
 }
 
-export type PathView = Path &
-  (
+export type PathView = Path & { readonly stale?: true } & (
     | { readonly status: "best" | "multipath" }
     | { readonly status: "lost"; readonly reason: LostPath["reason"] }
     | { readonly status: "ineligible"; readonly reason: IneligibleReason }
@@ -77,8 +77,14 @@ export function createRib(): Rib {
   let resolve = createResolver({ localAsn: 0, interfaces: [], staticRoutes: [] });
   let staticRoutes = new Map<PrefixKey, StaticRoute>();
   let connected = new Set<PrefixKey>();
+  /** By peer, the epoch below which its routes of a family are stale. */
+  const epochs = new Map<Address, Partial<Record<AddressFamily, number>>>();
 
-  const entryOf = (prefix: Prefix): Entry => {
+  const isStale = ({ prefix }: Entry, { peer }: Path): boolean =>
+    epochOf(peer) < (epochs.get(peer.address)?.[addressFamily(prefix.address)] ?? 0);
+
+  const entryOf = ({ address, length }: Prefix): Entry => {
+    const prefix = { address, length };
     const key = prefixKey(prefix);
     const entry = entries.get(key) ?? { prefix, paths: [], route: NO_ROUTE };
     entries.set(key, entry);
@@ -136,7 +142,9 @@ export function createRib(): Rib {
       protocol,
       distance: distanceOf(protocol, decision?.best),
       nextHops,
-      paths: [...viewDecision(decision), ...viewIneligible(resolutions)],
+      paths: [...viewDecision(decision), ...viewIneligible(resolutions)].map((path) =>
+        isStale(entry, path) ? { ...path, stale: true } : path,
+      ),
     };
   };
 
@@ -153,12 +161,18 @@ export function createRib(): Rib {
 
     applyUpdate(update) {
       const touched = new Set<Entry>();
+      if (update.kind === "stale") {
+        const { address, epoch } = update.peer;
+        epochs.set(address, { ...epochs.get(address), [update.family]: epoch });
+        return [];
+      }
       if (update.kind === "lost") {
-        for (const { prefix, path } of adjIn.deletePeer(update.peer, update.family)) {
+        for (const { prefix, path } of adjIn.deletePeer(update.peer, meantBy(update))) {
           const entry = entryOf(prefix);
           removePath(entry, path);
           touched.add(entry);
         }
+        if (!update.family) epochs.delete(update.peer.address);
         return settle(touched);
       }
       const { peer, withdrawn, announced, attributes } = update;
@@ -170,8 +184,9 @@ export function createRib(): Rib {
         touched.add(entry);
       }
       if (attributes) {
-        const path: Path = { peer, attributes };
+        const pathOf = pathsOf(peer, attributes);
         for (const prefix of announced) {
+          const path = pathOf(prefix);
           const before = adjIn.set(prefix, path);
           const entry = entryOf(prefix);
           if (before) removePath(entry, before);
@@ -193,6 +208,23 @@ export function createRib(): Rib {
       return entry ? [view(entry)] : [];
     },
   };
+}
+
+/** Prefixes that came together share a path; of several paths to one prefix each has its own. */
+function pathsOf(peer: RoutePeer, attributes: PathAttributes): (nlri: Nlri) => Path {
+  const paths = new Map<number | undefined, Path>();
+  return ({ pathId }) => {
+    const path = paths.get(pathId) ?? { peer, attributes, ...(pathId === undefined ? {} : { pathId }) };
+    paths.set(pathId, path);
+    return path;
+  };
+}
+
+/** Which routes of its peer a loss takes away; undefined: all. */
+function meantBy({ peer, family, staleOnly }: Extract<RouteUpdate, { kind: "lost" }>) {
+  if (!family && !staleOnly) return undefined;
+  return ({ prefix, path }: HeldRoute): boolean =>
+    (!family || addressFamily(prefix.address) === family) && (!staleOnly || epochOf(path.peer) < epochOf(peer));
 }
 
 function distanceOf(protocol: RouteProtocol | undefined, best: Path | undefined): number | undefined {

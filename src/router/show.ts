@@ -62,6 +62,8 @@ function describePath(path: PathView) {
     ...("reason" in path ? { reason: path.reason } : {}),
     peer: formatAddress(peer.address),
     peerType: peer.type,
+    ...(path.pathId === undefined ? {} : { pathId: path.pathId }),
+    ...(path.stale ? { stale: true } : {}),
     nextHop: formatAddress(attributes.nextHop),
     asPath: attributes.asPath.map(({ asns }) => asns.join(" ")).join(" "),
     origin: ["IGP", "EGP", "incomplete"][attributes.origin],

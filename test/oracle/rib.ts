@@ -4,7 +4,7 @@
  * neighbor AS, then the best of the champions, pair by pair. No code of the product is imported, only the types of its
  * input.
  */
-import type { PathAttributes } from "#src/bgp/path.ts";
+import type { Nlri, PathAttributes } from "#src/bgp/path.ts";
 import type { Address } from "#src/net/address.ts";
 import type { Prefix } from "#src/net/prefix.ts";
 import type { RoutePeer, RouteUpdate } from "#src/rib/route.ts";
@@ -43,17 +43,25 @@ export function slowNextHops(rib: SlowRib, prefix: Prefix): Address[] {
 }
 
 function newestWords(history: readonly RouteUpdate[], prefix: Prefix): Said[] {
-  const peers = new Map<Address, Said>();
+  const said = new Map<string, Said>();
+  const family = typeof prefix.address === "number" ? "ipv4" : "ipv6";
   for (const update of history) {
-    if (update.kind === "lost") peers.delete(update.peer.address);
-    else {
-      if (update.withdrawn.some((withdrawn) => samePrefix(withdrawn, prefix))) peers.delete(update.peer.address);
-      if (update.attributes && update.announced.some((announced) => samePrefix(announced, prefix))) {
-        peers.set(update.peer.address, { peer: update.peer, attributes: update.attributes });
+    const { peer } = update;
+    const nameOf = ({ pathId }: Nlri): string => `${peer.address} ${pathId}`;
+    if (update.kind === "lost" && (update.family ?? family) === family) {
+      for (const [name, one] of said) {
+        const isStale = (one.peer.epoch ?? 0) < (peer.epoch ?? 0);
+        if (one.peer.address === peer.address && (isStale || !update.staleOnly)) said.delete(name);
       }
     }
+    if (update.kind !== "update") continue;
+    for (const withdrawn of update.withdrawn) if (samePrefix(withdrawn, prefix)) said.delete(nameOf(withdrawn));
+    for (const announced of update.announced) {
+      if (update.attributes && samePrefix(announced, prefix))
+        said.set(nameOf(announced), { peer, attributes: update.attributes });
+    }
   }
-  return [...peers.values()];
+  return [...said.values()];
 }
 
 /** Whether `a` is preferred to `b` before the tie-break; champions of other neighbor ASes speak for their whole AS. */

@@ -33,12 +33,23 @@ describe("adj-in", () => {
     expect([...adjIn.deletePeer(external(2))]).toEqual([{ prefix: p1, path: other }]);
   });
 
-  it("forgets one family of a peer and keeps the other", () => {
+  it("keeps several paths to a prefix apart by their identifiers", () => {
+    const adjIn = createAdjIn();
+    const [first, second] = [sketch({ peer: external(1) }), sketch({ peer: external(1) })];
+    adjIn.set({ ...p1, pathId: 0 }, first);
+    expect(adjIn.set({ ...p1, pathId: 1 }, second)).toBeUndefined();
+    expect(adjIn.delete(external(1), p1)).toBeUndefined();
+    expect(adjIn.delete(external(1), { ...p1, pathId: 1 })).toBe(second);
+    expect([...adjIn.deletePeer(external(1))]).toEqual([{ prefix: { ...p1, pathId: 0 }, path: first }]);
+  });
+
+  it("forgets some routes of a peer and keeps the others", () => {
     const adjIn = createAdjIn();
     const path = sketch({ peer: external(1) });
     for (const prefix of [p1, p2]) adjIn.set(prefix, path);
-    expect([...adjIn.deletePeer(external(1), "ipv6")]).toEqual([{ prefix: p2, path }]);
-    expect([...adjIn.deletePeer(external(1), "ipv6")]).toEqual([]);
-    expect([...adjIn.deletePeer(external(1), "ipv4")]).toEqual([{ prefix: p1, path }]);
+    const isOfIpv6 = ({ prefix }: { prefix: { address: unknown } }) => typeof prefix.address === "string";
+    expect([...adjIn.deletePeer(external(1), isOfIpv6)]).toEqual([{ prefix: p2, path }]);
+    expect([...adjIn.deletePeer(external(1), isOfIpv6)]).toEqual([]);
+    expect([...adjIn.deletePeer(external(1))]).toEqual([{ prefix: p1, path }]);
   });
 });

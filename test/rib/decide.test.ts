@@ -43,6 +43,10 @@ const CASES: Record<string, readonly [winner: PathSketch, loser: PathSketch]> = 
     { peer: external(1, { routerId: 5 }), asns: [7] },
     { peer: external(2, { routerId: 5 }), asns: [7] },
   ],
+  "10. lowest path identifier": [
+    { peer: external(1), asns: [7], pathId: 1 },
+    { peer: external(1), asns: [7], pathId: 2 },
+  ],
 };
 
 describe("decide, rule by rule", () => {

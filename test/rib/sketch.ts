@@ -35,10 +35,12 @@ export interface PathSketch {
   readonly clusterList?: readonly number[];
   /** The peer itself if not given. */
   readonly nextHop?: Address;
+  readonly pathId?: number;
 }
 
 export function sketch(path: PathSketch): Path {
-  return { peer: path.peer, attributes: sketchAttributes(path) };
+  const { peer, pathId } = path;
+  return { peer, attributes: sketchAttributes(path), ...(pathId !== undefined && { pathId }) };
 }
 
 export const paths = (...sketches: readonly PathSketch[]): Path[] => sketches.map(sketch);

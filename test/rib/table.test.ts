@@ -76,6 +76,45 @@ describe("the RIB", () => {
     ]);
   });
 
+  it("keeps stale routes in use, says that they are, and takes away those that are not said again", () => {
+    const rib = startRib();
+    const [before, after] = [1, 2].map((epoch) => ({ ...external(1), epoch }));
+    const others = ["198.51.100.11/32", "2001:db8:10::1/128"];
+    rib.applyUpdate(announce([SERVICE, others[0]], { peer: before }));
+    rib.applyUpdate(announce([others[1]], { peer: before, nextHop: address("2001:db8:1::1") }));
+    expect(rib.applyUpdate({ kind: "stale", peer: after, family: "ipv4" })).toEqual([]);
+    const stale = () => rib.routes().flatMap(({ prefix, paths }) => (paths[0]?.stale ? [formatPrefix(prefix)] : []));
+    expect(stale()).toEqual([SERVICE, others[0]]);
+    expect(written(rib.applyUpdate(announce([SERVICE], { peer: after })))).toEqual([]);
+    expect(stale()).toEqual([others[0]]);
+    const sweep: RouteUpdate = { kind: "lost", peer: after, family: "ipv4", staleOnly: true, reason: "End-of-RIB" };
+    expect(written(rib.applyUpdate(sweep))).toEqual([`${others[0]} ->`]);
+    expect(written(rib.applyUpdate(sweep))).toEqual([]);
+    expect(written(rib.applyUpdate(lose(after)))).toEqual([`${SERVICE} ->`, `${others[1]} ->`]);
+  });
+
+  it("takes several paths to a prefix from one peer, and back one by one", () => {
+    const rib = startRib();
+    const peer = external(1);
+    const say = (pathId: number, nextHop: string): RouteUpdate => ({
+      ...(announce([SERVICE], { peer, nextHop: address(nextHop) }) as Extract<RouteUpdate, { kind: "update" }>),
+      announced: [{ ...prefix(SERVICE), pathId }],
+    });
+    const takeBack = (pathId: number): RouteUpdate => ({
+      kind: "update",
+      peer,
+      withdrawn: [{ ...prefix(SERVICE), pathId }],
+      announced: [],
+    });
+    rib.applyUpdate(say(1, "10.0.0.1"));
+    expect(written(rib.applyUpdate(say(2, "10.0.0.2")))).toEqual([`${SERVICE} -> 10.0.0.1 10.0.0.2`]);
+    expect(rib.routes(prefix(SERVICE))[0].paths.map(({ pathId }) => pathId)).toEqual([1, 2]);
+    expect(rib.routes(prefix(SERVICE))[0].prefix).toEqual(prefix(SERVICE));
+    expect(written(rib.applyUpdate(takeBack(1)))).toEqual([`${SERVICE} -> 10.0.0.2`]);
+    expect(written(rib.applyUpdate(takeBack(1)))).toEqual([]);
+    expect(written(rib.applyUpdate(takeBack(2)))).toEqual([`${SERVICE} ->`]);
+  });
+
   it("says nothing when the next hops stay as they are", () => {
     const rib = startRib();
     rib.applyUpdate(announce([SERVICE], { peer: external(1) }));
@@ -210,6 +249,7 @@ describe("the RIB", () => {
 describe("the RIB, under random updates", () => {
   const prefixes = ["10.20.0.0/16", "10.20.30.0/24", "198.51.100.10/32", "2001:db8:5::/48"].map(prefix);
   const peers = [external(1), external(2, { asn: 65001 }), external(3), internal(4), internal(5)];
+  const peer = fc.record({ peer: fc.constantFrom(...peers), epoch: fc.nat(2) }).map(({ peer, epoch }) => ({ ...peer, epoch }));
   const nextHops = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.7.7.7", "10.0.0.254"].map(address);
   const few = fc.integer({ min: 0, max: 1 });
   const segment: fc.Arbitrary<AsPathSegment> = fc.record({
@@ -231,13 +271,22 @@ describe("the RIB, under random updates", () => {
   const update: fc.Arbitrary<RouteUpdate> = fc.oneof(
     {
       weight: 1,
-      arbitrary: fc.record({ kind: fc.constant("lost" as const), peer: fc.constantFrom(...peers), reason: fc.constant("") }),
+      arbitrary: fc.record(
+        {
+          kind: fc.constant("lost" as const),
+          peer,
+          reason: fc.constant(""),
+          family: fc.constantFrom("ipv4" as const, "ipv6" as const),
+          staleOnly: fc.constant(true as const),
+        },
+        { requiredKeys: ["kind", "peer", "reason"] },
+      ),
     },
     {
       weight: 8,
       arbitrary: fc.record({
         kind: fc.constant("update" as const),
-        peer: fc.constantFrom(...peers),
+        peer,
         withdrawn: fc.subarray(prefixes, { maxLength: 2 }),
         announced: fc.subarray(prefixes),
         attributes,

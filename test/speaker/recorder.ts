@@ -27,7 +27,8 @@ export class Recorder {
   /** What the RIB would have been told, in words. */
   get routes(): string[] {
     return this.updates.map((update) => {
-      if (update.kind === "lost") return "lost";
+      if (update.kind === "stale") return `stale ${update.family}`;
+      if (update.kind === "lost") return ["lost", update.family, update.staleOnly && "stale"].filter(Boolean).join(" ");
       return [
         ...update.announced.map((prefix) => `+${formatPrefix(prefix)}`),
         ...update.withdrawn.map((prefix) => `-${formatPrefix(prefix)}`),
