@@ -6,8 +6,7 @@
  *   classify -> lookup (prefix -> group) -> pick (hash -> bucket -> next hop) -> rewrite
  */
 import { createFields, FIELD } from "../ecmp/fields.ts";
-import { compileFlowHash, type HashOptions } from "../ecmp/flow-hash.ts";
-import { createKey } from "../ecmp/key.ts";
+import { compileFlowHash, type FlowHash, type HashOptions } from "../ecmp/flow-hash.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import { type FibImage, lookup } from "../fib/image.ts";
 import { GROUP_RECORD, GROUPS, HEADER, NEXT_HOP_KIND, NEXT_HOP_RECORD, NEXT_HOPS, REDUCTION } from "../fib/layout.ts";
@@ -60,10 +59,9 @@ export type Forward = (batch: Batch, ingress: number) => void;
 export function createForwarder({ image, hash: hashOptions, selector, ports }: ForwarderOptions): Forward {
   const { words } = image;
   const fields = createFields();
-  const key = createKey();
-  const { writeKey, hash, readPacket } = compileFlowHash(hashOptions, SELECTORS[selector].hashBits);
+  const { hashFields, hashPacket } = compileFlowHash(hashOptions, SELECTORS[selector].hashBits);
   const dropsFragments = hashOptions.fragments === "dropped";
-  const extract = readPacket ? undefined : createExtractor(hashOptions);
+  const extract = hashPacket ? undefined : createExtractor(hashOptions);
 
   const settle = (rows: Uint32Array, row: number, verdict: number, reason: number): void => {
     rows[row + ROW_VERDICT] = verdict;
@@ -76,8 +74,9 @@ export function createForwarder({ image, hash: hashOptions, selector, ports }: F
     const owners = record + GROUP_OWNERS;
     if (count === 1) return words[owners];
     if (extract !== undefined) extract(bytes, frame, ingress, fields);
-    const value = hash(key, readPacket === undefined ? writeKey(fields, key) : readWhole(bytes, frame));
-    if (words[record + GROUP_REDUCTION] === REDUCTION_BUCKETS) return words[owners + (value % count)];
+    const value = hashPacket === undefined ? hashFields(fields) : hashWhole(bytes, frame, hashPacket);
+    // As a whole number at once (>>> 0): for all V8 knows a count may be 0 and the remainder NaN, and then it calls fmod.
+    if (words[record + GROUP_REDUCTION] === REDUCTION_BUCKETS) return words[owners + ((value % count) >>> 0)];
     let low = 0;
     let high = count - 1;
     while (low < high) {
@@ -88,11 +87,9 @@ export function createForwarder({ image, hash: hashOptions, selector, ports }: F
     return words[owners + low];
   };
 
-  /** Hands the packet itself to a hash that wants it; it leaves no key. */
-  const readWhole = (bytes: Uint8Array, frame: number): number => {
+  const hashWhole = (bytes: Uint8Array, frame: number, hash: NonNullable<FlowHash["hashPacket"]>): number => {
     const ip = frame + ETHERNET_HEADER_LENGTH;
-    readPacket?.(bytes, ip, ip + ipv4.readTotalLength(bytes, ip));
-    return 0;
+    return hash(bytes, ip, ip + ipv4.readTotalLength(bytes, ip));
   };
 
   const isOwnIpv6 = (bytes: Uint8Array, address: number): boolean => {

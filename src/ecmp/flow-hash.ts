@@ -4,12 +4,14 @@
  * offset, which keeps two tiers of the same routers from deciding alike). The packet path, explanations and forecasts all
  * take theirs from here.
  */
-import { HASHES, type HashFunction } from "./hash.ts";
-import { compileKey, type KeyOptions, type KeyWriter } from "./key.ts";
+import type { Fields } from "./fields.ts";
+import { HASHES, type Hash } from "./hash.ts";
+import { compileKey, createKey, expandFieldNames, type KeyOptions, type KeyWriter, nameFields } from "./key.ts";
 import { readHeaders } from "./linux/dissect.ts";
 import { createHeaders, fieldsToHeaders } from "./linux/headers.ts";
 import { createLinuxHash, LINUX_HASH_BITS } from "./linux/policy.ts";
 import type { FragmentRule, IcmpErrorRule } from "./packet-rule.ts";
+import { compileTupleHash } from "./tuple-key.ts";
 
 export interface HashOptions extends KeyOptions {
   /** A row of HASHES, or "linux": the kernel's own multipath hash, which reads headers and no key. */
@@ -41,10 +43,12 @@ export interface LinuxOptions {
 }
 
 export interface FlowHash {
+  /** Of a row of fields. */
+  readonly hashFields: (fields: Fields) => number;
+  /** The key of it, for people: hashing needs none in memory where the hash takes the words of a tuple. */
   readonly writeKey: KeyWriter;
-  readonly hash: HashFunction;
-  /** For a hash that has to see the packet itself (`bytes` from the IP header at `ip` to `end`): instead of `writeKey`. */
-  readonly readPacket?: (bytes: Uint8Array, ip: number, end: number) => void;
+  /** For a hash that has to see the packet itself (`bytes` from the IP header at `ip` to `end`): instead of `hashFields`. */
+  readonly hashPacket?: (bytes: Uint8Array, ip: number, end: number) => number;
 }
 
 /** What `algorithm` may be. */
@@ -52,13 +56,26 @@ export const HASH_NAMES: readonly string[] = [...Object.keys(HASHES), "linux"];
 
 /** `bits`: how many the selector's bounds are drawn over; a hash of fewer is shifted up to them, one of more loses its lowest. */
 export function compileFlowHash(options: HashOptions, bits: number | undefined): FlowHash {
-  const { algorithm, seed, offset = 0, key, fields } = options;
-  if (algorithm === "linux") return compileLinux(options, bits);
-  const row = HASHES[algorithm];
+  if (options.algorithm === "linux") return compileLinux(options, bits);
+  const row = HASHES[options.algorithm];
+  const hashFields = compileFields(options, row);
+  const shape = compileShape(row.bits, options.offset ?? 0, bits);
+  return {
+    writeKey: compileKey(options.fields, options),
+    hashFields: shape === undefined ? hashFields : (fields) => shape(hashFields(fields)),
+  };
+}
+
+function compileFields(options: HashOptions, row: Hash): (fields: Fields) => number {
+  const { fields: names, seed, key: keyText, symmetric, masks } = options;
   const parameters =
-    key === undefined ? {} : { key: Uint8Array.from(key.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)) };
-  const hash = turn(row.create(seed, parameters), row.bits, offset);
-  return { writeKey: compileKey(fields, options), hash: bits === undefined ? hash : align(hash, row.bits, bits) };
+    keyText === undefined ? {} : { key: Uint8Array.from(keyText.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)) };
+  const writeKey = compileKey(names, options);
+  const hash = row.create(seed, parameters);
+  const key = createKey();
+  const hashFields = (fields: Fields): number => hash(key, writeKey(fields, key));
+  const isPlainTuple = !symmetric && !masks && nameFields(expandFieldNames(names)) === "5-tuple";
+  return isPlainTuple && row.createTuple ? compileTupleHash(row.createTuple(seed, parameters), hashFields) : hashFields;
 }
 
 /** Throws a RangeError for a hash by which packets have a next hop and flows have none: it cannot be asked about a flow. */
@@ -68,33 +85,32 @@ export function refusePerPacket(algorithm: string): void {
 }
 
 /** The key is only what is shown of it: the kernel hashes a `struct flow_keys` of its own. */
-function compileLinux({ linux = { policy: 1 }, seed, fields }: HashOptions, bits: number | undefined): FlowHash {
+function compileLinux({ linux = { policy: 1 }, seed, fields: names }: HashOptions, bits: number | undefined): FlowHash {
   const headers = createHeaders();
   const hashHeaders = createLinuxHash({ ...linux, seed });
-  const writeShown = compileKey(fields);
-  const hash: HashFunction = () => hashHeaders(headers);
+  const shape = compileShape(LINUX_HASH_BITS, 0, bits) ?? ((value) => value);
   return {
-    writeKey: (row, key) => {
-      fieldsToHeaders(row, headers);
-      return writeShown(row, key);
+    writeKey: compileKey(names),
+    hashFields: (fields) => shape(hashHeaders(fieldsToHeaders(fields, headers))),
+    hashPacket: (bytes, ip, end) => {
+      readHeaders(bytes, ip, end, headers);
+      return shape(hashHeaders(headers));
     },
-    hash: bits === undefined ? hash : align(hash, LINUX_HASH_BITS, bits),
-    readPacket: (bytes, ip, end) => void readHeaders(bytes, ip, end, headers),
   };
 }
 
-function turn(hash: HashFunction, bits: number, offset: number): HashFunction {
-  const right = offset % bits;
-  if (right === 0) return hash;
+type Shape = (value: number) => number;
+
+/** What becomes of a hash of `own` bits: turned right by `offset` within them, then moved up or down to `bits`. */
+function compileShape(own: number, offset: number, bits = own): Shape | undefined {
+  const turn = compileTurn(own, offset % own);
+  if (bits === own) return turn;
+  const align: Shape = own < bits ? (value) => (value << (bits - own)) >>> 0 : (value) => value >>> (own - bits);
+  return turn === undefined ? align : (value) => align(turn(value));
+}
+
+function compileTurn(bits: number, right: number): Shape | undefined {
+  if (right === 0) return undefined;
   const mask = bits === 32 ? 0xffffffff : 2 ** bits - 1;
-  return (key, length) => {
-    const value = hash(key, length);
-    return (((value >>> right) | (value << (bits - right))) & mask) >>> 0;
-  };
-}
-
-function align(hash: HashFunction, from: number, to: number): HashFunction {
-  if (from === to) return hash;
-  if (from < to) return (key, length) => (hash(key, length) << (to - from)) >>> 0;
-  return (key, length) => hash(key, length) >>> (from - to);
+  return (value) => (((value >>> right) | (value << (bits - right))) & mask) >>> 0;
 }

@@ -4,6 +4,7 @@
  * left over from other packets.
  */
 import type { Key } from "./key.ts";
+import type { TupleHash } from "./tuple-key.ts";
 
 /** Hashes the first `length` bytes of `key`, without allocating. The answer is unsigned. */
 export type HashFunction = (key: Key, length: number) => number;
@@ -33,6 +34,8 @@ export interface Hash {
   readonly perPacket: boolean;
   /** `seed` is an unsigned 32-bit number. */
   create(seed: number, parameters?: HashParameters): HashFunction;
+  /** For the hashes that most packets meet: equal to `create` over such a key. */
+  createTuple?(seed: number, parameters?: HashParameters): TupleHash;
   /** Where the hash is one of 64 bits. `create` answers with the low half of what this one fills in. */
   createWide?(seed: number, parameters?: HashParameters): WideHashFunction;
 }

@@ -14,6 +14,7 @@
  */
 import { ipv4Mask } from "../net/prefix.ts";
 import { createFields, FIELD, type Fields } from "./fields.ts";
+import { writeFiveTuple, writeThreeTuple } from "./tuple-key.ts";
 
 /** Named after OpenConfig and SAI hash fields (SAI_NATIVE_HASH_FIELD_*, openconfig-hashing). */
 export const FIELD_NAMES = [
@@ -161,60 +162,6 @@ export function formatKey({ bytes }: Key, length: number): string {
   return text;
 }
 
-// The two keys of everyday, straight on for IPv4, in whole words: a word that was written byte by byte stalls its reader.
-// The indexes are taken out of FIELD once, because a property of an imported object is looked up at every use: the
-// writer took 7.8 ns with FIELD.source and its like, and takes 3.9.
-
-const { family, protocol, sourcePort, destinationPort, source, destination } = FIELD;
-
-function writeFiveTuple(fields: Fields, { words }: Key): number {
-  if (fields[family] !== 4) return writeIpv6FiveTuple(fields, words);
-  words[0] = swapBytes(fields[source]);
-  words[1] = swapBytes(fields[destination]);
-  words[2] = packProtocolAndPorts(fields);
-  words[3] = fields[destinationPort] & 0xff;
-  return 13;
-}
-
-function writeThreeTuple(fields: Fields, { words }: Key): number {
-  if (fields[family] !== 4) return writeIpv6ThreeTuple(fields, words);
-  words[0] = swapBytes(fields[source]);
-  words[1] = swapBytes(fields[destination]);
-  words[2] = fields[protocol];
-  return 9;
-}
-
-function writeIpv6FiveTuple(fields: Fields, words: Uint32Array): number {
-  writeIpv6Addresses(fields, words);
-  words[8] = packProtocolAndPorts(fields);
-  words[9] = fields[destinationPort] & 0xff;
-  return 37;
-}
-
-function writeIpv6ThreeTuple(fields: Fields, words: Uint32Array): number {
-  writeIpv6Addresses(fields, words);
-  words[8] = fields[protocol];
-  return 33;
-}
-
-function writeIpv6Addresses(fields: Fields, words: Uint32Array): void {
-  for (let i = 0; i < 4; i++) {
-    words[i] = swapBytes(fields[source + i]);
-    words[4 + i] = swapBytes(fields[destination + i]);
-  }
-}
-
-/** The four bytes after the addresses, as a little-endian word: protocol, source port, upper half of the destination port. */
-const packProtocolAndPorts = (fields: Fields): number =>
-  fields[protocol] |
-  (fields[sourcePort] & 0xff00) |
-  ((fields[sourcePort] & 0xff) << 16) |
-  ((fields[destinationPort] & 0xff00) << 16);
-
-/** Two rotations and two masks cost less than four shifts. */
-const swapBytes = (word: number): number =>
-  (((word << 8) | (word >>> 24)) & 0x00ff00ff) | (((word << 24) | (word >>> 8)) & 0xff00ff00);
-
 // Any other list: where each byte of the key comes from, one list a family. About 4 ns a byte; a chain of closures, one a
 // field, was slower by half. A list that deserves better gets a writer of its own above.
 
@@ -249,6 +196,9 @@ const NUMBERS: Readonly<Record<Exclude<FieldName, AddressFieldName>, { readonly 
   "inner-flow-label": { word: FIELD.innerFlowLabel, bytes: 3 },
 };
 
+// Taken out once: a property of an imported object is looked up at every use.
+const { family: FAMILY } = FIELD;
+
 const isAddress = (field: FieldName): field is AddressFieldName => field in ADDRESS_WORDS;
 
 function byteSources(field: FieldName, family: 4 | 6): ByteSource[] {
@@ -267,7 +217,7 @@ function compileGeneralKey(names: readonly FieldName[]): KeyWriter {
   const ipv4 = packSources(names.flatMap((name) => byteSources(name, 4)));
   const ipv6 = packSources(names.flatMap((name) => byteSources(name, 6)));
   return (fields, { bytes }) => {
-    const { words, shifts } = fields[family] === 4 ? ipv4 : ipv6;
+    const { words, shifts } = fields[FAMILY] === 4 ? ipv4 : ipv6;
     for (let i = 0; i < words.length; i++) bytes[i] = fields[words[i]] >>> shifts[i];
     return words.length;
   };

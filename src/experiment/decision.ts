@@ -23,14 +23,14 @@ export interface FlowDecision {
 }
 
 /** Throws a RangeError where the hash is one by which a flow has no next hop. */
-export function createDecider({ algorithm, groups, writeKey, hash: hashKey }: RestoredFib): (flow: Flow) => FlowDecision {
+export function createDecider({ algorithm, groups, writeKey, hashFields }: RestoredFib): (flow: Flow) => FlowDecision {
   refusePerPacket(algorithm);
   const lookup = createLookup(groups);
   const fields = createFields();
   const scratch = createKey();
   return (flow) => {
     const length = writeKey(flowToFields(flow, fields), scratch);
-    const hash = hashKey(scratch, length);
+    const hash = hashFields(fields);
     const match = lookup(flow.destination);
     const table = match?.group.table;
     const hashed = { key: formatKey(scratch, length), hash, match };

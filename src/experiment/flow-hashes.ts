@@ -4,7 +4,6 @@
  */
 import { createFields, FIELD, flowToFields } from "../ecmp/fields.ts";
 import { compileFlowHash, type FlowHash, type HashOptions, refusePerPacket } from "../ecmp/flow-hash.ts";
-import { createKey } from "../ecmp/key.ts";
 import { isIpv4 } from "../net/address.ts";
 import { type Flow, hasPorts, PROTOCOLS } from "../net/flow.ts";
 import { randomBelow, seededRandom, skipRandom } from "../net/random.ts";
@@ -25,10 +24,9 @@ function compileHashing({ options, bits }: Hashing): FlowHash {
 
 /** The hash of each flow. */
 export function hashFlows(flows: Iterable<Flow>, hashing: Hashing): Uint32Array {
-  const { hash, writeKey } = compileHashing(hashing);
+  const { hashFields } = compileHashing(hashing);
   const fields = createFields();
-  const key = createKey();
-  return Uint32Array.from(flows, (flow) => hash(key, writeKey(flowToFields(flow, fields), key)));
+  return Uint32Array.from(flows, (flow) => hashFields(flowToFields(flow, fields)));
 }
 
 /** The hashes of the recipe's flows with the numbers `from` up to `to`. */
@@ -42,8 +40,7 @@ export function hashRecipe(recipe: FlowRecipe, hashing: Hashing, from = 0, to = 
 
 /** What differs between these flows is the source's address and port: two words of the row, two numbers drawn. */
 function hashIpv4(recipe: FlowRecipe, hashing: Hashing): Uint32Array {
-  const { hash, writeKey } = compileHashing(hashing);
-  const key = createKey();
+  const { hashFields } = compileHashing(hashing);
   const hashes = new Uint32Array(recipe.count);
   const [first] = generateFlows({ ...recipe, count: 1 });
   const fields = flowToFields(first, createFields());
@@ -53,7 +50,7 @@ function hashIpv4(recipe: FlowRecipe, hashing: Hashing): Uint32Array {
   for (let i = 0; i < hashes.length; i++) {
     fields[SOURCE] = network | (random() & hostBits);
     fields[SOURCE_PORT] = FIRST_CLIENT_PORT + randomBelow(random, 65536 - FIRST_CLIENT_PORT);
-    hashes[i] = hash(key, writeKey(fields, key));
+    hashes[i] = hashFields(fields);
   }
   return hashes;
 }

@@ -3,9 +3,7 @@
  * as that router did. Everything offline starts here. The state may come from a file, so all of it is checked, and what is
  * wrong is said with its place.
  */
-import { compileFlowHash, HASH_NAMES } from "../ecmp/flow-hash.ts";
-import type { HashFunction } from "../ecmp/hash.ts";
-import type { KeyWriter } from "../ecmp/key.ts";
+import { compileFlowHash, type FlowHash, HASH_NAMES } from "../ecmp/flow-hash.ts";
 import { FRAGMENT_RULES, ICMP_ERROR_RULES } from "../ecmp/packet-rule.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import type { Member, SelectionTable, Selector, SelectorOptions } from "../ecmp/table.ts";
@@ -13,10 +11,8 @@ import type { FibState, GroupState, MemberState } from "../fib/state.ts";
 import { parseAddress } from "../net/address.ts";
 import { formatPrefix, type Prefix, parsePrefix, prefixKey } from "../net/prefix.ts";
 
-export interface RestoredFib {
+export interface RestoredFib extends Pick<FlowHash, "hashFields" | "writeKey"> {
   readonly algorithm: string;
-  readonly hash: HashFunction;
-  readonly writeKey: KeyWriter;
   readonly selector: Selector;
   readonly selectorOptions: SelectorOptions;
   readonly groups: readonly RestoredGroup[];

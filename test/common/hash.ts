@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Hash, HashFunction } from "#src/ecmp/hash.ts";
 import { createHalves } from "#src/ecmp/hash-function.ts";
 import { createKey, KEY_CAPACITY, type Key } from "#src/ecmp/key.ts";
+import type { TupleHash } from "#src/ecmp/tuple-key.ts";
 import { seededRandom } from "#src/net/random.ts";
 
 const LENGTHS = [9, 13, 33, 37];
@@ -57,6 +58,21 @@ export function testHash(hash: Hash, expectations: Expectations = {}): void {
         for (const length of LENGTHS) {
           hash.createWide?.(SEED)(randomKey(length), length, halves);
           expect(hash.create(SEED)(randomKey(length), length)).toBe(halves[0]);
+        }
+      });
+    }
+
+    if (hash.createTuple) {
+      it("answers for the words of a tuple as for its key", () => {
+        for (const seed of [0, SEED, 0xffffffff]) {
+          const [tuple, compute] = [hash.createTuple?.(seed) as TupleHash, hash.create(seed)];
+          for (let n = 0; n < 200; n++) {
+            const key = randomKey(n);
+            const [first, second, third, last] = key.words;
+            expect(tuple(first, second, third, last & 0xff)).toBe(compute(key, 13));
+            // As they come out of the fields: signed.
+            expect(tuple(first | 0, second | 0, third | 0, last & 0xff)).toBe(compute(key, 13));
+          }
         }
       });
     }

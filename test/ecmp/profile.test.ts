@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { createFields, FIELD, type Fields, flowToFields } from "#src/ecmp/fields.ts";
 import { compileFlowHash } from "#src/ecmp/flow-hash.ts";
 import { HASHES } from "#src/ecmp/hash.ts";
-import { createKey, FIELD_NAMES } from "#src/ecmp/key.ts";
+import { FIELD_NAMES } from "#src/ecmp/key.ts";
 import { createHeaders, fieldsToHeaders } from "#src/ecmp/linux/headers.ts";
 import { createLinuxHash } from "#src/ecmp/linux/policy.ts";
 import { fidelityOf, PROFILES, type Profile } from "#src/ecmp/profile.ts";
@@ -44,9 +44,7 @@ function hasher({ hash, selector }: Profile, seed: number, offset = hash.offset)
     return (fields) => compute(fieldsToHeaders(fields, headers));
   }
   const options = { algorithm: hash.algorithm, fields: hash.fields, seed: given, symmetric: hash.symmetric, offset: offset ?? 0 };
-  const { writeKey, hash: compute } = compileFlowHash(options, SELECTORS[selector.name].hashBits);
-  const key = createKey();
-  return (fields) => compute(key, writeKey(fields, key));
+  return compileFlowHash(options, SELECTORS[selector.name].hashBits).hashFields;
 }
 
 const fill = ({ selector }: Profile, list: readonly Member[], previous?: SelectionTable, more: SelectorOptions = {}) =>
