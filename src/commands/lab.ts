@@ -60,6 +60,9 @@ export function labCommand(): Command {
   return lab;
 }
 
+/** Of the router's container; `docker-compose.yml` exposes it. */
+const METRICS_PORT = 9179;
+
 interface PlayOptions {
   readonly selector?: string;
   readonly control: string;
@@ -79,7 +82,7 @@ async function playMachine(name: string, machine: string, options: PlayOptions):
   }
   const file = `${dirname(options.control)}/router.yaml`;
   writeFileSync(file, renderRouterConfig(lab, selector, "by address"));
-  await run(file, { control: options.control });
+  await run(file, { control: options.control, metrics: `0.0.0.0:${METRICS_PORT}` });
   // It goes on until a signal ends it, and the process with it.
   return await new Promise(() => {});
 }

@@ -2,10 +2,13 @@
  * `ecmp run FILE`: the router, in this network namespace, until SIGTERM or SIGINT. SIGHUP reads the file again.
  */
 import { Command } from "commander";
+import { formatAddress } from "../net/address.ts";
 import { systemClock } from "../net/clock.ts";
+import { parseEndpoint } from "../net/flow.ts";
 import { entropySeed, seededRandom } from "../net/random.ts";
 import { DEFAULT_CONTROL_SOCKET, serveControl } from "../router/control.ts";
-import { createRouter } from "../router/router.ts";
+import { createRouter, type Router } from "../router/router.ts";
+import { type ScrapeServer, serveScrapes } from "../router/scrape.ts";
 import { answerShow } from "../router/show.ts";
 import { loadConfig } from "./config-file.ts";
 import { CommandError, EXIT, print, printJson, whenOutputIsClosed } from "./output.ts";
@@ -16,11 +19,12 @@ export function runCommand(): Command {
     .description("run the router in this network namespace (needs CAP_NET_RAW and CAP_NET_ADMIN)")
     .argument("<file>", "configuration file (YAML)")
     .option("--control <socket>", "where `ecmp show` asks", process.env.ECMP_CONTROL ?? DEFAULT_CONTROL_SOCKET)
+    .option("--metrics <address>", "serve /metrics, /livez and /readyz there: 127.0.0.1:9179, or [::]:9179")
     .option("--json", "print events as JSON lines on stdout")
     .action(run);
 }
 
-export async function run(file: string, options: { control: string; json?: boolean }): Promise<void> {
+export async function run(file: string, options: { control: string; metrics?: string; json?: boolean }): Promise<void> {
   const config = loadConfig(file);
   if (config.ports.length === 0) throw new CommandError(`${file}: ports: [], wanted at least one port to forward on`);
   // A log that nobody reads any more is no reason to stop forwarding.
@@ -40,8 +44,11 @@ export async function run(file: string, options: { control: string; json?: boole
     throw new CommandError(`--control: ${error.message}`);
   });
 
+  const scrapes = options.metrics === undefined ? undefined : await openScrapes(router, options.metrics);
+
   const end = async (code: number): Promise<never> => {
     await control.close();
+    await scrapes?.close();
     process.exit(code);
   };
   const fail = (error: Error): void => {
@@ -60,4 +67,14 @@ export async function run(file: string, options: { control: string; json?: boole
   // From here on, whenever it comes: what is asked for during a start waits for its end.
   process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGHUP", reload);
   await router.configure(config).then(() => (options.json ? undefined : print("ready")), fail);
+}
+
+async function openScrapes(router: Router, text: string): Promise<ScrapeServer> {
+  const endpoint = parseEndpoint(text);
+  if (!endpoint || endpoint.port === 0)
+    throw new CommandError(`--metrics: "${text}", wanted an address and a port: 127.0.0.1:9179`);
+  const { address, port } = endpoint;
+  return await serveScrapes(router, { address: formatAddress(address), port }).catch((error: Error) => {
+    throw new CommandError(`--metrics: ${error.message}, wanted an address of this machine and a free port`);
+  });
 }

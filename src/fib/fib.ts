@@ -271,6 +271,13 @@ export function createFib(options: FibOptions) {
 
     writeCounts: (): WriteCounts => ({ trie: trie.wordsWritten, records: recordWords }),
 
+    /** The size of each group, for those who ask often: `state` names every prefix. */
+    groupSizes: () =>
+      [...groups.all()].map(({ id, prefixes, members, table }) => {
+        const shares = memberShares(table);
+        return { id, prefixCount: prefixes.size, members: members.map(({ address }, i) => ({ address, share: shares[i] })) };
+      }),
+
     state: (): FibState => ({
       hash: options.hash,
       selector: { name: options.selector, ...options.selectorOptions },

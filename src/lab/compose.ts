@@ -44,6 +44,8 @@ export function renderCompose(lab: Lab): string {
       environment: selector,
       volumes: [CONTROL_VOLUME],
       networks: networksOf(lab.router.name),
+      // Prometheus on any of the lab's networks finds it here.
+      expose: ["9179"],
     },
   };
   for (const node of lab.nodes) {

@@ -151,6 +151,7 @@ async function build(config: Config, clock: Clock, events: EventRecord, cleanUp:
     },
 
     groups: (): FibState => fib.state(),
+    groupSizes: fib.groupSizes,
     groupIdOf: fib.groupIdOf,
     neighbors: neighbors.states,
     ports: () =>

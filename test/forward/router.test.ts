@@ -21,6 +21,7 @@ import { inNamespace, run } from "../common/namespace.ts";
 const SERVICE = "198.51.100.10";
 const TRANSFER = fileURLToPath(new URL("../native/transfer.mjs", import.meta.url));
 const BYTES = 1_000_000_000;
+const METRICS = "127.0.0.1:9179";
 
 /** Says its name to whoever connects, and at which port it sees him. */
 const NAMING_SERVER = `
@@ -69,7 +70,7 @@ ecmp: {hash: {seed: 7}}
 workers: ${workers}
 `;
   const startRouter = async (file: string): Promise<Program> => {
-    const router = start([process.execPath, ECMP, "run", file, "--control", control]);
+    const router = start([process.execPath, ECMP, "run", file, "--control", control, "--metrics", METRICS]);
     programs.push(router);
     expect(await router.line()).toBe("ready");
     return router;
@@ -137,6 +138,27 @@ workers: ${workers}
       expect([sum(dropped), slowPath.abandoned, slowPath.held]).toEqual([0, 0, 0]);
       expect(forwarded).toBeGreaterThan(60 * 8);
       expect(run("nft list tables")).toContain("netdev");
+
+      const scrape = async (page: string): Promise<{ status: number; text: string }> => {
+        const answer = await fetch(`http://${METRICS}${page}`);
+        return { status: answer.status, text: await answer.text() };
+      };
+      const { text } = await scrape("/metrics");
+      const sampleOf = (sample: string): number =>
+        Number(
+          text
+            .split("\n")
+            .find((line) => line.startsWith(`${sample} `))
+            ?.split(" ")[1],
+        );
+      const hops = show<{ nextHops: { address: string; packets: number }[] }>("counters").nextHops;
+      for (const { address, packets } of hops)
+        expect(sampleOf(`ecmp_next_hop_packets_total{next_hop="${address}"}`)).toBe(packets);
+      expect(sampleOf('ecmp_frames_slow_total{reason="neighbor"}')).toBe(slow.neighbor);
+      expect(text).toContain("# TYPE ecmp_frames_received_total counter");
+      expect(text).toContain('ecmp_group_member_share_ratio{group="');
+      expect([await scrape("/livez"), await scrape("/readyz")].map(({ status }) => status)).toEqual([200, 200]);
+      expect((await scrape("/")).status).toBe(404);
       await stop(router);
       expect(run("nft list tables")).not.toContain("netdev");
     });
