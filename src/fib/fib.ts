@@ -5,17 +5,18 @@
  *   RouteChange[] -> groups.plan -> records (arena) -> one word a group -> slots of the trie -> generation
  */
 import { SELECTORS } from "../ecmp/selector.ts";
-import { memberShares, type SelectionTable, type SelectorOptions } from "../ecmp/table.ts";
-import { type Address, addressToBytes, compareAddresses, formatAddress, isIpv4, readIpv4 } from "../net/address.ts";
+import type { SelectionTable, SelectorOptions } from "../ecmp/table.ts";
+import { type Address, addressToBytes, compareAddresses, isIpv4, readIpv4 } from "../net/address.ts";
 import type { Mac } from "../net/mac.ts";
-import { comparePrefixes, formatPrefix, hostPrefix, type Prefix, prefixContains } from "../net/prefix.ts";
+import { formatPrefix, hostPrefix, type Prefix, prefixContains } from "../net/prefix.ts";
 import type { RouteChange } from "../rib/route.ts";
 import { createArena } from "./arena.ts";
+import { describeGroup, measureGroup } from "./describe.ts";
 import { createGroupTable, type Group } from "./groups.ts";
 import { type FibImage, type ImageBuffers, openImage, readAcknowledged, readGeneration } from "./image.ts";
 import { GROUP_RECORD, GROUPS, HEADER, MAXIMUM_GROUPS, MAXIMUM_OWN_IPV6, REDUCTION } from "./layout.ts";
 import { type Adjacency, createNextHops, type NextHopName } from "./next-hops.ts";
-import type { FibState, GroupState, HashState } from "./state.ts";
+import type { FibState, HashState } from "./state.ts";
 import { createTrie } from "./trie.ts";
 
 export interface FibOptions {
@@ -272,31 +273,12 @@ export function createFib(options: FibOptions) {
     writeCounts: (): WriteCounts => ({ trie: trie.wordsWritten, records: recordWords }),
 
     /** The size of each group, for those who ask often: `state` names every prefix. */
-    groupSizes: () =>
-      [...groups.all()].map(({ id, prefixes, members, table }) => {
-        const shares = memberShares(table);
-        return { id, prefixCount: prefixes.size, members: members.map(({ address }, i) => ({ address, share: shares[i] })) };
-      }),
+    groupSizes: () => [...groups.all()].map(measureGroup),
 
     state: (): FibState => ({
       hash: options.hash,
       selector: { name: options.selector, ...options.selectorOptions },
       groups: [...groups.all()].sort((a, b) => a.id - b.id).map(describeGroup),
     }),
-  };
-}
-
-function describeGroup(group: Group): GroupState {
-  const { table } = group;
-  const shares = memberShares(table);
-  const members = group.members.map(({ address, weight }, i) => ({ address: formatAddress(address), weight, share: shares[i] }));
-  return {
-    id: group.id,
-    prefixes: [...group.prefixes.values()].sort(comparePrefixes).map(formatPrefix),
-    members,
-    reduction: table.reduction,
-    owners: Array.from(table.owners),
-    ...(table.reduction === "bounds" ? { bounds: Array.from(table.bounds) } : {}),
-    ...(table.memory === undefined ? {} : { memory: table.memory }),
   };
 }

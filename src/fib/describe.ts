@@ -1,0 +1,33 @@
+/** Groups as they are shown: whole, as a saved state has them, and in numbers only, for those who ask often. */
+import { memberShares } from "../ecmp/table.ts";
+import { type Address, formatAddress } from "../net/address.ts";
+import { comparePrefixes, formatPrefix } from "../net/prefix.ts";
+import type { Group } from "./groups.ts";
+import type { GroupState } from "./state.ts";
+
+export interface GroupSize {
+  readonly id: number;
+  readonly prefixCount: number;
+  /** `share` of the hash's range, 0 to 1. */
+  readonly members: readonly { readonly address: Address; readonly share: number }[];
+}
+
+export function measureGroup({ id, prefixes, members, table }: Group): GroupSize {
+  const shares = memberShares(table);
+  return { id, prefixCount: prefixes.size, members: members.map(({ address }, i) => ({ address, share: shares[i] })) };
+}
+
+export function describeGroup(group: Group): GroupState {
+  const { table } = group;
+  const shares = memberShares(table);
+  const members = group.members.map(({ address, weight }, i) => ({ address: formatAddress(address), weight, share: shares[i] }));
+  return {
+    id: group.id,
+    prefixes: [...group.prefixes.values()].sort(comparePrefixes).map(formatPrefix),
+    members,
+    reduction: table.reduction,
+    owners: Array.from(table.owners),
+    ...(table.reduction === "bounds" ? { bounds: Array.from(table.bounds) } : {}),
+    ...(table.memory === undefined ? {} : { memory: table.memory }),
+  };
+}
