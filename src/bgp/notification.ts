@@ -5,7 +5,7 @@
  *   error code (1) | subcode (1) | data;  data of a shutdown:  length (1) | text in UTF-8
  */
 import { decodeText, encodeText, joinBytes } from "./bytes.ts";
-import { type BgpError, bgpError, type Decoded } from "./error.ts";
+import { type BgpError, bgpError, type Decoded, errorName } from "./error.ts";
 import { CEASE, ERROR, HEADER_ERROR } from "./iana.ts";
 
 export interface NotificationMessage {
@@ -36,8 +36,23 @@ export function administrativeCease(
   return cease(subcode, bytes.length > 0 ? [bytes.length, ...bytes] : []);
 }
 
+export const isHardReset = ({ code, subcode }: BgpError): boolean => code === ERROR.cease && subcode === CEASE.hardReset;
+
+/** A Hard Reset carries the error that it would have been (RFC 8538 section 3.1). */
+const withinHardReset = (error: BgpError): BgpError | undefined =>
+  isHardReset(error) && error.data.length >= 2 ? bgpError(error.data[0], error.data[1], error.data.subarray(2)) : undefined;
+
+/** The error in words, for people. */
+export function formatNotification(error: BgpError): string {
+  const inner = withinHardReset(error);
+  const text = shutdownText(error);
+  const name = inner ? `${errorName(error)}: ${errorName(inner)}` : errorName(error);
+  return text === undefined ? name : `${name} (${text})`;
+}
+
 /** The words of a shutdown, undefined where there are none. */
-export function shutdownText({ code, subcode, data }: BgpError): string | undefined {
+export function shutdownText(error: BgpError): string | undefined {
+  const { code, subcode, data } = withinHardReset(error) ?? error;
   const byPerson = subcode === CEASE.administrativeShutdown || subcode === CEASE.administrativeReset;
   if (code !== ERROR.cease || !byPerson || !(data[0] > 0) || data[0] >= data.length) return undefined;
   return decodeText(data.subarray(1, 1 + data[0]));

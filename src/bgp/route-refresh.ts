@@ -8,10 +8,12 @@ import { bgpError, type Decoded } from "./error.ts";
 import { ERROR, HEADER_ERROR } from "./iana.ts";
 import type { Family } from "./nlri.ts";
 
+/** The request itself, and under RFC 7313 the brackets of the answer; a peer may send others, which mean nothing. */
+export const REFRESH = { request: 0, begin: 1, end: 2 } as const;
+
 export interface RouteRefreshMessage {
   readonly kind: "route-refresh";
   readonly family: Family;
-  /** 0: the request itself; 1 and 2 bracket the answer under RFC 7313. */
   readonly subtype: number;
 }
 

@@ -57,6 +57,7 @@ interface ShownNeighbor {
   readonly updateFaults: Record<string, number>;
   readonly lastUpdateFault?: { readonly what: readonly string[]; readonly message: string; readonly agoMsec: number };
   readonly prefixesReceived: number;
+  readonly staleFamilies: readonly string[];
   readonly connectionsEstablished: number;
   readonly connectionsDropped: number;
   readonly lastResetDueTo?: string;
@@ -95,6 +96,7 @@ function formatBgpNeighbors(neighbors: Record<string, ShownNeighbor>): string {
               `    ${one.lastUpdateFault.message}`,
             ]),
         `  Prefixes received: ${one.prefixesReceived}`,
+        ...(one.staleFamilies.length === 0 ? [] : [`  Stale routes in use: ${one.staleFamilies.join(", ")}`]),
         `  Connections established ${one.connectionsEstablished}, dropped ${one.connectionsDropped}`,
         ...(one.lastResetDueTo === undefined ? [] : [`  Last reset: ${one.lastResetDueTo}`]),
       ].join("\n"),

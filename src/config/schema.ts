@@ -57,6 +57,9 @@ const neighborSchema = z.strictObject({
   extendedNextHop: z.boolean({ error: "wanted true or false" }).optional(),
   addPath: z.enum(["receive", "off"], { error: "wanted receive or off" }).optional(),
   localAsn: asn.optional(),
+  gracefulRestart: z.enum(["helper", "off"], { error: "wanted helper or off" }).optional(),
+  restartTimeSeconds: whole(1, 4095).optional(),
+  stalePathsSeconds: whole(1, 3600).optional(),
   role: z
     .enum(["provider", "rs-server", "rs-client", "customer", "peer"], {
       error: "wanted our role: provider, rs-server, rs-client, customer or peer",

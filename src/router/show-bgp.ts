@@ -83,6 +83,7 @@ export function describeNeighbor(neighbor: NeighborState, nowMs: number) {
       : { lastUpdateFault: { ...lastUpdateFault, atMs: undefined, agoMsec: Math.round(nowMs - lastUpdateFault.atMs) } }),
     prefixesReceived: neighbor.prefixesReceived,
     endOfRibReceived: neighbor.endOfRibReceived,
+    staleFamilies: neighbor.staleFamilies,
     connectionsEstablished: neighbor.connectionsEstablished,
     connectionsDropped: neighbor.connectionsDropped,
     connectionsRefused: neighbor.connectionsRefused,

@@ -11,6 +11,8 @@ import { type Family, hasFamily, IPV4_UNICAST, sameFamily } from "../bgp/nlri.ts
 import type { OpenMessage } from "../bgp/open.ts";
 import { type LocalSide, localCapabilities, ROLES, type Role } from "./offer.ts";
 
+type GracefulRestart = Extract<Capability, { name: "graceful-restart" }>;
+
 export interface Agreement {
   /** 0: neither keepalives nor a hold timer. */
   readonly holdTimeSeconds: number;
@@ -22,6 +24,10 @@ export interface Agreement {
   /** The families whose next hops may be of IPv6 although they are not. */
   readonly extendedNextHop: readonly Family[];
   readonly extendedMessage: boolean;
+  /** Both sides bracket what they say again (RFC 7313). */
+  readonly enhancedRefresh: boolean;
+  /** What the peer says of its restarts, if we help (RFC 4724). */
+  readonly gracefulRestart?: GracefulRestart;
   readonly peer: OpenMessage;
 }
 
@@ -43,6 +49,7 @@ export function agree(local: LocalSide, peer: OpenMessage): Decoded<Agreement> {
   const extends6 = findCapability(capabilities, "extended-next-hop")?.families.filter(
     ({ nextHopAfi }) => nextHopAfi === AFI.ipv6,
   );
+  const gracefulRestart = findCapability(capabilities, "graceful-restart");
   const among = (theirs: readonly { readonly family: Family }[] = []): readonly Family[] =>
     families.filter((ours) => theirs.some(({ family }) => sameFamily(family, ours)));
   return {
@@ -54,6 +61,8 @@ export function agree(local: LocalSide, peer: OpenMessage): Decoded<Agreement> {
       pathIds: isOffered("add-path") ? among(sendsPathIds) : [],
       extendedNextHop: isOffered("extended-next-hop") ? among(extends6) : [],
       extendedMessage: isOffered("extended-message"),
+      enhancedRefresh: isOffered("enhanced-route-refresh"),
+      ...(gracefulRestart && local.gracefulRestart && { gracefulRestart }),
       peer,
     },
   };

@@ -6,8 +6,10 @@ import type { BgpError } from "../bgp/error.ts";
 import { CEASE } from "../bgp/iana.ts";
 import type { Message } from "../bgp/message.ts";
 import { cease } from "../bgp/notification.ts";
+import type { RouteRefreshMessage } from "../bgp/route-refresh.ts";
 import type { UpdateMessage } from "../bgp/update.ts";
 import type { Agreement } from "./agreement.ts";
+import type { EndCause } from "./graceful-restart.ts";
 import type { LocalSide } from "./offer.ts";
 
 /** Who opened the TCP connection: we, or the peer. */
@@ -26,6 +28,8 @@ export interface FsmState {
   readonly incoming?: ConnectionState;
   /** In a row: a session that holds for a while sets it back to 0. */
   readonly failures: number;
+  /** Of connections that the peer opened, in this short while; whoever shares its address can cause them. */
+  readonly incomingFailures: number;
 }
 
 export const STATE_NAMES = ["Idle", "Active", "Connect", "OpenSent", "OpenConfirm", "Established"] as const;
@@ -36,7 +40,7 @@ export interface FsmConfig extends LocalSide {
   readonly passive: boolean;
 }
 
-export type Timer = "connect-retry" | "idle-hold" | "stable" | `hold-${Direction}` | `keepalive-${Direction}`;
+export type Timer = "connect-retry" | "idle-hold" | "incoming-window" | "stable" | `hold-${Direction}` | `keepalive-${Direction}`;
 
 export type FsmEvent =
   | { readonly kind: "start" }
@@ -49,7 +53,9 @@ export type FsmEvent =
   /** What the peer sent is wrong, or more than we take. */
   | { readonly kind: "error"; readonly direction: Direction; readonly error: BgpError }
   /** The peer has opened another connection, which is about to take the place of its last: RFC 4271's OpenCollisionDump. */
-  | { readonly kind: "superseded" };
+  | { readonly kind: "superseded" }
+  /** Somebody at the peer's address opens a connection although the session is up. */
+  | { readonly kind: "knock" };
 
 export type Effect =
   | { readonly kind: "connect" }
@@ -60,10 +66,14 @@ export type Effect =
   | { readonly kind: "agreed"; readonly direction: Direction; readonly agreement: Agreement }
   | { readonly kind: "up"; readonly direction: Direction; readonly agreement: Agreement }
   | { readonly kind: "deliver"; readonly update: UpdateMessage }
+  | { readonly kind: "refresh"; readonly direction: Direction; readonly message: RouteRefreshMessage }
   /** The session, or the attempt at one, is over. */
-  | { readonly kind: "ended"; readonly wasEstablished: boolean; readonly reason: string };
+  | { readonly kind: "ended"; readonly wasEstablished: boolean; readonly reason: string; readonly cause: EndCause };
 
-export const INITIAL_STATE: FsmState = { mode: "stopped", failures: 0 };
+export const INITIAL_STATE: FsmState = { mode: "stopped", failures: 0, incomingFailures: 0 };
+
+/** A peer that fails at once each time it connects fails so often before it is refused for the rest of the window. */
+export const INCOMING_FAILURES_IN_WINDOW = 5;
 
 /** The neighbor is as far as its connection that got farthest. */
 export function stateName({ mode, outgoing, incoming }: FsmState): StateName {
@@ -74,6 +84,8 @@ export function stateName({ mode, outgoing, incoming }: FsmState): StateName {
 
 /** Why a connection that the peer opens now is not taken, if it is not (RFC 4271 6.8, RFC 4486). */
 export function refusal(state: FsmState): BgpError | undefined {
-  if (state.mode !== "running") return cease(CEASE.connectionRejected);
-  return stateName(state) === "Established" ? cease(CEASE.connectionCollision) : undefined;
+  const isClosed = state.mode !== "running" || state.incomingFailures >= INCOMING_FAILURES_IN_WINDOW;
+  if (isClosed) return cease(CEASE.connectionRejected);
+  const isTalking = stateName(state) === "Established" || state.incoming?.phase === "OpenConfirm";
+  return isTalking ? cease(CEASE.connectionCollision) : undefined;
 }

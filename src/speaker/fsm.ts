@@ -17,12 +17,26 @@
  *
  * More than 300 lines, because the transitions are only understood beside each other.
  */
-import { type BgpError, bgpError, errorName } from "../bgp/error.ts";
+import { type BgpError, bgpError } from "../bgp/error.ts";
 import { CEASE, ERROR, FSM_ERROR } from "../bgp/iana.ts";
 import { MESSAGE_TYPE, type Message } from "../bgp/message.ts";
-import { cease, shutdownText } from "../bgp/notification.ts";
+import { cease, formatNotification } from "../bgp/notification.ts";
 import type { OpenMessage } from "../bgp/open.ts";
 import { type Agreement, agree, collisionWinner } from "./agreement.ts";
+import {
+  cancel,
+  close,
+  DIRECTIONS,
+  type Draft,
+  end,
+  finished,
+  hasAgreed,
+  isOpen,
+  opposite,
+  send,
+  set,
+  setHold,
+} from "./fsm-draft.ts";
 import {
   type ConnectionState,
   type Direction,
@@ -34,6 +48,7 @@ import {
   stateName,
   type Timer,
 } from "./fsm-state.ts";
+import type { EndCause } from "./graceful-restart.ts";
 import { localOpen } from "./offer.ts";
 
 /** RFC 4271 8.2.2: "a large value" for a peer that has not sent its OPEN. */
@@ -41,6 +56,8 @@ export const OPEN_HOLD_SECONDS = 240;
 /** How soon we dial again after a first failure; meanwhile the peer may. */
 export const RESTART_SECONDS = 1;
 export const MAXIMUM_DAMPING_SECONDS = 60;
+/** Over which failures of connections that the peer opens are counted. */
+export const INCOMING_WINDOW_SECONDS = 5;
 
 /** How long a neighbor stays Idle after so many failures in a row: 0, 1, 2, 4 .. 60 seconds. */
 export const dampingSeconds = (failures: number): number =>
@@ -51,29 +68,12 @@ export interface Step {
   readonly effects: readonly Effect[];
 }
 
-/** The state under change, for the length of one step. */
-interface Draft {
-  mode: FsmState["mode"];
-  failures: number;
-  outgoing: ConnectionState | undefined;
-  incoming: ConnectionState | undefined;
-  readonly effects: Effect[];
-  readonly config: FsmConfig;
-}
-
 export function step(state: FsmState, event: FsmEvent, config: FsmConfig): Step {
-  const { mode, failures, outgoing, incoming } = state;
-  const draft: Draft = { mode, failures, outgoing, incoming, effects: [], config };
+  const { outgoing, incoming } = state;
+  const draft: Draft = { ...state, outgoing, incoming, effects: [], config };
   handle(draft, event);
   return { state: finished(draft), effects: draft.effects };
 }
-
-const finished = ({ mode, failures, outgoing, incoming }: Draft): FsmState => ({
-  mode,
-  failures,
-  ...(outgoing ? { outgoing } : {}),
-  ...(incoming ? { incoming } : {}),
-});
 
 function handle(draft: Draft, event: FsmEvent): void {
   switch (event.kind) {
@@ -101,6 +101,9 @@ function handle(draft: Draft, event: FsmEvent): void {
     case "superseded":
       if (refusal(finished(draft)) === undefined) dump(draft, "incoming");
       break;
+    case "knock":
+      probe(draft);
+      break;
   }
 }
 
@@ -118,14 +121,15 @@ function dial(draft: Draft): void {
 
 function stop(draft: Draft, error: BgpError): void {
   const wasEstablished = stateName(finished(draft)) === "Established";
-  for (const direction of ["outgoing", "incoming"] as const) {
+  for (const direction of DIRECTIONS) {
     if (isOpen(draft, direction)) send(draft, direction, { kind: "notification", error });
     if (draft[direction]) close(draft, direction);
   }
-  for (const timer of ["connect-retry", "idle-hold", "stable"] as const) cancel(draft, timer);
-  if (draft.mode !== "stopped") draft.effects.push({ kind: "ended", wasEstablished, reason: `sent ${describe(error)}` });
+  for (const timer of ["connect-retry", "idle-hold", "incoming-window", "stable"] as const) cancel(draft, timer);
+  if (draft.mode !== "stopped") end(draft, wasEstablished, `sent ${formatNotification(error)}`, { kind: "stopped" });
   draft.mode = "stopped";
   draft.failures = 0;
+  draft.incomingFailures = 0;
 }
 
 function onTimer(draft: Draft, timer: Timer): void {
@@ -135,6 +139,9 @@ function onTimer(draft: Draft, timer: Timer): void {
       break;
     case "connect-retry":
       retry(draft);
+      break;
+    case "incoming-window":
+      draft.incomingFailures = 0;
       break;
     case "stable":
       draft.failures = 0;
@@ -150,16 +157,29 @@ function onTimer(draft: Draft, timer: Timer): void {
   }
 }
 
-/** Dials, again if an attempt is still unanswered; not if there is somebody to talk to already. */
+/**
+ * Dials, again if an attempt is still unanswered. Until the session is Established the timer runs on: what looks like it now
+ * may come to nothing. Of those who connect to us only one that has said its OPEN, and a right one, keeps us from dialing.
+ */
 function retry(draft: Draft): void {
-  if (draft.mode !== "running" || draft.config.passive || isOpen(draft, "outgoing") || isOpen(draft, "incoming")) return;
+  if (draft.mode !== "running" || draft.config.passive || stateName(finished(draft)) === "Established") return;
+  if (isOpen(draft, "outgoing") || hasAgreed(draft.incoming)) {
+    retryIn(draft, draft.config.connectRetrySeconds);
+    return;
+  }
   if (draft.outgoing) close(draft, "outgoing");
   dial(draft);
 }
 
+/** Is the session really up? A peer that has lost it, and so opens another, answers the question with a reset of the old one. */
+function probe(draft: Draft): void {
+  for (const direction of DIRECTIONS)
+    if (draft[direction]?.phase === "Established") send(draft, direction, { kind: "keepalive" });
+}
+
 function keepalive(draft: Draft, direction: Direction): void {
   const connection = draft[direction];
-  if (!connection || !("agreement" in connection)) return;
+  if (!hasAgreed(connection)) return;
   send(draft, direction, { kind: "keepalive" });
   set(draft, `keepalive-${direction}`, connection.agreement.keepaliveSeconds);
 }
@@ -171,7 +191,6 @@ function onConnected(draft: Draft, direction: Direction): void {
     if (!draft[direction]) close(draft, direction);
     return;
   }
-  if (direction === "outgoing") cancel(draft, "connect-retry");
   draft[direction] = { phase: "OpenSent" };
   send(draft, direction, localOpen(draft.config));
   set(draft, `hold-${direction}`, OPEN_HOLD_SECONDS);
@@ -181,13 +200,11 @@ function onClosed(draft: Draft, direction: Direction, reason: string): void {
   const connection = draft[direction];
   if (!connection) return;
   close(draft, direction);
-  if ("agreement" in connection) {
-    fail(draft, connection, reason);
-  } else if (!draft.outgoing && !draft.incoming) {
-    // Of an attempt that was refused, the timer still runs.
-    if (connection.phase === "OpenSent") retryIn(draft, draft.config.connectRetrySeconds);
-    draft.effects.push({ kind: "ended", wasEstablished: false, reason });
+  if (hasAgreed(connection)) {
+    fail(draft, direction, connection, reason, { kind: "closed" });
+    return;
   }
+  if (!draft.outgoing && !draft.incoming) end(draft, false, reason, { kind: "closed" });
 }
 
 function onMessage(draft: Draft, direction: Direction, message: Message): void {
@@ -195,7 +212,7 @@ function onMessage(draft: Draft, direction: Direction, message: Message): void {
   if (!connection || connection.phase === "Connect") return;
   if (message.kind === "notification") {
     close(draft, direction);
-    fail(draft, connection, `received ${describe(message.error)}`);
+    failBy(draft, direction, connection, "received", message.error);
   } else if (connection.phase === "OpenSent") {
     if (message.kind === "open") onOpen(draft, direction, message);
     else unexpected(draft, direction, FSM_ERROR.inOpenSent, message);
@@ -206,8 +223,8 @@ function onMessage(draft: Draft, direction: Direction, message: Message): void {
     unexpected(draft, direction, FSM_ERROR.inEstablished, message);
   } else {
     setHold(draft, direction, connection.agreement);
-    // A route refresh asks for our routes again, and is answered with all we announce: nothing.
     if (message.kind === "update") draft.effects.push({ kind: "deliver", update: message });
+    if (message.kind === "route-refresh") draft.effects.push({ kind: "refresh", direction, message });
   }
 }
 
@@ -229,7 +246,6 @@ function onOpen(draft: Draft, direction: Direction, message: OpenMessage): void 
     if (lost) return;
   } else if (rivalState?.phase === "Connect") {
     close(draft, rival);
-    cancel(draft, "connect-retry");
   }
   const agreement = agreed.value;
   draft[direction] = { phase: "OpenConfirm", agreement };
@@ -261,66 +277,50 @@ function refuse(draft: Draft, direction: Direction, error: BgpError): void {
   if (!connection || connection.phase === "Connect") return;
   send(draft, direction, { kind: "notification", error });
   close(draft, direction);
-  fail(draft, connection, `sent ${describe(error)}`);
+  failBy(draft, direction, connection, "sent", error);
 }
 
-/** What follows from the end of `connection`, unless another one lives on. */
-function fail(draft: Draft, connection: ConnectionState, reason: string): void {
-  if (isOpen(draft, "outgoing") || isOpen(draft, "incoming")) return;
+function failBy(draft: Draft, on: Direction, connection: ConnectionState, direction: "sent" | "received", error: BgpError): void {
+  fail(draft, on, connection, `${direction} ${formatNotification(error)}`, { kind: "notification", direction, error });
+}
+
+/**
+ * What follows from the end of `connection`, unless another one lives on. Who connects to us is known by its address only:
+ * its failures shut the door for a moment, and neither hinder our own attempts nor make the neighbor Idle. What we dialed,
+ * or what was Established, is the neighbor, and is damped.
+ */
+function fail(draft: Draft, on: Direction, connection: ConnectionState, reason: string, cause: EndCause): void {
+  const wasEstablished = connection.phase === "Established";
+  if (hasAgreed(draft[opposite(on)])) return;
+  if (on === "incoming" && !wasEstablished) {
+    if (draft.incomingFailures === 0) set(draft, "incoming-window", INCOMING_WINDOW_SECONDS);
+    draft.incomingFailures++;
+  } else if (isOpen(draft, "incoming")) {
+    // Perhaps the better half of a collision, and perhaps a stranger.
+    retryIn(draft, RESTART_SECONDS);
+  } else {
+    damp(draft);
+  }
+  end(draft, wasEstablished, reason, cause);
+}
+
+function damp(draft: Draft): void {
   if (draft.outgoing) close(draft, "outgoing");
   cancel(draft, "stable");
   draft.failures++;
   const pauseSeconds = dampingSeconds(draft.failures);
   if (pauseSeconds === 0) {
     retryIn(draft, RESTART_SECONDS);
-  } else {
-    draft.mode = "damped";
-    cancel(draft, "connect-retry");
-    set(draft, "idle-hold", pauseSeconds);
+    return;
   }
-  draft.effects.push({ kind: "ended", wasEstablished: connection.phase === "Established", reason });
+  draft.mode = "damped";
+  cancel(draft, "connect-retry");
+  set(draft, "idle-hold", pauseSeconds);
 }
 
 function retryIn(draft: Draft, seconds: number): void {
   if (!draft.config.passive) set(draft, "connect-retry", seconds);
 }
 
-/** There is somebody to talk to. */
-function isOpen(draft: Draft, direction: Direction): boolean {
-  const phase = draft[direction]?.phase;
-  return phase !== undefined && phase !== "Connect";
-}
-
-function close(draft: Draft, direction: Direction): void {
-  draft[direction] = undefined;
-  cancel(draft, `hold-${direction}`);
-  cancel(draft, `keepalive-${direction}`);
-  draft.effects.push({ kind: "close", direction });
-}
-
-function send(draft: Draft, direction: Direction, message: Message): void {
-  draft.effects.push({ kind: "send", direction, message });
-}
-
-function setHold(draft: Draft, direction: Direction, { holdTimeSeconds }: Agreement): void {
-  if (holdTimeSeconds > 0) set(draft, `hold-${direction}`, holdTimeSeconds);
-  else cancel(draft, `hold-${direction}`);
-}
-
-function set(draft: Draft, timer: Timer, seconds: number): void {
-  draft.effects.push({ kind: "set-timer", timer, seconds });
-}
-
-function cancel(draft: Draft, timer: Timer): void {
-  draft.effects.push({ kind: "cancel-timer", timer });
-}
-
 const directionOf = (timer: `hold-${Direction}` | `keepalive-${Direction}`): Direction =>
   timer.endsWith("outgoing") ? "outgoing" : "incoming";
-
-const opposite = (direction: Direction): Direction => (direction === "outgoing" ? "incoming" : "outgoing");
-
-function describe(error: BgpError): string {
-  const text = shutdownText(error);
-  return text === undefined ? errorName(error) : `${errorName(error)} (${text})`;
-}

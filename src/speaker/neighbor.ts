@@ -7,7 +7,7 @@ import { CONSEQUENCES, type Consequence } from "../bgp/error.ts";
 import { MESSAGE_KINDS, type Message } from "../bgp/message.ts";
 import type { Ipv6NextHop } from "../bgp/multiprotocol.ts";
 import type { Family, FamilyName } from "../bgp/nlri.ts";
-import type { Address, Ipv4Address } from "../net/address.ts";
+import type { Address, AddressFamily, Ipv4Address } from "../net/address.ts";
 import type { StateName } from "./fsm-state.ts";
 import type { Role } from "./offer.ts";
 
@@ -34,6 +34,12 @@ export interface NeighborOptions {
   readonly extendedNextHop?: boolean;
   /** Whether several paths to a prefix are taken. */
   readonly addPath?: "receive" | "off";
+  /** Whether its routes stay in use while it restarts (RFC 4724); absent: they do if it asks for that. */
+  readonly gracefulRestart?: "helper" | "off";
+  /** The longest that it may stay away, whatever it asks for. */
+  readonly restartTimeSeconds?: number;
+  /** The longest that it may take to say everything again. */
+  readonly stalePathsSeconds?: number;
   /** Ours towards this neighbor (RFC 9234). */
   readonly role?: Role;
 }
@@ -85,7 +91,10 @@ export interface NeighborState {
   readonly families: readonly Family[];
   readonly capabilities: { readonly sent: readonly Capability[]; readonly received: readonly Capability[] };
   readonly prefixesReceived: number;
+  /** Of all families. */
   readonly endOfRibReceived: boolean;
+  /** Those of which routes of an earlier session, or of before a refresh, are still in use. */
+  readonly staleFamilies: readonly AddressFamily[];
   readonly messagesSent: Readonly<MessageCounts>;
   readonly messagesReceived: Readonly<MessageCounts>;
   /** Faults in UPDATEs by what followed from each (RFC 7606). */
@@ -107,7 +116,11 @@ export type SpeakerEvent = { readonly atMs: number; readonly neighbor: Address }
   | { readonly kind: "notification"; readonly notification: NotificationRecord }
   /** At most one a second: `count` messages were wrong since the last, this is the latest of them. */
   | ({ readonly kind: "update-fault"; readonly count: number } & UpdateFault)
-  | { readonly kind: "end-of-rib"; readonly family: Family }
+  | { readonly kind: "end-of-rib"; readonly family: AddressFamily }
+  /** The session is over and its routes stay in use, for so long at most. */
+  | { readonly kind: "routes-kept"; readonly families: readonly AddressFamily[]; readonly seconds: number }
+  /** Whatever was not said again is gone. */
+  | { readonly kind: "stale-routes-gone"; readonly family: AddressFamily; readonly reason: string }
   /** Of a stranger too: then `neighbor` is no neighbor. */
   | { readonly kind: "refused-connection"; readonly reason: string }
 );

@@ -26,6 +26,8 @@ export interface LocalSide {
   readonly extendedNextHop: boolean;
   /** Several paths to a prefix may come (RFC 7911). */
   readonly addPath: boolean;
+  /** We keep the routes of a peer that restarts (RFC 4724). */
+  readonly gracefulRestart: boolean;
   readonly role?: Role;
 }
 
@@ -46,8 +48,12 @@ export function localCapabilities(local: LocalSide): readonly Capability[] {
     offered.push({ name: "extended-next-hop", families: [{ family: IPV4_UNICAST, nextHopAfi: AFI.ipv6 }] });
   offered.push({ name: "extended-message" });
   if (role) offered.push({ name: "role", role: ROLES.indexOf(role) });
+  // A helper lists no families: what it has said itself it does not keep. Its N bit is RFC 8538.
+  if (local.gracefulRestart)
+    offered.push({ name: "graceful-restart", restarting: false, notification: true, restartTimeSeconds: 0, families: [] });
   offered.push({ name: "four-octet-as", asn: localAsn });
   if (local.addPath)
     offered.push({ name: "add-path", families: families.map((family) => ({ family, direction: ADD_PATH.receive })) });
+  offered.push({ name: "enhanced-route-refresh" });
   return offered;
 }

@@ -8,22 +8,24 @@
  */
 import type { Socket } from "node:net";
 import type { BgpError } from "../bgp/error.ts";
-import { AFI } from "../bgp/iana.ts";
 import { encodeMessage, type Message } from "../bgp/message.ts";
-import { FAMILIES, type Family, type FamilyName, formatFamily } from "../bgp/nlri.ts";
+import { FAMILIES, type FamilyName, hasFamily } from "../bgp/nlri.ts";
+import { REFRESH, type RouteRefreshMessage } from "../bgp/route-refresh.ts";
 import type { UpdateMessage } from "../bgp/update.ts";
 import { type Ipv4Address, isIpv4 } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
-import { prefixKey } from "../net/prefix.ts";
 import type { Random } from "../net/random.ts";
-import type { RoutePeer, RouteUpdate } from "../rib/route.ts";
+import type { RouteUpdate } from "../rib/route.ts";
 import { type Agreement, peerType } from "./agreement.ts";
 import { Connection } from "./connection.ts";
 import { step } from "./fsm.ts";
 import { type Direction, type Effect, type FsmConfig, type FsmEvent, INITIAL_STATE, refusal, stateName } from "./fsm-state.ts";
+import type { EndCause } from "./graceful-restart.ts";
+import { Intake } from "./intake.ts";
 import { Ledger } from "./ledger.ts";
 import type { NeighborOptions, NeighborState, SpeakerEvent } from "./neighbor.ts";
 import { localCapabilities } from "./offer.ts";
+import { Porch } from "./porch.ts";
 import { BGP_PORT, closeSocket, dial } from "./tcp.ts";
 import { Timers } from "./timers.ts";
 
@@ -44,12 +46,13 @@ const DEFAULT_FAMILIES: readonly FamilyName[] = ["ipv4-unicast", "ipv6-unicast"]
 /** What there is only while the session is Established. */
 interface Established {
   readonly agreement: Agreement;
-  readonly peer: RoutePeer;
   readonly atMs: number;
-  /** Keys of what the peer announces now. */
-  readonly prefixes: Set<number | string>;
-  endOfRib: boolean;
 }
+
+/** A peer's restart may be that of its machine; longer than this it is gone. */
+const DEFAULT_RESTART_TIME_SECONDS = 600;
+/** FRR's own: time enough for a full table. */
+const DEFAULT_STALE_PATHS_SECONDS = 360;
 
 export class Session {
   private readonly options: NeighborOptions;
@@ -62,7 +65,9 @@ export class Session {
   private isStepping = false;
   private readonly connections: { outgoing?: Connection; incoming?: Connection } = {};
   private readonly openSockets = new Set<Promise<void>>();
+  private readonly intake: Intake;
   private established: Established | undefined;
+  private readonly porch: Porch;
 
   constructor(options: NeighborOptions, context: SessionContext) {
     this.options = options;
@@ -78,10 +83,21 @@ export class Session {
       ipv6NextHop: options.ipv6NextHop ?? "global",
       extendedNextHop: options.extendedNextHop ?? !isIpv4(options.address),
       addPath: options.addPath === "receive",
+      gracefulRestart: options.gracefulRestart !== "off",
       ...(options.role && { role: options.role }),
     };
     const { clock, random } = context;
     this.ledger = new Ledger(options.address, clock, (event) => context.onEvent(event));
+    this.intake = new Intake({
+      address: options.address,
+      type: peerType(this.config),
+      restartTimeSeconds: options.restartTimeSeconds ?? DEFAULT_RESTART_TIME_SECONDS,
+      stalePathsSeconds: options.stalePathsSeconds ?? DEFAULT_STALE_PATHS_SECONDS,
+      clock,
+      onUpdate: (update) => context.onUpdate(update),
+      report: (event) => this.ledger.report(event),
+    });
+    this.porch = new Porch(clock);
     this.timers = new Timers(clock, random, (timer) => this.dispatch({ kind: "timer", timer }));
   }
 
@@ -95,18 +111,25 @@ export class Session {
     await Promise.all(this.openSockets);
   }
 
-  /** Takes a socket that the neighbor has opened, or closes it with the reason. */
+  /** Takes a socket that the neighbor has opened, lets it wait a moment, or closes it with the reason. */
   accept(socket: Socket): void {
     const error = refusal(this.fsm);
-    if (error) {
-      this.ledger.refusedConnection(`the session is ${stateName(this.fsm)}`);
-      this.track(closeSocket(socket, this.context.clock, ...this.encode({ kind: "notification", error })));
-      return;
+    if (error && stateName(this.fsm) === "Established") {
+      this.porch.wait(socket, (turnedAway) => this.refuse(turnedAway, error));
+      this.dispatch({ kind: "knock" });
+    } else if (error) {
+      this.refuse(socket, error);
+    } else {
+      // Its newest connection is the one that the peer believes in.
+      if (this.connections.incoming) this.dispatch({ kind: "superseded" });
+      this.attach("incoming", socket);
+      this.dispatch({ kind: "connected", direction: "incoming" });
     }
-    // Its newest connection is the one that the peer believes in.
-    if (this.connections.incoming) this.dispatch({ kind: "superseded" });
-    this.attach("incoming", socket);
-    this.dispatch({ kind: "connected", direction: "incoming" });
+  }
+
+  private refuse(socket: Socket, error: BgpError): void {
+    this.ledger.refusedConnection(`the session is ${stateName(this.fsm)}`);
+    this.track(closeSocket(socket, this.context.clock, ...this.encode({ kind: "notification", error })));
   }
 
   state(): NeighborState {
@@ -123,15 +146,13 @@ export class Session {
       state: stateName(this.fsm),
       damped: this.fsm.mode === "damped",
       ...(established && {
-        routerId: established.peer.routerId,
+        routerId: established.agreement.peer.routerId,
         establishedAtMs: established.atMs,
         holdTimeSeconds: established.agreement.holdTimeSeconds,
         keepaliveSeconds: established.agreement.keepaliveSeconds,
       }),
-      families: established?.agreement.families ?? [],
       capabilities: { sent: localCapabilities(this.config), received: established?.agreement.peer.capabilities ?? [] },
-      prefixesReceived: established?.prefixes.size ?? 0,
-      endOfRibReceived: established?.endOfRib ?? false,
+      ...this.intake.state(),
       ...this.ledger.state(),
     };
   }
@@ -179,8 +200,11 @@ export class Session {
       case "deliver":
         this.deliver(effect.update);
         break;
+      case "refresh":
+        this.refresh(effect.direction, effect.message);
+        break;
       case "ended":
-        this.ended(effect.wasEstablished, effect.reason);
+        this.ended(effect.wasEstablished, effect.reason, effect.cause);
         break;
     }
   }
@@ -229,10 +253,9 @@ export class Session {
   }
 
   private up(direction: Direction, agreement: Agreement): void {
-    const { asn, routerId } = agreement.peer;
-    const peer: RoutePeer = { address: this.options.address, asn, routerId, type: peerType(this.config) };
-    this.established = { agreement, peer, atMs: this.context.clock.nowMs(), prefixes: new Set(), endOfRib: false };
-    this.ledger.up(routerId, agreement.holdTimeSeconds);
+    this.established = { agreement, atMs: this.context.clock.nowMs() };
+    this.ledger.up(agreement.peer.routerId, agreement.holdTimeSeconds);
+    this.intake.begin(agreement);
     this.announce(direction, agreement);
   }
 
@@ -241,42 +264,26 @@ export class Session {
     for (const endOfRib of families) this.send(direction, { kind: "update", withdrawn: [], announcements: [], endOfRib });
   }
 
-  private deliver({ withdrawn, announcements, endOfRib, disabled }: UpdateMessage): void {
-    if (!this.established) return;
-    const { peer, prefixes } = this.established;
-    if (endOfRib) {
-      this.established.endOfRib = true;
-      this.ledger.report({ kind: "end-of-rib", family: endOfRib });
-      return;
-    }
-    for (const prefix of withdrawn) prefixes.delete(prefixKey(prefix));
-    if (withdrawn.length > 0 && announcements.length === 0) {
-      this.context.onUpdate({ kind: "update", peer, withdrawn, announced: [] });
-    }
-    for (const [index, { prefixes: announced, attributes }] of announcements.entries()) {
-      for (const prefix of announced) prefixes.add(prefixKey(prefix));
-      this.context.onUpdate({ kind: "update", peer, withdrawn: index === 0 ? withdrawn : [], announced, attributes });
-    }
-    if (disabled) this.disable(disabled);
+  private deliver(update: UpdateMessage): void {
+    const { disabled } = update;
+    if (disabled) for (const connection of [this.connections.outgoing, this.connections.incoming]) connection?.disable(disabled);
+    this.intake.take(update);
   }
 
-  /** RFC 7606 section 2: the rest of the session goes on without these. */
-  private disable(disabled: readonly Family[]): void {
-    if (!this.established) return;
-    const { peer, prefixes } = this.established;
-    for (const connection of [this.connections.outgoing, this.connections.incoming]) connection?.disable(disabled);
-    for (const one of disabled) {
-      const family = one.afi === AFI.ipv4 ? "ipv4" : "ipv6";
-      for (const key of prefixes) if ((typeof key === "number") === (family === "ipv4")) prefixes.delete(key);
-      this.context.onUpdate({ kind: "lost", peer, family, reason: `${formatFamily(one)} is disabled` });
-    }
+  /** Who asks hears all our routes of the family again, which are none; between marks if both sides know them. */
+  private refresh(direction: Direction, message: RouteRefreshMessage): void {
+    if (message.subtype !== REFRESH.request) this.intake.refresh(message);
+    else if (this.established?.agreement.enhancedRefresh && hasFamily(this.established.agreement.families, message.family))
+      for (const subtype of [REFRESH.begin, REFRESH.end]) this.send(direction, { ...message, subtype });
   }
 
-  private ended(wasEstablished: boolean, reason: string): void {
-    const peer = this.established?.peer;
+  private ended(wasEstablished: boolean, reason: string, cause: EndCause): void {
     this.established = undefined;
     // First that it happened, then what follows: whoever measures from the event is not told after the work.
     this.ledger.ended(wasEstablished, reason);
-    if (peer) this.context.onUpdate({ kind: "lost", peer, reason });
+    if (cause.kind === "stopped") this.intake.forget(reason);
+    else if (wasEstablished) this.intake.end(cause, reason);
+    // Once this event is dealt with: a state machine that is between two states lets nobody in.
+    if (wasEstablished) queueMicrotask(() => this.porch.open((socket) => this.accept(socket)));
   }
 }

@@ -40,6 +40,6 @@ export class Timers {
 
   /** From three quarters to the whole, so that neighbors do not march in step; what is agreed on is kept to. */
   private jitter(timer: Timer): number {
-    return isHold(timer) || timer === "stable" ? 1 : 0.75 + (0.25 * this.random()) / 0x100000000;
+    return isHold(timer) || timer === "stable" || timer === "incoming-window" ? 1 : 0.75 + (0.25 * this.random()) / 0x100000000;
   }
 }

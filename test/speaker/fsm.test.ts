@@ -10,14 +10,17 @@ import type { Agreement } from "#src/speaker/agreement.ts";
 import { dampingSeconds, step } from "#src/speaker/fsm.ts";
 import {
   type ConnectionState,
+  type Direction,
   type Effect,
   type FsmConfig,
   type FsmEvent,
   type FsmState,
+  INCOMING_FAILURES_IN_WINDOW,
   INITIAL_STATE,
   refusal,
   STATE_NAMES,
   stateName,
+  type Timer,
 } from "#src/speaker/fsm-state.ts";
 
 const config: FsmConfig = {
@@ -31,6 +34,7 @@ const config: FsmConfig = {
   ipv6NextHop: "global",
   extendedNextHop: false,
   addPath: false,
+  gracefulRestart: true,
 };
 
 const open: OpenMessage = {
@@ -56,12 +60,14 @@ const agreement: Agreement = {
   pathIds: [],
   extendedNextHop: [],
   extendedMessage: false,
+  enhancedRefresh: false,
   peer: open,
 };
 
-const running = (connections: { outgoing?: ConnectionState; incoming?: ConnectionState }, failures = 0): FsmState => ({
+const running = (connections: { outgoing?: ConnectionState; incoming?: ConnectionState }): FsmState => ({
   mode: "running",
-  failures,
+  failures: 0,
+  incomingFailures: 0,
   ...connections,
 });
 
@@ -105,10 +111,19 @@ const extendedNextHop = (nextHopAfi: number): Capability => ({
   families: [{ family: IPV4_UNICAST, nextHopAfi }],
 });
 
+const restarts = {
+  name: "graceful-restart",
+  restarting: false,
+  notification: true,
+  restartTimeSeconds: 120,
+  families: [{ family: IPV4_UNICAST, forwardingPreserved: true }],
+} as const;
+
 const directions = ["outgoing", "incoming"] as const;
 const timers = [
   "connect-retry",
   "idle-hold",
+  "incoming-window",
   "stable",
   "hold-outgoing",
   "hold-incoming",
@@ -118,6 +133,7 @@ const timers = [
 const allEvents: FsmEvent[] = [
   { kind: "start" },
   { kind: "superseded" },
+  { kind: "knock" },
   { kind: "stop", error: cease(2) },
   ...timers.map((timer): FsmEvent => ({ kind: "timer", timer })),
   ...directions.flatMap((direction): FsmEvent[] => [
@@ -136,8 +152,9 @@ function reach(using: FsmConfig): FsmState[] {
   for (const state of found.values()) {
     for (const event of allEvents) {
       const { state: next } = step(state, event, using);
-      // Beyond three failures only the pause grows.
-      if (next.failures <= 3 && !found.has(say(next))) found.set(say(next), Object.freeze(next));
+      // Beyond three failures only the pause grows, and beyond those of a window nobody is let in.
+      if (next.failures <= 3 && next.incomingFailures <= INCOMING_FAILURES_IN_WINDOW && !found.has(say(next)))
+        found.set(say(next), Object.freeze(next));
     }
   }
   return [...found.values()];
@@ -201,16 +218,6 @@ describe("every state meets every event", () => {
         effects.some((effect) => effect.kind === "set-timer" && effect.timer === "idle-hold"),
     ],
     [
-      "Active waits for something, unless it is passive",
-      (before, event, after, effects, passive) => {
-        if (stateName(after) !== "Active" || passive || stateName(before) === "Active") return true;
-        // A refused attempt leaves the timer that was set when it was made; a superseded one has its successor at the door.
-        if (before.outgoing?.phase === "Connect" && event.kind === "closed") return true;
-        if (event.kind === "superseded") return true;
-        return effects.some((effect) => effect.kind === "set-timer" && effect.timer === "connect-retry");
-      },
-    ],
-    [
       "a session that goes down says so once, and only then",
       (before, _, after, effects) => {
         const lost = stateName(before) === "Established" && stateName(after) !== "Established";
@@ -237,6 +244,35 @@ describe("every state meets every event", () => {
       if (holds(before, event, after, effects, using.passive)) continue;
       throw new Error(`${say(before)} + ${say(event)} = ${say(after)} ${say(effects)}`);
     }
+  });
+
+  test("who is not spoken with is dialed, sooner or later: the timers that run say so", () => {
+    // A state and those of its timers that run; a timer can only expire if it does.
+    const waited = ["connect-retry", "idle-hold", "incoming-window"] as const;
+    const found = new Map([["", { state: INITIAL_STATE, runs: new Set<Timer>() }]]);
+    for (const { state, runs } of found.values()) {
+      for (const event of allEvents) {
+        if (event.kind === "timer" && waited.some((timer) => timer === event.timer) && !runs.has(event.timer)) continue;
+        const { state: next, effects } = step(state, event, config);
+        const runsNext = new Set(runs);
+        if (event.kind === "timer") runsNext.delete(event.timer);
+        for (const effect of effects) {
+          if (effect.kind === "set-timer") runsNext.add(effect.timer);
+          if (effect.kind === "cancel-timer") runsNext.delete(effect.timer);
+        }
+        for (const timer of runsNext) if (!waited.some((one) => one === timer)) runsNext.delete(timer);
+        const isSpokenWith = directions.some((direction) => next[direction] && "agreement" in next[direction]);
+        const isDialed = runsNext.has("connect-retry");
+        const how = `${say(state)} ${[...runs]} + ${say(event)} = ${say(next)} ${[...runsNext]}`;
+        if (next.mode === "running" && !isSpokenWith) expect(isDialed, how).toBe(true);
+        if (next.mode === "damped") expect(runsNext.has("idle-hold"), how).toBe(true);
+        if (next.incomingFailures > 0) expect(runsNext.has("incoming-window"), how).toBe(true);
+        const key = say([next, [...runsNext].sort()]);
+        if (next.failures <= 3 && next.incomingFailures <= INCOMING_FAILURES_IN_WINDOW && !found.has(key))
+          found.set(key, { state: next, runs: runsNext });
+      }
+    }
+    expect(found.size).toBeGreaterThan(100);
   });
 
   test("RFC 6608: a message that does not belong there is answered with the state and its type", () => {
@@ -279,7 +315,7 @@ describe("the way up", () => {
     const [established, up, fourth] = act(third, { kind: "message", direction: "outgoing", message: keepalive });
     expect([established, up]).toEqual(["Established", ["hold-outgoing 30", "stable 60", "up"]]);
     expect(act(fourth, { kind: "message", direction: "outgoing", message: update })[1]).toEqual(["hold-outgoing 30", "deliver"]);
-    expect(act(fourth, { kind: "message", direction: "outgoing", message: refresh })[1]).toEqual(["hold-outgoing 30"]);
+    expect(act(fourth, { kind: "message", direction: "outgoing", message: refresh })[1]).toEqual(["hold-outgoing 30", "refresh"]);
     expect(act(fourth, { kind: "timer", timer: "keepalive-outgoing" })[1]).toEqual([
       "outgoing keepalive",
       "keepalive-outgoing 10",
@@ -353,8 +389,9 @@ describe("the way down", () => {
   });
 
   test("a timer that belongs to what is over is stopped", () => {
-    const connected = step(running({ outgoing: { phase: "Connect" } }), { kind: "connected", direction: "outgoing" }, config);
-    expect(sentSay(connected.effects)).toContain("no connect-retry");
+    const confirmed = running({ outgoing: { phase: "OpenConfirm", agreement } });
+    const up = step(confirmed, { kind: "message", direction: "outgoing", message: keepalive }, config);
+    expect(sentSay(up.effects)).toContain("no connect-retry");
     const lost = step(established, { kind: "closed", direction: "outgoing", reason: "gone" }, config);
     expect(sentSay(lost.effects)).toEqual(expect.arrayContaining(["no hold-outgoing", "no keepalive-outgoing", "no stable"]));
   });
@@ -380,13 +417,51 @@ describe("the way down", () => {
     expect(act({ ...established, failures: 3 }, { kind: "timer", timer: "stable" })[2].failures).toBe(0);
   });
 
+  test("a stranger at the peer's address does the neighbor no harm, and is let in five times in a while", () => {
+    let state = act(INITIAL_STATE, { kind: "start" })[2];
+    const garbage: FsmEvent = { kind: "error", direction: "incoming", error: bgpError(1, 1) };
+    for (let count = 1; count <= 5; count++) {
+      expect(refusal(state)).toBeUndefined();
+      state = act(state, { kind: "connected", direction: "incoming" })[2];
+      const [name, does, next] = act(state, garbage);
+      expect([name, next.failures, next.outgoing]).toEqual(["Connect", 0, { phase: "Connect" }]);
+      expect(does.includes("incoming-window 5")).toBe(count === 1);
+      state = next;
+    }
+    expect(refusal(state)).toEqual(cease(5));
+    expect(refusal(act(state, { kind: "timer", timer: "incoming-window" })[2])).toBeUndefined();
+  });
+
+  test("one that says nothing does not keep us from dialing, one that has said its OPEN does", () => {
+    const silent = running({ incoming: { phase: "OpenSent" } });
+    expect(act(silent, { kind: "timer", timer: "connect-retry" })[1]).toEqual(["connect", "connect-retry 120"]);
+    const agreed = running({ incoming: { phase: "OpenConfirm", agreement } });
+    expect(act(agreed, { kind: "timer", timer: "connect-retry" })[1]).toEqual(["connect-retry 120"]);
+    expect(refusal(agreed)).toEqual(cease(7));
+  });
+
+  test("what we dialed and what was Established is damped, also behind somebody who says nothing", () => {
+    const failing = (connections: Parameters<typeof running>[0], direction: Direction) =>
+      act(running(connections), { kind: "error", direction, error: bgpError(1, 1) });
+    expect(failing({ outgoing: { phase: "OpenSent" } }, "outgoing")[2].failures).toBe(1);
+    expect(failing({ incoming: { phase: "Established", agreement } }, "incoming")[2].failures).toBe(1);
+    const [, does, next] = failing({ outgoing: { phase: "OpenSent" }, incoming: { phase: "OpenSent" } }, "outgoing");
+    expect([next.failures, next.incoming]).toEqual([0, { phase: "OpenSent" }]);
+    expect(does).toContain("connect-retry 1");
+  });
+
+  test("a knock is answered with a KEEPALIVE over the connection that is up, and with nothing elsewhere", () => {
+    expect(act(running({ incoming: { phase: "Established", agreement } }), { kind: "knock" })[1]).toEqual(["incoming keepalive"]);
+    expect(act(running({ incoming: { phase: "OpenConfirm", agreement } }), { kind: "knock" })[1]).toEqual([]);
+  });
+
   test("a peer that closes before its OPEN is waited for as long as one that does not answer", () => {
     const [name, does, next] = act(running({ outgoing: { phase: "OpenSent" } }), {
       kind: "closed",
       direction: "outgoing",
       reason: "gone",
     });
-    expect([name, does, next.failures]).toEqual(["Active", ["close outgoing", "connect-retry 120", "ended: gone"], 0]);
+    expect([name, does, next.failures]).toEqual(["Active", ["close outgoing", "ended: gone"], 0]);
   });
 });
 
@@ -431,7 +506,7 @@ describe("collisions (RFC 4271 6.8)", () => {
       { kind: "closed", direction: "outgoing", reason: "gone" },
     ] as const) {
       const [name, does, next] = act(both, event);
-      expect([name, does, next.failures]).toEqual(["OpenConfirm", ["close outgoing"], 0]);
+      expect([name, does[0], next.failures]).toEqual(["OpenConfirm", "close outgoing", 0]);
     }
   });
 });
@@ -484,6 +559,8 @@ describe("what the OPEN must say", () => {
       { extendedNextHop: true },
       { extendedNextHop: [IPV4_UNICAST] },
     ],
+    ["what the peer says of its restarts, if we help", { capabilities: [restarts] }, {}, { gracefulRestart: restarts }],
+    ["marks around what is said again", { capabilities: [{ name: "enhanced-route-refresh" }] }, {}, { enhancedRefresh: true }],
     ["not if only they can", { capabilities: [extendedNextHop(AFI.ipv6)] }, {}, { extendedNextHop: [] }],
     [
       "not behind anything else",

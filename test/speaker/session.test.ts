@@ -5,7 +5,8 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { formatHex } from "#src/bgp/bytes.ts";
-import { errorName } from "#src/bgp/error.ts";
+import type { Capability } from "#src/bgp/capabilities.ts";
+import { bgpError, errorName } from "#src/bgp/error.ts";
 import { Framer, frame } from "#src/bgp/framer.ts";
 import { decodeMessage, encodeMessage, type Message } from "#src/bgp/message.ts";
 import { IPV4_UNICAST, IPV6_UNICAST } from "#src/bgp/nlri.ts";
@@ -13,6 +14,7 @@ import type { OpenMessage } from "#src/bgp/open.ts";
 import { SEGMENT } from "#src/bgp/path.ts";
 import { formatAddress } from "#src/net/address.ts";
 import { type Prefix, parsePrefix } from "#src/net/prefix.ts";
+import type { NeighborOptions } from "#src/speaker/neighbor.ts";
 import { updateBody } from "../bgp/hex.ts";
 import { address, eventually, FakeClock, type Recorded, Recorder, recordedSpeaker } from "./recorder.ts";
 
@@ -95,6 +97,10 @@ const openOf = (at: number, more: Partial<OpenMessage> = {}): OpenMessage => ({
   ...more,
 });
 const keepalive: Message = { kind: "keepalive" };
+const notification = (code: number, subcode: number, ...data: number[]): Message => ({
+  kind: "notification",
+  error: bgpError(code, subcode, data),
+});
 
 const prefix = (text: string) => parsePrefix(text) as Prefix;
 const announce = (...texts: string[]): Message => ({
@@ -112,9 +118,13 @@ const dialFrom = (from: number, to: number, port: number): HandMade =>
   new HandMade(connect({ host: formatAddress(to), port, localAddress: formatAddress(from) }));
 
 /** A, passive, with a hand-made B that has come up. */
-async function established(options: Parameters<typeof start>[1] = {}, more: Partial<OpenMessage> = {}) {
+async function established(
+  options: Parameters<typeof start>[1] = {},
+  more: Partial<OpenMessage> = {},
+  neighbor: Partial<NeighborOptions> = {},
+) {
   const a = await start(A, options);
-  a.speaker.addNeighbor({ address: B, remoteAsn: asnOf[B], passive: true });
+  a.speaker.addNeighbor({ address: B, remoteAsn: asnOf[B], passive: true, ...neighbor });
   const peer = dialFrom(B, A, a.port);
   await peer.hears("open");
   peer.say(openOf(B, more), keepalive);
@@ -193,7 +203,7 @@ describe("a session", () => {
     peer.say(announce("10.1.0.0/16", "10.2.0.0/16"), { kind: "update", withdrawn: [prefix("10.1.0.0/16")], announcements: [] });
     await a.told.until("two updates", () => a.told.updates.length === 2);
     expect(a.told.routes).toEqual(["+10.1.0.0/16 +10.2.0.0/16", "-10.1.0.0/16"]);
-    expect(a.told.updates[0].peer).toEqual({ address: B, asn: 65002, routerId: B, type: "external" });
+    expect(a.told.updates[0].peer).toEqual({ address: B, asn: 65002, routerId: B, type: "external", epoch: 1 });
     expect(a.neighbor(B)).toMatchObject({ prefixesReceived: 1, messagesReceived: { open: 1, keepalive: 1, update: 2 } });
     peer.socket.resetAndDestroy();
     await a.told.until("lost", () => a.told.routes.at(-1) === "lost");
@@ -295,13 +305,15 @@ describe("a session", () => {
           { name: "multiprotocol", family: IPV6_UNICAST },
           { name: "route-refresh" },
           { name: "extended-message" },
+          { name: "graceful-restart", restarting: false, notification: true, restartTimeSeconds: 0, families: [] },
           { name: "four-octet-as", asn: 65001 },
+          { name: "enhanced-route-refresh" },
         ],
       }),
       keepalive,
       { kind: "update", withdrawn: [], announcements: [], endOfRib: IPV4_UNICAST },
     ]);
-    expect(peer.socket.bytesRead).toBe(19 + 34 + 19 + 23);
+    expect(peer.socket.bytesRead).toBe(19 + 40 + 19 + 23);
     expect(a.neighbor(B).messagesReceived["route-refresh"]).toBe(1);
     expect(a.told.updates).toEqual([]);
   });
@@ -375,25 +387,23 @@ describe("time", () => {
     await a.told.until("a route", () => a.told.updates.length === 1);
   });
 
-  test("a storm of a peer that fails each time is damped: from the second failure on it is refused for a while", async () => {
+  test("a storm of a peer that fails each time is bounded: after five failures it is refused for a while", async () => {
     const clock = new FakeClock();
     const a = await start(A, { clock });
     a.speaker.addNeighbor({ address: B, remoteAsn: 65002, passive: true });
     const answers: string[] = [];
-    for (let attempt = 0; attempt < 5; attempt++) {
+    for (let attempt = 0; attempt < 8; attempt++) {
       const peer = dialFrom(B, A, a.port);
       peer.say(openOf(B, { asn: 64999, capabilities: [] }));
       answers.push(await peer.hearsNotification());
       await peer.closed();
     }
-    expect(answers).toEqual([
-      "OPEN Message Error/Bad Peer AS",
-      "OPEN Message Error/Bad Peer AS",
-      ...Array(3).fill("Cease/Connection Rejected"),
-    ]);
-    expect(a.neighbor(B)).toMatchObject({ state: "Idle", damped: true, connectionsRefused: 3 });
-    await clock.advance(1000);
-    expect(a.neighbor(B)).toMatchObject({ state: "Active", damped: false });
+    expect(answers).toEqual([...Array(5).fill("OPEN Message Error/Bad Peer AS"), ...Array(3).fill("Cease/Connection Rejected")]);
+    expect(a.neighbor(B)).toMatchObject({ state: "Active", damped: false, connectionsRefused: 3 });
+    await clock.advance(5000);
+    const peer = dialFrom(B, A, a.port);
+    peer.say(openOf(B), keepalive);
+    await a.told.until("the neighbor is up", () => a.told.hasEvent("session-up", B));
   });
 
   test("a refused dial is repeated after the connect-retry time, less a quarter at most", async () => {
@@ -451,6 +461,159 @@ describe("connections that are not taken", () => {
     expect(await first.hearsNotification()).toBe("Cease/Connection Collision Resolution");
     second.say(openOf(B), keepalive);
     await a.told.until("up", () => a.told.hasEvent("session-up", B));
+  });
+});
+
+describe("a neighbor that restarts gracefully", () => {
+  const restarts = (more: object = {}): Capability => ({
+    name: "graceful-restart",
+    restarting: false,
+    notification: false,
+    restartTimeSeconds: 120,
+    families: [{ family: IPV4_UNICAST, forwardingPreserved: true }],
+    ...more,
+  });
+  const capabilities = (...more: Capability[]): Capability[] => [
+    ...[IPV4_UNICAST, IPV6_UNICAST].map((family): Capability => ({ name: "multiprotocol", family })),
+    { name: "four-octet-as", asn: asnOf[B] },
+    ...more,
+  ];
+  const endOfRib: Message = { kind: "update", withdrawn: [], announcements: [], endOfRib: IPV4_UNICAST };
+
+  /** Up, with two routes, and gone without a word; routes said since then come after "stale". */
+  async function gone(capability = restarts(), options: Partial<NeighborOptions> = {}) {
+    const clock = new FakeClock();
+    const { a, peer } = await established({ clock }, { capabilities: capabilities(capability) }, options);
+    peer.say(announce("10.1.0.0/16", "10.2.0.0/16"));
+    await a.told.until("routes", () => a.told.routes.length === 1);
+    return { a, peer, clock };
+  }
+
+  async function comeBack(a: Awaited<ReturnType<typeof start>>, ...more: Capability[]): Promise<HandMade> {
+    const ups = a.neighbor(B).connectionsEstablished;
+    const peer = dialFrom(B, A, a.port);
+    peer.say(openOf(B, { capabilities: capabilities(...more) }), keepalive);
+    await a.told.until("up again", () => a.neighbor(B).connectionsEstablished > ups);
+    return peer;
+  }
+
+  test("keeps its routes in use, and loses at End-of-RIB those that it has not said again", async () => {
+    const { a, peer } = await gone();
+    peer.socket.resetAndDestroy();
+    await a.told.until("stale", () => a.told.routes.includes("stale ipv4"));
+    // The other family was not on its list.
+    expect(a.told.routes.slice(1)).toEqual(["stale ipv4", "lost ipv6"]);
+    expect(a.neighbor(B)).toMatchObject({ state: "Active", staleFamilies: ["ipv4"] });
+    expect(a.told.events).toContainEqual(expect.objectContaining({ kind: "routes-kept", families: ["ipv4"], seconds: 120 }));
+    const back = await comeBack(a, restarts());
+    back.say(announce("10.1.0.0/16"), endOfRib);
+    await a.told.until("swept", () => a.told.routes.includes("lost ipv4 stale"));
+    expect(a.told.routes.slice(3)).toEqual(["+10.1.0.0/16", "lost ipv4 stale"]);
+    const [before, after] = [a.told.updates[0].peer, a.told.updates[3].peer].map(({ epoch = 0 }) => epoch);
+    expect(after).toBeGreaterThan(before);
+    expect(a.neighbor(B)).toMatchObject({ prefixesReceived: 1, staleFamilies: [] });
+    expect(a.told.events.at(-1)).toMatchObject({ kind: "stale-routes-gone", family: "ipv4", reason: "End-of-RIB" });
+  });
+
+  test.each<[string, Capability[], string]>([
+    [
+      "did not keep its forwarding state",
+      [restarts({ families: [{ family: IPV4_UNICAST, forwardingPreserved: false }] })],
+      "was not preserved",
+    ],
+    ["does not speak of restarts any more", [], "was not preserved"],
+  ])("loses the routes of one that %s", async (_, more, reason) => {
+    const { a, peer } = await gone();
+    peer.socket.resetAndDestroy();
+    await a.told.until("stale", () => a.told.routes.includes("stale ipv4"));
+    await comeBack(a, ...more);
+    expect(a.told.routes.at(-1)).toBe("lost ipv4 stale");
+    expect(a.told.updates.at(-1)).toMatchObject({ reason: expect.stringContaining(reason) });
+  });
+
+  test.each<[string, Partial<NeighborOptions>, number]>([
+    ["as long as it asked for", {}, 120],
+    ["no longer than we want", { restartTimeSeconds: 10 }, 10],
+  ])("waits %s", async (_, options, seconds) => {
+    const { a, peer, clock } = await gone(restarts(), options);
+    peer.socket.resetAndDestroy();
+    await a.told.until("stale", () => a.told.routes.includes("stale ipv4"));
+    await clock.advance(seconds * 1000 - 1);
+    expect(a.told.routes.at(-1)).toBe("lost ipv6");
+    await clock.advance(1);
+    expect(a.told.updates.at(-1)).toMatchObject({ kind: "lost", staleOnly: true, reason: "the peer did not come back in time" });
+  });
+
+  test("gives it stalePathsSeconds to say all again", async () => {
+    const { a, peer, clock } = await gone(restarts(), { stalePathsSeconds: 20, holdTimeSeconds: 0 });
+    peer.socket.resetAndDestroy();
+    await a.told.until("stale", () => a.told.routes.includes("stale ipv4"));
+    await clock.advance(119_000);
+    await comeBack(a, restarts());
+    await clock.advance(19_999);
+    expect(a.told.routes.at(-1)).toBe("lost ipv6");
+    await clock.advance(1);
+    expect(a.told.updates.at(-1)).toMatchObject({ staleOnly: true, reason: "not all was said again in time" });
+  });
+
+  test("loses what is stale twice over", async () => {
+    const { a, peer } = await gone();
+    peer.socket.resetAndDestroy();
+    await a.told.until("stale", () => a.told.routes.includes("stale ipv4"));
+    const back = await comeBack(a, restarts());
+    back.say(announce("10.1.0.0/16"));
+    await a.told.until("said again", () => a.told.routes.at(-1) === "+10.1.0.0/16");
+    back.socket.resetAndDestroy();
+    await a.told.until("stale again", () => a.told.routes.filter((text) => text === "stale ipv4").length === 2);
+    expect(a.told.routes.slice(-4)).toEqual(["+10.1.0.0/16", "lost ipv4 stale", "stale ipv4", "lost ipv6"]);
+  });
+
+  test.each<[string, Capability, Partial<NeighborOptions>, (peer: HandMade, clock: FakeClock) => unknown, string]>([
+    ["a connection that is gone", restarts(), {}, (peer) => peer.socket.resetAndDestroy(), "kept"],
+    ["the same, with help switched off", restarts(), { gracefulRestart: "off" }, (peer) => peer.socket.resetAndDestroy(), "lost"],
+    ["the same, of a peer that lists no family", restarts({ families: [] }), {}, (peer) => peer.socket.end(), "lost"],
+    ["a NOTIFICATION", restarts(), {}, (peer) => peer.say(notification(6, 4)), "lost"],
+    ["a NOTIFICATION, under RFC 8538", restarts({ notification: true }), {}, (peer) => peer.say(notification(6, 4)), "kept"],
+    ["a Hard Reset", restarts({ notification: true }), {}, (peer) => peer.say(notification(6, 9, 6, 2)), "lost"],
+    ["the hold timer", restarts(), {}, (_, clock) => clock.advance(90_000), "lost"],
+    ["the hold timer, under RFC 8538", restarts({ notification: true }), {}, (_, clock) => clock.advance(90_000), "kept"],
+  ])("after %s", async (_, capability, options, act, wanted) => {
+    const { a, peer, clock } = await gone(capability, options);
+    await act(peer, clock);
+    await a.told.until("the end", () => a.told.hasEvent("session-down", B));
+    expect(a.told.routes.slice(1)).toEqual(wanted === "kept" ? ["stale ipv4", "lost ipv6"] : ["lost"]);
+  });
+
+  test("ends when we do not want it any more", async () => {
+    const { a, peer } = await gone();
+    peer.socket.resetAndDestroy();
+    await a.told.until("stale", () => a.told.routes.includes("stale ipv4"));
+    a.speaker.removeNeighbor(B);
+    expect(a.told.routes.at(-1)).toBe("lost");
+  });
+
+  test("comes back on a new connection before we know that the old one is gone", async () => {
+    const { a, peer } = await gone();
+    const back = dialFrom(B, A, a.port);
+    back.say(openOf(B, { capabilities: capabilities(restarts()) }), keepalive);
+    // What the kernel of a machine that knows nothing of the old connection answers to the KEEPALIVE that asks.
+    await peer.hears("keepalive", 2);
+    peer.socket.resetAndDestroy();
+    await a.told.until("up again", () => a.neighbor(B).connectionsEstablished === 2);
+    expect(a.told.routes.slice(1)).toEqual(["stale ipv4", "lost ipv6"]);
+    expect(a.neighbor(B).connectionsRefused).toBe(0);
+  });
+
+  test("within a session: what is not said again between the marks of a refresh is lost (RFC 7313)", async () => {
+    const { a, peer } = await established({}, { capabilities: capabilities({ name: "enhanced-route-refresh" }) });
+    peer.say(announce("10.1.0.0/16", "10.2.0.0/16"));
+    const mark = (subtype: number): Message => ({ kind: "route-refresh", family: IPV4_UNICAST, subtype });
+    peer.say(mark(2), mark(1), announce("10.1.0.0/16"), mark(7), mark(2), mark(2));
+    await a.told.until("swept", () => a.told.routes.includes("lost ipv4 stale"));
+    expect(a.told.routes).toEqual(["+10.1.0.0/16 +10.2.0.0/16", "stale ipv4", "+10.1.0.0/16", "lost ipv4 stale"]);
+    peer.say(mark(0));
+    await peer.hears("route-refresh", 2);
+    expect(peer.received.slice(-2)).toEqual([mark(1), mark(2)]);
   });
 });
 
