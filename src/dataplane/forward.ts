@@ -6,7 +6,7 @@
  *   classify -> lookup (prefix -> group) -> pick (hash -> bucket -> next hop) -> rewrite
  */
 import { createFields, FIELD } from "../ecmp/fields.ts";
-import { compileFlowHash, type FlowHash, type HashOptions } from "../ecmp/flow-hash.ts";
+import { compileFlowHash, type HashOptions } from "../ecmp/flow-hash.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import { type FibImage, lookup } from "../fib/image.ts";
 import { GROUP_RECORD, GROUPS, HEADER, NEXT_HOP_KIND, NEXT_HOP_RECORD, NEXT_HOPS, REDUCTION } from "../fib/layout.ts";
@@ -19,7 +19,7 @@ import { fitsMtu, rewrite } from "./rewrite.ts";
 import { DROP, PUNT, SLOW } from "./verdict.ts";
 
 // Imported objects are looked up at every use; these are not.
-const { destination: FIELD_DESTINATION } = FIELD;
+const { destination: FIELD_DESTINATION, networkOffset: FIELD_NETWORK_OFFSET } = FIELD;
 const { egress: ROW_EGRESS, nextHop: ROW_NEXT_HOP, offset: ROW_OFFSET, reason: ROW_REASON, verdict: ROW_VERDICT } = ROW;
 const { drop: VERDICT_DROP, forward: VERDICT_FORWARD, punt: VERDICT_PUNT, slow: VERDICT_SLOW } = VERDICT;
 const { count: GROUP_COUNT, owners: GROUP_OWNERS, reduction: GROUP_REDUCTION } = GROUP_RECORD;
@@ -74,7 +74,8 @@ export function createForwarder({ image, hash: hashOptions, selector, ports }: F
     const owners = record + GROUP_OWNERS;
     if (count === 1) return words[owners];
     if (extract !== undefined) extract(bytes, frame, ingress, fields);
-    const value = hashPacket === undefined ? hashFields(fields) : hashWhole(bytes, frame, hashPacket);
+    const bits = hashPacket === undefined ? hashFields(fields) : hashPacket(bytes, fields[FIELD_NETWORK_OFFSET], bytes.length);
+    const value = bits >>> 0;
     // As a whole number at once (>>> 0): for all V8 knows a count may be 0 and the remainder NaN, and then it calls fmod.
     if (words[record + GROUP_REDUCTION] === REDUCTION_BUCKETS) return words[owners + ((value % count) >>> 0)];
     let low = 0;
@@ -85,11 +86,6 @@ export function createForwarder({ image, hash: hashOptions, selector, ports }: F
       else low = middle + 1;
     }
     return words[owners + low];
-  };
-
-  const hashWhole = (bytes: Uint8Array, frame: number, hash: NonNullable<FlowHash["hashPacket"]>): number => {
-    const ip = frame + ETHERNET_HEADER_LENGTH;
-    return hash(bytes, ip, ip + ipv4.readTotalLength(bytes, ip));
   };
 
   const isOwnIpv6 = (bytes: Uint8Array, address: number): boolean => {

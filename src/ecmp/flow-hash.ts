@@ -43,11 +43,14 @@ export interface LinuxOptions {
 }
 
 export interface FlowHash {
-  /** Of a row of fields. */
+  /** Of a row of fields, as 32 bits with a sign: what is signed costs no allocation where the call is not inlined. */
   readonly hashFields: (fields: Fields) => number;
   /** The key of it, for people: hashing needs none in memory where the hash takes the words of a tuple. */
   readonly writeKey: KeyWriter;
-  /** For a hash that has to see the packet itself (`bytes` from the IP header at `ip` to `end`): instead of `hashFields`. */
+  /**
+   * For a hash that has to see the packet itself: instead of `hashFields`. Its IP header is at `ip`; it ends where its own
+   * length says, and before `end`.
+   */
   readonly hashPacket?: (bytes: Uint8Array, ip: number, end: number) => number;
 }
 
@@ -62,7 +65,7 @@ export function compileFlowHash(options: HashOptions, bits: number | undefined):
   const shape = compileShape(row.bits, options.offset ?? 0, bits);
   return {
     writeKey: compileKey(options.fields, options),
-    hashFields: shape === undefined ? hashFields : (fields) => shape(hashFields(fields)),
+    hashFields: shape === undefined ? hashFields : (fields) => shape(hashFields(fields)) | 0,
   };
 }
 
@@ -73,7 +76,7 @@ function compileFields(options: HashOptions, row: Hash): (fields: Fields) => num
   const writeKey = compileKey(names, options);
   const hash = row.create(seed, parameters);
   const key = createKey();
-  const hashFields = (fields: Fields): number => hash(key, writeKey(fields, key));
+  const hashFields = (fields: Fields): number => hash(key, writeKey(fields, key)) | 0;
   const isPlainTuple = !symmetric && !masks && nameFields(expandFieldNames(names)) === "5-tuple";
   return isPlainTuple && row.createTuple ? compileTupleHash(row.createTuple(seed, parameters), hashFields) : hashFields;
 }
@@ -88,17 +91,18 @@ export function refusePerPacket(algorithm: string): void {
 function compileLinux({ linux = { policy: 1 }, seed, fields: names }: HashOptions, bits: number | undefined): FlowHash {
   const headers = createHeaders();
   const hashHeaders = createLinuxHash({ ...linux, seed });
-  const shape = compileShape(LINUX_HASH_BITS, 0, bits) ?? ((value) => value);
+  const shape = compileShape(LINUX_HASH_BITS, 0, bits) ?? ((value: number) => value);
   return {
     writeKey: compileKey(names),
-    hashFields: (fields) => shape(hashHeaders(fieldsToHeaders(fields, headers))),
+    hashFields: (fields) => shape(hashHeaders(fieldsToHeaders(fields, headers))) | 0,
     hashPacket: (bytes, ip, end) => {
       readHeaders(bytes, ip, end, headers);
-      return shape(hashHeaders(headers));
+      return shape(hashHeaders(headers)) | 0;
     },
   };
 }
 
+/** Takes 32 bits, signed or not. */
 type Shape = (value: number) => number;
 
 /** What becomes of a hash of `own` bits: turned right by `offset` within them, then moved up or down to `bits`. */

@@ -34,7 +34,7 @@ export interface Hash {
   readonly perPacket: boolean;
   /** `seed` is an unsigned 32-bit number. */
   create(seed: number, parameters?: HashParameters): HashFunction;
-  /** For the hashes that most packets meet: equal to `create` over such a key. */
+  /** For the hashes that most packets meet: the bits that `create` answers with over such a key. */
   createTuple?(seed: number, parameters?: HashParameters): TupleHash;
   /** Where the hash is one of 64 bits. `create` answers with the low half of what this one fills in. */
   createWide?(seed: number, parameters?: HashParameters): WideHashFunction;

@@ -13,7 +13,10 @@ import { FIELD, type Fields } from "./fields.ts";
 
 const { family, protocol, sourcePort, destinationPort, source, destination } = FIELD;
 
-/** A hash of the 13 bytes of an IPv4 5-tuple's key, given as its words: of the last only the lowest byte may be set. */
+/**
+ * A hash of the 13 bytes of an IPv4 5-tuple's key, given as its words: of the last only the lowest byte may be set. The answer
+ * is signed: V8 allocates an unsigned number above 2^31 wherever it does not inline the call.
+ */
 export type TupleHash = (first: number, second: number, third: number, last: number) => number;
 
 /** The words of a key. */
@@ -21,7 +24,7 @@ interface Words {
   readonly words: Uint32Array;
 }
 
-/** The hash of the fields' 5-tuple: by `hashTuple` of IPv4, of anything else `otherwise`. */
+/** The hash of the fields' 5-tuple, signed: by `hashTuple` of IPv4, of anything else `otherwise`. */
 export const compileTupleHash =
   (hashTuple: TupleHash, otherwise: (fields: Fields) => number): ((fields: Fields) => number) =>
   (fields) =>

@@ -30,7 +30,7 @@ export function createDecider({ algorithm, groups, writeKey, hashFields }: Resto
   const scratch = createKey();
   return (flow) => {
     const length = writeKey(flowToFields(flow, fields), scratch);
-    const hash = hashFields(fields);
+    const hash = hashFields(fields) >>> 0;
     const match = lookup(flow.destination);
     const table = match?.group.table;
     const hashed = { key: formatKey(scratch, length), hash, match };

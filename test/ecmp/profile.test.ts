@@ -44,7 +44,8 @@ function hasher({ hash, selector }: Profile, seed: number, offset = hash.offset)
     return (fields) => compute(fieldsToHeaders(fields, headers));
   }
   const options = { algorithm: hash.algorithm, fields: hash.fields, seed: given, symmetric: hash.symmetric, offset: offset ?? 0 };
-  return compileFlowHash(options, SELECTORS[selector.name].hashBits).hashFields;
+  const { hashFields } = compileFlowHash(options, SELECTORS[selector.name].hashBits);
+  return (fields) => hashFields(fields) >>> 0;
 }
 
 const fill = ({ selector }: Profile, list: readonly Member[], previous?: SelectionTable, more: SelectorOptions = {}) =>

@@ -40,7 +40,7 @@ function createToeplitz(name: string, standardKey: Uint8Array): Hash {
     createTuple(_seed, { key = standardKey } = {}): TupleHash {
       const tables = fillTables(name, key);
       return (first, second, third, last) =>
-        (addWord(tables, 0, first) ^ addWord(tables, 1024, second) ^ addWord(tables, 2048, third) ^ tables[3072 | last]) >>> 0;
+        addWord(tables, 0, first) ^ addWord(tables, 1024, second) ^ addWord(tables, 2048, third) ^ tables[3072 | last];
     },
   };
 }

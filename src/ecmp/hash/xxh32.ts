@@ -23,7 +23,7 @@ export const xxh32: Hash = {
       // Apart from the loops for other lengths: whoever has it inlined keeps a loop of its own that is the innermost one.
       if (length !== 13) return hashAny(key, length);
       const { words } = key;
-      return hashTuple(words[0], words[1], words[2], words[3] & 0xff);
+      return hashTuple(words[0], words[1], words[2], words[3] & 0xff) >>> 0;
     };
   },
   createTuple,
@@ -41,7 +41,7 @@ function createGeneral(seed: number): HashFunction {
     let hash = ((word === 0 ? start : mergeLanes(words, word, seed)) + length) | 0;
     for (const end = length >>> 2; word < end; word++) hash = mixWord(hash, words[word]);
     for (let i = word << 2; i < length; i++) hash = mixByte(hash, bytes[i]);
-    return finish(hash);
+    return finish(hash) >>> 0;
   };
 }
 
@@ -58,7 +58,7 @@ function mixByte(hash: number, byte: number): number {
 function finish(hash: number): number {
   const mixed = Math.imul(hash ^ (hash >>> 15), PRIME_2);
   const again = Math.imul(mixed ^ (mixed >>> 13), PRIME_3);
-  return (again ^ (again >>> 16)) >>> 0;
+  return again ^ (again >>> 16);
 }
 
 /** Four lanes over the words before `end`, a whole number of stripes, then the four as one. */
