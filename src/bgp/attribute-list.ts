@@ -59,6 +59,9 @@ export function decodeAttributes(bytes: Uint8Array, context: DecodeContext): Dec
   return { draft, faults, types };
 }
 
+/** Optional and transitive, as they have to be; undefined for a type without a row. */
+export const flagsOf = (type: number): number | undefined => ROW_OF_TYPE.get(type)?.flags;
+
 export const attributeName = (type: number): string => ROW_OF_TYPE.get(type)?.name ?? `attribute ${type}`;
 
 function decodeAttribute(

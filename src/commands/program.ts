@@ -9,6 +9,7 @@ import { labCommand } from "./lab.ts";
 import { CommandError, EXIT } from "./output.ts";
 import { profilesCommand } from "./profiles.ts";
 import { replayCommand } from "./replay.ts";
+import { replayBgpCommand } from "./replay-bgp.ts";
 import { runCommand } from "./run.ts";
 import { showCommand } from "./show.ts";
 
@@ -17,6 +18,7 @@ const COMMANDS = [
   checkCommand,
   explainCommand,
   replayCommand,
+  replayBgpCommand,
   disruptCommand,
   balanceCommand,
   profilesCommand,

@@ -82,6 +82,13 @@ const bgpSchema = z.strictObject({
     .superRefine(refuseTwice((neighbor) => neighbor.address, "neighbor's address")),
 });
 
+const journalSchema = z.strictObject({
+  file: z.string({ error: "wanted a file's name" }).min(1, { error: "wanted a file's name" }),
+  format: z.enum(["json", "mrt"], { error: "wanted json or mrt" }).default("json"),
+  maximumMegabytes: whole(1, 65536).default(64),
+  files: whole(1, 1000).default(4),
+});
+
 const nextHopSchema = z.strictObject({ address: unicast, weight: whole(1, 256).default(1) });
 
 const routeSchema = z
@@ -108,6 +115,7 @@ export const configSchema = z
       .default([])
       .superRefine(refuseTwice((port) => port.interface ?? port.address, "interface")),
     bgp: bgpSchema.optional(),
+    journal: journalSchema.optional(),
     routes: z.array(routeSchema).default([]),
     ecmp: ecmpSchema.prefault({}),
     workers: whole(1, 32).default(1),

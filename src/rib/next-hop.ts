@@ -25,10 +25,17 @@ export interface NextHopContext {
   /** Our addresses with their subnets ("10.0.0.1/24": host bits are set). */
   readonly interfaces: readonly Prefix[];
   readonly staticRoutes: readonly StaticRoute[];
+  /** What no subnet and no static route leads to is its own gateway: where nothing is forwarded, nothing else is known. */
+  readonly everyNextHopReachable?: boolean;
 }
 
 /** A resolver for as long as the context holds: next hops are few and paths are many, so answers are kept. */
-export function createResolver({ localAsn, interfaces, staticRoutes }: NextHopContext): (path: Path) => Resolution {
+export function createResolver({
+  localAsn,
+  interfaces,
+  staticRoutes,
+  everyNextHopReachable,
+}: NextHopContext): (path: Path) => Resolution {
   const gateways = new Map<Address, Resolution>();
   // At equal length the connected subnet comes first, as everywhere, and the first of the longest matches wins.
   const ways: readonly { prefix: Prefix; nextHops?: readonly RouteNextHop[] }[] = [
@@ -39,6 +46,7 @@ export function createResolver({ localAsn, interfaces, staticRoutes }: NextHopCo
   function resolve(nextHop: Address): Resolution {
     if (interfaces.some(({ address }) => address === nextHop)) return { eligible: false, reason: "next hop is our own address" };
     const way = ways.find(({ prefix }) => prefixContains(prefix, nextHop));
+    if (!way && everyNextHopReachable) return { eligible: true, gateways: [{ address: nextHop, weight: 1 }] };
     if (!way) return { eligible: false, reason: "next hop unreachable" };
     return { eligible: true, gateways: way.nextHops ?? [{ address: nextHop, weight: 1 }] };
   }

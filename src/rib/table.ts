@@ -12,16 +12,13 @@ import { type Address, type AddressFamily, addressFamily, compareAddresses } fro
 import { comparePrefixes, makePrefix, type Prefix, prefixKey } from "../net/prefix.ts";
 import { createAdjIn, type HeldRoute, type Path, type PrefixKey } from "./adj-in.ts";
 import { type Decision, decide, type LostPath, type MultipathOptions } from "./decide.ts";
-import { createResolver, type IneligibleReason, type Resolution, type StaticRoute } from "./next-hop.ts";
+import { createResolver, type IneligibleReason, type NextHopContext, type Resolution, type StaticRoute } from "./next-hop.ts";
 import { epochOf, type RouteChange, type RouteNextHop, type RoutePeer, type RouteProtocol, type RouteUpdate } from "./route.ts";
 
 /** The lower is preferred; within BGP the decision process has the word, not the distance. */
 export const ADMINISTRATIVE_DISTANCE = { connected: 0, static: 1, external: 20, internal: 200 } as const;
 
-export interface RibConfiguration extends MultipathOptions {
-  readonly localAsn: number;
-  /** Our addresses with their subnets ("10.0.0.1/24": host bits are set). */
-  readonly interfaces: readonly Prefix[];
+export interface RibConfiguration extends MultipathOptions, NextHopContext {
   /** Believed as written: the next hops are gateways, resolved or not. */
   readonly staticRoutes: readonly StaticRoute[];
 }
@@ -149,9 +146,10 @@ export function createRib(): Rib {
   };
 
   return {
-    configure({ localAsn, interfaces, staticRoutes: routes, maximumPaths, multipathRelax }) {
+    configure({ maximumPaths, multipathRelax, ...context }) {
+      const { interfaces, staticRoutes: routes } = context;
       multipath = { maximumPaths, multipathRelax };
-      resolve = createResolver({ localAsn, interfaces, staticRoutes: routes });
+      resolve = createResolver(context);
       staticRoutes = new Map(routes.map((route) => [prefixKey(route.prefix), route]));
       const subnets = interfaces.map(({ address, length }) => makePrefix(address, length));
       connected = new Set(subnets.map(prefixKey));

@@ -6,9 +6,11 @@ import type { Config } from "../config/schema.ts";
 import type { Address } from "../net/address.ts";
 
 export type BgpConfig = NonNullable<Config["bgp"]>;
+export type JournalConfig = NonNullable<Config["journal"]>;
 export type NeighborConfig = BgpConfig["neighbors"][number];
 
 export type Action =
+  | { readonly kind: "configure-journal"; readonly journal: JournalConfig | undefined }
   | { readonly kind: "start-dataplane"; readonly config: Config }
   | { readonly kind: "configure-routes"; readonly config: Config }
   | { readonly kind: "start-speaker"; readonly bgp: BgpConfig }
@@ -43,6 +45,11 @@ export function reconcile(current: Config | undefined, wanted: Config | undefine
     list.some((other) => same(other, neighbor));
 
   const actions: Action[] = [];
+  // Before the sessions that it is to hear begin, and at the end after the last of them is gone.
+  const newJournal: Action[] = same(current?.journal, wanted?.journal)
+    ? []
+    : [{ kind: "configure-journal", journal: wanted?.journal }];
+  if (wanted) actions.push(...newJournal);
   if (isNewSpeaker && current?.bgp) actions.push({ kind: "stop-speaker" });
   if (isNewDataplane && current) actions.push({ kind: "stop-dataplane" });
   if (isNewDataplane && wanted) actions.push({ kind: "start-dataplane", config: wanted });
@@ -53,5 +60,6 @@ export function reconcile(current: Config | undefined, wanted: Config | undefine
     if (!hasTwin(neighbor, after)) actions.push({ kind: "remove-neighbor", address: neighbor.address });
   }
   for (const neighbor of after) if (!hasTwin(neighbor, before)) actions.push({ kind: "add-neighbor", neighbor });
+  if (!wanted) actions.push(...newJournal);
   return actions;
 }

@@ -12,6 +12,7 @@ import { formatPrefix, type Prefix } from "../net/prefix.ts";
 import type { Random } from "../net/random.ts";
 import type { RouteChange, RouteUpdate } from "../rib/route.ts";
 import { createRib, type RouteView } from "../rib/table.ts";
+import { Journal } from "../speaker/journal.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import type { ControlAnswer } from "./control.ts";
 import { type Dataplane, requirePorts, startDataplane } from "./dataplane.ts";
@@ -30,6 +31,7 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     events.add("refused-connection", { count, ...details }),
   );
   const rib = createRib();
+  const journal = new Journal((file, problem) => events.add("journal-failed", { file, problem }));
   let config: Config | undefined;
   let dataplane: Dataplane | undefined;
   let speaker: Speaker | undefined;
@@ -48,6 +50,7 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
       listen,
       clock,
       random,
+      record: (record) => journal.record(record),
       onUpdate: (update: RouteUpdate) => apply(rib.applyUpdate(update)),
       onEvent: (event) => {
         const details = describeSpeakerEvent(event);
@@ -60,6 +63,8 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
 
   const perform = async (action: Action): Promise<void> => {
     switch (action.kind) {
+      case "configure-journal":
+        return journal.configure(action.journal);
       case "start-dataplane":
         dataplane = await startDataplane(action.config, clock, events);
         return apply(rib.installed());
@@ -95,6 +100,7 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     config = undefined;
     await speaker?.stop();
     await dataplane?.stop();
+    await journal.configure(undefined);
     speaker = undefined;
     dataplane = undefined;
   };
@@ -135,6 +141,9 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     },
 
     ribRoutes: (prefix?: Prefix): RouteView[] => rib.routes(prefix),
+
+    /** Null: none is kept. */
+    journal: () => journal.state() ?? null,
 
     bgpSummary: () => summarizeNeighbors(config?.bgp, speaker?.neighbors() ?? [], clock.nowMs()),
 

@@ -25,6 +25,7 @@ const ANSWERS: readonly (readonly [string, Answer])[] = [
   ["ports", (router) => value(router.dataplane().ports())],
   ["neighbors", (router) => value(router.dataplane().neighbors())],
   ["counters", (router) => value(router.dataplane().counters())],
+  ["journal", (router) => value(router.journal())],
   ["events", (router) => value(router.events.past())],
 ];
 
@@ -53,7 +54,11 @@ function describeRoute(router: Router, { prefix, protocol, distance, nextHops }:
   };
 }
 
-const describeBgpRoute = ({ prefix, paths }: RouteView) => ({ prefix: formatPrefix(prefix), paths: paths.map(describePath) });
+/** As `show bgp routes` prints it. */
+export const describeBgpRoute = ({ prefix, paths }: RouteView) => ({
+  prefix: formatPrefix(prefix),
+  paths: paths.map(describePath),
+});
 
 function describePath(path: PathView) {
   const { peer, attributes, status } = path;

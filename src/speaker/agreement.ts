@@ -13,10 +13,8 @@ import { type LocalSide, localCapabilities, ROLES, type Role } from "./offer.ts"
 
 type GracefulRestart = Extract<Capability, { name: "graceful-restart" }>;
 
-export interface Agreement {
-  /** 0: neither keepalives nor a hold timer. */
-  readonly holdTimeSeconds: number;
-  readonly keepaliveSeconds: number;
+/** How what is said on a session is to be read: what two lists of capabilities come to. */
+export interface Terms {
   readonly asnSize: AsnSize;
   readonly families: readonly Family[];
   /** The families of which the peer may send several paths to a prefix. */
@@ -26,6 +24,12 @@ export interface Agreement {
   readonly extendedMessage: boolean;
   /** Both sides bracket what they say again (RFC 7313). */
   readonly enhancedRefresh: boolean;
+}
+
+export interface Agreement extends Terms {
+  /** 0: neither keepalives nor a hold timer. */
+  readonly holdTimeSeconds: number;
+  readonly keepaliveSeconds: number;
   /** What the peer says of its restarts, if we help (RFC 4724). */
   readonly gracefulRestart?: GracefulRestart;
   readonly peer: OpenMessage;
@@ -40,31 +44,28 @@ export const peerType = ({ localAsn, remoteAsn }: LocalSide): "external" | "inte
 export function agree(local: LocalSide, peer: OpenMessage): Decoded<Agreement> {
   const subcode = objection(local, peer);
   if (subcode !== undefined) return { error: bgpError(ERROR.openMessage, subcode) };
-  const { capabilities } = peer;
   const holdTimeSeconds = Math.min(local.holdTimeSeconds, peer.holdTimeSeconds);
-  const families = local.families.filter((family) => hasFamily(familiesOf(capabilities), family));
+  const terms = termsOf(localCapabilities(local), peer.capabilities);
+  const gracefulRestart = local.gracefulRestart && findCapability(peer.capabilities, "graceful-restart");
+  const times = { holdTimeSeconds, keepaliveSeconds: holdTimeSeconds / 3 };
+  return { value: { ...terms, ...times, ...(gracefulRestart && { gracefulRestart }), peer } };
+}
+
+export function termsOf(ours: readonly Capability[], theirs: readonly Capability[]): Terms {
+  const common = familiesOf(ours).filter((family) => hasFamily(familiesOf(theirs), family));
   const isOffered = (name: Capability["name"]): boolean =>
-    findCapability(capabilities, name) !== undefined && findCapability(localCapabilities(local), name) !== undefined;
-  const sendsPathIds = findCapability(capabilities, "add-path")?.families.filter(({ direction }) => direction & ADD_PATH.send);
-  const extends6 = findCapability(capabilities, "extended-next-hop")?.families.filter(
-    ({ nextHopAfi }) => nextHopAfi === AFI.ipv6,
-  );
-  const gracefulRestart = findCapability(capabilities, "graceful-restart");
-  const among = (theirs: readonly { readonly family: Family }[] = []): readonly Family[] =>
-    families.filter((ours) => theirs.some(({ family }) => sameFamily(family, ours)));
+    findCapability(theirs, name) !== undefined && findCapability(ours, name) !== undefined;
+  const sendsPathIds = findCapability(theirs, "add-path")?.families.filter(({ direction }) => direction & ADD_PATH.send);
+  const extends6 = findCapability(theirs, "extended-next-hop")?.families.filter(({ nextHopAfi }) => nextHopAfi === AFI.ipv6);
+  const among = (named: readonly { readonly family: Family }[] = []): readonly Family[] =>
+    common.filter((one) => named.some(({ family }) => sameFamily(family, one)));
   return {
-    value: {
-      holdTimeSeconds,
-      keepaliveSeconds: holdTimeSeconds / 3,
-      asnSize: isOffered("four-octet-as") ? 4 : 2,
-      families,
-      pathIds: isOffered("add-path") ? among(sendsPathIds) : [],
-      extendedNextHop: isOffered("extended-next-hop") ? among(extends6) : [],
-      extendedMessage: isOffered("extended-message"),
-      enhancedRefresh: isOffered("enhanced-route-refresh"),
-      ...(gracefulRestart && local.gracefulRestart && { gracefulRestart }),
-      peer,
-    },
+    asnSize: isOffered("four-octet-as") ? 4 : 2,
+    families: common,
+    pathIds: isOffered("add-path") ? among(sendsPathIds) : [],
+    extendedNextHop: isOffered("extended-next-hop") ? among(extends6) : [],
+    extendedMessage: isOffered("extended-message"),
+    enhancedRefresh: isOffered("enhanced-route-refresh"),
   };
 }
 

@@ -9,11 +9,14 @@ import type { BgpError, Fault } from "../bgp/error.ts";
 import { Framer, MAXIMUM_EXTENDED_LENGTH, MAXIMUM_MESSAGE_LENGTH } from "../bgp/framer.ts";
 import { decodeMessage, type Message } from "../bgp/message.ts";
 import { type Family, hasFamily } from "../bgp/nlri.ts";
+import { type Address, parseAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { closeSocket } from "./tcp.ts";
 
 export interface ConnectionHandlers {
   onConnected(): void;
+  /** A message as it came, before anything is made of it. */
+  onHeard(type: number, body: Uint8Array, context: DecodeContext): void;
   onMessage(message: Message): void;
   onError(error: BgpError): void;
   /** What was wrong in an UPDATE, and its body; comes before the message, or the error, that was made of it. */
@@ -61,6 +64,11 @@ export class Connection {
     this.context = { ...this.context, families: this.context.families.filter((family) => !hasFamily(families, family)) };
   }
 
+  /** Ours; undefined while there is none, or no longer. */
+  get localAddress(): Address | undefined {
+    return parseAddress(this.socket.localAddress ?? "");
+  }
+
   send(bytes: Uint8Array): void {
     if (this.isOpen && this.socket.writable) this.socket.write(bytes);
   }
@@ -96,6 +104,7 @@ export class Connection {
         this.handlers.onError(framing.error);
         return true;
       }
+      this.handlers.onHeard(framing.type, framing.body, this.context);
       const decoded = decodeMessage(framing.type, framing.body, this.context);
       if (decoded.faults.length > 0) this.handlers.onFaults(decoded.faults, framing.body);
       if ("error" in decoded) this.handlers.onError(decoded.error);

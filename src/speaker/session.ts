@@ -12,12 +12,14 @@ import { encodeMessage, type Message } from "../bgp/message.ts";
 import { FAMILIES, type FamilyName, hasFamily } from "../bgp/nlri.ts";
 import { REFRESH, type RouteRefreshMessage } from "../bgp/route-refresh.ts";
 import type { UpdateMessage } from "../bgp/update.ts";
+import type { SessionRecord } from "../mrt/record.ts";
 import { type Ipv4Address, isIpv4 } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Random } from "../net/random.ts";
 import type { RouteUpdate } from "../rib/route.ts";
 import { type Agreement, peerType } from "./agreement.ts";
 import { Connection } from "./connection.ts";
+import { Diary } from "./diary.ts";
 import { step } from "./fsm.ts";
 import { type Direction, type Effect, type FsmConfig, type FsmEvent, INITIAL_STATE, refusal, stateName } from "./fsm-state.ts";
 import type { EndCause } from "./graceful-restart.ts";
@@ -39,6 +41,8 @@ export interface SessionContext {
   readonly random: Random;
   onUpdate(update: RouteUpdate): void;
   onEvent(event: SpeakerEvent): void;
+  /** For a journal: everything that is said and heard. */
+  record?(record: SessionRecord): void;
 }
 
 const DEFAULT_FAMILIES: readonly FamilyName[] = ["ipv4-unicast", "ipv6-unicast"];
@@ -60,6 +64,7 @@ export class Session {
   private readonly config: FsmConfig;
   private readonly ledger: Ledger;
   private readonly timers: Timers;
+  private readonly diary: Diary | undefined;
   private fsm = INITIAL_STATE;
   private readonly queue: FsmEvent[] = [];
   private isStepping = false;
@@ -98,6 +103,7 @@ export class Session {
       report: (event) => this.ledger.report(event),
     });
     this.porch = new Porch(clock);
+    this.diary = context.record && new Diary(options.address, this.config, clock, (record) => context.record?.(record));
     this.timers = new Timers(clock, random, (timer) => this.dispatch({ kind: "timer", timer }));
   }
 
@@ -166,6 +172,7 @@ export class Session {
       for (let next = this.queue.shift(); next; next = this.queue.shift()) {
         const { state, effects } = step(this.fsm, next, this.config);
         this.fsm = state;
+        this.diary?.became(stateName(state), effects);
         for (const effect of effects) this.execute(effect);
       }
     } finally {
@@ -223,6 +230,7 @@ export class Session {
         this.dispatch({ kind: "message", direction, message });
       },
       onError: (error) => this.dispatch({ kind: "error", direction, error }),
+      onHeard: (type, body, context) => this.diary?.heard(type, body, context, connection.localAddress),
       onFaults: (faults, body) => this.ledger.faults(faults, body),
       onClosed: (reason) => this.dispatch({ kind: "closed", direction, reason }),
     });
@@ -239,6 +247,7 @@ export class Session {
     const encoded = this.encode(message);
     this.ledger.sent(message, encoded.length);
     for (const bytes of encoded) this.connections[direction]?.send(bytes);
+    this.diary?.said(encoded, this.established?.agreement.asnSize ?? 2);
   }
 
   private encode(message: Message): Uint8Array[] {

@@ -13,6 +13,7 @@ export function createFakeClock(): FakeClock {
   return {
     nowMs: () => now,
     timestamp: () => `at ${now} ms`,
+    unixMicroseconds: () => Math.floor(now * 1000),
     setTimer(delayMs, run) {
       const id = serial++;
       timers.set(id, { atMs: now + delayMs, run });

@@ -36,6 +36,14 @@ describe("reconcile", () => {
     expect(kinds(undefined, undefined)).toEqual([]);
   });
 
+  it("changes the journal without a word to the sessions, before they begin and after they end", () => {
+    const journal = "journal: {file: bgp.jsonl}";
+    expect(kinds(config(), config(journal))).toEqual(["configure-journal"]);
+    expect(kinds(config(journal), config())).toEqual(["configure-journal"]);
+    expect(kinds(undefined, config(journal)).at(0)).toBe("configure-journal");
+    expect(kinds(config(journal), undefined).at(-1)).toBe("configure-journal");
+  });
+
   it("does nothing when nothing changed", () => {
     expect(reconcile(config(), config())).toEqual([]);
   });

@@ -115,6 +115,7 @@ export class FakeClock implements Clock {
 
   nowMs = (): number => this.now;
   timestamp = (): string => `fake ${this.now}`;
+  unixMicroseconds = (): number => Math.floor(this.now * 1000);
 
   setTimer = (delayMs: number, run: () => void): (() => void) => {
     const timer = { atMs: this.now + delayMs, run };

@@ -1,0 +1,78 @@
+/**
+ * A recording of BGP through the codec and into a RIB of its own, as `ecmp replay-bgp` shows it: no socket, no port, no
+ * forwarding. What the router would know, had it heard this, with the same rules and reasons.
+ */
+import type { Config } from "../config/schema.ts";
+import { readRecording } from "../mrt/recording.ts";
+import type { Recorded } from "../mrt/splitter.ts";
+import { formatAddress } from "../net/address.ts";
+import type { Prefix } from "../net/prefix.ts";
+import { createRib, type Rib } from "../rib/table.ts";
+import { Replay } from "../speaker/replay.ts";
+import type { ReplayedPeer } from "../speaker/replayed-session.ts";
+import { describeBgpRoute } from "./show.ts";
+
+export interface ReplayBgpOptions {
+  /** Read one after the other: an older file of a journal comes first. */
+  readonly files: readonly string[];
+  /** Its `bgp` and `routes`; absent: every path of a prefix may share. */
+  readonly config?: Config;
+  /** Our addresses with their subnets, by which next hops are reachable; none: all are. */
+  readonly interfaces: readonly Prefix[];
+}
+
+/** What could not be read, the first few of each file; `more` counts the rest. */
+export interface ReplayProblem {
+  readonly file: string;
+  readonly offset: number;
+  readonly problem: string;
+}
+
+const PROBLEMS_KEPT = 10;
+
+type Kind = Recorded["record"]["kind"];
+
+export interface ReplayBgpReport {
+  readonly records: Readonly<Record<Kind, number>>;
+  readonly problems: readonly ReplayProblem[];
+  readonly peers: readonly ReturnType<typeof describePeer>[];
+  readonly routes: readonly ReturnType<typeof describeBgpRoute>[];
+}
+
+/** Rejects if a file cannot be read at all. */
+export async function replayBgp(options: ReplayBgpOptions): Promise<ReplayBgpReport> {
+  const { files, config } = options;
+  const rib = configuredRib(options);
+  const replay = new Replay({ localAsn: config?.bgp?.asn ?? 0, onUpdate: (update) => void rib.applyUpdate(update) });
+  const records: Record<Kind, number> = { message: 0, state: 0, peers: 0, table: 0, other: 0, fault: 0 };
+  const problems: ReplayProblem[] = [];
+  const note = (file: string, offset: number, problem: string): void => {
+    records.fault++;
+    if (problems.length < PROBLEMS_KEPT) problems.push({ file, offset, problem });
+  };
+  for (const file of files) {
+    for await (const batch of readRecording(file)) {
+      for (const { offset, record } of batch) {
+        if (record.kind !== "fault") records[record.kind]++;
+        const problem = record.kind === "fault" ? record.problem : replay.take(record);
+        if (problem !== undefined) note(file, offset, problem);
+      }
+    }
+  }
+  const routes = rib.routes().filter(({ paths }) => paths.length > 0);
+  return { records, problems, peers: replay.peers().map(describePeer), routes: routes.map(describeBgpRoute) };
+}
+
+/** Many paths to share a prefix, for those who do not say how many. */
+const ALL_PATHS = { asn: 0, maximumPaths: 512, multipathRelax: true };
+
+function configuredRib({ config, interfaces }: ReplayBgpOptions): Rib {
+  const rib = createRib();
+  const { asn: localAsn, maximumPaths, multipathRelax } = config?.bgp ?? ALL_PATHS;
+  const staticRoutes = config?.routes ?? [];
+  const everyNextHopReachable = interfaces.length === 0;
+  rib.configure({ localAsn, maximumPaths, multipathRelax, interfaces, staticRoutes, everyNextHopReachable });
+  return rib;
+}
+
+const describePeer = ({ address, ...counts }: ReplayedPeer) => ({ peer: formatAddress(address), ...counts });

@@ -1,0 +1,217 @@
+/**
+ * The journal, over real TCP on loopback: what it holds gives the same RIB again, in either form and from any of its files;
+ * it never waits for the disk, and what is lost has a number.
+ */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { encodeText } from "#src/bgp/bytes.ts";
+import { frame } from "#src/bgp/framer.ts";
+import type { SessionRecord } from "#src/mrt/record.ts";
+import { readRecording } from "#src/mrt/recording.ts";
+import { createRib } from "#src/rib/table.ts";
+import { replayBgp } from "#src/router/replay-bgp.ts";
+import { describeBgpRoute } from "#src/router/show.ts";
+import { Journal, type JournalOptions } from "#src/speaker/journal.ts";
+import { RotatingFile } from "#src/speaker/rotating-file.ts";
+import { updateBody } from "../bgp/hex.ts";
+import { run } from "../common/namespace.ts";
+import { RawPeer } from "./raw-peer.ts";
+import { address, eventually, recordedSpeaker } from "./recorder.ts";
+
+const OURS = address("127.0.5.1");
+const PEERS = [address("127.0.5.2"), address("127.0.5.3")];
+
+let folder = "";
+const cleanUps: (() => unknown)[] = [];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "ecmp-journal-"));
+});
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const PATH = "400101 00 400206 0201 0000fde9 400304";
+const announce = (nlri: string, nextHop: string) => frame(2, updateBody("", `${PATH} ${nextHop}`, nlri));
+const withdraw = (nlri: string) => frame(2, updateBody(nlri, "", ""));
+
+/** A speaker with a RIB and a journal, and two peers that say a few things; then one is lost. */
+async function live(options: JournalOptions) {
+  const failures: string[] = [];
+  const journal = new Journal((file, problem) => failures.push(`${file}: ${problem}`));
+  await journal.configure(options);
+  const rib = createRib();
+  rib.configure({
+    localAsn: 65000,
+    maximumPaths: 512,
+    multipathRelax: true,
+    interfaces: [],
+    staticRoutes: [],
+    everyNextHopReachable: true,
+  });
+  const { speaker, told } = recordedSpeaker({
+    asn: 65000,
+    routerId: OURS,
+    listen: { address: OURS, port: 0 },
+    record: (record) => journal.record(record),
+  });
+  await speaker.start();
+  cleanUps.push(() => speaker.stop());
+  const port = speaker.listening()?.port ?? 0;
+  const dial = async (index: number): Promise<RawPeer> => {
+    const peer = RawPeer.dial(PEERS[index], OURS, port);
+    cleanUps.push(() => peer.socket.destroy());
+    peer.open(65001, PEERS[index]);
+    const ups = () => told.events.filter(({ kind, neighbor }) => kind === "session-up" && neighbor === PEERS[index]).length;
+    const before = ups();
+    await told.until("session up", () => ups() > before);
+    return peer;
+  };
+  for (const peer of PEERS) speaker.addNeighbor({ address: peer, remoteAsn: 65001, passive: true });
+  const routes = () => {
+    for (const update of told.updates.splice(0)) rib.applyUpdate(update);
+    return rib.routes().map(describeBgpRoute);
+  };
+  return { journal, told, dial, routes, failures };
+}
+
+async function tellAll({ told, dial }: Awaited<ReturnType<typeof live>>): Promise<RawPeer> {
+  const [first, second] = [await dial(0), await dial(1)];
+  const faulty = frame(2, updateBody("", "400101 07", "20 c0000203"));
+  first.write(announce("18 c00002 20 c6336401", "0a000002"), withdraw("18 c00002"), announce("20 c0000203", "0a000002"), faulty);
+  second.write(announce("20 c6336401", "0a000003"), announce("18 cb0071", "0a000003"));
+  await told.until("all of it", () => told.routes.includes("-192.0.2.3/32") && told.routes.includes("+203.0.113.0/24"));
+  return second;
+}
+
+describe("a journal", () => {
+  test.each(["json", "mrt"] as const)("as %s gives the RIB again that was, losses and faults included", async (format) => {
+    const file = join(folder, "journal");
+    const scene = await live({ file, format, maximumMegabytes: 1, files: 2 });
+    await tellAll(scene);
+    const before = scene.routes();
+    expect(before.map(({ prefix, paths }) => [prefix, paths.length])).toEqual([
+      ["198.51.100.1/32", 2],
+      ["203.0.113.0/24", 1],
+    ]);
+    await scene.journal.configure(undefined);
+    const report = await replayBgp({ files: [file], interfaces: [] });
+    expect(report.problems).toEqual([]);
+    expect(report.routes).toEqual(before);
+    expect(report.peers).toMatchObject([
+      { peer: "127.0.5.2", asn: 65001, up: true, updates: 4, losses: 0, updateFaults: { "treat-as-withdraw": 3 } },
+      { peer: "127.0.5.3", asn: 65001, up: true, updates: 2, losses: 0 },
+    ]);
+    expect(scene.failures).toEqual([]);
+  });
+
+  test("says why a session went down, and the replay loses what it lost", async () => {
+    const file = join(folder, "journal");
+    const scene = await live({ file, format: "json", maximumMegabytes: 1, files: 2 });
+    const second = await tellAll(scene);
+    second.write(frame(2, updateBody("", "", "21")));
+    await scene.told.until("the loss", () => scene.told.events.some(({ kind }) => kind === "session-down"));
+    const before = scene.routes();
+    expect(before.map(({ prefix, paths }) => [prefix, paths.length])).toEqual([["198.51.100.1/32", 1]]);
+    await scene.journal.configure(undefined);
+    expect(readFileSync(file, "utf8")).toMatch(/"from":"Established","to":"\w+","reason":"[^"]*Invalid Network Field/);
+    expect((await replayBgp({ files: [file], interfaces: [] })).routes).toEqual(before);
+  });
+
+  test("is put aside when it is long, and every file can be read by itself", async () => {
+    const file = join(folder, "journal");
+    const scene = await live({ file, format: "json", maximumMegabytes: 4096 / 2 ** 20, files: 3 });
+    const peer = await scene.dial(0);
+    for (let i = 0; i < 100; i++) peer.write(announce(`20 c63364${i.toString(16).padStart(2, "0")}`, "0a000002"));
+    await scene.told.until("all of it", () => scene.told.routes.includes("+198.51.100.99/32"));
+    const before = scene.routes();
+    await scene.journal.configure(undefined);
+    expect(readdirSync(folder).sort()).toEqual(["journal", "journal.1", "journal.2"]);
+    for (const name of readdirSync(folder)) expect(statSync(join(folder, name)).size).toBeLessThan(4096 + 500);
+    const newest = await replayBgp({ files: [file], interfaces: [] });
+    expect(newest.problems).toEqual([]);
+    expect(newest.peers).toMatchObject([{ peer: "127.0.5.2", up: true }]);
+    const all = await replayBgp({ files: [`${file}.2`, `${file}.1`, file], interfaces: [] });
+    expect(all.peers).toMatchObject([{ losses: 0 }]);
+    expect(all.routes.length).toBeGreaterThan(newest.routes.length);
+    expect(before).toEqual(expect.arrayContaining([...all.routes]));
+    expect(all.routes.at(-1)).toEqual(before.at(-1));
+  });
+
+  test("an older one is put aside, not written over", async () => {
+    const file = join(folder, "journal");
+    writeFileSync(file, "before\n");
+    const journal = new Journal(() => undefined);
+    await journal.configure({ file, format: "json", maximumMegabytes: 1, files: 2 });
+    await journal.configure(undefined);
+    expect(readFileSync(`${file}.1`, "utf8")).toBe("before\n");
+  });
+});
+
+const RECORD: SessionRecord = {
+  kind: "message",
+  atMicroseconds: 0,
+  peer: PEERS[0],
+  peerAsn: 65001,
+  local: OURS,
+  localAsn: 65000,
+  direction: "received",
+  asnSize: 4,
+  addPath: false,
+  message: frame(2, new Uint8Array(4000)),
+};
+
+describe("a disk that does not keep up", () => {
+  test("costs a bounded queue and a count of what was lost", async () => {
+    const file = join(folder, "fifo");
+    run(`mkfifo ${file}`);
+    const journal = new Journal(() => undefined);
+    await journal.configure({ file, format: "mrt", maximumMegabytes: 1000, files: 2 });
+    for (let i = 0; i < 6000; i++) journal.record(RECORD);
+    const { records, bytes, lost } = journal.state() as NonNullable<ReturnType<Journal["state"]>>;
+    expect(records + lost).toBe(6000);
+    expect(bytes).toBeLessThanOrEqual(16 * 2 ** 20);
+    expect(bytes + 4100).toBeGreaterThan(16 * 2 ** 20);
+    // When somebody reads, all that was taken is there.
+    let read = 0;
+    const reading = (async () => {
+      for await (const batch of readRecording(file)) read += batch.length;
+    })();
+    await journal.configure(undefined);
+    await reading;
+    expect(read).toBe(records);
+  });
+
+  test("and one that fails is told of once, and the records after it are counted as lost", async () => {
+    const problems: string[] = [];
+    const journal = new Journal((_, problem) => problems.push(problem));
+    await journal.configure({ file: join(folder, "none", "journal"), format: "json", maximumMegabytes: 1, files: 2 });
+    journal.record(RECORD);
+    await eventually("it has failed", () => problems.length > 0);
+    journal.record(RECORD);
+    journal.record(RECORD);
+    expect(journal.state()).toMatchObject({ lost: 2, problem: expect.stringContaining("ENOENT") });
+    await journal.configure(undefined);
+    expect(problems.length).toBe(1);
+  });
+
+  test("no record is longer than its file has to be, and none is torn", async () => {
+    const file = join(folder, "rotated");
+    const lines = Array.from({ length: 500 }, (_, i) => `${"x".repeat(i % 40)} ${i}\n`);
+    const rotating = new RotatingFile({
+      file,
+      maximumBytes: 1000,
+      files: 100,
+      preamble: () => [encodeText("begins\n")],
+      onFailure: () => undefined,
+    });
+    for (const line of lines) expect(rotating.write(encodeText(line))).toBe(true);
+    await rotating.close();
+    const names = readdirSync(folder).sort((a, b) => Number(b.split(".")[1] ?? 0) - Number(a.split(".")[1] ?? 0));
+    const texts = names.map((name) => readFileSync(join(folder, name), "utf8"));
+    expect(texts.every((text) => text.startsWith("begins\n") && text.length <= 1000)).toBe(true);
+    expect(texts.map((text) => text.slice("begins\n".length)).join("")).toBe(lines.join(""));
+  });
+});
