@@ -14,7 +14,7 @@ const LAW: Record<string, readonly string[]> = {
   ecmp: ["net"],
   bgp: ["net"],
   mrt: ["net", "bgp"],
-  rib: ["net", "types:bgp", "bgp/path"],
+  rib: ["net", "types:bgp", "bgp/path", "bgp/communities"],
   port: ["net", "pcap", "native-bindings"],
   speaker: ["net", "bgp", "mrt", "types:rib/route"],
   fib: ["net", "ecmp", "types:rib"],

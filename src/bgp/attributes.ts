@@ -226,18 +226,17 @@ export const ATTRIBUTES: readonly AttributeRow[] = [
     encode: ({ clusterList }) => clusterList?.flatMap(uint32),
   },
   {
-    // Carried unread, but its length decides whether the route is believed (RFC 7606 7.14).
+    // As they came: `communities.ts` reads the one that means something to us.
     name: "EXTENDED_COMMUNITIES",
     type: ATTRIBUTE.extendedCommunities,
     flags: OPTIONAL_TRANSITIVE,
     malformed: "treat-as-withdraw",
     decode: (value, _, draft) => {
       if (!isPositiveMultiple(value, 8)) return wrongLength(value, "a multiple of 8");
-      const raw = { type: ATTRIBUTE.extendedCommunities, flags: OPTIONAL_TRANSITIVE, value: Uint8Array.from(value) };
-      draft.unrecognized = [...(draft.unrecognized ?? []), raw];
+      draft.extendedCommunities = Uint8Array.from(value);
       return undefined;
     },
-    encode: () => undefined,
+    encode: ({ extendedCommunities }) => extendedCommunities,
   },
   {
     // RFC 6793 section 6: what is wrong with it, or comes from a peer that needs it not, is discarded.

@@ -52,6 +52,8 @@ export interface PathAttributes {
   readonly aggregator?: Aggregator;
   /** Each 32 bits: AS in the upper half (RFC 1997). */
   readonly communities?: readonly number[];
+  /** Eight bytes each (RFC 4360). */
+  readonly extendedCommunities?: Uint8Array;
   readonly largeCommunities?: readonly LargeCommunity[];
   readonly originatorId?: Ipv4Address;
   readonly clusterList?: readonly Ipv4Address[];

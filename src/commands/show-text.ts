@@ -9,6 +9,8 @@ interface BgpPeer {
   readonly peerUptime: string;
   readonly state: string;
   readonly pfxRcd: number;
+  readonly pfxRefused: number;
+  readonly hasImportPolicy: boolean;
   readonly desc?: string;
 }
 
@@ -35,12 +37,13 @@ function formatPretty(value: unknown): string {
 }
 
 function formatSummary({ routerId, as, peers }: { routerId: string; as: number; peers: Record<string, BgpPeer> }): string {
-  // As FRR does: the number of prefixes when Established, the state's name otherwise.
+  // As FRR does: the number of prefixes when Established, "(Policy)" where `accept` is missing, the state's name otherwise.
   const rows = Object.entries(peers).map(([address, peer]) => {
-    const last = peer.state === "Established" ? String(peer.pfxRcd) : peer.state;
-    return [address, 4, peer.remoteAs, peer.msgRcvd, peer.msgSent, peer.peerUptime, last, peer.desc ?? ""];
+    const received = peer.hasImportPolicy ? String(peer.pfxRcd) : "(Policy)";
+    const last = peer.state === "Established" ? received : peer.state;
+    return [address, 4, peer.remoteAs, peer.msgRcvd, peer.msgSent, peer.peerUptime, last, peer.pfxRefused, peer.desc ?? ""];
   });
-  const header = ["Neighbor", "V", "AS", "MsgRcvd", "MsgSent", "Up/Down", "State/PfxRcd", "Desc"];
+  const header = ["Neighbor", "V", "AS", "MsgRcvd", "MsgSent", "Up/Down", "State/PfxRcd", "Refused", "Desc"];
   return `BGP router identifier ${routerId}, local AS number ${as}\n\n${formatTable(header, rows)}\n\nTotal number of neighbors ${rows.length}`;
 }
 
@@ -57,6 +60,7 @@ interface ShownNeighbor {
   readonly updateFaults: Record<string, number>;
   readonly lastUpdateFault?: { readonly what: readonly string[]; readonly message: string; readonly agoMsec: number };
   readonly prefixesReceived: number;
+  readonly prefixesRefused: Record<string, number>;
   readonly staleFamilies: readonly string[];
   readonly connectionsEstablished: number;
   readonly connectionsDropped: number;
@@ -95,7 +99,7 @@ function formatBgpNeighbors(neighbors: Record<string, ShownNeighbor>): string {
               `    the last, ${Math.round(one.lastUpdateFault.agoMsec / 1000)} s ago: ${one.lastUpdateFault.what.join("; ")}`,
               `    ${one.lastUpdateFault.message}`,
             ]),
-        `  Prefixes received: ${one.prefixesReceived}`,
+        `  Prefixes received: ${one.prefixesReceived}; refused: ${counts(one.prefixesRefused)}`,
         ...(one.staleFamilies.length === 0 ? [] : [`  Stale routes in use: ${one.staleFamilies.join(", ")}`]),
         `  Connections established ${one.connectionsEstablished}, dropped ${one.connectionsDropped}`,
         ...(one.lastResetDueTo === undefined ? [] : [`  Last reset: ${one.lastResetDueTo}`]),
@@ -115,7 +119,7 @@ interface ShownPath {
 }
 
 function formatBgpRoutes(routes: readonly { prefix: string; paths: readonly ShownPath[] }[]): string {
-  const marks: Record<string, string> = { best: "*>", multipath: "*=", lost: "* ", ineligible: "  " };
+  const marks: Record<string, string> = { best: "*>", multipath: "*=", lost: "* ", ineligible: "  ", refused: "x " };
   const rows = routes.flatMap(({ prefix, paths }) =>
     paths.map((path, i) => [
       marks[path.status] ?? "",
@@ -135,14 +139,16 @@ interface ShownRoute {
   readonly protocol?: string;
   readonly distance?: number;
   readonly group?: number;
+  readonly blackhole?: boolean;
   readonly nextHops: readonly { address: string; weight: number }[];
 }
 
 function formatRoutes(routes: readonly ShownRoute[]): string {
   const codes: Record<string, string> = { bgp: "B", static: "S", connected: "C" };
-  const rows = routes.flatMap(({ prefix, protocol, distance, group, nextHops }) => {
+  const rows = routes.flatMap(({ prefix, protocol, distance, group, blackhole, nextHops }) => {
     const start = [codes[protocol ?? ""] ?? " ", prefix, `[${distance ?? "-"}]`, group === undefined ? "" : `group ${group}`];
-    if (nextHops.length === 0) return [[...start, protocol === "connected" ? "directly connected" : "no usable path", ""]];
+    if (nextHops.length === 0)
+      return [[...start, protocol === "connected" ? "directly connected" : blackhole ? "blackhole" : "no usable path", ""]];
     return nextHops.map(({ address, weight }, i) => [
       ...(i === 0 ? start : ["", "", "", ""]),
       `via ${address}`,

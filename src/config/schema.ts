@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { DEFAULT_RESILIENT_BUCKETS } from "../ecmp/select/resilient.ts";
 import { type Address, isIpv4, parseAddress, parseIpv4 } from "../net/address.ts";
+import { neighborPolicy, prefixLists } from "./bgp-policy-schema.ts";
 import { ecmpSchema } from "./ecmp-schema.ts";
 import { address, parsed, prefix, whole } from "./scalar.ts";
 
@@ -65,6 +66,7 @@ const neighborSchema = z.strictObject({
       error: "wanted our role: provider, rs-server, rs-client, customer or peer",
     })
     .optional(),
+  ...neighborPolicy,
 });
 
 const bgpSchema = z.strictObject({
@@ -75,7 +77,17 @@ const bgpSchema = z.strictObject({
   holdTimeSeconds: holdTimeSeconds.default(90),
   connectRetrySeconds: whole(1, 65535).default(5),
   maximumPaths: whole(1, 512).default(64),
+  /** Where the best path is internal; undefined: the same. */
+  maximumPathsIbgp: whole(1, 512).optional(),
   multipathRelax: z.boolean({ error: "wanted true or false" }).default(false),
+  linkBandwidth: z
+    .enum(["all-or-none", "ignore", "skip-missing", "default-weight-for-missing"], {
+      error: "wanted all-or-none, ignore, skip-missing or default-weight-for-missing",
+    })
+    .default("all-or-none"),
+  /** What we announce as our own, whether we have a route to it or not. */
+  networks: z.array(prefix).default([]),
+  ...prefixLists,
   neighbors: z
     .array(neighborSchema)
     .default([])
@@ -129,7 +141,11 @@ export const configSchema = z
     // Mistakes in it were found already.
     if (ecmp?.selector?.name !== "resilient") return;
     const buckets = ecmp.selector.buckets ?? DEFAULT_RESILIENT_BUCKETS;
-    const members = Math.max(bgp?.maximumPaths ?? 0, ...routes.map(({ nextHops }) => nextHops.length));
+    const members = Math.max(
+      bgp?.maximumPaths ?? 0,
+      bgp?.maximumPathsIbgp ?? 0,
+      ...routes.map(({ nextHops }) => nextHops.length),
+    );
     if (members <= buckets) return;
     const message = `wanted at least ${members} buckets, one for each member that a group may have`;
     context.addIssue({ code: "custom", path: ["ecmp", "selector", "buckets"], message });

@@ -1,5 +1,5 @@
 /**
- * The FIB: route changes in, one published image out. It owns the shared memory's writing side; workers own nothing but
+ * The FIB: route changes in, one published image out. It is one thing, longer than 300 lines: it owns the shared memory's writing side; workers own nothing but
  * their acknowledgement. The router calls `apply`, `own`, `attach`, `setNeighbor`, then `publish` once.
  *
  *   RouteChange[] -> groups.plan -> records (arena) -> one word a group -> slots of the trie -> generation
@@ -11,6 +11,7 @@ import type { Mac } from "../net/mac.ts";
 import { formatPrefix, hostPrefix, type Prefix, prefixContains } from "../net/prefix.ts";
 import type { RouteChange } from "../rib/route.ts";
 import { createArena } from "./arena.ts";
+import { createBlackholes } from "./blackholes.ts";
 import { describeGroup, measureGroup } from "./describe.ts";
 import { createGroupTable, type Group } from "./groups.ts";
 import { type FibImage, type ImageBuffers, openImage, readAcknowledged, readGeneration } from "./image.ts";
@@ -60,6 +61,7 @@ export function createFib(options: FibOptions) {
   const attached: AttachedSubnet[] = [];
   const special = new Map<string, number>();
   const hosts = new Map<Address, number>();
+  const blackholes = createBlackholes();
   let retiredIds: { id: number; generation: number }[] = [];
   let recordWords = 0;
 
@@ -158,8 +160,11 @@ export function createFib(options: FibOptions) {
     if (id === undefined || !point(prefix, id)) throw new RangeError(`Cannot route ${formatPrefix(prefix)} as the image is full`);
   };
 
-  /** What a prefix without a route shows: the host behind it, if one is resolved. */
-  const underlay = (prefix: Prefix): number => (prefix.length === 32 ? (hosts.get(prefix.address) ?? 0) : 0);
+  /** What a prefix without a group of next hops shows: nothing on purpose, or the host behind it, if one is resolved. */
+  const underlay = (prefix: Prefix): number => {
+    if (blackholes.has(prefix)) return singleGroup("blackhole", { kind: "blackhole" }) ?? 0;
+    return prefix.length === 32 ? (hosts.get(prefix.address) ?? 0) : 0;
+  };
 
   const retireId = (id: number): void => {
     Atomics.store(words, GROUPS + id, 0);
@@ -176,6 +181,7 @@ export function createFib(options: FibOptions) {
      */
     apply(changes: readonly RouteChange[]): Prefix[] {
       const plan = groups.plan(changes);
+      const turned = blackholes.take(changes);
       const refused = [...plan.refused];
       for (const { group, before } of plan.refilled) {
         if (writeGroup(group)) continue;
@@ -191,6 +197,7 @@ export function createFib(options: FibOptions) {
         if (emptied) retireId(emptied.id);
         point(prefix, 0);
       }
+      for (const prefix of turned) if (!groups.groupOf(prefix) && !point(prefix, underlay(prefix))) refused.push(prefix);
       for (const group of plan.emptied) retireId(group.id);
       return refused;
     },
@@ -221,7 +228,7 @@ export function createFib(options: FibOptions) {
       const id = resolved && !hosts.has(address) ? singleGroup(address, adjacency) : undefined;
       if (id !== undefined) {
         hosts.set(address, id);
-        if (!groups.groupOf(hostPrefix(address))) point(hostPrefix(address), id);
+        if (!groups.groupOf(hostPrefix(address))) point(hostPrefix(address), underlay(hostPrefix(address)));
       }
       nextHops.set(address, adjacency);
     },
@@ -232,7 +239,7 @@ export function createFib(options: FibOptions) {
       if (id === undefined) return;
       hosts.delete(address);
       special.delete(String(address));
-      if (!groups.groupOf(hostPrefix(address))) point(hostPrefix(address), 0);
+      if (!groups.groupOf(hostPrefix(address))) point(hostPrefix(address), underlay(hostPrefix(address)));
       retireId(id);
     },
 

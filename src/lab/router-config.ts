@@ -4,6 +4,7 @@
  */
 import { stringify } from "yaml";
 import { formatAddress } from "../net/address.ts";
+import { formatPrefix, hostPrefix } from "../net/prefix.ts";
 import type { Lab, SelectorChoice } from "./lab.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 
@@ -19,6 +20,8 @@ export function renderRouterConfig(lab: Lab, selector: SelectorChoice, ports: "b
       routerId: formatAddress(addresses[addresses.length - 1]),
       holdTimeSeconds: router.holdTimeSeconds,
       maximumPaths: router.maximumPaths,
+      // Nothing but the services' own addresses.
+      accept: lab.services.map(({ address }) => formatPrefix(hostPrefix(address))),
       neighbors: lab.nodes.map((node) => ({
         address: formatAddress(node.address.address),
         remoteAsn: node.asn,

@@ -10,9 +10,10 @@
  * part: administrative distance in `table.ts` prefers them before any path is looked at. Rule 6, lowest IGP metric, is
  * reserved: without an IGP all next hops are equally near.
  */
+import { COMMUNITY, hasCommunity } from "../bgp/communities.ts";
 import { type AsPathSegment, SEGMENT } from "../bgp/path.ts";
 import { compareAddresses } from "../net/address.ts";
-import type { Path } from "./adj-in.ts";
+import type { Path } from "./path.ts";
 
 export const DEFAULT_LOCAL_PREFERENCE = 100;
 
@@ -24,6 +25,8 @@ export type MultipathReason = "same AS path" | "maximum paths";
 export interface MultipathOptions {
   /** How many paths may share the traffic of a prefix; 1 switches multipath off. */
   readonly maximumPaths: number;
+  /** The same where the best path is internal, if it is another number. */
+  readonly maximumPathsIbgp?: number | undefined;
   /** Lets paths share whose AS paths are equally long but not the same. */
   readonly multipathRelax: boolean;
 }
@@ -72,7 +75,8 @@ export const TIE_BREAKS = [
 ] as const satisfies readonly TieBreak[];
 
 /** Decides between the eligible paths to one prefix; undefined when there are none. */
-export function decide(paths: readonly Path[], { maximumPaths, multipathRelax }: MultipathOptions): Decision | undefined {
+export function decide(paths: readonly Path[], options: MultipathOptions): Decision | undefined {
+  if (paths.length === 1) return { best: paths[0], multipath: paths, lost: [] };
   let equal: readonly Path[] = [...paths].sort(compareTied);
   let lost: LostPath[] = [];
   for (const rule of RULES) {
@@ -82,6 +86,9 @@ export function decide(paths: readonly Path[], { maximumPaths, multipathRelax }:
   }
   const [best, ...rivals] = equal;
   if (!best) return undefined;
+  const { multipathRelax } = options;
+  const ibgp = best.peer.type === "internal" ? options.maximumPathsIbgp : undefined;
+  const maximumPaths = ibgp ?? options.maximumPaths;
   const multipath = [best];
   const shut: LostPath[] = [];
   for (const path of rivals) {
@@ -111,9 +118,11 @@ function compareTied(a: Path, b: Path): number {
 const decidingTieBreak = (best: Path, path: Path): RuleName =>
   (TIE_BREAKS.find(({ compare }) => compare(best, path) !== 0) ?? TIE_BREAKS[TIE_BREAKS.length - 1]).name;
 
-/** What an external peer says of local preference is not for us (RFC 4271 5.1.5). */
-const localPreference = ({ peer, attributes }: Path): number =>
-  peer.type === "internal" ? (attributes.localPreference ?? DEFAULT_LOCAL_PREFERENCE) : DEFAULT_LOCAL_PREFERENCE;
+/** What an external peer says of local preference is not for us (RFC 4271 5.1.5); what is about to go comes last (RFC 8326). */
+function localPreference({ peer, attributes }: Path): number {
+  if (hasCommunity(attributes, COMMUNITY.gracefulShutdown)) return 0;
+  return peer.type === "internal" ? (attributes.localPreference ?? DEFAULT_LOCAL_PREFERENCE) : DEFAULT_LOCAL_PREFERENCE;
+}
 
 /** A set counts as one AS (RFC 4271 9.1.2.2 a), confederation segments as none (RFC 5065 5.3). */
 export function asPathLength(asPath: readonly AsPathSegment[]): number {

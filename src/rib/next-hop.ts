@@ -1,19 +1,21 @@
 /**
- * May a path be used at all (RFC 4271 section 9.1.2: the route must be resolvable and free of our own AS), and over which
- * gateways? A next hop in a connected subnet is its own gateway; one behind a static route goes to that route's next hops.
- * The longest match decides. Not through another BGP route, and not through a default route, which would make every next
- * hop reachable.
+ * Over which gateways does a next hop lie (RFC 4271 section 9.1.2: a route must be resolvable)? One in a connected subnet is
+ * its own gateway; one behind a static route goes to that route's next hops; one behind a BGP route to where that one's next
+ * hops lie, and so on for a bounded number of steps. The longest match decides, but a route that leads back to the next hop
+ * itself is passed over, and so is a default route, which would make every next hop reachable.
+ *
+ * Next hops are few and paths are many, so answers are kept until `refresh`. `concerns` tells cheaply, and too often rather
+ * than too seldom, whether a change of a prefix can change one.
  */
-import type { Address } from "../net/address.ts";
-import { makePrefix, type Prefix, prefixContains } from "../net/prefix.ts";
-import type { Path } from "./adj-in.ts";
+import { type Address, isIpv4 } from "../net/address.ts";
+import { makePrefix, maximumLength, type Prefix, prefixKey } from "../net/prefix.ts";
 import type { RouteNextHop } from "./route.ts";
 
-export type IneligibleReason = "AS loop" | "next hop unreachable" | "next hop is our own address";
+export type UnresolvedReason = "next hop unreachable" | "next hop is our own address";
 
 export type Resolution =
   | { readonly eligible: true; readonly gateways: readonly RouteNextHop[] }
-  | { readonly eligible: false; readonly reason: IneligibleReason };
+  | { readonly eligible: false; readonly reason: UnresolvedReason };
 
 export interface StaticRoute {
   readonly prefix: Prefix;
@@ -21,40 +23,105 @@ export interface StaticRoute {
 }
 
 export interface NextHopContext {
-  readonly localAsn: number;
   /** Our addresses with their subnets ("10.0.0.1/24": host bits are set). */
   readonly interfaces: readonly Prefix[];
   readonly staticRoutes: readonly StaticRoute[];
-  /** What no subnet and no static route leads to is its own gateway: where nothing is forwarded, nothing else is known. */
+  /** What no route leads to is its own gateway: where nothing is forwarded, nothing else is known. */
   readonly everyNextHopReachable?: boolean;
+  /** The next hops of the BGP route in force to exactly this prefix. */
+  bgpNextHops(prefix: Prefix): readonly Address[] | undefined;
 }
 
-/** A resolver for as long as the context holds: next hops are few and paths are many, so answers are kept. */
-export function createResolver({
-  localAsn,
-  interfaces,
-  staticRoutes,
-  everyNextHopReachable,
-}: NextHopContext): (path: Path) => Resolution {
-  const gateways = new Map<Address, Resolution>();
-  // At equal length the connected subnet comes first, as everywhere, and the first of the longest matches wins.
-  const ways: readonly { prefix: Prefix; nextHops?: readonly RouteNextHop[] }[] = [
-    ...interfaces.map(({ address, length }) => ({ prefix: makePrefix(address, length) })),
-    ...staticRoutes.filter(({ prefix }) => prefix.length > 0),
-  ].sort((a, b) => b.prefix.length - a.prefix.length);
+export interface Resolver {
+  resolve(nextHop: Address): Resolution;
+  concerns(prefix: Prefix): boolean;
+  /** Answers anew for those still in use, forgets the others, and returns those whose answer is another one. */
+  refresh(inUse: ReadonlySet<Address>): Set<Address>;
+  /** How many next hops are remembered. */
+  readonly size: number;
+}
 
-  function resolve(nextHop: Address): Resolution {
-    if (interfaces.some(({ address }) => address === nextHop)) return { eligible: false, reason: "next hop is our own address" };
-    const way = ways.find(({ prefix }) => prefixContains(prefix, nextHop));
-    if (!way && everyNextHopReachable) return { eligible: true, gateways: [{ address: nextHop, weight: 1 }] };
-    if (!way) return { eligible: false, reason: "next hop unreachable" };
-    return { eligible: true, gateways: way.nextHops ?? [{ address: nextHop, weight: 1 }] };
-  }
+/** Steps from a next hop to a gateway. */
+const MAXIMUM_DEPTH = 8;
+const UNREACHABLE: Resolution = { eligible: false, reason: "next hop unreachable" };
 
-  return ({ attributes: { asPath, nextHop } }) => {
-    if (asPath.some(({ asns }) => asns.includes(localAsn))) return { eligible: false, reason: "AS loop" };
-    const resolution = gateways.get(nextHop) ?? resolve(nextHop);
-    gateways.set(nextHop, resolution);
-    return resolution;
+export function createResolver({ interfaces, staticRoutes, everyNextHopReachable, bgpNextHops }: NextHopContext): Resolver {
+  let answers = new Map<Address, Resolution>();
+  let quarters = createQuarters();
+  const own = new Set(interfaces.map(({ address }) => address));
+  const connected = new Set(interfaces.map(({ address, length }) => prefixKey(makePrefix(address, length))));
+  const ways = new Map(staticRoutes.map(({ prefix, nextHops }) => [prefixKey(prefix), nextHops]));
+
+  /** `chain`: the next hops that are being asked for, and are not to be met again. */
+  const find = (nextHop: Address, chain: readonly Address[]): Resolution => {
+    quarters.add(nextHop);
+    if (own.has(nextHop)) return { eligible: false, reason: "next hop is our own address" };
+    for (let length = maximumLength(nextHop); length > 0; length--) {
+      const prefix = makePrefix(nextHop, length);
+      const key = prefixKey(prefix);
+      if (connected.has(key)) return { eligible: true, gateways: [{ address: nextHop, weight: 1 }] };
+      const gateways = ways.get(key) ?? throughBgp(bgpNextHops(prefix) ?? [], [...chain, nextHop]);
+      if (gateways.length > 0) return { eligible: true, gateways };
+    }
+    return everyNextHopReachable ? { eligible: true, gateways: [{ address: nextHop, weight: 1 }] } : UNREACHABLE;
+  };
+
+  const throughBgp = (nextHops: readonly Address[], chain: readonly Address[]): readonly RouteNextHop[] => {
+    if (chain.length > MAXIMUM_DEPTH || nextHops.some((one) => chain.includes(one))) return [];
+    return nextHops.flatMap((one) => {
+      const found = find(one, chain);
+      return found.eligible ? found.gateways : [];
+    });
+  };
+
+  const resolve = (nextHop: Address): Resolution => {
+    const answer = answers.get(nextHop) ?? find(nextHop, []);
+    answers.set(nextHop, answer);
+    return answer;
+  };
+
+  return {
+    resolve,
+    concerns: (prefix) => quarters.meets(prefix),
+    refresh(inUse) {
+      const before = answers;
+      answers = new Map();
+      quarters = createQuarters();
+      const changed = new Set<Address>();
+      for (const nextHop of inUse) {
+        const known = before.get(nextHop);
+        if (known === undefined || !sameResolution(known, resolve(nextHop))) changed.add(nextHop);
+      }
+      return changed;
+    },
+    get size() {
+      return answers.size;
+    },
+  };
+}
+
+function sameResolution(a: Resolution, b: Resolution): boolean {
+  if (!a.eligible || !b.eligible) return a.eligible === b.eligible;
+  return (
+    a.gateways.length === b.gateways.length &&
+    a.gateways.every(({ address, weight }, i) => address === b.gateways[i].address && weight === b.gateways[i].weight)
+  );
+}
+
+/** Where next hops live, by their first 16 bits: of a fixed size, whatever peers name. IPv6, in few quarters, all counts as one. */
+function createQuarters() {
+  const ipv4 = new Uint8Array(1 << 16);
+  let hasIpv6 = false;
+  return {
+    add(address: Address): void {
+      if (isIpv4(address)) ipv4[address >>> 16] = 1;
+      else hasIpv6 = true;
+    },
+    meets({ address, length }: Prefix): boolean {
+      if (length === 0) return false;
+      if (!isIpv4(address)) return hasIpv6;
+      const first = address >>> 16;
+      return length >= 16 ? ipv4[first] === 1 : ipv4.subarray(first, first + (1 << (16 - length))).includes(1);
+    },
   };
 }

@@ -56,4 +56,6 @@ export interface RouteChange {
   readonly protocol: RouteProtocol;
   /** In member order (by address, unless the configuration says otherwise). */
   readonly nextHops: readonly RouteNextHop[];
+  /** Packets to it are thrown away; there are no next hops then. */
+  readonly isBlackhole?: boolean;
 }

@@ -1,26 +1,37 @@
 /**
- * The RIB: what peers announce and what the configuration says come in, and out goes what the FIB has to change. The router
- * calls it with one update at a time and hands on what it returns; `show bgp routes` reads it.
+ * The RIB: what peers announce and what the configuration says come in, and out goes what the FIB has to change, and which
+ * prefixes those that are announced to have to look at again. The router calls it with one update at a time and hands on
+ * what it returns; `show bgp routes` reads it.
  *
- *   RouteUpdate -> adj-in (by peer) -> entry (by prefix: all its paths) -> next-hop -> decide -> RouteChange, if it differs
+ *   RouteUpdate -> policy (a refused path is kept, and does not take part) -> the prefix's set of paths
+ *               -> once a set: next-hop, decide, weight -> Route -> RouteChange, if it differs
  *
- * Of each prefix the paths and the route in force are kept; why a path lost is asked again when somebody wants to know,
- * which the decision process, being a function, answers the same. Losing a peer costs one walk over what it announced.
+ * Why a path lost is asked again when somebody wants to know, which the decision process, being a function, answers the same.
+ * Losing a peer costs one walk over the sets, and one over the prefixes to name those that changed.
+ *
+ * More than 300 lines, because it is the one thing that keeps all tables of the folder in step.
  */
-import type { Nlri, PathAttributes } from "../bgp/path.ts";
+import { type Nlri, nlriKey, type PathAttributes } from "../bgp/path.ts";
 import { type Address, type AddressFamily, addressFamily, compareAddresses } from "../net/address.ts";
 import { comparePrefixes, makePrefix, type Prefix, prefixKey } from "../net/prefix.ts";
-import { createAdjIn, type HeldRoute, type Path, type PrefixKey } from "./adj-in.ts";
 import { type Decision, decide, type LostPath, type MultipathOptions } from "./decide.ts";
-import { createResolver, type IneligibleReason, type NextHopContext, type Resolution, type StaticRoute } from "./next-hop.ts";
+import { createResolver, type NextHopContext, type Resolution, type StaticRoute, type UnresolvedReason } from "./next-hop.ts";
+import { createPathSets, type Path, type PathSet, withWord } from "./path.ts";
+import { type ImportPolicy, isBlackhole, type RefusalReason, refusePath, refusePrefix } from "./policy.ts";
+import { createPrefixTable } from "./prefix-table.ts";
 import { epochOf, type RouteChange, type RouteNextHop, type RoutePeer, type RouteProtocol, type RouteUpdate } from "./route.ts";
+import { type LinkBandwidthRule, weighPaths } from "./weight.ts";
 
 /** The lower is preferred; within BGP the decision process has the word, not the distance. */
 export const ADMINISTRATIVE_DISTANCE = { connected: 0, static: 1, external: 20, internal: 200 } as const;
 
-export interface RibConfiguration extends MultipathOptions, NextHopContext {
+export interface RibConfiguration extends MultipathOptions, Omit<NextHopContext, "bgpNextHops"> {
+  /** Ours, which is also our cluster's (RFC 4456). */
+  readonly routerId: number;
   /** Believed as written: the next hops are gateways, resolved or not. */
   readonly staticRoutes: readonly StaticRoute[];
+  readonly linkBandwidth: LinkBandwidthRule;
+  importPolicy(peer: RoutePeer): ImportPolicy;
 }
 
 /** One prefix as `show bgp routes` and `show routes` print it. */
@@ -30,6 +41,7 @@ export interface RouteView {
   readonly protocol: RouteProtocol | undefined;
   readonly distance: number | undefined;
   readonly nextHops: readonly RouteNextHop[];
+  readonly isBlackhole: boolean;
   /** Best first, then those that came nearest to it. */
   readonly paths: readonly PathView[];
 }
@@ -37,193 +49,369 @@ export interface RouteView {
 export type PathView = Path & { readonly stale?: true } & (
     | { readonly status: "best" | "multipath" }
     | { readonly status: "lost"; readonly reason: LostPath["reason"] }
-    | { readonly status: "ineligible"; readonly reason: IneligibleReason }
+    | { readonly status: "ineligible"; readonly reason: UnresolvedReason }
+    | { readonly status: "refused"; readonly reason: RefusalReason }
   );
+
+/** Of one peer, now: paths heard, and of those the ones that its import policy refused, by reason. */
+export interface PeerPaths {
+  readonly received: number;
+  readonly refused: Partial<Record<RefusalReason, number>>;
+}
+
+export interface RibChange {
+  /** For the FIB. */
+  readonly routes: readonly RouteChange[];
+  /** Whose route may be another one now, next hops or not: for whoever announces them. */
+  readonly touched: readonly Prefix[];
+}
+
+/** The route in force to a prefix. */
+export interface Route {
+  readonly protocol: RouteProtocol | undefined;
+  readonly nextHops: readonly RouteNextHop[];
+  readonly isBlackhole: boolean;
+  /** Of BGP. */
+  readonly best?: Path;
+  /** The next hops as the paths that share the traffic name them: behind the gateways. */
+  readonly through?: readonly Address[];
+}
 
 export interface Rib {
   /** Replaces the configuration as a whole; the first call is the start. */
-  configure(configuration: RibConfiguration): RouteChange[];
-  applyUpdate(update: RouteUpdate): RouteChange[];
+  configure(configuration: RibConfiguration): RibChange;
+  applyUpdate(update: RouteUpdate): RibChange;
   /** All routes in force, for a FIB that knows nothing yet. */
   installed(): RouteChange[];
+  route(prefix: Prefix): Route | undefined;
+  /** Every prefix that has a route. */
+  prefixes(): Prefix[];
+  /** How many paths of this family the peer has sent and not taken back. */
+  received(peer: Address, family: AddressFamily): number;
+  peerPaths(peer: Address): PeerPaths;
   /** By prefix, or the one asked for. */
   routes(prefix?: Prefix): RouteView[];
 }
 
-interface Entry {
-  readonly prefix: Prefix;
-  readonly paths: Path[];
-  /** What the FIB was told last. */
-  route: Route;
-}
+type Override = Route & { readonly prefix: Prefix };
 
-interface Route {
-  readonly protocol: RouteProtocol | undefined;
-  readonly nextHops: readonly RouteNextHop[];
-}
-
-const NO_ROUTE: Route = { protocol: undefined, nextHops: [] };
+const NO_ROUTE: Route = { protocol: undefined, nextHops: [], isBlackhole: false };
 /** The FIB attaches subnets to ports itself, so a connected route only keeps others from its prefix. */
-const CONNECTED: Route = { protocol: "connected", nextHops: [] };
+const CONNECTED: Route = { protocol: "connected", nextHops: [], isBlackhole: false };
+
+/** Routes over next hops behind routes over next hops: each round settles one more step of what hangs together. */
+const MAXIMUM_ROUNDS = 16;
+/** Next hops remembered beyond those in use. */
+const SPARE_NEXT_HOPS = 4096;
+
+const NOBODY: RibConfiguration = {
+  routerId: 0,
+  interfaces: [],
+  staticRoutes: [],
+  maximumPaths: 1,
+  multipathRelax: false,
+  linkBandwidth: "all-or-none",
+  importPolicy: () => ({ enforceFirstAs: true, allowBlackhole: false, ownAsns: [] }),
+};
 
 /** A RIB that knows nothing and, until it is configured, believes nobody. */
 export function createRib(): Rib {
-  const adjIn = createAdjIn();
-  const entries = new Map<PrefixKey, Entry>();
-  let multipath: MultipathOptions = { maximumPaths: 1, multipathRelax: false };
-  let resolve = createResolver({ localAsn: 0, interfaces: [], staticRoutes: [] });
-  let staticRoutes = new Map<PrefixKey, StaticRoute>();
-  let connected = new Set<PrefixKey>();
+  const numbers = createPrefixTable();
+  const sets = createPathSets(chooseAmong);
+  const counts = new Map<Address, Record<AddressFamily, number>>();
   /** By peer, the epoch below which its routes of a family are stale. */
   const epochs = new Map<Address, Partial<Record<AddressFamily, number>>>();
+  let configuration = NOBODY;
+  /** Connected and static routes: preferred to whatever peers say. */
+  let overrides = new Map<number | string, Override>();
+  const bgpNextHops = (prefix: Prefix): readonly Address[] | undefined => sets.at(numbers.get(prefix))?.route.through;
+  let resolver = createResolver({ ...NOBODY, bgpNextHops });
 
-  const isStale = ({ prefix }: Entry, { peer }: Path): boolean =>
-    epochOf(peer) < (epochs.get(peer.address)?.[addressFamily(prefix.address)] ?? 0);
+  // What one call of `configure` or `applyUpdate` gathers.
+  let routes: RouteChange[] = [];
+  let touched: Prefix[] = [];
+  let mustResolve = false;
+  let spareNextHops = SPARE_NEXT_HOPS;
 
-  const entryOf = ({ address, length }: Prefix): Entry => {
+  const inForce = (prefix: Prefix): Route => overrides.get(prefixKey(prefix)) ?? sets.at(numbers.get(prefix))?.route ?? NO_ROUTE;
+
+  function note({ address, length }: Prefix, before: Route, after: Route): void {
+    if (before === after) return;
     const prefix = { address, length };
-    const key = prefixKey(prefix);
-    const entry = entries.get(key) ?? { prefix, paths: [], route: NO_ROUTE };
-    entries.set(key, entry);
-    return entry;
-  };
+    touched.push(prefix);
+    mustResolve ||= resolver.concerns(prefix);
+    if (!forwardsTheSame(before, after)) routes.push(changeOf(prefix, after, before.protocol));
+  }
 
-  const judge = (paths: readonly Path[]): { decision: Decision | undefined; resolutions: Map<Path, Resolution> } => {
-    const resolutions = new Map(paths.map((path) => [path, resolve(path)]));
-    const eligible = paths.filter((path) => resolutions.get(path)?.eligible);
-    return { decision: decide(eligible, multipath), resolutions };
-  };
+  function judge(paths: readonly Path[]): { decision: Decision | undefined; resolutions: Map<Path, Resolution> } {
+    const allowed = paths.filter(({ refused }) => refused === undefined);
+    const resolutions = new Map(allowed.map((path) => [path, resolutionOf(path)]));
+    const eligible = allowed.filter((path) => resolutions.get(path)?.eligible);
+    return { decision: decide(eligible, configuration), resolutions };
+  }
 
-  const chooseAmong = (paths: readonly Path[]): Route => {
+  /** What is thrown away needs no way to go. */
+  const resolutionOf = ({ isBlackhole, attributes }: Path): Resolution =>
+    isBlackhole ? { eligible: true, gateways: [] } : resolver.resolve(attributes.nextHop);
+
+  function chooseAmong(paths: readonly Path[]): Route {
     const { decision, resolutions } = judge(paths);
     if (!decision) return NO_ROUTE;
-    const gateways = decision.multipath.flatMap((path) => {
+    const { best, multipath } = decision;
+    if (best.isBlackhole) return { protocol: "bgp", nextHops: [], isBlackhole: true, best, through: [] };
+    const weighed = weighPaths(multipath, configuration.linkBandwidth);
+    const gateways = (weighed ?? multipath.map((path) => ({ path, weight: 1 }))).flatMap(({ path, weight }) => {
       const resolution = resolutions.get(path);
-      return resolution?.eligible ? resolution.gateways : [];
+      return resolution?.eligible ? resolution.gateways.map((one) => ({ ...one, weight: one.weight * weight })) : [];
     });
-    return { protocol: "bgp", nextHops: inMemberOrder(gateways) };
-  };
+    const through = multipath.map(({ attributes }) => attributes.nextHop);
+    return { protocol: "bgp", nextHops: inMemberOrder(gateways, weighed !== undefined), isBlackhole: false, best, through };
+  }
 
-  /** Decides anew for what was touched, and says what the FIB does not know yet. */
-  const settle = (touched: Iterable<Entry>): RouteChange[] => {
-    const changes: RouteChange[] = [];
-    // Prefixes that came in one UPDATE have the same paths, so what was decided for one mostly holds for the next.
-    let decided: { readonly paths: readonly Path[]; readonly route: Route } = { paths: [], route: NO_ROUTE };
-    const choose = (key: PrefixKey, paths: readonly Path[]): Route => {
-      if (connected.has(key)) return CONNECTED;
-      const configured = staticRoutes.get(key);
-      if (configured) return { protocol: "static", nextHops: inMemberOrder(configured.nextHops) };
-      if (!sameElements(decided.paths, paths)) decided = { paths: [...paths], route: chooseAmong(paths) };
-      return decided.route;
-    };
-    for (const entry of touched) {
-      const key = prefixKey(entry.prefix);
-      const before = entry.route;
-      entry.route = choose(key, entry.paths);
-      if (!sameNextHops(before.nextHops, entry.route.nextHops)) {
-        const protocol = entry.route.nextHops.length > 0 ? entry.route.protocol : before.protocol;
-        changes.push({ prefix: entry.prefix, protocol: protocol ?? "bgp", nextHops: entry.route.nextHops });
-      }
-      if (entry.route === NO_ROUTE && entry.paths.length === 0) entries.delete(key);
+  /** Decides anew for sets of which something has changed, and names the prefixes that it concerns. */
+  function decideAgain(which: Iterable<PathSet<Route>>): void {
+    const before = new Map<number, Route>();
+    for (const set of which) {
+      const route = chooseAmong(set.paths);
+      if (!sameRoute(set.route, route) || set.paths.length === 0) before.set(set.number, set.route);
+      set.route = route;
     }
-    return changes;
+    if (before.size === 0) return;
+    const empty: Prefix[] = [];
+    numbers.forEach((prefix, number) => {
+      const old = before.get(number);
+      const set = sets.at(number);
+      if (!old || !set) return;
+      if (!overrides.has(prefixKey(prefix))) note(prefix, old, set.route);
+      if (set.paths.length === 0) empty.push(prefix);
+    });
+    for (const prefix of empty) {
+      sets.move(sets.at(numbers.get(prefix)), undefined);
+      numbers.set(prefix, 0);
+    }
+  }
+
+  const inUse = (): Set<Address> => {
+    const nextHops = new Set<Address>();
+    for (const { paths } of sets.all()) for (const { attributes } of paths) nextHops.add(attributes.nextHop);
+    return nextHops;
   };
 
-  const removePath = (entry: Entry, path: Path): void => void entry.paths.splice(entry.paths.indexOf(path), 1);
+  /** Next hops lie elsewhere when routes that they lie behind have changed, and so on. */
+  function settle(): void {
+    mustResolve ||= resolver.size > spareNextHops;
+    for (let round = 0; mustResolve && round < MAXIMUM_ROUNDS; round++) {
+      mustResolve = false;
+      const used = inUse();
+      spareNextHops = 2 * used.size + SPARE_NEXT_HOPS;
+      const changed = resolver.refresh(used);
+      if (changed.size === 0) break;
+      decideAgain([...sets.all()].filter(({ paths }) => paths.some(({ attributes }) => changed.has(attributes.nextHop))));
+    }
+  }
 
-  const view = (entry: Entry): RouteView => {
-    const { decision, resolutions } = judge(entry.paths);
-    const { protocol, nextHops } = entry.route;
+  /** The same from nothing, for all sets; says nothing of what has changed. */
+  function settleAll(): void {
+    for (let round = 0; round < MAXIMUM_ROUNDS; round++) {
+      let isSettled = true;
+      for (const set of sets.all()) {
+        const route = chooseAmong(set.paths);
+        isSettled &&= sameRoute(set.route, route);
+        set.route = route;
+      }
+      if (isSettled) break;
+      resolver.refresh(inUse());
+    }
+  }
+
+  function taken(): RibChange {
+    const change = { routes, touched };
+    routes = [];
+    touched = [];
+    mustResolve = false;
+    return change;
+  }
+
+  /** Prefixes that came in one UPDATE mostly go from the same set to the same set. */
+  let latest: { from: PathSet<Route> | undefined; path: Path; to: PathSet<Route> } | undefined;
+
+  function put(prefix: Prefix, peer: RoutePeer, pathId: number | undefined, path: Path | undefined): void {
+    const family = addressFamily(prefix.address);
+    const from = sets.at(numbers.get(prefix));
+    const again = latest?.path === path && latest?.from === from && latest?.to.family === family ? latest?.to : undefined;
+    const to = again && sets.has(again) ? again : sets.of(family, withWord(from?.paths ?? [], peer.address, pathId, path));
+    latest = path && to && { from, path, to };
+    if (from === to) return;
+    count(peer.address, family, (to?.paths.length ?? 0) - (from?.paths.length ?? 0));
+    const before = from?.route ?? NO_ROUTE;
+    numbers.set(prefix, to?.number ?? 0);
+    sets.move(from, to);
+    if (!overrides.has(prefixKey(prefix))) note(prefix, before, to?.route ?? NO_ROUTE);
+  }
+
+  function count(peer: Address, family: AddressFamily, difference: number): void {
+    const known = counts.get(peer) ?? { ipv4: 0, ipv6: 0 };
+    counts.set(peer, known);
+    known[family] += difference;
+  }
+
+  function announce(peer: RoutePeer, announced: readonly Nlri[], attributes: PathAttributes): void {
+    const policy = configuration.importPolicy(peer);
+    const ofPath = refusePath(peer, attributes, policy, configuration.routerId);
+    const blackhole = isBlackhole(attributes, policy);
+    let path: Path | undefined;
+    for (const prefix of announced) {
+      const refused = ofPath ?? refusePrefix(peer, prefix, policy);
+      const { pathId } = prefix;
+      if (!path || path.refused !== refused || path.pathId !== pathId)
+        path = sets.path({ peer, attributes, pathId, refused, isBlackhole: blackhole });
+      put(prefix, peer, pathId, path);
+    }
+  }
+
+  /** A prefix that one UPDATE withdraws and announces is announced (RFC 4271 4.3). */
+  function withdraw(peer: RoutePeer, withdrawn: readonly Nlri[], announced: readonly Nlri[]): void {
+    const again = withdrawn.length > 0 ? new Set(announced.map(nlriKey)) : undefined;
+    for (const prefix of withdrawn) if (!again?.has(nlriKey(prefix))) put(prefix, peer, prefix.pathId, undefined);
+  }
+
+  function lose(update: Extract<RouteUpdate, { kind: "lost" }>): void {
+    const { peer, family, staleOnly } = update;
+    const changed = sets.removePaths(
+      (path, ofFamily) =>
+        path.peer.address === peer.address &&
+        (family === undefined || ofFamily === family) &&
+        (!staleOnly || epochOf(path.peer) < epochOf(peer)),
+    );
+    for (const { set, lost } of changed) count(peer.address, set.family, -lost);
+    decideAgain(changed.map(({ set }) => set));
+    if (!family) epochs.delete(peer.address);
+  }
+
+  /** Import policies may be others now: every path is judged again, and what is not what it was goes to another set. */
+  function judgeAgain(): void {
+    numbers.forEach((prefix, number) => {
+      const set = sets.at(number);
+      if (!set) return;
+      const paths = set.paths.map((path) => {
+        const policy = configuration.importPolicy(path.peer);
+        const refused =
+          refusePath(path.peer, path.attributes, policy, configuration.routerId) ?? refusePrefix(path.peer, prefix, policy);
+        return sets.path({ ...path, refused, isBlackhole: isBlackhole(path.attributes, policy) });
+      });
+      const to = sets.of(set.family, paths);
+      if (to === set || !to) return;
+      numbers.set(prefix, to.number);
+      sets.move(set, to);
+    });
+  }
+
+  const isStale = ({ peer }: Path, family: AddressFamily): boolean => epochOf(peer) < (epochs.get(peer.address)?.[family] ?? 0);
+
+  function view(prefix: Prefix): RouteView {
+    const paths = sets.at(numbers.get(prefix))?.paths ?? [];
+    const { decision, resolutions } = judge(paths);
+    const { protocol, nextHops, isBlackhole } = inForce(prefix);
+    const family = addressFamily(prefix.address);
     return {
-      prefix: entry.prefix,
+      prefix,
       protocol,
       distance: distanceOf(protocol, decision?.best),
       nextHops,
-      paths: [...viewDecision(decision), ...viewIneligible(resolutions)].map((path) =>
-        isStale(entry, path) ? { ...path, stale: true } : path,
+      isBlackhole,
+      paths: [...viewDecision(decision), ...viewIneligible(resolutions), ...viewRefused(paths)].map((path) =>
+        isStale(path, family) ? { ...path, stale: true } : path,
       ),
     };
-  };
+  }
+
+  const isEmpty = (prefix: Prefix): boolean => numbers.get(prefix) === 0 && !overrides.has(prefixKey(prefix));
+
+  function known(): Prefix[] {
+    const prefixes = Array.from(overrides.values(), ({ prefix }) => prefix).filter((prefix) => numbers.get(prefix) === 0);
+    numbers.forEach((prefix) => void prefixes.push(prefix));
+    return prefixes;
+  }
 
   return {
-    configure({ maximumPaths, multipathRelax, ...context }) {
-      const { interfaces, staticRoutes: routes } = context;
-      multipath = { maximumPaths, multipathRelax };
-      resolve = createResolver(context);
-      staticRoutes = new Map(routes.map((route) => [prefixKey(route.prefix), route]));
-      const subnets = interfaces.map(({ address, length }) => makePrefix(address, length));
-      connected = new Set(subnets.map(prefixKey));
-      for (const prefix of [...subnets, ...routes.map((route) => route.prefix)]) entryOf(prefix);
-      return settle([...entries.values()]);
+    configure(wanted) {
+      const before = known().map((prefix) => [prefix, inForce(prefix)] as const);
+      configuration = wanted;
+      resolver = createResolver({ ...wanted, bgpNextHops });
+      const news = new Map<number | string, Override>();
+      for (const { prefix, nextHops } of wanted.staticRoutes) {
+        news.set(prefixKey(prefix), { prefix, protocol: "static", nextHops: inMemberOrder(nextHops, false), isBlackhole: false });
+      }
+      for (const { address, length } of wanted.interfaces) {
+        const prefix = makePrefix(address, length);
+        news.set(prefixKey(prefix), { ...CONNECTED, prefix });
+      }
+      const added = [...news.values()].filter(({ prefix }) => isEmpty(prefix));
+      overrides = news;
+      judgeAgain();
+      settleAll();
+      for (const { prefix } of added) note(prefix, NO_ROUTE, inForce(prefix));
+      for (const [prefix, route] of before) note(prefix, route, inForce(prefix));
+      return taken();
     },
 
     applyUpdate(update) {
-      const touched = new Set<Entry>();
       if (update.kind === "stale") {
         const { address, epoch } = update.peer;
         epochs.set(address, { ...epochs.get(address), [update.family]: epoch });
-        return [];
+      } else if (update.kind === "lost") lose(update);
+      else {
+        withdraw(update.peer, update.withdrawn, update.announced);
+        if (update.attributes) announce(update.peer, update.announced, update.attributes);
       }
-      if (update.kind === "lost") {
-        for (const { prefix, path } of adjIn.deletePeer(update.peer, meantBy(update))) {
-          const entry = entryOf(prefix);
-          removePath(entry, path);
-          touched.add(entry);
-        }
-        if (!update.family) epochs.delete(update.peer.address);
-        return settle(touched);
-      }
-      const { peer, withdrawn, announced, attributes } = update;
-      for (const prefix of withdrawn) {
-        const path = adjIn.delete(peer, prefix);
-        if (!path) continue;
-        const entry = entryOf(prefix);
-        removePath(entry, path);
-        touched.add(entry);
-      }
-      if (attributes) {
-        const pathOf = pathsOf(peer, attributes);
-        for (const prefix of announced) {
-          const path = pathOf(prefix);
-          const before = adjIn.set(prefix, path);
-          const entry = entryOf(prefix);
-          if (before) removePath(entry, before);
-          entry.paths.push(path);
-          touched.add(entry);
-        }
-      }
-      return settle(touched);
+      settle();
+      return taken();
     },
 
     installed: () =>
-      [...entries.values()]
-        .filter(({ route }) => route.nextHops.length > 0)
-        .map(({ prefix, route }) => ({ prefix, protocol: route.protocol ?? "bgp", nextHops: route.nextHops })),
+      known()
+        .map((prefix) => [prefix, inForce(prefix)] as const)
+        .filter(([, route]) => route.nextHops.length > 0 || route.isBlackhole)
+        .map(([prefix, route]) => changeOf(prefix, route, undefined)),
+
+    route(prefix) {
+      const route = inForce(prefix);
+      return route.protocol === undefined ? undefined : route;
+    },
+
+    prefixes: () => known().filter((prefix) => inForce(prefix).protocol !== undefined),
+    received: (peer, family) => counts.get(peer)?.[family] ?? 0,
+
+    peerPaths(peer) {
+      const refused: Partial<Record<RefusalReason, number>> = {};
+      let received = 0;
+      for (const { paths, prefixes } of sets.all()) {
+        for (const path of paths) {
+          if (path.peer.address !== peer) continue;
+          received += prefixes;
+          if (path.refused) refused[path.refused] = (refused[path.refused] ?? 0) + prefixes;
+        }
+      }
+      return { received, refused };
+    },
 
     routes(prefix) {
-      if (!prefix) return [...entries.values()].map(view).sort((a, b) => comparePrefixes(a.prefix, b.prefix));
-      const entry = entries.get(prefixKey(prefix));
-      return entry ? [view(entry)] : [];
+      if (!prefix) return known().sort(comparePrefixes).map(view);
+      return isEmpty(prefix) ? [] : [view(prefix)];
     },
   };
 }
 
-/** Prefixes that came together share a path; of several paths to one prefix each has its own. */
-function pathsOf(peer: RoutePeer, attributes: PathAttributes): (nlri: Nlri) => Path {
-  const paths = new Map<number | undefined, Path>();
-  return ({ pathId }) => {
-    const path = paths.get(pathId) ?? { peer, attributes, ...(pathId === undefined ? {} : { pathId }) };
-    paths.set(pathId, path);
-    return path;
-  };
-}
-
-/** Which routes of its peer a loss takes away; undefined: all. */
-function meantBy({ peer, family, staleOnly }: Extract<RouteUpdate, { kind: "lost" }>) {
-  if (!family && !staleOnly) return undefined;
-  return ({ prefix, path }: HeldRoute): boolean =>
-    (!family || addressFamily(prefix.address) === family) && (!staleOnly || epochOf(path.peer) < epochOf(peer));
-}
+const changeOf = (
+  prefix: Prefix,
+  { protocol, nextHops, isBlackhole }: Route,
+  before: RouteProtocol | undefined,
+): RouteChange => ({
+  prefix,
+  protocol: (nextHops.length > 0 || isBlackhole ? protocol : before) ?? "bgp",
+  nextHops,
+  ...(isBlackhole ? { isBlackhole } : {}),
+});
 
 function distanceOf(protocol: RouteProtocol | undefined, best: Path | undefined): number | undefined {
   if (protocol === "bgp") return best && ADMINISTRATIVE_DISTANCE[best.peer.type];
@@ -241,14 +429,29 @@ function viewIneligible(resolutions: Map<Path, Resolution>): PathView[] {
   for (const [path, resolution] of resolutions) {
     if (!resolution.eligible) views.push({ ...path, status: "ineligible", reason: resolution.reason });
   }
-  return views.sort((a, b) => compareAddresses(a.peer.address, b.peer.address));
+  return views.sort(byPeer);
 }
 
-/** By address, each once: two paths over one gateway are one way to go. */
-function inMemberOrder(nextHops: readonly RouteNextHop[]): RouteNextHop[] {
-  const sorted = [...nextHops].sort((a, b) => compareAddresses(a.address, b.address));
-  return sorted.filter(({ address }, i) => i === 0 || address !== sorted[i - 1].address);
+const viewRefused = (paths: readonly Path[]): PathView[] =>
+  paths.flatMap((path) => (path.refused ? [{ ...path, status: "refused", reason: path.refused } as const] : [])).sort(byPeer);
+
+const byPeer = (a: Path, b: Path): number => compareAddresses(a.peer.address, b.peer.address);
+
+/** By address, each once: two paths over one gateway are one way to go, with the shares of both where shares are told apart. */
+function inMemberOrder(nextHops: readonly RouteNextHop[], addsUp: boolean): RouteNextHop[] {
+  const members: RouteNextHop[] = [];
+  for (const nextHop of [...nextHops].sort((a, b) => compareAddresses(a.address, b.address))) {
+    const last = members.at(-1);
+    if (last?.address !== nextHop.address) members.push(nextHop);
+    else if (addsUp) members[members.length - 1] = { ...last, weight: last.weight + nextHop.weight };
+  }
+  return members;
 }
+
+const forwardsTheSame = (a: Route, b: Route): boolean => a.isBlackhole === b.isBlackhole && sameNextHops(a.nextHops, b.nextHops);
+
+const sameRoute = (a: Route, b: Route): boolean =>
+  a === b || (a.best === b.best && forwardsTheSame(a, b) && sameElements(a.through ?? [], b.through ?? []));
 
 function sameNextHops(a: readonly RouteNextHop[], b: readonly RouteNextHop[]): boolean {
   if (a === b) return true;

@@ -4,10 +4,9 @@
  */
 import type { Config } from "../config/schema.ts";
 import type { Address } from "../net/address.ts";
+import { type BgpConfig, type NeighborConfig, neighborOf, policyPart, sessionPart, speakerPart } from "./policy.ts";
 
-export type BgpConfig = NonNullable<Config["bgp"]>;
 export type JournalConfig = NonNullable<Config["journal"]>;
-export type NeighborConfig = BgpConfig["neighbors"][number];
 
 export type Action =
   | { readonly kind: "configure-journal"; readonly journal: JournalConfig | undefined }
@@ -26,14 +25,15 @@ const dataplaneOf = (config: Config | undefined) =>
   config && { ports: config.ports, ecmp: config.ecmp, workers: config.workers, ringSlots: config.ringSlots };
 
 /** What the speaker itself is made of; its neighbors are compared one by one. */
-const speakerOf = (config: Config | undefined) => {
-  if (!config?.bgp) return undefined;
-  const { neighbors: _, maximumPaths: _paths, multipathRelax: _relax, ...own } = config.bgp;
-  return own;
-};
+const speakerOf = (config: Config | undefined) => config?.bgp && speakerPart(config.bgp);
 
-const routesOf = (config: Config | undefined) =>
-  config && { routes: config.routes, asn: config.bgp?.asn, paths: config.bgp?.maximumPaths, relax: config.bgp?.multipathRelax };
+/** What routes and policies are made of; those of a neighbor that comes or goes are nobody's yet or any more. */
+const routesOf = (config: Config | undefined, other: Config | undefined) => {
+  if (!config) return undefined;
+  const { routes, bgp } = config;
+  const stay = bgp?.neighbors.filter(({ address }) => neighborOf(other?.bgp, address));
+  return { routes, policy: bgp && policyPart({ ...bgp, neighbors: stay ?? [] }) };
+};
 
 export function reconcile(current: Config | undefined, wanted: Config | undefined): Action[] {
   const isNewDataplane = !same(dataplaneOf(current), dataplaneOf(wanted));
@@ -42,7 +42,7 @@ export function reconcile(current: Config | undefined, wanted: Config | undefine
   const before = isNewSpeaker ? [] : (current?.bgp?.neighbors ?? []);
   const after = wanted?.bgp?.neighbors ?? [];
   const hasTwin = (neighbor: NeighborConfig, list: readonly NeighborConfig[]): boolean =>
-    list.some((other) => same(other, neighbor));
+    list.some((other) => same(sessionPart(other), sessionPart(neighbor)));
 
   const actions: Action[] = [];
   // Before the sessions that it is to hear begin, and at the end after the last of them is gone.
@@ -53,7 +53,7 @@ export function reconcile(current: Config | undefined, wanted: Config | undefine
   if (isNewSpeaker && current?.bgp) actions.push({ kind: "stop-speaker" });
   if (isNewDataplane && current) actions.push({ kind: "stop-dataplane" });
   if (isNewDataplane && wanted) actions.push({ kind: "start-dataplane", config: wanted });
-  if (wanted && (isNewDataplane || !same(routesOf(current), routesOf(wanted))))
+  if (wanted && (isNewDataplane || !same(routesOf(current, wanted), routesOf(wanted, current))))
     actions.push({ kind: "configure-routes", config: wanted });
   if (isNewSpeaker && wanted?.bgp) actions.push({ kind: "start-speaker", bgp: wanted.bgp });
   for (const neighbor of before) {

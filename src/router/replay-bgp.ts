@@ -7,9 +7,12 @@ import { readRecording } from "../mrt/recording.ts";
 import type { Recorded } from "../mrt/splitter.ts";
 import { formatAddress } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
+import { ACCEPT_EVERYTHING } from "../rib/policy.ts";
+import type { RoutePeer } from "../rib/route.ts";
 import { createRib, type Rib } from "../rib/table.ts";
 import { Replay } from "../speaker/replay.ts";
 import type { ReplayedPeer } from "../speaker/replayed-session.ts";
+import { importPolicyOf, ribConfiguration } from "./policy.ts";
 import { describeBgpRoute } from "./show.ts";
 
 export interface ReplayBgpOptions {
@@ -63,16 +66,23 @@ export async function replayBgp(options: ReplayBgpOptions): Promise<ReplayBgpRep
   return { records, problems, peers: replay.peers().map(describePeer), routes: routes.map(describeBgpRoute) };
 }
 
-/** Many paths to share a prefix, for those who do not say how many. */
-const ALL_PATHS = { asn: 0, maximumPaths: 512, multipathRelax: true };
-
 function configuredRib({ config, interfaces }: ReplayBgpOptions): Rib {
   const rib = createRib();
-  const { asn: localAsn, maximumPaths, multipathRelax } = config?.bgp ?? ALL_PATHS;
-  const staticRoutes = config?.routes ?? [];
   const everyNextHopReachable = interfaces.length === 0;
-  rib.configure({ localAsn, maximumPaths, multipathRelax, interfaces, staticRoutes, everyNextHopReachable });
+  // Who does not say how to decide is shown everything, and many paths may share a prefix.
+  const decision = config
+    ? { ...ribConfiguration(config), importPolicy: ({ address }: RoutePeer) => importPolicyOf(config.bgp, address) }
+    : { ...WITHOUT_CONFIGURATION, importPolicy: () => ACCEPT_EVERYTHING };
+  rib.configure({ ...decision, interfaces, everyNextHopReachable });
   return rib;
 }
+
+const WITHOUT_CONFIGURATION = {
+  routerId: 0,
+  staticRoutes: [],
+  maximumPaths: 512,
+  multipathRelax: true,
+  linkBandwidth: "all-or-none",
+} as const;
 
 const describePeer = ({ address, ...counts }: ReplayedPeer) => ({ peer: formatAddress(address), ...counts });

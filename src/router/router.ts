@@ -10,14 +10,16 @@ import type { Clock } from "../net/clock.ts";
 import { createLimiter } from "../net/limiter.ts";
 import { formatPrefix, type Prefix } from "../net/prefix.ts";
 import type { Random } from "../net/random.ts";
-import type { RouteChange, RouteUpdate } from "../rib/route.ts";
-import { createRib, type RouteView } from "../rib/table.ts";
+import type { ImportPolicy } from "../rib/policy.ts";
+import type { RouteChange, RoutePeer, RouteUpdate } from "../rib/route.ts";
+import { createRib, type RibChange, type RouteView } from "../rib/table.ts";
 import { Journal } from "../speaker/journal.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import type { ControlAnswer } from "./control.ts";
 import { type Dataplane, requirePorts, startDataplane } from "./dataplane.ts";
 import { createEventRecord } from "./events.ts";
-import { type Action, type BgpConfig, reconcile } from "./reconcile.ts";
+import { type BgpConfig, importPolicyOf, ribConfiguration, sessionPart, speakerPart } from "./policy.ts";
+import { type Action, reconcile } from "./reconcile.ts";
 import { describeNeighbor, describeSpeakerEvent, summarizeNeighbors } from "./show-bgp.ts";
 
 /** Prefixes named in one event; of more only the number is kept. */
@@ -43,15 +45,17 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     if (refused.length > 0) events.add("fib-full", { count: refused.length, prefixes: few(refused) });
   };
 
+  const importPolicy = ({ address }: RoutePeer): ImportPolicy => importPolicyOf(config?.bgp, address);
+
+  const take = ({ routes }: RibChange): void => apply(routes);
+
   const startSpeaker = async (bgp: BgpConfig): Promise<void> => {
-    const { listen, neighbors: _, maximumPaths: _paths, multipathRelax: _relax, ...own } = bgp;
     speaker = new Speaker({
-      ...own,
-      listen,
+      ...speakerPart(bgp),
       clock,
       random,
       record: (record) => journal.record(record),
-      onUpdate: (update: RouteUpdate) => apply(rib.applyUpdate(update)),
+      onUpdate: (update: RouteUpdate) => take(rib.applyUpdate(update)),
       onEvent: (event) => {
         const details = describeSpeakerEvent(event);
         if (event.kind === "refused-connection") refusals.add(details);
@@ -69,11 +73,11 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
         dataplane = await startDataplane(action.config, clock, events);
         return apply(rib.installed());
       case "configure-routes":
-        return apply(configureRib(action.config));
+        return take(rib.configure({ ...ribConfiguration(action.config), interfaces: dataplane?.interfaces ?? [], importPolicy }));
       case "start-speaker":
         return startSpeaker(action.bgp);
       case "add-neighbor":
-        return speaker?.addNeighbor(withoutUndefined(action.neighbor));
+        return speaker?.addNeighbor(withoutUndefined(sessionPart(action.neighbor)));
       case "remove-neighbor":
         return speaker?.removeNeighbor(action.address);
       case "stop-speaker":
@@ -86,15 +90,6 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
         return;
     }
   };
-
-  const configureRib = ({ bgp, routes }: Config): RouteChange[] =>
-    rib.configure({
-      localAsn: bgp?.asn ?? 0,
-      maximumPaths: bgp?.maximumPaths ?? 1,
-      multipathRelax: bgp?.multipathRelax ?? false,
-      interfaces: dataplane?.interfaces ?? [],
-      staticRoutes: routes,
-    });
 
   const stopAll = async (): Promise<void> => {
     config = undefined;
@@ -145,7 +140,7 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     /** Null: none is kept. */
     journal: () => journal.state() ?? null,
 
-    bgpSummary: () => summarizeNeighbors(config?.bgp, speaker?.neighbors() ?? [], clock.nowMs()),
+    bgpSummary: () => summarizeNeighbors(config?.bgp, speaker?.neighbors() ?? [], rib.peerPaths, clock.nowMs()),
 
     bgpNeighbors(text: string | undefined): ControlAnswer {
       const neighbors = speaker?.neighbors() ?? [];
@@ -156,7 +151,11 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
         return { error: `neighbor: ${JSON.stringify(text)}, wanted one of ${known || "none: no neighbor is configured"}` };
       }
       const now = clock.nowMs();
-      return { value: Object.fromEntries(chosen.map((one) => [formatAddress(one.address), describeNeighbor(one, now)])) };
+      return {
+        value: Object.fromEntries(
+          chosen.map((one) => [formatAddress(one.address), describeNeighbor(one, rib.peerPaths(one.address), now)]),
+        ),
+      };
     },
   };
 }

@@ -4,11 +4,13 @@
  */
 import type { Capability } from "../bgp/capabilities.ts";
 import { formatFamily } from "../bgp/nlri.ts";
-import { formatAddress } from "../net/address.ts";
+import { type Address, formatAddress } from "../net/address.ts";
+import type { PeerPaths } from "../rib/table.ts";
 import type { MessageCounts, NeighborState, SpeakerEvent } from "../speaker/neighbor.ts";
-import type { BgpConfig } from "./reconcile.ts";
+import { type BgpConfig, importPolicyOf } from "./policy.ts";
 
-const total = (counts: MessageCounts): number => Object.values(counts).reduce((sum, count) => sum + count, 0);
+const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((all, count) => all + count, 0);
+const total = (counts: MessageCounts): number => sum({ ...counts });
 
 /** Since the session came up, or, where there was one, since the last was lost. */
 function uptimeMs({ establishedAtMs, connectionsEstablished, lastReset }: NeighborState, nowMs: number): number | undefined {
@@ -25,7 +27,12 @@ export function formatUptime(milliseconds: number): string {
   return `${two(hours)}:${two(minutes)}:${two(seconds % 60)}`;
 }
 
-export function summarizeNeighbors(bgp: BgpConfig | undefined, neighbors: readonly NeighborState[], nowMs: number) {
+export function summarizeNeighbors(
+  bgp: BgpConfig | undefined,
+  neighbors: readonly NeighborState[],
+  pathsOf: (address: Address) => PeerPaths,
+  nowMs: number,
+) {
   const peers = neighbors.map((neighbor) => {
     const uptime = uptimeMs(neighbor, nowMs);
     return [
@@ -40,6 +47,9 @@ export function summarizeNeighbors(bgp: BgpConfig | undefined, neighbors: readon
         peerUptime: uptime === undefined ? "never" : formatUptime(uptime),
         peerUptimeMsec: uptime ?? 0,
         pfxRcd: neighbor.prefixesReceived,
+        pfxRefused: sum(pathsOf(neighbor.address).refused),
+        // RFC 8212: nothing is taken from an external neighbor of which the configuration says nothing.
+        hasImportPolicy: neighbor.type === "internal" || importPolicyOf(bgp, neighbor.address).accept !== undefined,
         pfxSnt: 0,
         state: neighbor.state,
         connectionsEstablished: neighbor.connectionsEstablished,
@@ -57,7 +67,7 @@ export function summarizeNeighbors(bgp: BgpConfig | undefined, neighbors: readon
   };
 }
 
-export function describeNeighbor(neighbor: NeighborState, nowMs: number) {
+export function describeNeighbor(neighbor: NeighborState, { refused }: PeerPaths, nowMs: number) {
   const { holdTimeSeconds, keepaliveSeconds, routerId, lastUpdateFault, lastNotification, lastReset } = neighbor;
   return {
     remoteAs: neighbor.remoteAsn,
@@ -82,6 +92,7 @@ export function describeNeighbor(neighbor: NeighborState, nowMs: number) {
       ? {}
       : { lastUpdateFault: { ...lastUpdateFault, atMs: undefined, agoMsec: Math.round(nowMs - lastUpdateFault.atMs) } }),
     prefixesReceived: neighbor.prefixesReceived,
+    prefixesRefused: refused,
     endOfRibReceived: neighbor.endOfRibReceived,
     staleFamilies: neighbor.staleFamilies,
     connectionsEstablished: neighbor.connectionsEstablished,

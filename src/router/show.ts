@@ -2,6 +2,7 @@
  * The router's answers to `ecmp show`: values for people and scripts, with FRR's key names where FRR has the thing
  * (`show bgp summary json`, `show bgp neighbors json`), so that what reads FRR reads this.
  */
+import { formatCommunity, linkBandwidth } from "../bgp/communities.ts";
 import { formatAddress } from "../net/address.ts";
 import { formatPrefix, parsePrefix } from "../net/prefix.ts";
 import type { PathView, RouteView } from "../rib/table.ts";
@@ -44,11 +45,12 @@ function ofPrefix(text: string | undefined, answer: (prefix: ReturnType<typeof p
   return answer(prefix);
 }
 
-function describeRoute(router: Router, { prefix, protocol, distance, nextHops }: RouteView) {
+function describeRoute(router: Router, { prefix, protocol, distance, nextHops, isBlackhole }: RouteView) {
   return {
     prefix: formatPrefix(prefix),
     protocol,
     distance,
+    ...(isBlackhole ? { blackhole: true } : {}),
     group: router.dataplane().groupIdOf(prefix),
     nextHops: nextHops.map(({ address, weight }) => ({ address: formatAddress(address), weight })),
   };
@@ -62,6 +64,7 @@ export const describeBgpRoute = ({ prefix, paths }: RouteView) => ({
 
 function describePath(path: PathView) {
   const { peer, attributes, status } = path;
+  const bandwidth = linkBandwidth(attributes);
   return {
     status,
     ...("reason" in path ? { reason: path.reason } : {}),
@@ -74,8 +77,12 @@ function describePath(path: PathView) {
     origin: ["IGP", "EGP", "incomplete"][attributes.origin],
     ...(attributes.localPreference === undefined ? {} : { localPreference: attributes.localPreference }),
     ...(attributes.multiExitDiscriminator === undefined ? {} : { med: attributes.multiExitDiscriminator }),
-    ...(attributes.communities === undefined
+    ...(attributes.communities === undefined ? {} : { communities: attributes.communities.map(formatCommunity) }),
+    ...(attributes.largeCommunities === undefined
       ? {}
-      : { communities: attributes.communities.map((community) => `${community >>> 16}:${community & 0xffff}`) }),
+      : { largeCommunities: attributes.largeCommunities.map((parts) => parts.join(":")) }),
+    ...(bandwidth === undefined ? {} : { linkBandwidth: bandwidth }),
+    ...(attributes.originatorId === undefined ? {} : { originatorId: formatAddress(attributes.originatorId) }),
+    ...(attributes.clusterList === undefined ? {} : { clusterList: attributes.clusterList.map(formatAddress) }),
   };
 }

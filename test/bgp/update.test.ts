@@ -59,12 +59,12 @@ describe("UPDATE, in both directions", () => {
         aggregator: { asn: 4200000000, address: ip("10.0.0.9") },
         communities: [0xffff0000, 0x04d20001],
         largeCommunities: [[64512, 1, 2]],
-        unrecognized: [{ type: 16, flags: 0xc0, value: hex("0002fde900000001") }],
+        extendedCommunities: hex("0002fde900000001"),
       }),
       body(
         "",
         `40 01 01 02  40 02 14 02 02 fa56ea00 0000fde9 01 02 00000001 00000002  ${NEXT_HOP}  80 04 04 00000007  40 06 00
-         c0 07 08 fa56ea00 0a000009  c0 08 08 ffff0000 04d20001  c0 20 0c 0000fc00 00000001 00000002  c0 10 08 0002fde900000001`,
+         c0 07 08 fa56ea00 0a000009  c0 08 08 ffff0000 04d20001  c0 10 08 0002fde900000001  c0 20 0c 0000fc00 00000001 00000002`,
         "20 c633640a",
       ),
     ],
@@ -276,10 +276,9 @@ describe("UPDATE, decoded", () => {
     );
     const { update: decoded } = decodeUpdate(bytes, external);
     bytes.fill(0);
-    expect(decoded.announcements[0].attributes.unrecognized).toEqual([
-      { type: 16, flags: 0xc0, value: hex("0002fde900000001") },
-      { type: 0x63, flags: 0xe0, value: hex("0102") },
-    ]);
+    const { extendedCommunities, unrecognized } = decoded.announcements[0].attributes;
+    expect(extendedCommunities).toEqual(hex("0002fde900000001"));
+    expect(unrecognized).toEqual([{ type: 0x63, flags: 0xe0, value: hex("0102") }]);
   });
 
   test("an AGGREGATOR that is not AS_TRANS makes the AS4 attributes stale (RFC 6793 4.2.3)", () => {

@@ -9,9 +9,10 @@ import { forecastRemoval } from "#src/experiment/forecast.ts";
 import { createFib } from "#src/fib/fib.ts";
 import { createImage } from "#src/fib/image.ts";
 import { type Flow, formatFlow } from "#src/net/flow.ts";
-import { hostPrefix, type Prefix, parseInterfaceAddress } from "#src/net/prefix.ts";
+import { hostPrefix } from "#src/net/prefix.ts";
 import type { RoutePeer, RouteUpdate } from "#src/rib/route.ts";
 import { createRib } from "#src/rib/table.ts";
+import { ribConfiguration } from "../rib/sketch.ts";
 
 const SERVICES = [0xc633640a, 0xc6336414, 0xc633641e];
 const NODES = [1, 2, 3, 4, 5, 6];
@@ -30,10 +31,9 @@ function startRouter(selector: string) {
   const buffers = createImage(1 << 16);
   const hash = { algorithm: "xxh32", fields: ["5-tuple"], seed: 42 };
   const fib = createFib({ buffers, selector, selectorOptions: { buckets: 251 }, hash, workers: 0 });
-  const interfaces = [parseInterfaceAddress("10.0.0.254/24") as Prefix];
-  fib.apply(rib.configure({ localAsn: 64512, interfaces, staticRoutes: [], maximumPaths: 8, multipathRelax: false }));
+  fib.apply(rib.configure(ribConfiguration()).routes);
   return {
-    apply: (update: RouteUpdate) => fib.apply(rib.applyUpdate(update)),
+    apply: (update: RouteUpdate) => fib.apply(rib.applyUpdate(update).routes),
     state: () => JSON.parse(JSON.stringify(fib.state())),
   };
 }

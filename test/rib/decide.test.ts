@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ORIGIN, SEGMENT } from "#src/bgp/path.ts";
-import type { Path } from "#src/rib/adj-in.ts";
 import { asPathLength, decide, type MultipathOptions, RULES, TIE_BREAKS } from "#src/rib/decide.ts";
+import type { Path } from "#src/rib/path.ts";
 import { external, internal, type PathSketch, paths, sketch } from "./sketch.ts";
 
 const ONE: MultipathOptions = { maximumPaths: 1, multipathRelax: false };

@@ -1,15 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { SEGMENT } from "#src/bgp/path.ts";
 import { type Address, parseAddress } from "#src/net/address.ts";
-import { type Prefix, parseInterfaceAddress, parsePrefix } from "#src/net/prefix.ts";
+import { formatPrefix, type Prefix, parseInterfaceAddress, parsePrefix } from "#src/net/prefix.ts";
 import { createResolver, type Resolution } from "#src/rib/next-hop.ts";
-import { external, LOCAL_ASN, sketch } from "./sketch.ts";
 
 const address = (text: string): Address => parseAddress(text) as Address;
 const gateway = (text: string, weight = 1) => ({ address: address(text), weight });
 
-const resolve = createResolver({
-  localAsn: LOCAL_ASN,
+const { resolve } = createResolver({
   interfaces: ["10.0.0.1/24", "2001:db8:1::1/64", "10.3.0.1/16"].map((text) => parseInterfaceAddress(text) as Prefix),
   staticRoutes: [
     { prefix: parsePrefix("0.0.0.0/0") as Prefix, nextHops: [gateway("10.0.0.254")] },
@@ -19,9 +16,10 @@ const resolve = createResolver({
     { prefix: parsePrefix("10.3.0.0/16") as Prefix, nextHops: [gateway("10.0.0.6")] },
     { prefix: parsePrefix("2001:db8:9::/48") as Prefix, nextHops: [gateway("2001:db8:1::2")] },
   ],
+  bgpNextHops: () => undefined,
 });
 
-const resolveText = (text: string): Resolution => resolve(sketch({ peer: external(2), nextHop: address(text) }));
+const resolveText = (text: string): Resolution => resolve(address(text));
 
 describe("a next hop", () => {
   it.each([
@@ -51,12 +49,61 @@ describe("a next hop", () => {
   });
 });
 
-describe("a path", () => {
-  it.each([SEGMENT.sequence, SEGMENT.set])("with our own AS in a segment of type %i is refused", (type) => {
-    const asPath = [
-      { type: SEGMENT.sequence, asns: [65002] },
-      { type, asns: [3, LOCAL_ASN] },
-    ];
-    expect(resolve(sketch({ peer: external(2), asPath }))).toEqual({ eligible: false, reason: "AS loop" });
+describe("a next hop behind BGP routes", () => {
+  const over = (routes: Record<string, string[]>) =>
+    createResolver({
+      interfaces: [parseInterfaceAddress("10.0.0.1/24") as Prefix],
+      staticRoutes: [],
+      bgpNextHops: (prefix) => routes[formatPrefix(prefix)]?.map(address),
+    });
+
+  it("goes to where theirs lie, step by step, over all of them", () => {
+    const { resolve } = over({
+      "10.1.0.0/16": ["10.2.0.1"],
+      "10.2.0.0/24": ["10.0.0.7", "10.3.0.1"],
+      "10.3.0.0/16": ["10.0.0.8"],
+    });
+    expect(resolve(address("10.1.1.1"))).toEqual({ eligible: true, gateways: [gateway("10.0.0.7"), gateway("10.0.0.8")] });
+  });
+
+  it("passes over a route that leads back to it", () => {
+    const { resolve } = over({
+      "10.1.1.0/24": ["10.1.1.1"],
+      "10.2.2.0/24": ["10.3.3.3"],
+      "10.3.3.0/24": ["10.2.2.2"],
+      "10.0.0.0/8": ["10.0.0.9"],
+    });
+    expect(resolve(address("10.1.1.1"))).toEqual({ eligible: true, gateways: [gateway("10.0.0.9")] });
+    expect(resolve(address("10.2.2.2"))).toEqual({ eligible: true, gateways: [gateway("10.0.0.9")] });
+  });
+
+  it("is given up after eight steps", () => {
+    const steps = (count: number) =>
+      over(
+        Object.fromEntries(
+          Array.from({ length: count }, (_, i) => [`10.1.${i}.0/24`, [i + 1 < count ? `10.1.${i + 1}.1` : "10.0.0.9"]]),
+        ),
+      ).resolve(address("10.1.0.1")).eligible;
+    expect([steps(8), steps(9)]).toEqual([true, false]);
+  });
+
+  it("says which prefixes concern it, and notices where it lies now", () => {
+    const routes: Record<string, string[]> = { "10.1.0.0/16": ["10.0.0.7"] };
+    const resolver = over(routes);
+    const [near, far] = [address("10.0.0.9"), address("10.1.1.1")];
+    for (const nextHop of [near, far]) resolver.resolve(nextHop);
+    const concerns = (text: string) => resolver.concerns(parsePrefix(text) as Prefix);
+    expect(["10.1.1.0/24", "10.0.0.0/8", "198.51.100.0/24", "0.0.0.0/0", "2001:db8::/32"].map(concerns)).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+    routes["10.1.1.0/24"] = ["10.0.0.8"];
+    expect(resolver.refresh(new Set([near, far]))).toEqual(new Set([far]));
+    expect(resolver.resolve(far)).toEqual({ eligible: true, gateways: [gateway("10.0.0.8")] });
+    expect(resolver.refresh(new Set([near]))).toEqual(new Set());
+    expect(resolver.size).toBe(1);
   });
 });

@@ -1,8 +1,11 @@
 /** Paths in shorthand: only what a case is about has to be said. */
 import { type AsPathSegment, ORIGIN, type Origin, type PathAttributes, SEGMENT } from "#src/bgp/path.ts";
 import type { Address } from "#src/net/address.ts";
-import type { Path } from "#src/rib/adj-in.ts";
+import { type Prefix, parseInterfaceAddress } from "#src/net/prefix.ts";
+import type { Path } from "#src/rib/path.ts";
+import { ACCEPT_EVERYTHING, type ImportPolicy } from "#src/rib/policy.ts";
 import type { RoutePeer } from "#src/rib/route.ts";
+import type { RibConfiguration } from "#src/rib/table.ts";
 
 export const LOCAL_ASN = 64512;
 
@@ -20,6 +23,21 @@ export const internal = (n: number, more: { routerId?: number } = {}): RoutePeer
   asn: LOCAL_ASN,
   routerId: n,
   type: "internal",
+  ...more,
+});
+
+/** Everything is taken, except what has been here before. */
+export const ACCEPT_ALL: ImportPolicy = { ...ACCEPT_EVERYTHING, ownAsns: [LOCAL_ASN] };
+
+/** A RIB on 10.0.0.254/24 that takes everything. */
+export const ribConfiguration = (more: Partial<RibConfiguration> = {}): RibConfiguration => ({
+  routerId: 0x0a0000fe,
+  interfaces: [parseInterfaceAddress("10.0.0.254/24") as Prefix],
+  staticRoutes: [],
+  maximumPaths: 8,
+  multipathRelax: false,
+  linkBandwidth: "all-or-none",
+  importPolicy: () => ACCEPT_ALL,
   ...more,
 });
 

@@ -3,22 +3,20 @@ import { describe, expect, it } from "vitest";
 import { type AsPathSegment, type PathAttributes, SEGMENT } from "#src/bgp/path.ts";
 import { type Address, formatAddress, parseAddress } from "#src/net/address.ts";
 import { formatPrefix, hostPrefix, type Prefix, parseInterfaceAddress, parsePrefix, prefixContains } from "#src/net/prefix.ts";
-import type { RouteChange, RoutePeer, RouteUpdate } from "#src/rib/route.ts";
-import { createRib, type Rib, type RibConfiguration } from "#src/rib/table.ts";
+import type { RoutePeer, RouteUpdate } from "#src/rib/route.ts";
+import { createRib, type Rib, type RibChange, type RibConfiguration } from "#src/rib/table.ts";
 import { slowNextHops } from "../oracle/rib.ts";
-import { external, internal, LOCAL_ASN, type PathSketch, sketchAttributes } from "./sketch.ts";
+import { external, internal, LOCAL_ASN, type PathSketch, ribConfiguration, sketchAttributes } from "./sketch.ts";
 
 const prefix = (text: string): Prefix => parsePrefix(text) as Prefix;
 const address = (text: string): Address => parseAddress(text) as Address;
 const interfaces = (...texts: string[]): Prefix[] => texts.map((text) => parseInterfaceAddress(text) as Prefix);
 
-const CONFIGURATION: RibConfiguration = {
-  localAsn: LOCAL_ASN,
+const CONFIGURATION = ribConfiguration({
   interfaces: interfaces("10.0.0.254/24", "2001:db8:1::fe/64"),
-  staticRoutes: [],
   maximumPaths: 4,
   multipathRelax: true,
-};
+});
 
 function startRib(more: Partial<RibConfiguration> = {}): Rib {
   const rib = createRib();
@@ -44,8 +42,8 @@ const withdraw = (peer: RoutePeer, ...prefixes: string[]): RouteUpdate => ({
 const lose = (peer: RoutePeer): RouteUpdate => ({ kind: "lost", peer, reason: "hold timer expired" });
 
 /** "198.51.100.10/32 -> 10.0.0.1 10.0.0.2*3" */
-const written = (changes: readonly RouteChange[]): string[] =>
-  changes.map(({ prefix, nextHops }) => {
+const written = ({ routes }: RibChange): string[] =>
+  routes.map(({ prefix, nextHops }) => {
     const hops = nextHops.map(({ address, weight }) => formatAddress(address) + (weight === 1 ? "" : `*${weight}`));
     return [formatPrefix(prefix), "->", ...hops].join(" ");
   });
@@ -82,7 +80,7 @@ describe("the RIB", () => {
     const others = ["198.51.100.11/32", "2001:db8:10::1/128"];
     rib.applyUpdate(announce([SERVICE, others[0]], { peer: before }));
     rib.applyUpdate(announce([others[1]], { peer: before, nextHop: address("2001:db8:1::1") }));
-    expect(rib.applyUpdate({ kind: "stale", peer: after, family: "ipv4" })).toEqual([]);
+    expect(rib.applyUpdate({ kind: "stale", peer: after, family: "ipv4" }).routes).toEqual([]);
     const stale = () => rib.routes().flatMap(({ prefix, paths }) => (paths[0]?.stale ? [formatPrefix(prefix)] : []));
     expect(stale()).toEqual([SERVICE, others[0]]);
     expect(written(rib.applyUpdate(announce([SERVICE], { peer: after })))).toEqual([]);
@@ -118,11 +116,11 @@ describe("the RIB", () => {
   it("says nothing when the next hops stay as they are", () => {
     const rib = startRib();
     rib.applyUpdate(announce([SERVICE], { peer: external(1) }));
-    expect(rib.applyUpdate(announce([SERVICE], { peer: external(1), med: 30 }))).toEqual([]);
-    expect(rib.applyUpdate(announce([SERVICE], { peer: external(2), asns: [65002, 7] }))).toEqual([]);
-    expect(rib.applyUpdate(announce([SERVICE], { peer: external(3), nextHop: address("10.0.0.1") }))).toEqual([]);
-    expect(rib.applyUpdate(withdraw(external(4), SERVICE))).toEqual([]);
-    expect(rib.applyUpdate(lose(external(5)))).toEqual([]);
+    expect(rib.applyUpdate(announce([SERVICE], { peer: external(1), med: 30 })).routes).toEqual([]);
+    expect(rib.applyUpdate(announce([SERVICE], { peer: external(2), asns: [65002, 7] })).routes).toEqual([]);
+    expect(rib.applyUpdate(announce([SERVICE], { peer: external(3), nextHop: address("10.0.0.1") })).routes).toEqual([]);
+    expect(rib.applyUpdate(withdraw(external(4), SERVICE)).routes).toEqual([]);
+    expect(rib.applyUpdate(lose(external(5))).routes).toEqual([]);
   });
 
   it("takes a prefix that is withdrawn and announced in one update as announced", () => {
@@ -137,7 +135,7 @@ describe("the RIB", () => {
   it("keeps a path whose next hop is unreachable, and uses it once it is reachable", () => {
     const rib = startRib();
     const far = { peer: external(1), nextHop: address("10.7.0.1") };
-    expect(rib.applyUpdate(announce([SERVICE], far))).toEqual([]);
+    expect(rib.applyUpdate(announce([SERVICE], far)).routes).toEqual([]);
     expect(rib.routes(prefix(SERVICE))).toMatchObject([
       { protocol: undefined, nextHops: [], paths: [{ status: "ineligible", reason: "next hop unreachable" }] },
     ]);
@@ -161,7 +159,7 @@ describe("the RIB", () => {
     const staticRoutes = [
       { prefix: prefix(net), nextHops: [2, 1].map((n) => ({ address: address(`10.0.0.10${n}`), weight: n })) },
     ];
-    expect(rib.configure({ ...CONFIGURATION, staticRoutes })).toEqual([
+    expect(rib.configure({ ...CONFIGURATION, staticRoutes }).routes).toEqual([
       {
         prefix: prefix(net),
         protocol: "static",
@@ -175,7 +173,7 @@ describe("the RIB", () => {
     const connected = [...CONFIGURATION.interfaces, ...interfaces("10.5.0.1/24")];
     expect(written(rib.configure({ ...CONFIGURATION, staticRoutes, interfaces: connected }))).toEqual([`${net} ->`]);
     expect(rib.routes(prefix(net))).toMatchObject([{ protocol: "connected", distance: 0 }]);
-    expect(rib.applyUpdate(announce([net], { peer: external(2) }))).toEqual([]);
+    expect(rib.applyUpdate(announce([net], { peer: external(2) })).routes).toEqual([]);
     expect(written(rib.configure(CONFIGURATION))).toEqual([`${net} -> 10.0.0.1 10.0.0.2`]);
   });
 
@@ -195,8 +193,8 @@ describe("the RIB", () => {
       [2, "lost", "shortest AS path"],
       [3, "lost", "shortest AS path"],
       [7, "lost", "shortest AS path"],
-      [5, "ineligible", "AS loop"],
       [6, "ineligible", "next hop is our own address"],
+      [5, "refused", "AS loop"],
     ]);
     rib.applyUpdate(lose(internal(4)));
     expect(rib.routes(prefix(SERVICE))[0]).toMatchObject({
@@ -208,7 +206,7 @@ describe("the RIB", () => {
         { status: "lost", reason: "maximum paths", peer: peers[2] },
         { status: "lost", reason: "shortest AS path" },
         { status: "ineligible" },
-        { status: "ineligible" },
+        { status: "refused" },
       ],
     });
   });
@@ -240,8 +238,8 @@ describe("the RIB", () => {
       const peer = external(n);
       rib.applyUpdate({ kind: "update", peer, withdrawn: [], announced, attributes: sketchAttributes({ peer }) });
     }
-    expect(rib.applyUpdate(lose(external(2)))).toHaveLength(100_000);
-    expect(rib.applyUpdate(lose(external(1)))).toHaveLength(100_000);
+    expect(rib.applyUpdate(lose(external(2))).routes).toHaveLength(100_000);
+    expect(rib.applyUpdate(lose(external(1))).routes).toHaveLength(100_000);
     expect(rib.routes().filter(({ protocol }) => protocol !== "connected")).toEqual([]);
   });
 });
@@ -304,7 +302,7 @@ describe("the RIB, under random updates", () => {
         const reachable = (nextHop: Address): boolean =>
           nextHop !== subnet.address && prefixContains(prefix("10.0.0.0/24"), nextHop);
         for (const [i, update] of history.entries()) {
-          for (const change of rib.applyUpdate(update)) {
+          for (const change of rib.applyUpdate(update).routes) {
             const nextHops = change.nextHops.map(({ address }) => address);
             expect(nextHops).not.toEqual(told.get(formatPrefix(change.prefix)) ?? []);
             told.set(formatPrefix(change.prefix), nextHops);

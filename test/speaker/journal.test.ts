@@ -10,6 +10,7 @@ import { encodeText } from "#src/bgp/bytes.ts";
 import { frame } from "#src/bgp/framer.ts";
 import type { SessionRecord } from "#src/mrt/record.ts";
 import { readRecording } from "#src/mrt/recording.ts";
+import { ACCEPT_EVERYTHING } from "#src/rib/policy.ts";
 import { createRib } from "#src/rib/table.ts";
 import { replayBgp } from "#src/router/replay-bgp.ts";
 import { describeBgpRoute } from "#src/router/show.ts";
@@ -17,6 +18,7 @@ import { Journal, type JournalOptions } from "#src/speaker/journal.ts";
 import { RotatingFile } from "#src/speaker/rotating-file.ts";
 import { updateBody } from "../bgp/hex.ts";
 import { run } from "../common/namespace.ts";
+import { ribConfiguration } from "../rib/sketch.ts";
 import { RawPeer } from "./raw-peer.ts";
 import { address, eventually, recordedSpeaker } from "./recorder.ts";
 
@@ -43,14 +45,10 @@ async function live(options: JournalOptions) {
   const journal = new Journal((file, problem) => failures.push(`${file}: ${problem}`));
   await journal.configure(options);
   const rib = createRib();
-  rib.configure({
-    localAsn: 65000,
-    maximumPaths: 512,
-    multipathRelax: true,
-    interfaces: [],
-    staticRoutes: [],
-    everyNextHopReachable: true,
-  });
+  const importPolicy = () => ACCEPT_EVERYTHING;
+  rib.configure(
+    ribConfiguration({ maximumPaths: 512, multipathRelax: true, interfaces: [], everyNextHopReachable: true, importPolicy }),
+  );
   const { speaker, told } = recordedSpeaker({
     asn: 65000,
     routerId: OURS,

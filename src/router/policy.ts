@@ -1,0 +1,74 @@
+/**
+ * The BGP configuration, divided by who is told: the speaker and its sessions, which start anew when their part changes, and
+ * the RIB and what is announced from it, which only look again. Pure; `reconcile` compares the parts, `router` hands them out.
+ */
+import { NEIGHBOR_POLICY_FIELDS } from "../config/bgp-policy-schema.ts";
+import type { Config } from "../config/schema.ts";
+import type { Address } from "../net/address.ts";
+import type { ImportPolicy } from "../rib/policy.ts";
+import type { RibConfiguration } from "../rib/table.ts";
+
+export type BgpConfig = NonNullable<Config["bgp"]>;
+export type NeighborConfig = BgpConfig["neighbors"][number];
+export type SessionConfig = Omit<NeighborConfig, (typeof NEIGHBOR_POLICY_FIELDS)[number]>;
+
+const POLICY_FIELDS = [
+  "accept",
+  "announce",
+  "networks",
+  "maximumPaths",
+  "maximumPathsIbgp",
+  "multipathRelax",
+  "linkBandwidth",
+] as const satisfies readonly (keyof BgpConfig)[];
+
+/** What the speaker itself is made of. */
+export const speakerPart = (bgp: BgpConfig): Omit<BgpConfig, (typeof POLICY_FIELDS)[number] | "neighbors"> =>
+  omit(bgp, [...POLICY_FIELDS, "neighbors"]);
+
+export const sessionPart = (neighbor: NeighborConfig): SessionConfig => omit(neighbor, NEIGHBOR_POLICY_FIELDS);
+
+/** All that the RIB and the announcements follow from. */
+export const policyPart = (bgp: BgpConfig) => ({
+  ...pick(bgp, [...POLICY_FIELDS, "asn", "routerId"]),
+  neighbors: bgp.neighbors.map(neighborPolicy),
+});
+
+const neighborPolicy = (neighbor: NeighborConfig) => ({
+  ...pick(neighbor, NEIGHBOR_POLICY_FIELDS),
+  address: neighbor.address,
+  localAsn: neighbor.localAsn,
+});
+
+/** What a peer without a configuration of its own is given: nothing, if it is external. */
+const STRANGER = { accept: undefined, enforceFirstAs: true, allowBlackhole: false } as const;
+
+export const neighborOf = (bgp: BgpConfig | undefined, address: Address): NeighborConfig | undefined =>
+  bgp?.neighbors.find((neighbor) => neighbor.address === address);
+
+export function importPolicyOf(bgp: BgpConfig | undefined, address: Address): ImportPolicy {
+  const neighbor = neighborOf(bgp, address);
+  const { accept, enforceFirstAs, allowBlackhole } = neighbor ?? STRANGER;
+  const ownAsns = [bgp?.asn, neighbor?.localAsn].filter((asn) => asn !== undefined);
+  return { accept: accept ?? bgp?.accept, enforceFirstAs, allowBlackhole, ownAsns };
+}
+
+/** Without the import policies, which are asked for as each peer comes. */
+export function ribConfiguration({ bgp, routes }: Config): Omit<RibConfiguration, "interfaces" | "importPolicy"> {
+  return {
+    routerId: bgp?.routerId ?? 0,
+    maximumPaths: bgp?.maximumPaths ?? 1,
+    maximumPathsIbgp: bgp?.maximumPathsIbgp,
+    multipathRelax: bgp?.multipathRelax ?? false,
+    linkBandwidth: bgp?.linkBandwidth ?? "all-or-none",
+    staticRoutes: routes,
+  };
+}
+
+function pick<Value extends object, Key extends keyof Value>(value: Value, keys: readonly Key[]): Pick<Value, Key> {
+  return Object.fromEntries(keys.map((key) => [key, value[key]])) as Pick<Value, Key>;
+}
+
+function omit<Value extends object, Key extends keyof Value>(value: Value, keys: readonly Key[]): Omit<Value, Key> {
+  return Object.fromEntries(Object.entries(value).filter(([key]) => !keys.includes(key as Key))) as Omit<Value, Key>;
+}

@@ -1,0 +1,54 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { formatPrefix, makePrefix, type Prefix, parsePrefix } from "#src/net/prefix.ts";
+import { createPrefixTable, type PrefixTable } from "#src/rib/prefix-table.ts";
+
+const contents = (table: PrefixTable): Map<string, number> => {
+  const found = new Map<string, number>();
+  table.forEach((prefix, number) => void found.set(formatPrefix(prefix), number));
+  return found;
+};
+
+describe("a prefix table", () => {
+  it("does as a Map does, whatever is set and deleted", () => {
+    // Few prefixes, so that they are met again, and enough of them to fill runs of slots.
+    const prefix = fc.oneof(
+      fc
+        .tuple(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 32 }))
+        .map(([n, length]): Prefix => makePrefix(n << 25, length)),
+      fc.constantFrom("2001:db8::/32", "2001:db8::/48", "::/0").map((text) => parsePrefix(text) as Prefix),
+    );
+    const steps = fc.array(fc.tuple(prefix, fc.integer({ min: 0, max: 3 })), { maxLength: 200 });
+    fc.assert(
+      fc.property(steps, (steps) => {
+        const table = createPrefixTable();
+        const map = new Map<string, number>();
+        for (const [prefix, number] of steps) {
+          table.set(prefix, number);
+          if (number === 0) map.delete(formatPrefix(prefix));
+          else map.set(formatPrefix(prefix), number);
+          expect(table.get(prefix)).toBe(number);
+          expect(table.size).toBe(map.size);
+        }
+        expect(contents(table)).toEqual(map);
+      }),
+    );
+  });
+
+  it("grows, and finds everything again after half of it is gone", () => {
+    const table = createPrefixTable();
+    const at = (i: number): Prefix => ({ address: 0x0b000000 + i * 256, length: 24 });
+    for (let i = 0; i < 50_000; i++) table.set(at(i), i + 1);
+    for (let i = 0; i < 50_000; i += 2) table.set(at(i), 0);
+    expect(table.size).toBe(25_000);
+    for (let i = 0; i < 50_000; i++) if (table.get(at(i)) !== (i % 2 === 0 ? 0 : i + 1)) expect.fail(`wrong at ${i}`);
+  });
+
+  it("keeps nothing of what came besides the prefix", () => {
+    const table = createPrefixTable();
+    table.set({ ...(parsePrefix("2001:db8::/32") as Prefix), pathId: 7 } as Prefix, 1);
+    const found: Prefix[] = [];
+    table.forEach((prefix) => void found.push(prefix));
+    expect(found).toEqual([parsePrefix("2001:db8::/32")]);
+  });
+});
