@@ -49,7 +49,9 @@ async function loadExplainer(options: ExplainOptions): Promise<(flow: Flow) => E
   try {
     return createExplainer(state);
   } catch (error) {
-    throw new CommandError(`${options.state ?? "the router"}: ${(error as Error).message}`);
+    throw new CommandError(
+      `${options.state ?? (options.live ? undefined : options.config) ?? "the router"}: ${(error as Error).message}`,
+    );
   }
 }
 

@@ -167,3 +167,12 @@ function fromProfile(name: string, { seed = 1, offset, fields, socketHash, fragm
     selector: { name: selector.name, ...selector.options },
   };
 }
+
+/** For experiments, which bring selectors of their own: a hash built by hand, or `{profile: NAME}` for that of a router. */
+export const experimentHashSchema = z.unknown().transform((value, context): HashOptions => {
+  const isProfile = typeof value === "object" && value !== null && "profile" in value;
+  const result = isProfile ? ecmpSchema.safeParse(value) : hashSchema.safeParse(value);
+  if (result.success) return "hash" in result.data ? result.data.hash : result.data;
+  for (const issue of result.error.issues) context.issues.push({ ...issue, input: value } as z.core.$ZodRawIssue);
+  return z.NEVER;
+});

@@ -328,7 +328,9 @@ const ROWS: readonly Profile[] = [
     fragments: "payload-as-ports",
     icmpErrors: "outer",
     hashClaim: published("the fields are the P4 program's choice; a program that parses ports without looking at the offset"),
-    selectionClaim: published("all members of one weight, in the order in which they were added"),
+    selectionClaim: published(
+      "all of one weight; in order of address here, of addition there; its h % n of 64 bits is ours of the crc's 16",
+    ),
     sources: ["p4lang/behavioral-model src/bm_sim/calculations.cpp, src/bm_sim/action_profile.cpp"],
   },
   {
@@ -369,7 +371,7 @@ const ROWS: readonly Profile[] = [
     hashClaim: published(
       "of IPv6 the source is one part of the key here and a hash of its own there; its connection table is left out",
     ),
-    selectionClaim: published("a member's own hash is its address, and its place in the order is the configuration's"),
+    selectionClaim: published("a member's own hash is its address, and its place in the order is that of its address"),
     sources: ["facebookincubator/katran katran/lib/MaglevHashV2.cpp, katran/lib/bpf/balancer_helpers.h"],
   },
   {

@@ -4,7 +4,7 @@
  * whoever has files reads them.
  */
 import { z } from "zod";
-import { hashSchema, selectorSchema } from "../config/ecmp-schema.ts";
+import { experimentHashSchema, selectorSchema } from "../config/ecmp-schema.ts";
 import { type ConfigMistake, readYaml } from "../config/read.ts";
 import { address, prefix, whole } from "../config/scalar.ts";
 import type { Member } from "../ecmp/table.ts";
@@ -83,7 +83,7 @@ const scenarioSchema = z
     selectors: z.array(selectorChoice, { error: "wanted a list of selectors" }).min(1, { error: "wanted at least one selector" }),
     events: z.array(eventSchema, { error: "wanted a list of events" }).min(1, { error: "wanted at least one event" }),
     flows: flowsSchema.prefault({}),
-    hash: hashSchema.prefault({}),
+    hash: experimentHashSchema.prefault({}),
   })
   .transform(({ members, selectors, events, flows, hash }, context): ScenarioFile => {
     const refuse = (index: number, wanted: string) =>

@@ -95,6 +95,19 @@ hash: {algorithm: xxh32, fields: 3-tuple, seed: 4}
     expect(JSON.parse(await disrupt(`${file} --json`))[0]).toMatchObject({ selector: "threshold", flows: 2, excess: 0 });
   });
 
+  it("hashes as a whole router does where a scenario names one", async () => {
+    const moved = async (hash: string): Promise<number> => {
+      const flows = "{count: 2000, seed: 7}";
+      const text = `members: 8\nselectors: [linux-threshold]\nevents: [{remove: 3}]\nflows: ${flows}\nhash: ${hash}\n`;
+      return JSON.parse(await disrupt(`${save("router.yaml", text)} --json`))[0].moved;
+    };
+    const first = await moved("{profile: linux-l4, seed: 42, socketHash: 7}");
+    expect(await moved("{profile: linux-l4, seed: 42, socketHash: 7}")).toBe(first);
+    expect(await moved("{profile: linux-l4, seed: 42, socketHash: 8}")).not.toBe(first);
+    await expect(moved("{profile: katran, seed: 42}")).rejects.toThrow("router.yaml:5: hash.seed: 42, wanted no seed");
+    await expect(moved("{algorithm: random}")).rejects.toThrow('hash algorithm: "random", wanted one that decides by flow');
+  });
+
   it("tells every mistake of a scenario, with its line", async () => {
     const file = save(
       "bad.yaml",
@@ -124,6 +137,10 @@ hash: {algorithm: xxh32, fields: 3-tuple, seed: 4}
 });
 
 describe("ecmp balance", () => {
+  it("refuses a hash by which packets have next hops and flows have none", async () => {
+    await expect(balance("--hash round-robin --flows 10")).rejects.toThrow('hash algorithm: "round-robin", wanted one');
+  });
+
   it("measures each selector, by flows and bytes of each next hop", async () => {
     const [modulo, resilient] = JSON.parse(await balance("--selector modulo,resilient --weights 3,1,1 --flows 50000 --json"));
     expect(Object.keys(modulo)).toEqual([

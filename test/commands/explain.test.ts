@@ -1,0 +1,68 @@
+/** `ecmp explain` as a person meets it: one flow that can be read, and what cannot be answered said with its place. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { explainCommand } from "#src/commands/explain.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "explain-"));
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  rmSync(folder, { recursive: true });
+});
+
+const ROUTES =
+  "routes: [{prefix: 198.51.100.0/24, nextHops: [{address: 10.0.0.11}, {address: 10.0.0.12}, {address: 10.0.0.13}]}]";
+const FLOW = "tcp 10.0.0.2:1000 198.51.100.1:80";
+
+async function explain(ecmp: string, ...more: string[]): Promise<string> {
+  const file = join(folder, "router.yaml");
+  writeFileSync(file, `${ROUTES}\necmp: ${ecmp}\n`);
+  let output = "";
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    output += text;
+    return true;
+  });
+  await explainCommand()
+    .exitOverride()
+    .parseAsync(["--config", file, "--flow", FLOW, ...more], { from: "user" });
+  return output;
+}
+
+describe("ecmp explain", () => {
+  it("says of one flow by which rule it goes where, for people", async () => {
+    const lines = (await explain("{profile: linux-l4, seed: 42}")).trimEnd().split("\n");
+    expect(lines.map((line) => line.trim().split(/ {2,}/)[0])).toEqual([
+      FLOW,
+      "prefix",
+      "rule",
+      "key",
+      "hash",
+      "next hop",
+      "because",
+    ]);
+    expect(lines[2]).toBe(
+      "  rule      linux-l4: fib_multipath_hash_policy 1 with seed 42; 31 bits; upper bounds (linux-threshold)",
+    );
+    expect(lines[6]).toMatch(/^ {2}because {3}\d+ is in range \d, \d+ to \d+, owned by 10\.0\.0\.1\d, member \d of 3$/);
+  });
+
+  it("shows another draw of a socket's hash under another number", async () => {
+    const hops = new Set<string>();
+    for (let draw = 0; draw < 20; draw++) {
+      const text = await explain(`{profile: linux-l4, seed: 42, socketHash: ${draw}}`, "--json");
+      hops.add(JSON.parse(text).nextHop);
+    }
+    expect(hops.size).toBe(3);
+  });
+
+  it("refuses a hash by which packets have next hops and flows have none, naming the file", async () => {
+    await expect(explain("{hash: {algorithm: random}}")).rejects.toMatchObject({
+      code: 2,
+      message: expect.stringMatching(/router\.yaml: hash algorithm: "random", wanted one that decides by flow/),
+    });
+  });
+});
