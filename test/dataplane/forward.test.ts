@@ -219,6 +219,40 @@ describe("a forwarded frame", () => {
     expect(verdicts.filter(([, dropped]) => !dropped).every(([forwarded]) => forwarded)).toBe(true);
   });
 
+  it("sends ICMP errors and first fragments where the flow goes, each where that is the rule", () => {
+    const ports = Array.from({ length: 40 }, (_, i) => 1024 + i);
+    const waysOf = (rules: Partial<HashOptions>, frames: readonly Buffer[]): number[] => {
+      const router = makeRouter("modulo", { ...HASH, ...rules });
+      for (const frame of frames) router.ports[0].inject(frame);
+      router.breathe();
+      return router.wires[1].take().map(({ bytes }) => Buffer.from(bytes).readUIntBE(0, 6));
+    };
+    const whole = ports.map((sourcePort) => makePacket({ protocol: 17, sourcePort }));
+    const errors = ports.map((destinationPort) => {
+      const answer = makePacket({
+        source: "198.51.100.10",
+        destination: "10.0.1.2",
+        protocol: 17,
+        sourcePort: 80,
+        destinationPort,
+      });
+      const error = makePacket({ source: "10.9.9.9", protocol: 1, payloadBytes: 28 });
+      error.set([3, 4], 34);
+      answer.copy(error, 42, 14, 42);
+      return error;
+    });
+    const fragments = ports.map((sourcePort) => makePacket({ protocol: 17, sourcePort, fragment: 0x2000 }));
+    const wanted = waysOf({}, whole);
+    expect(new Set(wanted).size).toBe(4);
+    expect(waysOf({ icmpErrors: "quoted" }, errors)).toEqual(wanted);
+    expect(new Set(waysOf({ icmpErrors: "outer" }, errors)).size).toBe(1);
+    expect(waysOf({ fragments: "first-with-ports" }, fragments)).toEqual(wanted);
+    expect(new Set(waysOf({ fragments: "address-only" }, fragments)).size).toBe(1);
+    const later = ports.map((sourcePort) => makePacket({ protocol: 17, sourcePort, fragment: 0x0001 }));
+    expect(waysOf({ fragments: "payload-as-ports" }, later)).toEqual(wanted);
+    expect(new Set(waysOf({ fragments: "first-with-ports" }, later)).size).toBe(1);
+  });
+
   it("takes all fragments of a datagram the same way, the first included", () => {
     const router = makeRouter();
     const fragments = [0x2000, 0x20b9, 0x0172].map((fragment, i) => makePacket({ protocol: 17, fragment, sourcePort: 1000 + i }));
