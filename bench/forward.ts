@@ -29,7 +29,7 @@ const HASH = {
   fields: ["source-address", "destination-address", "protocol", "source-port", "destination-port"],
   seed: SEED,
 };
-const ROUTER = { macHigh: 0x0200, macLow: 1 };
+const ROUTER = { macHigh: 0x0200, macLow: 1, vlans: 0 };
 
 export interface ForwardFigure {
   readonly name: string;
@@ -119,7 +119,7 @@ function createTable(routes: number, random: () => number): Table {
     image: fib.image,
     hash: HASH,
     selector: "modulo",
-    ports: [ROUTER, { macHigh: 0x0200, macLow: 2 }],
+    ports: [ROUTER, { macHigh: 0x0200, macLow: 2, vlans: 0 }],
   });
   // One group, whatever the number of routes: as a default route it decides as all of them do.
   const { groups, ...rest } = fib.state();

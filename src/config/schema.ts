@@ -27,6 +27,12 @@ const holdTimeSeconds = whole(0, 65535).refine((seconds) => seconds === 0 || sec
   error: "wanted 0 (no keepalives) or a whole number from 3 to 65535",
 });
 
+const vlanId = whole(1, 4094);
+/** One VLAN, or an outer and an inner one (802.1ad). */
+const vlan = z.union([vlanId.transform((id): [number, number] => [id, 0]), z.tuple([vlanId, vlanId])], {
+  error: "wanted a VLAN id from 1 to 4094, or two: [outer, inner]",
+});
+
 /** An interface by its name or by an address that it has: container engines give names as they like, and addresses as they are told. */
 const portSchema = z
   .strictObject({
@@ -35,6 +41,7 @@ const portSchema = z
       .regex(/^(?!lo$)[^\s/]{1,15}$/, { error: "wanted an interface's name, 1 to 15 characters, and not lo" })
       .optional(),
     address: unicast.optional(),
+    vlan: vlan.optional(),
   })
   .refine((port) => (port.interface === undefined) !== (port.address === undefined), {
     error: "wanted an interface's name (interface), or an address that it has (address)",

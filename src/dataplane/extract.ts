@@ -49,7 +49,7 @@ function readOuterUpper(bytes: Uint8Array, fields: Fields): void {
 }
 
 /** Where the outer packet ends: frames may be padded. */
-function endOf(bytes: Uint8Array, fields: Fields): number {
+export function endOf(bytes: Uint8Array, fields: Fields): number {
   const ip = fields[FIELD.networkOffset];
   return fields[FIELD.family] === 4 ? ip + ipv4.readTotalLength(bytes, ip) : ip + 40 + readHalfWord(bytes, ip + 4);
 }

@@ -11,15 +11,16 @@ import { SELECTORS } from "../ecmp/selector.ts";
 import { type FibImage, lookup } from "../fib/image.ts";
 import { GROUP_RECORD, GROUPS, HEADER, NEXT_HOP_KIND, NEXT_HOP_RECORD, NEXT_HOPS, REDUCTION } from "../fib/layout.ts";
 import { type Batch, ROW, ROW_WORDS, VERDICT } from "../port/batch.ts";
-import { ETHERNET_HEADER_LENGTH } from "../wire/ethernet.ts";
 import * as ipv4 from "../wire/ipv4.ts";
-import { classify, type PortMac, UNICAST_IPV6 } from "./classify.ts";
+import * as ipv6 from "../wire/ipv6.ts";
+import { classify, type PortIdentity } from "./classify.ts";
 import { createExtractor, isFragment } from "./extract.ts";
 import { fitsMtu, rewrite } from "./rewrite.ts";
 import { DROP, PUNT, SLOW } from "./verdict.ts";
+import { insertTags } from "./vlan.ts";
 
 // Imported objects are looked up at every use; these are not.
-const { destination: FIELD_DESTINATION, networkOffset: FIELD_NETWORK_OFFSET } = FIELD;
+const { destination: FIELD_DESTINATION, family: FIELD_FAMILY, networkOffset: FIELD_NETWORK_OFFSET } = FIELD;
 const { egress: ROW_EGRESS, nextHop: ROW_NEXT_HOP, offset: ROW_OFFSET, reason: ROW_REASON, verdict: ROW_VERDICT } = ROW;
 const { drop: VERDICT_DROP, forward: VERDICT_FORWARD, punt: VERDICT_PUNT, slow: VERDICT_SLOW } = VERDICT;
 const { count: GROUP_COUNT, owners: GROUP_OWNERS, reduction: GROUP_REDUCTION } = GROUP_RECORD;
@@ -50,7 +51,7 @@ export interface ForwarderOptions {
   /** A row of SELECTORS: what the hash has to be aligned to. */
   readonly selector: string;
   /** By port index. */
-  readonly ports: readonly PortMac[];
+  readonly ports: readonly PortIdentity[];
 }
 
 /** Gives every frame of the batch, received on port `ingress`, its verdict. */
@@ -60,6 +61,7 @@ export function createForwarder({ image, hash: hashOptions, selector, ports }: F
   const { words } = image;
   const fields = createFields();
   const { hashFields, hashPacket } = compileFlowHash(hashOptions, SELECTORS[selector].hashBits);
+  const hasVlans = ports.some(({ vlans }) => vlans !== 0);
   const dropsFragments = hashOptions.fragments === "dropped";
   const extract = hashPacket ? undefined : createExtractor(hashOptions);
 
@@ -88,39 +90,39 @@ export function createForwarder({ image, hash: hashOptions, selector, ports }: F
     return words[owners + low];
   };
 
-  const isOwnIpv6 = (bytes: Uint8Array, address: number): boolean => {
-    // Link-local is never routed, so it is ours or nobody's (RFC 4291 2.5.6).
-    if (bytes[address] === 0xfe && (bytes[address + 1] & 0xc0) === 0x80) return true;
+  /** Whether the fields' destination is an address of the router itself. */
+  const isOwnIpv6 = (): boolean => {
     for (let own = 0; own < words[HEADER_OWN_IPV6_COUNT]; own++) {
       let at = 0;
-      while (at < 16 && bytes[address + at] === ((words[HEADER_OWN_IPV6 + own * 4 + (at >> 2)] >>> (24 - (at & 3) * 8)) & 0xff))
-        at++;
-      if (at === 16) return true;
+      while (at < 4 && fields[FIELD_DESTINATION + at] === words[HEADER_OWN_IPV6 + own * 4 + at]) at++;
+      if (at === 4) return true;
     }
     return false;
   };
 
   const forwardFrame = (bytes: Uint8Array, rows: Uint32Array, row: number, ingress: number): void => {
     const code = classify(bytes, rows, row, ports[ingress], fields);
-    const frame = rows[row + ROW_OFFSET];
-    if (code !== 0) {
-      if (code !== UNICAST_IPV6) return settle(rows, row, code >>> 8, code & 0xff);
-      if (isOwnIpv6(bytes, frame + ETHERNET_HEADER_LENGTH + 24)) return settle(rows, row, VERDICT_PUNT, PUNT_LOCAL);
-      return settle(rows, row, VERDICT_DROP, DROP_NO_ROUTE);
-    }
-    const record = words[GROUPS + lookup(image, fields[FIELD_DESTINATION])];
+    if (code !== 0) return settle(rows, row, code >>> 8, code & 0xff);
+    const isIpv4 = fields[FIELD_FAMILY] === 4;
+    if (!isIpv4 && isOwnIpv6()) return settle(rows, row, VERDICT_PUNT, PUNT_LOCAL);
+    const record = isIpv4 ? words[GROUPS + lookup(image, fields[FIELD_DESTINATION])] : 0;
     if (record === 0) return settle(rows, row, VERDICT_DROP, DROP_NO_ROUTE);
+    const frame = rows[row + ROW_OFFSET];
     const nextHop = pick(record, bytes, frame, ingress);
     const adjacency = words[NEXT_HOPS + nextHop];
+    const egress = words[adjacency + HOP_PORT];
     rows[row + ROW_NEXT_HOP] = nextHop;
-    rows[row + ROW_EGRESS] = words[adjacency + HOP_PORT];
+    rows[row + ROW_EGRESS] = egress;
     const kind = words[adjacency + HOP_KIND];
     if (kind === KIND_LOCAL) return settle(rows, row, VERDICT_PUNT, PUNT_LOCAL);
     if (dropsFragments && isFragment(bytes, fields)) return settle(rows, row, VERDICT_DROP, DROP_FRAGMENT);
-    if (ipv4.readTtl(bytes, frame + ETHERNET_HEADER_LENGTH) <= 1) return settle(rows, row, VERDICT_DROP, DROP_TTL_EXPIRED);
+    const ip = fields[FIELD_NETWORK_OFFSET];
+    if ((isIpv4 ? ipv4.readTtl(bytes, ip) : ipv6.readHopLimit(bytes, ip)) <= 1)
+      return settle(rows, row, VERDICT_DROP, DROP_TTL_EXPIRED);
     if (kind !== KIND_REACHABLE) return settleUnready(rows, row, kind);
-    if (!fitsMtu(bytes, frame, words[adjacency + HOP_MTU])) return settle(rows, row, VERDICT_DROP, DROP_TOO_BIG);
-    rewrite(bytes, frame, words, adjacency);
+    if (!fitsMtu(bytes, frame, fields, words[adjacency + HOP_MTU])) return settle(rows, row, VERDICT_DROP, DROP_TOO_BIG);
+    rewrite(bytes, frame, words, adjacency, isIpv4);
+    if (hasVlans && ports[egress].vlans !== 0) insertTags(bytes, rows, row, ports[egress].vlans);
     settle(rows, row, VERDICT_FORWARD, 0);
   };
 

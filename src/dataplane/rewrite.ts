@@ -2,10 +2,13 @@
  * Last stage: the frame is turned, in place, into the one that leaves. The virtio header in front of it stays as it is: what
  * is unfinished (checksum, segmentation) is finished by the kernel behind the egress.
  */
+import { FIELD, type Fields } from "../ecmp/fields.ts";
 import { NEXT_HOP_RECORD } from "../fib/layout.ts";
 import { VIRTIO_HEADER_LENGTH } from "../port/batch.ts";
 import { ETHERNET_HEADER_LENGTH, writeMac } from "../wire/ethernet.ts";
 import * as ipv4 from "../wire/ipv4.ts";
+import * as ipv6 from "../wire/ipv6.ts";
+import { endOf } from "./extract.ts";
 
 // Imported objects are looked up at every use; these are not.
 const {
@@ -14,12 +17,14 @@ const {
   sourceHigh: HOP_SOURCE_HIGH,
   sourceLow: HOP_SOURCE_LOW,
 } = NEXT_HOP_RECORD;
+const { networkOffset: FIELD_NETWORK_OFFSET, protocol: FIELD_PROTOCOL, transportOffset: FIELD_TRANSPORT_OFFSET } = FIELD;
 
-/** New Ethernet addresses from the next hop's record, and one hop less to live. The caller has seen a TTL above 1. */
-export function rewrite(bytes: Uint8Array, frame: number, words: Uint32Array, record: number): void {
+/** New Ethernet addresses from the next hop's record, and one hop less to live. The caller has seen a TTL or hop limit above 1. */
+export function rewrite(bytes: Uint8Array, frame: number, words: Uint32Array, record: number, isIpv4: boolean): void {
   writeMac(bytes, frame, words[record + HOP_DESTINATION_HIGH], words[record + HOP_DESTINATION_LOW]);
   writeMac(bytes, frame + 6, words[record + HOP_SOURCE_HIGH], words[record + HOP_SOURCE_LOW]);
-  ipv4.decrementTtl(bytes, frame + ETHERNET_HEADER_LENGTH);
+  if (isIpv4) ipv4.decrementTtl(bytes, frame + ETHERNET_HEADER_LENGTH);
+  else ipv6.decrementHopLimit(bytes, frame + ETHERNET_HEADER_LENGTH);
 }
 
 const TCP = 6;
@@ -29,12 +34,11 @@ const UDP_HEADER_LENGTH = 8;
  * Does what will be on the wire fit? A GSO frame is judged by its segments: gso_size (little-endian, at 4 of
  * `struct virtio_net_hdr`) bytes of payload each, behind a copy of the frame's own headers.
  */
-export function fitsMtu(bytes: Uint8Array, frame: number, mtu: number): boolean {
+export function fitsMtu(bytes: Uint8Array, frame: number, fields: Fields, mtu: number): boolean {
   const header = frame - VIRTIO_HEADER_LENGTH;
-  const ip = frame + ETHERNET_HEADER_LENGTH;
-  const isGso = bytes[header + 1] !== 0;
-  if (!isGso) return ipv4.readTotalLength(bytes, ip) <= mtu;
-  const headerLength = ipv4.readHeaderLength(bytes, ip);
-  const l4Length = ipv4.readProtocol(bytes, ip) === TCP ? (bytes[ip + headerLength + 12] >>> 4) << 2 : UDP_HEADER_LENGTH;
-  return (bytes[header + 4] | (bytes[header + 5] << 8)) + headerLength + l4Length <= mtu;
+  const ip = fields[FIELD_NETWORK_OFFSET];
+  if (bytes[header + 1] === 0) return ip + mtu >= endOf(bytes, fields);
+  const l4 = fields[FIELD_TRANSPORT_OFFSET];
+  const l4Length = fields[FIELD_PROTOCOL] === TCP ? (bytes[l4 + 12] >>> 4) << 2 : UDP_HEADER_LENGTH;
+  return (bytes[header + 4] | (bytes[header + 5] << 8)) + l4 - ip + l4Length <= mtu;
 }

@@ -7,7 +7,10 @@ export const DROP_REASONS = [
   "truncated",
   /** For another station on the segment: a bridge flooded it. */
   "other-host",
+  /** With other VLAN tags than the port's, or with any where the port has none. */
   "vlan-tagged",
+  /** Without tags where the port has some. */
+  "vlan-missing",
   "unknown-ethertype",
   /** Version, header length or total length contradict the frame. */
   "ip-header",

@@ -25,7 +25,7 @@ export function warmUp(hash: HashOptions, selector: string): void {
   fib.publish();
 
   const batch = createBatch(new Uint8Array(SLOT_BYTES * 64));
-  const forward = createForwarder({ image: fib.image, hash, selector, ports: [{ macHigh: 0x0200, macLow: 1 }] });
+  const forward = createForwarder({ image: fib.image, hash, selector, ports: [{ macHigh: 0x0200, macLow: 1, vlans: 0 }] });
   for (let round = 0; round < ROUNDS; round++) {
     for (let i = 0; i < batch.capacity; i++) writePacket(batch.bytes, i * SLOT_BYTES + VIRTIO_HEADER_LENGTH, round, i);
     for (let i = 0; i < batch.capacity; i++) {

@@ -8,13 +8,13 @@ import type { HashState } from "../fib/state.ts";
 import { PacketRing } from "../port/packet-ring.ts";
 import { PacketWaiter } from "../port/packet-waiter.ts";
 import { createChannelWriter } from "./channel.ts";
-import type { PortMac } from "./classify.ts";
+import type { PortIdentity } from "./classify.ts";
 import { createCounterWriter } from "./counters.ts";
 import { createForwarder } from "./forward.ts";
 import { createLoop } from "./loop.ts";
 import { warmUp } from "./warm-up.ts";
 
-export interface WorkerPort extends PortMac {
+export interface WorkerPort extends PortIdentity {
   readonly interface: string;
   /** One group a port, shared by all workers; absent where there is one worker. */
   readonly fanoutGroup?: number;

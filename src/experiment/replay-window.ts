@@ -65,7 +65,7 @@ const { forward: VERDICT_FORWARD } = VERDICT;
 
 export function createWindowForwarder(setup: ReplaySetup): (task: ReplayTask) => ReplayResult {
   /** The one port that everything arrives on. Each frame is to it: its MAC is that of the frames at hand. */
-  const port = { macHigh: 0, macLow: 0 };
+  const port = { macHigh: 0, macLow: 0, vlans: 0 };
   const { hash, selector } = setup;
   const forward = createForwarder({ image: openImage(setup.image), hash, selector, ports: [port] });
   const recent = createRecentFlows();

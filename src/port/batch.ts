@@ -3,14 +3,16 @@
  * them owns the memory until its next `receive`; the forwarding core reads and rewrites frames in place and fills in the
  * verdict; every port can transmit from any batch.
  *
- *   memory  ... | virtio_net_hdr (10 bytes) | Ethernet frame ................. | ...
- *                                           ^ offset                           ^ offset + length
+ *   memory  ... | room (8 bytes) | virtio_net_hdr (10 bytes) | Ethernet frame ................. | ...
+ *                                                            ^ offset                           ^ offset + length
  *
  * The ten bytes in front of each frame are always there (`struct virtio_net_hdr`, linux/virtio_net.h): zero where the frame
  * is whole, else what the kernel still has to do (checksum, segmentation), to be sent back unchanged. Of a whole frame the kernel
- * may still say that it has verified the checksum (flags 2, DATA_VALID): look at the bits, not for ten zeros.
+ * may still say that it has verified the checksum (flags 2, DATA_VALID): look at the bits, not for ten zeros. The eight bytes
+ * before them belong to nobody: a frame that leaves with two VLAN tags more than it came with begins so much earlier.
  */
 export const VIRTIO_HEADER_LENGTH = 10;
+export const BATCH_HEADROOM = 8;
 export const BATCH_CAPACITY = 64;
 
 /**

@@ -5,6 +5,7 @@
 import type { Config } from "../config/schema.ts";
 import { readCounters, readNextHopCounters } from "../dataplane/counters.ts";
 import { createForwarder } from "../dataplane/forward.ts";
+import { vlanStack } from "../dataplane/vlan.ts";
 import { createFib, type Fib } from "../fib/fib.ts";
 import { createImage } from "../fib/image.ts";
 import type { FibState } from "../fib/state.ts";
@@ -67,7 +68,11 @@ async function build(config: Config, clock: Clock, events: EventRecord, cleanUp:
 
   const claim = await claimNamespace();
   cleanUp.push(() => claim.close());
-  const macs = facts.map(({ mac }) => ({ macHigh: macHigh(mac), macLow: macLow(mac) }));
+  const identities = facts.map(({ mac }, i) => ({
+    macHigh: macHigh(mac),
+    macLow: macLow(mac),
+    vlans: vlanStack(...(config.ports[i].vlan ?? [0, 0])),
+  }));
   const senders = facts.map((fact) => {
     const sender = new PacketRing({ interface: fact.name, receive: false });
     cleanUp.push(() => sender.close());
@@ -76,8 +81,14 @@ async function build(config: Config, clock: Clock, events: EventRecord, cleanUp:
   const ingressRule = installIngressRule(facts.map((fact) => fact.name));
   cleanUp.push(() => ingressRule.remove());
 
-  const forward = createForwarder({ image: fib.image, hash, selector: name, ports: macs });
-  const slowPath = createSlowPath({ forward, ports: senders, nextHopName: fib.nextHopName, portOf: fib.portOf });
+  const forward = createForwarder({ image: fib.image, hash, selector: name, ports: identities });
+  const slowPath = createSlowPath({
+    forward,
+    ports: senders,
+    vlans: identities.map(({ vlans }) => vlans),
+    nextHopName: fib.nextHopName,
+    portOf: fib.portOf,
+  });
 
   let announced = 0;
   const publish = (): number => {
@@ -119,7 +130,7 @@ async function build(config: Config, clock: Clock, events: EventRecord, cleanUp:
     image: buffers,
     ports: facts.map((fact, i) => ({
       interface: fact.name,
-      ...macs[i],
+      ...identities[i],
       ...(config.workers > 1 ? { fanoutGroup: (process.pid + i) & 0xffff } : {}),
     })),
     onEntry: (entry) => slowPath.take(entry, neighbors),

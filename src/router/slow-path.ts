@@ -4,8 +4,9 @@
  */
 import { CHANNEL_KIND, type ChannelEntry } from "../dataplane/channel.ts";
 import type { Forward } from "../dataplane/forward.ts";
+import { insertTags, type VlanStack } from "../dataplane/vlan.ts";
 import { type Address, readIpv4 } from "../net/address.ts";
-import { createBatch, ROW, VERDICT, VIRTIO_HEADER_LENGTH } from "../port/batch.ts";
+import { BATCH_HEADROOM, createBatch, ROW, VERDICT, VIRTIO_HEADER_LENGTH } from "../port/batch.ts";
 import type { Port } from "../port/port.ts";
 import { decodeArp } from "../wire/arp.ts";
 import { ETHERNET_HEADER_LENGTH } from "../wire/ethernet.ts";
@@ -30,13 +31,15 @@ export interface SlowPathOptions {
   readonly forward: Forward;
   /** For sending only. */
   readonly ports: readonly Port[];
+  /** Of each port: what is made here leaves with its tags. */
+  readonly vlans: readonly VlanStack[];
   nextHopName(index: number): Address | string | undefined;
   portOf(address: Address): number | undefined;
 }
 
 export type SlowPath = ReturnType<typeof createSlowPath>;
 
-export function createSlowPath({ forward, ports, nextHopName, portOf }: SlowPathOptions) {
+export function createSlowPath({ forward, ports, vlans, nextHopName, portOf }: SlowPathOptions) {
   const waiting = new Map<Address, ChannelEntry[]>();
   const batch = createBatch(new Uint8Array(LARGEST_FRAME), 1);
   let made = 0;
@@ -54,9 +57,9 @@ export function createSlowPath({ forward, ports, nextHopName, portOf }: SlowPath
 
   /** `bytes`: the virtio header, then the frame. */
   const place = (bytes: Uint8Array): void => {
-    batch.bytes.set(bytes);
+    batch.bytes.set(bytes, BATCH_HEADROOM);
     batch.rows.fill(0);
-    batch.rows[ROW.offset] = VIRTIO_HEADER_LENGTH;
+    batch.rows[ROW.offset] = BATCH_HEADROOM + VIRTIO_HEADER_LENGTH;
     batch.rows[ROW.length] = batch.rows[ROW.wireLength] = bytes.length - VIRTIO_HEADER_LENGTH;
     batch.count = 1;
   };
@@ -99,6 +102,7 @@ export function createSlowPath({ forward, ports, nextHopName, portOf }: SlowPath
       const bytes = new Uint8Array(VIRTIO_HEADER_LENGTH + frame.length);
       bytes.set(frame, VIRTIO_HEADER_LENGTH);
       place(bytes);
+      if (vlans[port] !== 0) insertTags(batch.bytes, batch.rows, 0, vlans[port]);
       batch.rows[ROW.verdict] = VERDICT.forward;
       batch.rows[ROW.egress] = port;
       if (transmit(port)) made++;

@@ -5,6 +5,7 @@ import { createChannelMemory, createChannelReader, createChannelWriter } from "#
 import { createCounterMemory, createCounterWriter, readCounters } from "#src/dataplane/counters.ts";
 import { createForwarder } from "#src/dataplane/forward.ts";
 import { createLoop } from "#src/dataplane/loop.ts";
+import { vlanStack } from "#src/dataplane/vlan.ts";
 import type { HashOptions } from "#src/ecmp/flow-hash.ts";
 import { createExplainer } from "#src/experiment/explain.ts";
 import { createFib } from "#src/fib/fib.ts";
@@ -12,7 +13,7 @@ import { createImage } from "#src/fib/image.ts";
 import { formatAddress, parseAddress } from "#src/net/address.ts";
 import { parsePrefix } from "#src/net/prefix.ts";
 import { Loopback } from "#src/port/loopback.ts";
-import { CLIENT_MAC, makePacket, ROUTER_MAC, type TestPacket } from "./packets.ts";
+import { CLIENT_6, makePacket, makePacket6, type TestPacket, tagFrame } from "./packets.ts";
 import { slowNextHop } from "./slow-next-hop.ts";
 
 const address = (text: string) => parseAddress(text) as number;
@@ -26,7 +27,7 @@ const FABRIC_MAC = 0x020000000002;
 const nodeMac = (last: number): number => 0x020000000a00 + last;
 
 /** A router with a client port (0) and a fabric port (1), nodes 11..14 resolved, 15 not. */
-function makeRouter(selector = "modulo", hash: HashOptions = HASH) {
+function makeRouter(selector = "modulo", hash: HashOptions = HASH, vlans = [0, 0]) {
   const fib = createFib({ buffers: createImage(1 << 18), selector, selectorOptions: {}, hash, workers: 0 });
   fib.attach({ prefix: prefix("10.0.1.0/24"), port: 0 });
   fib.attach({ prefix: prefix("10.0.0.0/24"), port: 1 });
@@ -48,8 +49,8 @@ function makeRouter(selector = "modulo", hash: HashOptions = HASH) {
   const counters = createCounterMemory();
   const channel = createChannelMemory(1 << 16);
   const macs = [
-    { macHigh: 0x0200, macLow: 1 },
-    { macHigh: 0x0200, macLow: 2 },
+    { macHigh: 0x0200, macLow: 1, vlans: vlans[0] },
+    { macHigh: 0x0200, macLow: 2, vlans: vlans[1] },
   ];
   const forward = createForwarder({ image: fib.image, hash, selector, ports: macs });
   const breathe = createLoop({ ports, forward, counters: createCounterWriter(counters), channel: createChannelWriter(channel) });
@@ -57,29 +58,31 @@ function makeRouter(selector = "modulo", hash: HashOptions = HASH) {
   return { fib, ports, wires, breathe, count, reader: createChannelReader(channel) };
 }
 
-/** The one counter that a packet moved, as "verdict reason". */
+const one = makeRouter();
+
+/** Each reason that was counted, as "verdict reason", with its number. */
+function countReasons({ count }: ReturnType<typeof makeRouter>): Map<string, number> {
+  const { forwarded, punted, slow, dropped } = count();
+  const reasons = Object.entries({ punted, slow, dropped }).flatMap(([verdict, numbers]) =>
+    Object.entries(numbers).map(([reason, n]): [string, number] => [`${verdict} ${reason}`, n]),
+  );
+  return new Map([["forwarded", forwarded], ...reasons]);
+}
+
+/** The one counter that a packet moved. */
 function verdictOf(frame: Uint8Array, extra: { wireLength?: number; vlanTci?: number; virtioHeader?: Uint8Array } = {}): string {
-  const router = makeRouter();
-  router.ports[0].inject({ bytes: frame, ...extra });
-  router.breathe();
-  const { received, forwarded, punted, slow, dropped } = router.count();
-  const moved = [
-    ...(forwarded ? ["forwarded"] : []),
-    ...Object.entries({ punted, slow, dropped }).flatMap(([verdict, reasons]) =>
-      Object.entries(reasons).flatMap(([reason, n]) => (n ? [`${verdict} ${reason}`] : [])),
-    ),
-  ];
-  expect([received, moved.length]).toEqual([1, 1]);
-  return moved[0];
+  const before = countReasons(one);
+  one.ports[0].inject({ bytes: frame, ...extra });
+  expect(one.breathe()).toBe(1);
+  const moved = [...countReasons(one)].filter(([reason, n]) => n !== before.get(reason));
+  expect(moved).toHaveLength(1);
+  return moved[0][0];
 }
 
 const withBytes = (frame: Buffer, changes: Record<number, number>): Buffer => {
   for (const [at, value] of Object.entries(changes)) frame[Number(at)] = value;
   return frame;
 };
-/** An IPv6 header without payload, to an address in hex. */
-const ipv6To = (destination: string): Buffer =>
-  Buffer.from(`${ROUTER_MAC}${CLIENT_MAC}86dd${"6000000000003b40"}${"20010db80000000000000000000000c1"}${destination}`, "hex");
 const gso = (size: number): Uint8Array => Uint8Array.of(0, 1, 54, 0, size & 255, size >> 8, 0, 0, 0, 0);
 
 describe("every frame ends with one verdict and reason", () => {
@@ -89,7 +92,9 @@ describe("every frame ends with one verdict and reason", () => {
     ["dropped truncated", makePacket().subarray(0, 13)],
     ["dropped other-host", makePacket({ to: "020000000009" })],
     ["dropped vlan-tagged", makePacket(), { vlanTci: 100 }],
-    ["dropped vlan-tagged", makePacket({ ethertype: 0x8100 })],
+    ["dropped vlan-tagged", tagFrame(makePacket(), { id: 100 })],
+    ["forwarded", tagFrame(makePacket(), { id: 0 })],
+    ["dropped vlan-tagged", makePacket({ ethertype: 0x8100 }).subarray(0, 14)],
     ["dropped unknown-ethertype", makePacket({ ethertype: 0x88cc })],
     ["dropped ip-header", makePacket().subarray(0, 33)],
     ["dropped ip-header", withBytes(makePacket(), { 14: 0x65 })],
@@ -118,9 +123,19 @@ describe("every frame ends with one verdict and reason", () => {
     ["punted arp", makePacket({ ethertype: 0x0806 })],
     ["punted arp", makePacket({ to: "ffffffffffff", ethertype: 0x0806 })],
     ["forwarded", makePacket({ options: Uint8Array.of(7, 4, 4, 0) })],
-    ["punted local", ipv6To("20010db8000000000000000000000001")],
-    ["punted local", ipv6To("fe800000000000000000000000000001")],
-    ["dropped no-route", ipv6To("20010db8000000000000000000000002")],
+    ["punted local", makePacket6({ destination: "20010db8000000000000000000000001" })],
+    ["punted local", makePacket6({ destination: "fe800000000000000000000000000001" })],
+    ["punted group-address", makePacket6({ destination: "ff020000000000000000000000000001" })],
+    ["punted group-address", makePacket6({ to: "333300000001", destination: "ff020000000000000000000000000001" })],
+    ["dropped no-route", makePacket6({ destination: "20010db8000000000000000000000002" })],
+    ["dropped ip-header", makePacket6().subarray(0, 53)],
+    ["dropped ip-header", withBytes(makePacket6(), { 14: 0x45 })],
+    ["dropped ip-header", withBytes(makePacket6(), { 19: 29 })],
+    ["dropped martian", makePacket6({ source: `${"0".repeat(31)}0` })],
+    ["dropped martian", makePacket6({ source: `${"0".repeat(31)}1` })],
+    ["dropped martian", makePacket6({ destination: `${"0".repeat(31)}1` })],
+    ["dropped martian", makePacket6({ source: `${"0".repeat(20)}ffff0a000001` })],
+    ["dropped martian", makePacket6({ source: `ff02${CLIENT_6.slice(4)}` })],
   ])("%s", (wanted, frame, extra) => {
     expect(verdictOf(frame, extra)).toBe(wanted);
   });
@@ -261,6 +276,54 @@ describe("a forwarded frame", () => {
     const ways = router.wires[1].take().map(({ bytes }) => Buffer.from(bytes).readUIntBE(0, 6));
     expect(ways).toHaveLength(3);
     expect(new Set(ways).size).toBe(1);
+  });
+});
+
+describe("VLAN tags", () => {
+  const virtioHeader = Uint8Array.of(1, 1, 54, 0, 0xe8, 3, 34, 0, 16, 0);
+  const tagged = (...ids: number[]) => tagFrame(makePacket(), ...ids.map((id) => ({ id })));
+  it.each<[string, number[], Uint8Array, number, number[]]>([
+    ["a frame of the port's VLAN leaves without", [100, 0], tagged(100), 0, []],
+    ["the kernel has taken the tag out", [100, 0], makePacket(), 0x81000064, []],
+    ["a frame without gets the egress port's", [0, 200], makePacket(), 0, [0x8100, 200]],
+    ["one is exchanged for another", [100, 200], tagged(100), 0, [0x8100, 200]],
+    ["two are taken out", [vlanStack(100, 7), 0], tagged(100, 7), 0, []],
+    ["one of two was taken out by the kernel", [vlanStack(100, 7), 0], tagged(7), 0x88a80064, []],
+    ["two are put in", [0, vlanStack(100, 7)], makePacket(), 0, [0x88a8, 100, 0x8100, 7]],
+    ["a priority tag is no VLAN", [100, 0], tagged(0, 100), 0, []],
+  ])("%s", (_, vlans, frame, vlanTci, wanted) => {
+    const router = makeRouter("modulo", HASH, vlans);
+    const tags = (frame.length - makePacket().length) / 4;
+    const header = Uint8Array.from(virtioHeader);
+    header[2] += 4 * tags;
+    header[6] += 4 * tags;
+    router.ports[0].inject({ bytes: frame, vlanTci, virtioHeader: header });
+    router.breathe();
+    const [out] = router.wires[1].take();
+    const bytes = Buffer.from(out.bytes);
+    const words = wanted.map((_, i) => bytes.readUInt16BE(12 + i * 2));
+    expect([words, bytes.readUInt16BE(12 + wanted.length * 2)]).toEqual([wanted, 0x0800]);
+    expect(bytes.readUIntBE(6, 6)).toBe(FABRIC_MAC);
+    expect(bytes.subarray(12 + wanted.length * 2 + 14).equals(makePacket().subarray(26))).toBe(true);
+    const shifted = Uint8Array.from(virtioHeader);
+    shifted[2] += wanted.length * 2;
+    shifted[6] += wanted.length * 2;
+    expect(out.virtioHeader).toEqual(shifted);
+  });
+
+  it.each<[string, number, Uint8Array, number]>([
+    ["vlan-tagged", 100, tagged(101), 0],
+    ["vlan-tagged", 100, tagged(100, 7), 0],
+    ["vlan-tagged", 100, makePacket(), 0x81000065],
+    ["vlan-tagged", vlanStack(100, 7), tagged(7, 100), 0],
+    ["vlan-tagged", vlanStack(100, 7), tagged(100, 7, 9), 0],
+    ["vlan-tagged", vlanStack(100, 7), tagged(7, 9), 0x88a80064],
+    ["vlan-missing", 100, makePacket(), 0],
+  ])("%s: port of %i", (reason, vlans, frame, vlanTci) => {
+    const router = makeRouter("modulo", HASH, [vlans, 0]);
+    router.ports[0].inject({ bytes: frame, vlanTci });
+    router.breathe();
+    expect(router.count().dropped[reason]).toBe(1);
   });
 });
 

@@ -19,8 +19,38 @@ export interface TestPacket {
 
 export const ROUTER_MAC = "020000000001";
 export const CLIENT_MAC = "0200000000c1";
+export const CLIENT_6 = "20010db80000000100000000000000c1";
+export const SERVICE_6 = "20010db8000051000000000000000010";
 
 const address = (text: string): Buffer => Buffer.from(text.split(".").map(Number));
+
+export interface TestPacket6 extends Omit<TestPacket, "fragment" | "options" | "ttl"> {
+  readonly hopLimit?: number;
+  readonly flowLabel?: number;
+  /** Extension headers in order: what they are, and their bytes but for the first, a multiple of eight less one. */
+  readonly extensions?: readonly { readonly type: number; readonly body: Uint8Array }[];
+}
+
+/** As `makePacket`; addresses are 32 hex digits. */
+export function makePacket6(packet: TestPacket6 = {}): Buffer {
+  const { source = CLIENT_6, destination = SERVICE_6, protocol = 6, hopLimit = 64, payloadBytes = 20, extensions = [] } = packet;
+  const types = [...extensions.map(({ type }) => type), protocol];
+  const chain = Buffer.concat(extensions.flatMap(({ body }, i) => [Buffer.of(types[i + 1]), body]));
+  const ip = Buffer.alloc(8);
+  ip.writeUInt32BE(0x60000000 + (packet.flowLabel ?? 0), 0);
+  ip.writeUInt16BE(chain.length + 8 + payloadBytes, 4);
+  ip.writeUInt8(types[0], 6);
+  ip.writeUInt8(hopLimit, 7);
+  const ethernet = Buffer.from(`${packet.to ?? ROUTER_MAC}${packet.from ?? CLIENT_MAC}86dd`, "hex");
+  const addresses = Buffer.from(`${source}${destination}`, "hex");
+  return Buffer.concat([ethernet, ip, addresses, chain, makeTransport(packet, payloadBytes)]);
+}
+
+/** A frame with tags, the outermost first. */
+export function tagFrame(frame: Buffer, ...tags: readonly { readonly type?: number; readonly id: number }[]): Buffer {
+  const words = tags.map(({ type = 0x8100, id }) => Buffer.of(type >> 8, type & 255, id >> 8, id & 255));
+  return Buffer.concat([frame.subarray(0, 12), ...words, frame.subarray(12)]);
+}
 
 export function makePacket(packet: TestPacket = {}): Buffer {
   const { source = "10.0.1.2", destination = "198.51.100.10", protocol = 6, ttl = 64, payloadBytes = 20 } = packet;
@@ -35,11 +65,19 @@ export function makePacket(packet: TestPacket = {}): Buffer {
   address(destination).copy(ip, 16);
   const header = Buffer.concat([ip, options]);
   header.writeUInt16BE(slowChecksum(header), 10);
-  const l4 = Buffer.alloc(8 + payloadBytes, 0x5a);
-  l4.writeUInt16BE(packet.sourcePort ?? 1024, 0);
-  l4.writeUInt16BE(packet.destinationPort ?? 80, 2);
+  const l4 = makeTransport(packet, payloadBytes);
   const ethernet = Buffer.from(`${packet.to ?? ROUTER_MAC}${packet.from ?? CLIENT_MAC}`, "hex");
   const type = Buffer.alloc(2);
   type.writeUInt16BE(packet.ethertype ?? 0x0800);
   return Buffer.concat([ethernet, type, header, l4]);
+}
+
+function makeTransport(
+  { sourcePort, destinationPort }: Pick<TestPacket, "sourcePort" | "destinationPort">,
+  bytes: number,
+): Buffer {
+  const l4 = Buffer.alloc(8 + bytes, 0x5a);
+  l4.writeUInt16BE(sourcePort ?? 1024, 0);
+  l4.writeUInt16BE(destinationPort ?? 80, 2);
+  return l4;
 }

@@ -223,7 +223,7 @@ describe("link types", () => {
       { linkTypes: [113, 276, 101] },
     );
     const { report } = await replay(file);
-    expect(report).toMatchObject({ packets: 7, punted: 2, dropped: { truncated: 2, "unknown-ethertype": 2, "no-route": 1 } });
+    expect(report).toMatchObject({ packets: 7, punted: 2, dropped: { truncated: 2, "unknown-ethertype": 2, "ip-header": 1 } });
   });
 });
 
