@@ -36,7 +36,14 @@ function formatPretty(value: unknown): string {
   return JSON.stringify(value, null, 2);
 }
 
-function formatSummary({ routerId, as, peers }: { routerId: string; as: number; peers: Record<string, BgpPeer> }): string {
+interface BgpSummary {
+  readonly routerId: string;
+  readonly as: number;
+  readonly peers: Record<string, BgpPeer>;
+  readonly refusedStrangers: number;
+}
+
+function formatSummary({ routerId, as, peers, refusedStrangers }: BgpSummary): string {
   // As FRR does: the number of prefixes when Established, "(Policy)" where `accept` is missing, the state's name otherwise.
   const rows = Object.entries(peers).map(([address, peer]) => {
     const received = peer.hasImportPolicy ? String(peer.pfxRcd) : "(Policy)";
@@ -44,7 +51,9 @@ function formatSummary({ routerId, as, peers }: { routerId: string; as: number; 
     return [address, 4, peer.remoteAs, peer.msgRcvd, peer.msgSent, peer.peerUptime, last, peer.pfxRefused, peer.desc ?? ""];
   });
   const header = ["Neighbor", "V", "AS", "MsgRcvd", "MsgSent", "Up/Down", "State/PfxRcd", "Refused", "Desc"];
-  return `BGP router identifier ${routerId}, local AS number ${as}\n\n${formatTable(header, rows)}\n\nTotal number of neighbors ${rows.length}`;
+  const strangers = refusedStrangers === 0 ? "" : `; connections of strangers refused ${refusedStrangers}`;
+  const title = `BGP router identifier ${routerId}, local AS number ${as}`;
+  return `${title}\n\n${formatTable(header, rows)}\n\nTotal number of neighbors ${rows.length}${strangers}`;
 }
 
 interface ShownNeighbor {

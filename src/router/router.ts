@@ -140,7 +140,10 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     /** Null: none is kept. */
     journal: () => journal.state() ?? null,
 
-    bgpSummary: () => summarizeNeighbors(config?.bgp, speaker?.neighbors() ?? [], rib.peerPaths, clock.nowMs()),
+    bgpSummary: () => ({
+      ...summarizeNeighbors(config?.bgp, speaker?.neighbors() ?? [], rib.peerPaths, clock.nowMs()),
+      refusedStrangers: speaker?.refusedStrangers() ?? 0,
+    }),
 
     bgpNeighbors(text: string | undefined): ControlAnswer {
       const neighbors = speaker?.neighbors() ?? [];

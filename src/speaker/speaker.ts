@@ -23,12 +23,17 @@ const EVERYWHERE: readonly Address[] = [0, "0".repeat(32)];
 /** A kernel without IPv6, or with IPv6 switched off, is no reason not to listen on IPv4. */
 const isWithoutIpv6 = ({ code }: NodeJS.ErrnoException): boolean => code === "EAFNOSUPPORT" || code === "EADDRNOTAVAIL";
 
+/** Whoever is refused is told so and given a moment to close; of more than these at once, nobody is. */
+const STRANGERS_AT_A_TIME = 64;
+
 export class Speaker {
   private readonly options: SpeakerOptions;
   private readonly sessions = new Map<Address, Session>();
   private readonly servers: Server[] = [];
   private isRunning = false;
   private strangers = 0;
+  /** Of them, those that are being told so. */
+  private leaving = 0;
 
   constructor(options: SpeakerOptions) {
     this.options = options;
@@ -121,7 +126,13 @@ export class Speaker {
     const { clock } = this.options;
     this.strangers++;
     this.options.onEvent({ kind: "refused-connection", neighbor: address, reason: "not a neighbor", atMs: clock.nowMs() });
-    void closeSocket(socket, clock, ...encodeMessage({ kind: "notification", error: cease(CEASE.connectionRejected) }, 2));
+    if (this.leaving >= STRANGERS_AT_A_TIME) {
+      socket.destroy();
+      return;
+    }
+    this.leaving++;
+    const lastWords = encodeMessage({ kind: "notification", error: cease(CEASE.connectionRejected) }, 2);
+    void closeSocket(socket, clock, ...lastWords).finally(() => this.leaving--);
   }
 }
 

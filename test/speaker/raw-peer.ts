@@ -40,8 +40,9 @@ export class RawPeer {
     });
   }
 
-  static dial(from: number, to: number, port: number): RawPeer {
-    return new RawPeer(connect({ host: formatAddress(to), port, localAddress: formatAddress(from) }));
+  /** Half open: it does not close its side when we close ours. */
+  static dial(from: number, to: number, port: number, options: { readonly allowHalfOpen?: boolean } = {}): RawPeer {
+    return new RawPeer(connect({ host: formatAddress(to), port, localAddress: formatAddress(from), ...options }));
   }
 
   write(...parts: readonly Uint8Array[]): void {

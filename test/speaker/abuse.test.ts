@@ -1,0 +1,164 @@
+/**
+ * What whoever reaches our port may try, over real TCP: to say nothing, to say it slowly, to say too much, to be somebody
+ * else. Each costs a bounded buffer and a bounded time, and has a counter with a name.
+ */
+import { afterEach, describe, expect, test } from "vitest";
+import { frame } from "#src/bgp/framer.ts";
+import { MESSAGE } from "#src/bgp/iana.ts";
+import { hex, MARKER, updateBody } from "../bgp/hex.ts";
+import { RawPeer } from "./raw-peer.ts";
+import { address, eventually, FakeClock, recordedSpeaker } from "./recorder.ts";
+
+const OURS = address("127.0.6.1");
+const PEER = address("127.0.6.2");
+const OTHER = address("127.0.6.3");
+const STRANGER = address("127.0.6.66");
+const ASN = 65001;
+
+const cleanUps: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+async function scene(clock?: FakeClock) {
+  const recorded = recordedSpeaker({
+    asn: 65000,
+    routerId: OURS,
+    listen: { address: OURS, port: 0 },
+    ...(clock && { clock }),
+  });
+  await recorded.speaker.start();
+  cleanUps.push(() => recorded.speaker.stop());
+  const port = recorded.speaker.listening()?.port ?? 0;
+  for (const at of [PEER, OTHER]) recorded.speaker.addNeighbor({ address: at, remoteAsn: ASN, passive: true });
+  const dial = (from: number, options: { allowHalfOpen?: boolean } = {}): RawPeer => {
+    const peer = RawPeer.dial(from, OURS, port, options);
+    cleanUps.push(() => peer.socket.destroy());
+    return peer;
+  };
+  const up = async (from: number): Promise<RawPeer> => {
+    const peer = dial(from);
+    peer.open(ASN, from);
+    await recorded.told.until("session up", () => recorded.told.hasEvent("session-up", from));
+    return peer;
+  };
+  return { ...recorded, dial, up };
+}
+
+const ANNOUNCE = frame(2, updateBody("", "400101 00 400206 0201 0000fde9 400304 0a000002", "20 c0000201"));
+
+describe("a connection from a neighbor's address", () => {
+  test("that never speaks is closed after four minutes, with the reason", async () => {
+    const clock = new FakeClock();
+    const { dial, told, neighbor } = await scene(clock);
+    const peer = dial(PEER);
+    await peer.hears(MESSAGE.open);
+    await clock.advance(239_000);
+    expect(neighbor(PEER).state).toBe("OpenSent");
+    await clock.advance(2000);
+    expect(await peer.hearsNotification()).toBe("Hold Timer Expired");
+    await peer.hangsUp();
+    expect(told.events).toContainEqual(expect.objectContaining({ kind: "attempt-failed", neighbor: PEER }));
+    expect(neighbor(PEER)).toMatchObject({ connectionsEstablished: 0, lastNotification: { direction: "sent", code: 4 } });
+  });
+
+  test("that speaks a byte a second gets no longer than one that is silent", async () => {
+    const clock = new FakeClock();
+    const { dial, neighbor } = await scene(clock);
+    const peer = dial(PEER);
+    await peer.hears(MESSAGE.open);
+    // The longest OPEN that there may be: nothing in it is wrong yet, and nothing of it is late.
+    const bytes = Uint8Array.of(...hex(`${MARKER} 1000 01 04 fde9 005a 0a000002`), ...new Uint8Array(300));
+    let said = 0;
+    for (; said < 300 && !peer.closed; said++) {
+      peer.write(bytes.subarray(said, said + 1));
+      await clock.advance(1000);
+    }
+    expect(await peer.hearsNotification()).toBe("Hold Timer Expired");
+    expect(neighbor(PEER).messagesReceived.open).toBe(0);
+    expect(neighbor(PEER).lastReset?.reason).toContain("Hold Timer Expired");
+  });
+
+  test("whose session is up has to finish a message within the hold time, whatever it dribbles", async () => {
+    const clock = new FakeClock();
+    const { up, told, neighbor } = await scene(clock);
+    const peer = await up(PEER);
+    peer.write(ANNOUNCE);
+    await told.until("the route", () => told.routes.includes("+192.0.2.1/32"));
+    const update = frame(2, new Uint8Array(4000));
+    for (let said = 0; said < 95 && neighbor(PEER).state === "Established"; said++) {
+      peer.write(update.subarray(said, said + 1));
+      await clock.advance(1000);
+    }
+    expect(told.routes.at(-1)).toBe("lost");
+    expect(neighbor(PEER)).toMatchObject({ prefixesReceived: 0, lastNotification: { code: 4 } });
+  });
+
+  test("that is no BGP at all is answered at its first wrong byte, and counted as a failed attempt", async () => {
+    const { dial, told, neighbor } = await scene();
+    const peer = dial(PEER);
+    await peer.hears(MESSAGE.open);
+    peer.socket.write("GET / HTTP/1.1\r\n\r\n".repeat(10_000));
+    expect(await peer.hearsNotification()).toBe("Message Header Error/Connection Not Synchronized");
+    await peer.hangsUp();
+    expect(told.hasEvent("attempt-failed", PEER)).toBe(true);
+    expect(neighbor(PEER).messagesReceived).toMatchObject({ open: 0, update: 0 });
+  });
+});
+
+describe("a flood", () => {
+  test("of a neighbor is held back by TCP: others come up meanwhile, and what waits is not ours to keep", async () => {
+    const { up, told, neighbor } = await scene();
+    const flooder = await up(PEER);
+    const block = new Uint8Array(Buffer.concat(Array(2000).fill(ANNOUNCE)));
+    const blocks = 60;
+    const before = process.memoryUsage().rss;
+    for (let i = 0; i < blocks; i++) flooder.write(block);
+    await up(OTHER);
+    expect(neighbor(PEER).messagesReceived.update).toBeLessThan(blocks * 2000);
+    await told.until("all of it", () => neighbor(PEER).messagesReceived.update === blocks * 2000, 60_000);
+    expect(neighbor(PEER)).toMatchObject({ state: "Established", prefixesReceived: 1 });
+    // The flooder is in this process too, with its 6 MB that wait to be sent.
+    expect(process.memoryUsage().rss - before).toBeLessThan(250 * 2 ** 20);
+  });
+
+  test("of faults costs a counter each and an event a second", async () => {
+    const clock = new FakeClock();
+    const { up, told, neighbor } = await scene(clock);
+    const peer = await up(PEER);
+    const faulty = frame(2, updateBody("", "400101 07 400206 0201 0000fde9 400304 0a000002", "20 c0000201"));
+    peer.write(new Uint8Array(Buffer.concat(Array(5000).fill(faulty))));
+    await eventually("all are counted", () => neighbor(PEER).updateFaults["treat-as-withdraw"] === 5000, 60_000);
+    expect(told.events.filter(({ kind }) => kind === "update-fault").length).toBe(1);
+  });
+
+  test("of strangers costs a counter, and 64 sockets at a time, for a second", async () => {
+    const clock = new FakeClock();
+    const { dial, speaker, told, up } = await scene(clock);
+    const strangers = Array.from({ length: 200 }, () => dial(STRANGER, { allowHalfOpen: true }));
+    const isTold = ({ heard }: RawPeer) => heard.some(({ type }) => type === MESSAGE.notification);
+    await eventually("each is told so or cut off", () =>
+      strangers.every((stranger) => stranger.socket.readableEnded || stranger.closed),
+    );
+    expect(strangers.filter(isTold).length).toBe(64);
+    expect(speaker.refusedStrangers()).toBe(200);
+    expect(told.events.filter(({ kind }) => kind === "refused-connection").length).toBe(200);
+    await up(PEER);
+    // They do not close their side: after a second they are cut off too, and there is room for others.
+    await clock.advance(1001);
+    expect(await dial(STRANGER).hearsNotification()).toBe("Cease/Connection Rejected");
+  });
+});
+
+test("whoever claims to be a neighbor from elsewhere is refused unread", async () => {
+  const { dial, speaker, told, up, neighbor } = await scene();
+  await up(PEER);
+  const impostor = dial(STRANGER);
+  impostor.open(ASN, PEER);
+  expect(await impostor.hearsNotification()).toBe("Cease/Connection Rejected");
+  await impostor.hangsUp();
+  expect(impostor.heard.map(({ type }) => type)).toEqual([MESSAGE.notification]);
+  expect(speaker.refusedStrangers()).toBe(1);
+  expect(told.events).toContainEqual(expect.objectContaining({ kind: "refused-connection", neighbor: STRANGER }));
+  expect(neighbor(PEER)).toMatchObject({ state: "Established", connectionsRefused: 0, messagesReceived: { open: 1 } });
+});
