@@ -1,21 +1,18 @@
-// The border to JavaScript: Node-API, and nothing else in this folder knows it. index.ts beside this file has the same list of
-// calls with their types, README.md their contracts.
+// The border to JavaScript: Node-API, which only this file and socket_calls.cc know. index.ts beside this file has the same list
+// of calls with their types, README.md their contracts.
 //
 // A ring is a number, the place in its environment's list, and is never given out twice: a closed ring is an empty place, so
-// using one is an error and not a crash. Every environment (main thread, each worker) has a list of its own, which is emptied
-// when the environment ends, however it ends.
+// using one is an error and not a crash. The lists are those of environment.h.
 #include <node_api.h>
 
 #include <algorithm>
 #include <memory>
 #include <vector>
 
-#include "arguments.h"
-#include "descriptor.h"
+#include "environment.h"
 #include "generator.h"
 #include "hash.h"
 #include "interface.h"
-#include "ring.h"
 #include "waiter.h"
 
 namespace ecmp {
@@ -23,24 +20,7 @@ namespace ecmp {
 namespace {
 
 // Raised with every change of the calls below; index.ts refuses an addon of another version.
-constexpr uint32_t kVersion = 2;
-
-struct OpenRing {
-  std::string name;
-  std::unique_ptr<Ring> ring;
-  napi_ref buffer;
-};
-
-struct Environment {
-  std::vector<OpenRing> rings;
-  std::vector<Descriptor> events;
-};
-
-Environment& environment(napi_env env) {
-  void* data = nullptr;
-  must(napi_get_instance_data(env, &data), "find the environment's state");
-  return *static_cast<Environment*>(data);
-}
+constexpr uint32_t kVersion = 3;
 
 OpenRing& open_ring(napi_env env, uint32_t handle) {
   auto& rings = environment(env).rings;
@@ -246,13 +226,6 @@ napi_value hash_toeplitz_call(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-template <napi_value (*Call)(napi_env, napi_callback_info)>
-void add(napi_env env, napi_value exports, const char* name) {
-  napi_value function;
-  must(napi_create_function(env, name, NAPI_AUTO_LENGTH, guarded<Call>, nullptr, &function), "create a function");
-  must(napi_set_named_property(env, exports, name, function), "export a function");
-}
-
 // A hook and not the finalizer of the instance data: Node may put that off for as long as an ArrayBuffer of ours lives.
 void end_environment(void* state) { delete static_cast<Environment*>(state); }
 
@@ -276,6 +249,7 @@ napi_value begin_environment(napi_env env, napi_value exports) {
   add<hash_call<hash_murmur3>>(env, exports, "hashMurmur3");
   add<hash_call<hash_crc32c>>(env, exports, "hashCrc32c");
   add<hash_toeplitz_call>(env, exports, "hashToeplitz");
+  add_socket_calls(env, exports);
   must(napi_set_named_property(env, exports, "version", to_value(env, kVersion)), "export the version");
   return exports;
 }

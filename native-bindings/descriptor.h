@@ -20,6 +20,8 @@ class Descriptor {
   ~Descriptor() { reset(); }
 
   int number() const { return number_; }
+  // From here on somebody else's.
+  int release() { return std::exchange(number_, -1); }
   void reset() {
     if (number_ >= 0) ::close(std::exchange(number_, -1));
   }

@@ -1,12 +1,13 @@
 /**
- * The native addon, typed: packet rings, wake-ups, interfaces, hashes by the batch. `src/port` is its only caller in the product
- * (tests and benchmarks also take the traffic generator); the hashes are handed to `src/ecmp/batch-hash.ts` by whoever composes
- * them. It is loaded at the first call, so that everything that needs no packets runs without it. Contracts and ownership of memory are in README.md.
+ * The native addon, typed: packet rings, wake-ups, interfaces, socket options, hashes by the batch. `src/port` is its only
+ * caller in the product (tests and benchmarks also take the traffic generator); the hashes are handed to
+ * `src/ecmp/batch-hash.ts` by whoever composes them. It is loaded at the first call, so that everything that needs no packets
+ * runs without it. Contracts and ownership of memory are in README.md.
  */
 import { createRequire } from "node:module";
 
 /** As `kVersion` of binding.cc. */
-const VERSION = 2;
+const VERSION = 3;
 
 export interface OpenedRing {
   /** The name of the ring in all other calls. */
@@ -62,6 +63,27 @@ export interface NativeBindings {
   signalEvent(event: number): void;
   closeEvent(event: number): void;
   listInterfaces(): NativeInterface[];
+
+  openTcp(ipv6: boolean): number;
+  releaseTcp(descriptor: number): void;
+  closeTcp(descriptor: number): void;
+  bindTcp(descriptor: number, address: Uint8Array, port: number, reuse: boolean): void;
+  bindToDevice(descriptor: number, interfaceName: string): void;
+  signTcp(descriptor: number, address: Uint8Array, prefixLength: number, key: Uint8Array): void;
+  setTtl(descriptor: number, ttl: number): void;
+  setMinimumTtl(descriptor: number, ttl: number): void;
+  /** The addresses one behind the other; of each its prefix length and TTL. */
+  requireTtl(descriptor: number, addresses: Uint8Array, rows: Uint8Array): void;
+  droppedSegments(descriptor: number): number;
+
+  openDatagrams(address: Uint8Array, port: number, ttl: number): number;
+  closeDatagrams(socket: number): void;
+  /** The errno, or 0. */
+  sendDatagram(socket: number, bytes: Uint8Array, address: Uint8Array, port: number): number;
+  /** The length, or -1 if none waits. Facts (8 words): TTL, interface, port, bytes of the address, the address in memory order. */
+  receiveDatagram(socket: number, bytes: Uint8Array, facts: Uint32Array): number;
+  waitForDatagrams(sockets: Uint32Array, event: number, timeoutMs: number): void;
+
   generate(
     interfaceName: string,
     frame: Uint8Array,

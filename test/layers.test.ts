@@ -16,7 +16,7 @@ const LAW: Record<string, readonly string[]> = {
   mrt: ["net", "bgp"],
   rib: ["net", "types:bgp", "bgp/path", "bgp/communities"],
   port: ["net", "pcap", "native-bindings"],
-  speaker: ["net", "bgp", "mrt", "types:rib/route"],
+  speaker: ["net", "bgp", "mrt", "types:rib/route", "port/tcp-socket"],
   fib: ["net", "ecmp", "types:rib"],
   dataplane: ["net", "wire", "ecmp", "fib", "port"],
   config: ["net", "ecmp"],

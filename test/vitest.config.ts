@@ -9,6 +9,7 @@ const WIRE = [
   "test/port/packet-ring.test.ts",
   "test/port/*-kernel.test.ts",
   "test/speaker/daemons.test.ts",
+  "test/speaker/protection.test.ts",
 ];
 
 // The tests run against the built `dist`: Node 20 workers load no TypeScript, so this is what users run.

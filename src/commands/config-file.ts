@@ -1,5 +1,7 @@
 /** Reads a configuration file for a command, or says every mistake in it at once. */
 import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { isPassword } from "../config/password.ts";
 import { formatMistake, readConfig } from "../config/read.ts";
 import type { Config } from "../config/schema.ts";
 import { CommandError, EXIT } from "./output.ts";
@@ -11,10 +13,33 @@ export function loadConfig(file: string, mistakeCode: number = EXIT.couldNotRun)
   throw new CommandError(result.mistakes.map((mistake) => formatMistake(file, mistake)).join("\n"), mistakeCode);
 }
 
-export function readText(file: string): string {
+/** The same with the passwords that lie in files; a file's name counts from the folder of the configuration. */
+export function loadConfigWithPasswords(file: string): Config {
+  const config = loadConfig(file);
+  if (!config.bgp) return config;
+  const neighbors = config.bgp.neighbors.map((neighbor, i) => {
+    if (neighbor.passwordFile === undefined) return neighbor;
+    const path = resolve(dirname(file), neighbor.passwordFile);
+    const where = `${file}: bgp.neighbors[${i}].passwordFile`;
+    return { ...neighbor, password: readPassword(where, path) };
+  });
+  return { ...config, bgp: { ...config.bgp, neighbors } };
+}
+
+function readPassword(where: string, path: string): string {
+  const [password] = readText(path, where).split("\n");
+  if (!isPassword(password))
+    throw new CommandError(`${where}: ${path}, wanted a file whose first line is a password, 1 to 80 bytes`);
+  return password;
+}
+
+/** `where`: what named the file, if it was not the command line. */
+export function readText(file: string, where?: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    throw new CommandError(`${file}: ${(error as NodeJS.ErrnoException).code ?? error}, wanted a file that can be read`);
+    throw new CommandError(
+      `${where === undefined ? "" : `${where}: `}${file}: ${(error as NodeJS.ErrnoException).code ?? error}, wanted a file that can be read`,
+    );
   }
 }

@@ -10,7 +10,7 @@ import { DEFAULT_CONTROL_SOCKET, serveControl } from "../router/control.ts";
 import { createRouter, type Router } from "../router/router.ts";
 import { type ScrapeServer, serveScrapes } from "../router/scrape.ts";
 import { answerShow } from "../router/show.ts";
-import { loadConfig } from "./config-file.ts";
+import { loadConfigWithPasswords } from "./config-file.ts";
 import { CommandError, EXIT, print, printJson, whenOutputIsClosed } from "./output.ts";
 import { formatEvent } from "./show-text.ts";
 
@@ -25,7 +25,7 @@ export function runCommand(): Command {
 }
 
 export async function run(file: string, options: { control: string; metrics?: string; json?: boolean }): Promise<void> {
-  const config = loadConfig(file);
+  const config = loadConfigWithPasswords(file);
   if (config.ports.length === 0) throw new CommandError(`${file}: ports: [], wanted at least one port to forward on`);
   // A log that nobody reads any more is no reason to stop forwarding.
   whenOutputIsClosed(() => {});
@@ -59,7 +59,7 @@ export async function run(file: string, options: { control: string; metrics?: st
   const reload = (): void => {
     try {
       // Whatever cannot be put in force leaves the old configuration where it is.
-      router.configure(loadConfig(file)).catch(fail);
+      router.configure(loadConfigWithPasswords(file)).catch(fail);
     } catch (error) {
       fail(error as Error);
     }

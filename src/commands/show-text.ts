@@ -62,6 +62,8 @@ interface ShownNeighbor {
   readonly nbrExternalLink: boolean;
   readonly nbrDesc?: string;
   readonly bgpState: string;
+  readonly authenticationEnabled?: number;
+  readonly externalBgpNbrMaxHopsAway?: number;
   readonly remoteRouterId?: string;
   readonly bgpTimerUpMsec: number;
   readonly bgpTimerHoldTimeMsecs?: number;
@@ -91,6 +93,8 @@ function formatBgpNeighbors(neighbors: Record<string, ShownNeighbor>): string {
         `BGP neighbor is ${address}, remote AS ${one.remoteAs}, local AS ${one.localAs}, ${one.nbrExternalLink ? "external" : "internal"} link`,
         ...(one.nbrDesc === undefined ? [] : [`  Description: ${one.nbrDesc}`]),
         `  BGP state = ${one.bgpState}${one.bgpTimerUpMsec > 0 ? `, up for ${Math.round(one.bgpTimerUpMsec / 1000)} s` : ""}`,
+        ...(one.authenticationEnabled ? ["  Peer Authentication Enabled (TCP-MD5)"] : []),
+        ...(one.externalBgpNbrMaxHopsAway === undefined ? [] : [`  At most ${one.externalBgpNbrMaxHopsAway} hops away (GTSM)`]),
         ...(one.remoteRouterId === undefined ? [] : [`  Remote router ID ${one.remoteRouterId}`]),
         ...(one.bgpTimerHoldTimeMsecs === undefined
           ? []

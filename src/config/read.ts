@@ -59,11 +59,14 @@ export function readYaml<Value>(
   };
   const mistakes = result.error.issues.flatMap(flattenIssue).map(({ path, wanted }) => {
     const value = document.getIn(path);
-    const shown = isNode(value) ? value.toJSON() : value;
+    const shown = path.some(isSecret) ? "(not shown)" : isNode(value) ? value.toJSON() : value;
     return { line: lineOf(path), path: formatPath(path), value: shown === undefined ? undefined : JSON.stringify(shown), wanted };
   });
   return { mistakes: mistakes.sort((a, b) => a.line - b.line) };
 }
+
+/** Also where the key itself is mistyped; the name of a file that has a secret is none. */
+const isSecret = (key: PropertyKey): boolean => /pas+w|secret/i.test(String(key)) && !/file$/i.test(String(key));
 
 interface FlatIssue {
   readonly path: PropertyKey[];

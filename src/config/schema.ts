@@ -7,6 +7,7 @@ import { DEFAULT_RESILIENT_BUCKETS } from "../ecmp/select/resilient.ts";
 import { type Address, isIpv4, parseAddress, parseIpv4 } from "../net/address.ts";
 import { neighborPolicy, prefixLists } from "./bgp-policy-schema.ts";
 import { ecmpSchema } from "./ecmp-schema.ts";
+import { isPassword, LONGEST_PASSWORD_BYTES } from "./password.ts";
 import { address, parsed, prefix, whole } from "./scalar.ts";
 
 /** RFC 6286: any number but zero, written as an address. */
@@ -47,13 +48,21 @@ const portSchema = z
     error: "wanted an interface's name (interface), or an address that it has (address)",
   });
 
-const neighborSchema = z.strictObject({
+const neighborFields = z.strictObject({
   address: unicast,
   remoteAsn: asn,
   description: z.string().optional(),
   port: whole(1, 65535).optional(),
   passive: z.boolean({ error: "wanted true or false" }).default(false),
   localAddress: unicast.optional(),
+  /** TCP-MD5; a file's first line is read when the router starts and when it reads its configuration again. */
+  password: z
+    .string({ error: "wanted a password" })
+    .refine(isPassword, { error: `wanted 1 to ${LONGEST_PASSWORD_BYTES} bytes` })
+    .optional(),
+  passwordFile: z.string().min(1, { error: "wanted the name of a file" }).optional(),
+  ttlSecurity: z.strictObject({ hops: whole(1, 254).default(1) }).optional(),
+  ebgpMultihop: whole(1, 255).optional(),
   holdTimeSeconds: holdTimeSeconds.optional(),
   connectRetrySeconds: whole(1, 65535).optional(),
   families: z
@@ -76,7 +85,17 @@ const neighborSchema = z.strictObject({
   ...neighborPolicy,
 });
 
-const bgpSchema = z.strictObject({
+const neighborSchema = neighborFields
+  .refine(({ password, passwordFile }) => password === undefined || passwordFile === undefined, {
+    path: ["passwordFile"],
+    error: "wanted a password or a file that has it, not both",
+  })
+  .refine(({ ttlSecurity, ebgpMultihop }) => ttlSecurity === undefined || ebgpMultihop === undefined, {
+    path: ["ebgpMultihop"],
+    error: "wanted ttlSecurity (with its hops) or ebgpMultihop, not both",
+  });
+
+const bgpFields = z.strictObject({
   asn,
   routerId,
   /** Without an address: at all of ours, of both families. */
@@ -99,6 +118,14 @@ const bgpSchema = z.strictObject({
     .array(neighborSchema)
     .default([])
     .superRefine(refuseTwice((neighbor) => neighbor.address, "neighbor's address")),
+});
+
+const bgpSchema = bgpFields.superRefine(({ asn, neighbors }, context) => {
+  neighbors.forEach(({ remoteAsn, localAsn = asn, ebgpMultihop }, i) => {
+    if (ebgpMultihop === undefined || remoteAsn !== localAsn) return;
+    const path = ["neighbors", i, "ebgpMultihop"];
+    context.addIssue({ code: "custom", path, message: "wanted a neighbor of another AS; one of ours may be anywhere" });
+  });
 });
 
 const journalSchema = z.strictObject({

@@ -10,6 +10,7 @@ import type { Clock } from "../net/clock.ts";
 import { createLimiter } from "../net/limiter.ts";
 import { formatPrefix, type Prefix } from "../net/prefix.ts";
 import type { Random } from "../net/random.ts";
+import { readSegmentDrops } from "../port/segment-drops.ts";
 import type { ImportPolicy } from "../rib/policy.ts";
 import type { RouteChange, RoutePeer, RouteUpdate } from "../rib/route.ts";
 import { createRib, type RibChange, type RouteView } from "../rib/table.ts";
@@ -20,6 +21,7 @@ import { type Dataplane, requirePorts, startDataplane } from "./dataplane.ts";
 import { createEventRecord } from "./events.ts";
 import { type BgpConfig, importPolicyOf, ribConfiguration, sessionPart, speakerPart } from "./policy.ts";
 import { type Action, reconcile } from "./reconcile.ts";
+import { watchSegments } from "./segment-watch.ts";
 import { describeNeighbor, describeSpeakerEvent, summarizeNeighbors } from "./show-bgp.ts";
 
 /** Prefixes named in one event; of more only the number is kept. */
@@ -37,6 +39,7 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
   let config: Config | undefined;
   let dataplane: Dataplane | undefined;
   let speaker: Speaker | undefined;
+  let unwatchSegments = (): void => {};
 
   const apply = (changes: readonly RouteChange[]): void => {
     if (changes.length === 0 || !dataplane) return;
@@ -63,7 +66,16 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
       },
     });
     await speaker.start();
+    unwatchSegments = watchSegments(segmentDrops, clock, events);
   };
+
+  const stopSpeaker = async (): Promise<void> => {
+    unwatchSegments();
+    await speaker?.stop();
+    speaker = undefined;
+  };
+
+  const segmentDrops = () => ({ atListener: speaker?.droppedSegments() ?? 0, ...readSegmentDrops() });
 
   const perform = async (action: Action): Promise<void> => {
     switch (action.kind) {
@@ -81,9 +93,7 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
       case "remove-neighbor":
         return speaker?.removeNeighbor(action.address);
       case "stop-speaker":
-        await speaker?.stop();
-        speaker = undefined;
-        return;
+        return stopSpeaker();
       case "stop-dataplane":
         await dataplane?.stop();
         dataplane = undefined;
@@ -93,10 +103,9 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
 
   const stopAll = async (): Promise<void> => {
     config = undefined;
-    await speaker?.stop();
+    await stopSpeaker();
     await dataplane?.stop();
     await journal.configure(undefined);
-    speaker = undefined;
     dataplane = undefined;
   };
 

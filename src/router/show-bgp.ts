@@ -76,6 +76,9 @@ export function describeNeighbor(neighbor: NeighborState, { refused }: PeerPaths
     ...(neighbor.description === undefined ? {} : { nbrDesc: neighbor.description }),
     bgpState: neighbor.state,
     passive: neighbor.passive,
+    // Only where it is so, as in FRR.
+    ...(neighbor.signed ? { authenticationEnabled: 1 } : {}),
+    ...(neighbor.maximumHops === undefined ? {} : { externalBgpNbrMaxHopsAway: neighbor.maximumHops }),
     idleAfterFailures: neighbor.damped,
     ...(routerId === undefined ? {} : { remoteRouterId: formatAddress(routerId) }),
     bgpTimerUpMsec: neighbor.establishedAtMs === undefined ? 0 : Math.round(nowMs - neighbor.establishedAtMs),

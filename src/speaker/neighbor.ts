@@ -23,6 +23,12 @@ export interface NeighborOptions {
   readonly localAddress?: Address;
   /** The AS that we claim to be towards this neighbor. */
   readonly localAsn?: number;
+  /** TCP-MD5 (RFC 2385), 1 to 80 bytes. */
+  readonly password?: string;
+  /** GTSM (RFC 5082): the neighbor is no more than so many hops away, 1 for one on a subnet of ours. */
+  readonly ttlSecurity?: { readonly hops: number };
+  /** The TTL of what we send; absent: the system's. */
+  readonly ebgpMultihop?: number;
   /** 0 (none), or at least 3. */
   readonly holdTimeSeconds?: number;
   readonly connectRetrySeconds?: number;
@@ -79,6 +85,10 @@ export interface NeighborState {
   readonly remoteAsn: number;
   readonly type: "external" | "internal";
   readonly passive: boolean;
+  /** By TCP-MD5. */
+  readonly signed: boolean;
+  /** How far away it may be, where that is limited (GTSM). */
+  readonly maximumHops?: number;
   readonly state: StateName;
   /** Idle because of its failures, and not because it was stopped. */
   readonly damped: boolean;

@@ -28,7 +28,7 @@ import { Ledger } from "./ledger.ts";
 import type { NeighborOptions, NeighborState, SpeakerEvent } from "./neighbor.ts";
 import { localCapabilities } from "./offer.ts";
 import { Porch } from "./porch.ts";
-import { BGP_PORT, closeSocket, dial } from "./tcp.ts";
+import { closeSocket, dialNeighbor } from "./tcp.ts";
 import { Timers } from "./timers.ts";
 
 /** What all sessions of a speaker share. */
@@ -139,7 +139,7 @@ export class Session {
   }
 
   state(): NeighborState {
-    const { address, description } = this.options;
+    const { address, description, password, ttlSecurity } = this.options;
     const { localAsn, remoteAsn, passive } = this.config;
     const { established } = this;
     return {
@@ -149,6 +149,8 @@ export class Session {
       remoteAsn,
       type: peerType(this.config),
       passive,
+      signed: password !== undefined,
+      ...(ttlSecurity && { maximumHops: ttlSecurity.hops }),
       state: stateName(this.fsm),
       damped: this.fsm.mode === "damped",
       ...(established && {
@@ -183,7 +185,7 @@ export class Session {
   private execute(effect: Effect): void {
     switch (effect.kind) {
       case "connect":
-        this.connect();
+        this.attach("outgoing", dialNeighbor(this.options));
         break;
       case "send":
         this.send(effect.direction, effect.message);
@@ -214,11 +216,6 @@ export class Session {
         this.ended(effect.wasEstablished, effect.reason, effect.cause);
         break;
     }
-  }
-
-  private connect(): void {
-    const { address, port = BGP_PORT, localAddress } = this.options;
-    this.attach("outgoing", dial({ address, port }, localAddress));
   }
 
   private attach(direction: Direction, socket: Socket): void {

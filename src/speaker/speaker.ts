@@ -2,15 +2,17 @@
  * The BGP speaker: one listener and a session for each neighbor. Only configured neighbors are talked to; whoever else
  * connects is told so, counted and closed. The router composes it with the RIB (`onUpdate`) and its journal (`onEvent`).
  */
-import type { Server, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { CEASE } from "../bgp/iana.ts";
 import { encodeMessage } from "../bgp/message.ts";
 import { administrativeCease, cease } from "../bgp/notification.ts";
 import { type Address, compareAddresses, formatAddress, isIpv4 } from "../net/address.ts";
+import { hostPrefix } from "../net/prefix.ts";
+import { type Endpoint, TcpListener, type TcpPeer } from "../port/tcp-socket.ts";
 import { MINIMUM_HOLD_TIME_SECONDS } from "./agreement.ts";
 import type { NeighborOptions, NeighborState } from "./neighbor.ts";
 import { Session, type SessionContext } from "./session.ts";
-import { BGP_PORT, closeSocket, type Endpoint, listen, remoteEndpoint } from "./tcp.ts";
+import { BGP_PORT, closeSocket, protectionOf, remoteEndpoint } from "./tcp.ts";
 
 export interface SpeakerOptions extends SessionContext {
   /** Absent: we only dial. */
@@ -29,7 +31,8 @@ const STRANGERS_AT_A_TIME = 64;
 export class Speaker {
   private readonly options: SpeakerOptions;
   private readonly sessions = new Map<Address, Session>();
-  private readonly servers: Server[] = [];
+  private readonly listeners: TcpListener[] = [];
+  private readonly peers = new Map<Address, TcpPeer>();
   private isRunning = false;
   private strangers = 0;
   /** Of them, those that are being told so. */
@@ -48,9 +51,8 @@ export class Speaker {
 
   /** Where it listens; the port is the real one if 0 was asked for. */
   listening(): Endpoint | undefined {
-    const bound = this.servers[0]?.address();
     const { address = EVERYWHERE[0] } = this.options.listen ?? {};
-    return bound && typeof bound === "object" ? { address, port: bound.port } : undefined;
+    return this.listeners[0] && { address, port: this.listeners[0].port };
   }
 
   /** Throws if its options make no sense. */
@@ -58,6 +60,8 @@ export class Speaker {
     const { address } = options;
     if (this.sessions.has(address)) throw new Error(`Neighbor ${formatAddress(address)} is there already: a new address wanted`);
     checkOptions({ ...this.options, ...options });
+    this.peers.set(address, { source: hostPrefix(address), ...protectionOf(options) });
+    this.protect();
     const session = new Session(options, this.options);
     this.sessions.set(address, session);
     if (this.isRunning) session.start();
@@ -68,6 +72,7 @@ export class Speaker {
     const session = this.sessions.get(address);
     this.sessions.delete(address);
     void session?.stop(cease(CEASE.peerDeconfigured));
+    if (this.peers.delete(address)) this.protect();
   }
 
   /** Ends the session with Cease/Administrative Reset and begins anew. */
@@ -90,28 +95,38 @@ export class Speaker {
     return this.strangers;
   }
 
+  /** Segments that the kernel dropped where we listen: wrong or no signature, a TTL too low, too many connections at once. */
+  droppedSegments(): number {
+    return this.listeners.reduce((sum, listener) => sum + listener.droppedSegments(), 0);
+  }
+
   /** Cease to all with a reason in words; settles when all sockets are closed, which takes no longer than a second. */
   async stop(text?: string): Promise<void> {
     this.isRunning = false;
     const error = administrativeCease(CEASE.administrativeShutdown, text);
     const stopped = Array.from(this.sessions.values(), (session) => session.stop(error));
-    await Promise.all([...stopped, this.closeServers()]);
+    await Promise.all([...stopped, this.closeListeners()]);
   }
 
   private async listen({ port, address }: { port: number; address?: Address | undefined }): Promise<void> {
     for (const at of address === undefined ? EVERYWHERE : [address]) {
       try {
-        this.servers.push(await listen({ address: at, port }, (socket) => this.accept(socket)));
+        const peers = Array.from(this.peers.values());
+        this.listeners.push(await TcpListener.open({ address: at, port }, peers, (socket) => this.accept(socket)));
       } catch (error) {
         if (address === undefined && !isIpv4(at) && isWithoutIpv6(error as NodeJS.ErrnoException)) continue;
-        await this.closeServers();
+        await this.closeListeners();
         throw error;
       }
     }
   }
 
-  private async closeServers(): Promise<void> {
-    await Promise.all(this.servers.splice(0).map((server) => new Promise((resolve) => server.close(resolve))));
+  private async closeListeners(): Promise<void> {
+    await Promise.all(this.listeners.splice(0).map((listener) => listener.close()));
+  }
+
+  private protect(): void {
+    for (const listener of this.listeners) listener.protect(Array.from(this.peers.values()));
   }
 
   private accept(socket: Socket): void {

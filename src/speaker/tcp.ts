@@ -1,38 +1,29 @@
 /**
- * The TCP sockets that sessions stand on: dialing, listening, and a close that lets the last words arrive. The only file of
- * the speaker that makes and ends sockets.
+ * What a session asks of TCP: a dial, what its connections must have, who is at the other end, and a close that lets the last
+ * words arrive. Making sockets is `port/tcp-socket`'s.
  */
-import { connect, createServer, type Server, type Socket } from "node:net";
-import { type Address, formatAddress, isIpv4, parseAddress } from "../net/address.ts";
+import type { Socket } from "node:net";
+import { parseAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
+import { dialTcp, type Endpoint, type TcpProtection } from "../port/tcp-socket.ts";
+import type { NeighborOptions } from "./neighbor.ts";
 
 export const BGP_PORT = 179;
+
+const MAXIMUM_TTL = 255;
 
 /** How long a peer may take to close its side after we closed ours. */
 const CLOSE_DEADLINE_MS = 1000;
 
-export interface Endpoint {
-  readonly address: Address;
-  readonly port: number;
+/** RFC 5082: both sides send with 255, and each router on the way takes one of it. */
+export function protectionOf({ password, ttlSecurity, ebgpMultihop }: NeighborOptions): TcpProtection {
+  if (ttlSecurity) return { password, ttl: MAXIMUM_TTL, minimumTtl: MAXIMUM_TTL + 1 - ttlSecurity.hops };
+  return { password, ttl: ebgpMultihop };
 }
 
-export function dial(to: Endpoint, from: Address | undefined): Socket {
-  const family = isIpv4(to.address) ? 4 : 6;
-  const localAddress = from === undefined ? {} : { localAddress: formatAddress(from) };
-  return connect({ host: formatAddress(to.address), port: to.port, family, noDelay: true, ...localAddress });
-}
-
-export function listen(at: Endpoint, onSocket: (socket: Socket) => void): Promise<Server> {
-  const server = createServer({ noDelay: true }, onSocket);
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host: formatAddress(at.address), port: at.port, ipv6Only: !isIpv4(at.address) }, () => {
-      server.off("error", reject);
-      // A failed accept (out of descriptors) concerns one connection, not the listener.
-      server.on("error", () => undefined);
-      resolve(server);
-    });
-  });
+export function dialNeighbor(options: NeighborOptions): Socket {
+  const { address, port = BGP_PORT, localAddress } = options;
+  return dialTcp({ address, port }, { from: localAddress, ...protectionOf(options) });
 }
 
 /** Undefined if it is gone already. */

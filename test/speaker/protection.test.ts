@@ -1,0 +1,168 @@
+/**
+ * TCP-MD5 and GTSM with real speakers, over IPv4 and IPv6, whichever side dials: up where both sides agree, silence and a count
+ * where they do not, and a password that changes while another neighbor's session stands.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeAll, describe, expect, type TestContext, test } from "vitest";
+import { type Address, parseAddress } from "#src/net/address.ts";
+import { readSegmentDrops } from "#src/port/segment-drops.ts";
+import type { NeighborOptions } from "#src/speaker/neighbor.ts";
+import { inNamespace, run } from "../common/namespace.ts";
+import { DAEMONS, Daemon, type DaemonKind, type DaemonPlan, missingProgram } from "./daemons.ts";
+import { eventually, recordedSpeaker } from "./recorder.ts";
+
+const ASN = 65000;
+const DAEMON_ASN = 65001;
+const SESSION_DEADLINE_MS = 30_000;
+const parse = (text: string): Address => parseAddress(text) as Address;
+
+interface Protection {
+  readonly password?: string;
+  readonly hops?: number;
+}
+
+/** Protected speakers, by the names of the plain ones. */
+const CONFIGURATIONS: Readonly<Record<string, (plan: DaemonPlan, protection: Protection) => string>> = {
+  "FRR bgpd": (plan, { password, hops }) => `
+      router bgp ${plan.asn}
+       bgp router-id 10.255.0.1
+       no bgp ebgp-requires-policy
+       neighbor ${plan.peerAddress} remote-as ${plan.peerAsn}
+       neighbor ${plan.peerAddress} update-source ${plan.address}
+       neighbor ${plan.peerAddress} disable-connected-check
+       neighbor ${plan.peerAddress} timers connect 1
+       ${password === undefined ? "" : `neighbor ${plan.peerAddress} password ${password}`}
+       ${hops === undefined ? "" : `neighbor ${plan.peerAddress} ttl-security hops ${hops}`}
+  `,
+  BIRD: (plan, { password, hops }) => `
+      router id 10.255.0.1;
+      protocol device {}
+      protocol bgp upstream {
+        local ${plan.address} as ${plan.asn};
+        neighbor ${plan.peerAddress} as ${plan.peerAsn};
+        multihop ${hops ?? 2}; strict bind yes;
+        connect delay time 1; connect retry time 1;
+        ${password === undefined ? "" : `password "${password}";`}
+        ttl security ${hops === undefined ? "off" : "on"};
+        ipv4 { import none; export none; };
+      }
+  `,
+};
+
+const KINDS = DAEMONS.filter(({ name }) => name in CONFIGURATIONS);
+const FAMILIES = [
+  { family: "IPv4", address: (number: number, host: number) => `10.10.${number}.${host}`, asOurs: "/32" },
+  // Not to wait until nobody else is known to have it.
+  { family: "IPv6", address: (number: number, host: number) => `2001:db8:10:${number}::${host}`, asOurs: "/128 nodad" },
+];
+const cases = FAMILIES.flatMap((family) => KINDS.map((kind) => ({ ...family, kind, name: kind.name })));
+
+await inNamespace(import.meta.url, () => {
+  beforeAll(() => void run("ip link set lo up"));
+  let serial = 0;
+
+  /** Our speaker, listening on an address of its own, and what makes neighbors for it. */
+  async function begin(context: TestContext, { address, asOurs }: (typeof FAMILIES)[number]) {
+    const number = ++serial;
+    const add = (host: number): string => {
+      run(`ip address replace ${address(number, host)}${asOurs} dev lo`);
+      return address(number, host);
+    };
+    const ours = add(1);
+    const recorded = recordedSpeaker({
+      asn: ASN,
+      routerId: 0x0a000001,
+      listen: { address: parse(ours), port: 179 },
+      connectRetrySeconds: 1,
+    });
+    context.onTestFinished(() => recorded.speaker.stop());
+    await recorded.speaker.start();
+    return {
+      ...recorded,
+      /** A daemon, and our options towards it, which the caller completes. */
+      daemon(kind: DaemonKind, host: number, protection: Protection): NeighborOptions {
+        const folder = mkdtempSync(join(tmpdir(), "ecmp-daemon-"));
+        context.onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+        const theirs = add(host);
+        const daemon = new Daemon(
+          { ...kind, configuration: (plan) => CONFIGURATIONS[kind.name](plan, protection) },
+          { address: theirs, asn: DAEMON_ASN, peerAddress: ours, peerAsn: ASN, prefix: "203.0.113.10/32", folder },
+        );
+        context.onTestFinished(() => daemon.end());
+        return { address: parse(theirs), remoteAsn: DAEMON_ASN, localAddress: parse(ours) };
+      },
+      up: (at: Address, times = 1) =>
+        recorded.told.until("up", () => recorded.told.hasEvent("session-up", at, times), SESSION_DEADLINE_MS),
+    };
+  }
+
+  describe.concurrent.each([
+    { who: "it dials us", passive: true },
+    { who: "both dial", passive: false },
+  ])("signed and guarded, $who", ({ passive }) => {
+    each("comes up", async (context, { kind, ...family }) => {
+      const { speaker, daemon, up, neighbor } = await begin(context, family);
+      const options = daemon(kind, 2, { password: "dark-secret", hops: 2 });
+      speaker.addNeighbor({ ...options, passive, password: "dark-secret", ttlSecurity: { hops: 2 } });
+      await up(options.address);
+      expect(neighbor(options.address)).toMatchObject({ signed: true, maximumHops: 2 });
+      expect(JSON.stringify(neighbor(options.address))).not.toContain("dark-secret");
+    });
+  });
+
+  describe.concurrent("a wrong password", () => {
+    each("is silence, counted; it changes while another's session stands", async (context, { kind, ...family }) => {
+      const { speaker, told, daemon, up, neighbor } = await begin(context, family);
+      const bystander = daemon(kind, 3, { password: "bystander" });
+      speaker.addNeighbor({ ...bystander, password: "bystander" });
+      const options = daemon(kind, 2, { password: "theirs" });
+      const [wrong, dropped] = [readSegmentDrops().signatureWrong, speaker.droppedSegments()];
+      speaker.addNeighbor({ ...options, passive: true, password: "ours" });
+      await up(bystander.address);
+      const isCounted = () => speaker.droppedSegments() > dropped && readSegmentDrops().signatureWrong > wrong;
+      await eventually("counted", isCounted, SESSION_DEADLINE_MS);
+      expect(neighbor(options.address)).toMatchObject({ state: "Active", connectionsEstablished: 0 });
+
+      speaker.removeNeighbor(options.address);
+      speaker.addNeighbor({ ...options, passive: true, password: "theirs" });
+      await up(options.address);
+      expect(neighbor(bystander.address)).toMatchObject({ state: "Established", connectionsDropped: 0 });
+      expect(told.hasEvent("session-down", bystander.address)).toBe(false);
+    });
+  });
+
+  describe.concurrent("a neighbor that is too far away", () => {
+    each("is silence, counted: ours guarded, theirs not", async (context, { kind, ...family }) => {
+      const { speaker, daemon, up, neighbor } = await begin(context, family);
+      const options = daemon(kind, 2, {});
+      speaker.addNeighbor({ ...options, passive: true, ttlSecurity: { hops: 1 } });
+      await eventually("counted", () => speaker.droppedSegments() > 0, SESSION_DEADLINE_MS);
+      expect(neighbor(options.address)).toMatchObject({ state: "Active", connectionsEstablished: 0 });
+      speaker.removeNeighbor(options.address);
+      speaker.addNeighbor({ ...options, ebgpMultihop: 2 });
+      await up(options.address);
+    });
+
+    each("so are we where theirs is guarded, until ours is too", async (context, { kind, ...family }) => {
+      const { speaker, daemon, up, neighbor } = await begin(context, family);
+      const options = daemon(kind, 2, { hops: 1 });
+      speaker.addNeighbor(options);
+      const before = readSegmentDrops().ttlTooLow;
+      await eventually("counted", () => readSegmentDrops().ttlTooLow > before, SESSION_DEADLINE_MS);
+      expect(neighbor(options.address).connectionsEstablished).toBe(0);
+      speaker.removeNeighbor(options.address);
+      speaker.addNeighbor({ ...options, ttlSecurity: { hops: 1 } });
+      await up(options.address);
+    });
+  });
+});
+
+function each(name: string, play: (context: TestContext, one: (typeof cases)[number]) => Promise<void>): void {
+  for (const one of cases) {
+    const missing = missingProgram(one.kind);
+    if (missing) test.skip(`${one.name} over ${one.family}: ${missing} is not installed`, () => undefined);
+    else test(`${one.name} over ${one.family}: ${name}`, { timeout: 60_000 }, (context) => play(context, one));
+  }
+}
