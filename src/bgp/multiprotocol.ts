@@ -1,7 +1,8 @@
 /**
  * MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 4760): prefixes of any family inside an attribute. Their prefixes cannot be found
- * another way, so what is malformed here costs the family, or the session if it has no other (RFC 7606 7.11, 7.12). A next hop of IPv6 has one address or two,
- * global and link-local (RFC 2545 section 3); under RFC 8950 it may lead to IPv4 prefixes too.
+ * another way, so what is malformed here costs the family, or the session if it has no other (RFC 7606 7.11, 7.12). A next
+ * hop of IPv6 has one address or two, global and link-local (RFC 2545 section 3); under RFC 8950 it may lead to IPv4 prefixes
+ * too.
  *
  *   reach:    AFI (2) | SAFI (1) | length of next hop (1) | next hop | reserved (1) | prefixes
  *   unreach:  AFI (2) | SAFI (1) | prefixes
