@@ -17,6 +17,7 @@ const LAW: Record<string, readonly string[]> = {
   rib: ["net", "types:bgp", "bgp/path", "bgp/communities"],
   port: ["net", "pcap", "native-bindings"],
   speaker: ["net", "bgp", "mrt", "types:rib/route", "port/tcp-socket"],
+  conform: ["net", "bgp"],
   fib: ["net", "ecmp", "types:rib"],
   dataplane: ["net", "wire", "ecmp", "fib", "port"],
   config: ["net", "ecmp"],

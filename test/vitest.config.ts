@@ -10,6 +10,7 @@ const WIRE = [
   "test/port/*-kernel.test.ts",
   "test/speaker/daemons.test.ts",
   "test/speaker/protection.test.ts",
+  "test/conform/speakers.test.ts",
 ];
 
 // The tests run against the built `dist`: Node 20 workers load no TypeScript, so this is what users run.

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { balanceCommand } from "./balance.ts";
 import { checkCommand } from "./check.ts";
+import { conformCommand } from "./conform.ts";
 import { disruptCommand } from "./disrupt.ts";
 import { explainCommand } from "./explain.ts";
 import { labCommand } from "./lab.ts";
@@ -24,6 +25,7 @@ const COMMANDS = [
   profilesCommand,
   showCommand,
   labCommand,
+  conformCommand,
 ];
 
 export async function program(argv: readonly string[]): Promise<void> {

@@ -48,8 +48,7 @@ async function establish({ test, kind, index, number, passive, holdTimeSeconds }
   const daemon = new Daemon(kind, {
     address: theirs,
     asn: remoteAsn,
-    peerAddress: ours,
-    peerAsn: 65000,
+    peers: [{ address: ours, asn: 65000 }],
     prefix: PREFIX,
     folder,
   });

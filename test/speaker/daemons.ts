@@ -3,18 +3,22 @@
  * that route back. A daemon lives in mount and process namespaces of its own and dies with the process that started it, so
  * nothing of it is left behind; the network namespace is that of the test.
  */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { systemClock } from "#src/net/clock.ts";
 
+export interface DaemonPeer {
+  readonly address: string;
+  readonly asn: number;
+}
+
 export interface DaemonPlan {
   /** Where it runs and whom it talks to. */
   readonly address: string;
   readonly asn: number;
-  readonly peerAddress: string;
-  readonly peerAsn: number;
+  readonly peers: readonly DaemonPeer[];
   readonly prefix: string;
   /** For its files. */
   readonly folder: string;
@@ -24,6 +28,8 @@ export interface DaemonKind {
   readonly name: string;
   /** All have to be there. */
   readonly programs: readonly string[];
+  /** What to ask for its version, and where the answer has it. */
+  readonly version: readonly [command: readonly string[], pattern: RegExp];
   configuration(plan: DaemonPlan): string;
   command(plan: DaemonPlan, configurationPath: string): string[];
   /** A folder of its own that it insists on; it gets one that nobody else sees. */
@@ -35,6 +41,9 @@ export interface DaemonKind {
   /** Ends the session with Cease/Administrative Shutdown, and `words` where it sends any. */
   shutDown(plan: DaemonPlan, words: string): string[];
 }
+
+const eachPeer = (plan: DaemonPlan, render: (peer: DaemonPeer, index: number) => string): string =>
+  plan.peers.map(render).join("").trimStart();
 
 const frrShell = (plan: DaemonPlan, ...lines: string[]) => [
   "vtysh",
@@ -55,15 +64,20 @@ export const DAEMONS: readonly DaemonKind[] = [
     name: "FRR bgpd",
     sendsWords: true,
     programs: ["/usr/lib/frr/bgpd", "/usr/bin/vtysh"],
+    version: [["/usr/lib/frr/bgpd", "--version"], /bgpd version (\S+)/],
     configuration: (plan) => `
       router bgp ${plan.asn}
        bgp router-id ${plan.address}
        no bgp ebgp-requires-policy
        no bgp network import-check
-       neighbor ${plan.peerAddress} remote-as ${plan.peerAsn}
-       neighbor ${plan.peerAddress} ebgp-multihop 2
-       neighbor ${plan.peerAddress} update-source ${plan.address}
-       neighbor ${plan.peerAddress} timers connect 1
+       ${eachPeer(
+         plan,
+         ({ address, asn }) => `
+       neighbor ${address} remote-as ${asn}
+       neighbor ${address} ebgp-multihop 2
+       neighbor ${address} update-source ${plan.address}
+       neighbor ${address} timers connect 1`,
+       )}
        address-family ipv4 unicast
         network ${plan.prefix}
        exit-address-family
@@ -76,7 +90,7 @@ export const DAEMONS: readonly DaemonKind[] = [
     withdraw: (plan) =>
       frrShell(plan, "configure terminal", `router bgp ${plan.asn}`, "address-family ipv4 unicast", `no network ${plan.prefix}`),
     shutDown: (plan, words) => {
-      const shutdown = `neighbor ${plan.peerAddress} shutdown message ${words}`;
+      const shutdown = `neighbor ${plan.peers[0].address} shutdown message ${words}`;
       return frrShell(plan, "configure terminal", `router bgp ${plan.asn}`, shutdown);
     },
   },
@@ -84,17 +98,22 @@ export const DAEMONS: readonly DaemonKind[] = [
     name: "BIRD",
     sendsWords: true,
     programs: ["/usr/sbin/bird", "/usr/sbin/birdc"],
+    version: [["/usr/sbin/bird", "--version"], /BIRD version (\S+)/],
     configuration: (plan) => `
       router id ${plan.address};
       protocol device {}
       protocol static service { ipv4; route ${plan.prefix} blackhole; }
-      protocol bgp upstream {
+      ${eachPeer(
+        plan,
+        ({ address, asn }, index) => `
+      protocol bgp upstream${index} {
         local ${plan.address} as ${plan.asn};
-        neighbor ${plan.peerAddress} as ${plan.peerAsn};
+        neighbor ${address} as ${asn};
         multihop 2; strict bind yes;
-        connect delay time 1; connect retry time 1;
-        ipv4 { import none; export all; next hop self; };
-      }
+        connect delay time 1; connect retry time 1; error wait time 1, 1;
+        ipv4 { import all; export all; next hop self; };
+      }`,
+      )}
     `,
     command: (plan, path) => [
       "/usr/sbin/bird",
@@ -107,52 +126,64 @@ export const DAEMONS: readonly DaemonKind[] = [
       join(plan.folder, "pid"),
     ],
     withdraw: (plan) => ["birdc", "-s", join(plan.folder, "control"), "disable", "service"],
-    shutDown: (plan, words) => ["birdc", "-s", join(plan.folder, "control"), "disable", "upstream", `"${words}"`],
+    shutDown: (plan, words) => ["birdc", "-s", join(plan.folder, "control"), "disable", "upstream0", `"${words}"`],
   },
   {
     name: "GoBGP",
     sendsWords: true,
     programs: ["/usr/bin/gobgpd", "/usr/bin/gobgp"],
+    version: [["/usr/bin/gobgpd", "--version"], /gobgpd version (\S+)/],
     configuration: (plan) => `
       [global.config]
         as = ${plan.asn}
         router-id = "${plan.address}"
         local-address-list = ["${plan.address}"]
+      ${eachPeer(
+        plan,
+        ({ address, asn }) => `
       [[neighbors]]
         [neighbors.config]
-          neighbor-address = "${plan.peerAddress}"
-          peer-as = ${plan.peerAsn}
+          neighbor-address = "${address}"
+          peer-as = ${asn}
+        [neighbors.timers.config]
+          connect-retry = 1
         [neighbors.transport.config]
           local-address = "${plan.address}"
         [neighbors.ebgp-multihop.config]
           enabled = true
-          multihop-ttl = 2
+          multihop-ttl = 2`,
+      )}
     `,
     command: (plan, path) => ["/usr/bin/gobgpd", "-f", path, "--pprof-disable", "--api-hosts", `${plan.address}:50051`],
     announce: (plan) => ["gobgp", "-u", plan.address, "global", "rib", "add", plan.prefix],
     withdraw: (plan) => ["gobgp", "-u", plan.address, "global", "rib", "del", plan.prefix],
-    shutDown: (plan, words) => ["gobgp", "-u", plan.address, "neighbor", plan.peerAddress, "shutdown", "--reason", words],
+    shutDown: (plan, words) => ["gobgp", "-u", plan.address, "neighbor", plan.peers[0].address, "shutdown", "--reason", words],
   },
   {
     name: "ExaBGP",
     // It has no words to send, only the number of the reason.
     sendsWords: false,
     programs: ["/usr/sbin/exabgp", "/usr/bin/tail"],
+    version: [["/usr/sbin/exabgp", "--version"], /ExaBGP : (\S+)/],
     // Its commands are what a program of the user's choice prints: here, whatever is appended to a file.
     configuration: (plan) => `
       process commands {
         run /usr/bin/tail --lines=+1 --follow ${join(plan.folder, "commands")};
         encoder text;
       }
-      neighbor ${plan.peerAddress} {
+      ${eachPeer(
+        plan,
+        ({ address, asn }) => `
+      neighbor ${address} {
         router-id ${plan.address};
         local-address ${plan.address};
         local-as ${plan.asn};
-        peer-as ${plan.peerAsn};
+        peer-as ${asn};
         listen 179;
         hold-time 90;
         api { processes [ commands ]; }
-      }
+      }`,
+      )}
     `,
     command: (_, path) => [
       ...["env", "exabgp.daemon.drop=false", "exabgp.api.ack=false", "exabgp.api.cli=false", "exabgp.log.level=WARNING"],
@@ -160,12 +191,13 @@ export const DAEMONS: readonly DaemonKind[] = [
     ],
     announce: (plan) => exabgpCommand(plan, `announce route ${plan.prefix} next-hop self`),
     withdraw: (plan) => exabgpCommand(plan, `withdraw route ${plan.prefix} next-hop self`),
-    shutDown: (plan) => exabgpCommand(plan, `neighbor ${plan.peerAddress} teardown 2`),
+    shutDown: (plan) => exabgpCommand(plan, `neighbor ${plan.peers[0].address} teardown 2`),
   },
   {
     name: "OpenBGPD",
     sendsWords: true,
     programs: ["/usr/sbin/bgpd", "/usr/sbin/bgpctl"],
+    version: [["/usr/sbin/bgpd", "-V"], /OpenBGPD (\S+)/],
     // Without `allow` it neither takes nor sends anything (RFC 8212). It dials again after two minutes, unless told.
     configuration: (plan) => `
       AS ${plan.asn}
@@ -175,19 +207,32 @@ export const DAEMONS: readonly DaemonKind[] = [
       fib-update no
       connect-retry 1
       network ${plan.prefix}
-      neighbor ${plan.peerAddress} {
-        remote-as ${plan.peerAsn}
+      ${eachPeer(
+        plan,
+        ({ address, asn }) => `
+      neighbor ${address} {
+        remote-as ${asn}
         local-address ${plan.address}
         multihop 2
-      }
+      }`,
+      )}
+      allow from any
       allow to any
     `,
     folder: "/run/openbgpd",
     command: (_, path) => ["/usr/sbin/bgpd", "-d", "-f", path],
     withdraw: (plan) => openbgpdControl(plan, "network", "delete", plan.prefix),
-    shutDown: (plan, words) => openbgpdControl(plan, "neighbor", plan.peerAddress, "down", words),
+    shutDown: (plan, words) => openbgpdControl(plan, "neighbor", plan.peers[0].address, "down", words),
   },
 ];
+
+/** As the program itself says it. */
+export function versionOf({ name, version: [command, pattern] }: DaemonKind): string {
+  const { stdout, stderr } = spawnSync(command[0], command.slice(1), { encoding: "utf8" });
+  const found = pattern.exec(`${stdout}${stderr}`)?.[1];
+  if (found === undefined) throw new Error(`${name}: ${command.join(" ")} says ${stdout}${stderr}, a version wanted`);
+  return found;
+}
 
 export const missingProgram = (kind: DaemonKind): string | undefined => kind.programs.find((program) => !existsSync(program));
 

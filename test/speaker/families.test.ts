@@ -29,7 +29,7 @@ const kindNamed = (name: string): DaemonKind => DAEMONS.find((kind) => kind.name
 const DUAL_STACK: Record<string, (plan: DualStackPlan) => DaemonKind> = {
   FRR: () => ({
     ...kindNamed("FRR"),
-    configuration: ({ address: own, asn, peerAddress, peerAsn }) => `
+    configuration: ({ address: own, asn, peers: [{ address: peerAddress, asn: peerAsn }] }) => `
       router bgp ${asn}
        bgp router-id 10.9.9.9
        no bgp default ipv4-unicast
@@ -55,7 +55,7 @@ const DUAL_STACK: Record<string, (plan: DualStackPlan) => DaemonKind> = {
   }),
   BIRD: ({ ipv4, ipv6 }) => ({
     ...kindNamed("BIRD"),
-    configuration: ({ address: own, asn, peerAddress, peerAsn }) => `
+    configuration: ({ address: own, asn, peers: [{ address: peerAddress, asn: peerAsn }] }) => `
       router id ${ipv4};
       protocol device {}
       protocol static four { ipv4; route ${IPV4.prefix} blackhole; }
@@ -72,7 +72,7 @@ const DUAL_STACK: Record<string, (plan: DualStackPlan) => DaemonKind> = {
   }),
   GoBGP: ({ ipv4 }) => ({
     ...kindNamed("GoBGP"),
-    configuration: ({ address: own, asn, peerAddress, peerAsn }) => `
+    configuration: ({ address: own, asn, peers: [{ address: peerAddress, asn: peerAsn }] }) => `
       [global.config]
         as = ${asn}
         router-id = "10.9.9.9"
@@ -139,7 +139,7 @@ await inNamespace(import.meta.url, () => {
     const { speaker, told, neighbor } = await speakers[overIpv6 ? 1 : 0];
     speaker.addNeighbor({ address: address(theirs), remoteAsn: 65001, localAddress: address(ours), passive: true });
     const kind = (DUAL_STACK[name] as (plan: DualStackPlan) => DaemonKind)(plan);
-    const daemonPlan = { address: theirs, asn: 65001, peerAddress: ours, peerAsn: 65000, prefix: IPV4.prefix, folder };
+    const daemonPlan = { address: theirs, asn: 65001, peers: [{ address: ours, asn: 65000 }], prefix: IPV4.prefix, folder };
     const daemon = new Daemon(kind, daemonPlan);
     cleanUps.push(() => daemon.end());
     await daemon.announce();

@@ -29,19 +29,19 @@ const CONFIGURATIONS: Readonly<Record<string, (plan: DaemonPlan, protection: Pro
       router bgp ${plan.asn}
        bgp router-id 10.255.0.1
        no bgp ebgp-requires-policy
-       neighbor ${plan.peerAddress} remote-as ${plan.peerAsn}
-       neighbor ${plan.peerAddress} update-source ${plan.address}
-       neighbor ${plan.peerAddress} disable-connected-check
-       neighbor ${plan.peerAddress} timers connect 1
-       ${password === undefined ? "" : `neighbor ${plan.peerAddress} password ${password}`}
-       ${hops === undefined ? "" : `neighbor ${plan.peerAddress} ttl-security hops ${hops}`}
+       neighbor ${plan.peers[0].address} remote-as ${plan.peers[0].asn}
+       neighbor ${plan.peers[0].address} update-source ${plan.address}
+       neighbor ${plan.peers[0].address} disable-connected-check
+       neighbor ${plan.peers[0].address} timers connect 1
+       ${password === undefined ? "" : `neighbor ${plan.peers[0].address} password ${password}`}
+       ${hops === undefined ? "" : `neighbor ${plan.peers[0].address} ttl-security hops ${hops}`}
   `,
   BIRD: (plan, { password, hops }) => `
       router id 10.255.0.1;
       protocol device {}
       protocol bgp upstream {
         local ${plan.address} as ${plan.asn};
-        neighbor ${plan.peerAddress} as ${plan.peerAsn};
+        neighbor ${plan.peers[0].address} as ${plan.peers[0].asn};
         multihop ${hops ?? 2}; strict bind yes;
         connect delay time 1; connect retry time 1;
         ${password === undefined ? "" : `password "${password}";`}
@@ -88,7 +88,7 @@ await inNamespace(import.meta.url, () => {
         const theirs = add(host);
         const daemon = new Daemon(
           { ...kind, configuration: (plan) => CONFIGURATIONS[kind.name](plan, protection) },
-          { address: theirs, asn: DAEMON_ASN, peerAddress: ours, peerAsn: ASN, prefix: "203.0.113.10/32", folder },
+          { address: theirs, asn: DAEMON_ASN, peers: [{ address: ours, asn: ASN }], prefix: "203.0.113.10/32", folder },
         );
         context.onTestFinished(() => daemon.end());
         return { address: parse(theirs), remoteAsn: DAEMON_ASN, localAddress: parse(ours) };
