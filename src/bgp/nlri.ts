@@ -3,7 +3,7 @@
  * length may be anything and are cleared. Where several paths to one prefix were agreed on, a path identifier of four bytes
  * stands in front of each (RFC 7911 section 3).
  */
-import { type Address, addressToBytes, readIpv4, readIpv6 } from "../net/address.ts";
+import { type Address, type AddressFamily, addressToBytes, readIpv4, readIpv6 } from "../net/address.ts";
 import { makePrefix } from "../net/prefix.ts";
 import { joinBytes, read32, uint32 } from "./bytes.ts";
 import { AFI, SAFI } from "./iana.ts";
@@ -22,6 +22,8 @@ export const FAMILIES = { "ipv4-unicast": IPV4_UNICAST, "ipv6-unicast": IPV6_UNI
 export type FamilyName = keyof typeof FAMILIES;
 
 export const sameFamily = (a: Family, b: Family): boolean => a.afi === b.afi && a.safi === b.safi;
+
+export const addressFamilyOf = ({ afi }: Family): AddressFamily => (afi === AFI.ipv4 ? "ipv4" : "ipv6");
 
 export const hasFamily = (families: readonly Family[], family: Family): boolean =>
   families.some((one) => sameFamily(one, family));

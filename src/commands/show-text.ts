@@ -9,6 +9,7 @@ interface BgpPeer {
   readonly peerUptime: string;
   readonly state: string;
   readonly pfxRcd: number;
+  readonly pfxSnt: number;
   readonly pfxRefused: number;
   readonly hasImportPolicy: boolean;
   readonly desc?: string;
@@ -18,6 +19,7 @@ const FORMATTERS: readonly (readonly [string, (value: never) => string])[] = [
   ["bgp summary", formatSummary],
   ["bgp neighbors", formatBgpNeighbors],
   ["bgp routes", formatBgpRoutes],
+  ["bgp announced", formatAnnounced],
   ["routes", formatRoutes],
   ["groups", formatGroups],
   ["ports", formatPorts],
@@ -48,9 +50,20 @@ function formatSummary({ routerId, as, peers, refusedStrangers }: BgpSummary): s
   const rows = Object.entries(peers).map(([address, peer]) => {
     const received = peer.hasImportPolicy ? String(peer.pfxRcd) : "(Policy)";
     const last = peer.state === "Established" ? received : peer.state;
-    return [address, 4, peer.remoteAs, peer.msgRcvd, peer.msgSent, peer.peerUptime, last, peer.pfxRefused, peer.desc ?? ""];
+    return [
+      address,
+      4,
+      peer.remoteAs,
+      peer.msgRcvd,
+      peer.msgSent,
+      peer.peerUptime,
+      last,
+      peer.pfxRefused,
+      peer.pfxSnt,
+      peer.desc ?? "",
+    ];
   });
-  const header = ["Neighbor", "V", "AS", "MsgRcvd", "MsgSent", "Up/Down", "State/PfxRcd", "Refused", "Desc"];
+  const header = ["Neighbor", "V", "AS", "MsgRcvd", "MsgSent", "Up/Down", "State/PfxRcd", "Refused", "PfxSnt", "Desc"];
   const strangers = refusedStrangers === 0 ? "" : `; connections of strangers refused ${refusedStrangers}`;
   const title = `BGP router identifier ${routerId}, local AS number ${as}`;
   return `${title}\n\n${formatTable(header, rows)}\n\nTotal number of neighbors ${rows.length}${strangers}`;
@@ -72,6 +85,7 @@ interface ShownNeighbor {
   readonly lastUpdateFault?: { readonly what: readonly string[]; readonly message: string; readonly agoMsec: number };
   readonly prefixesReceived: number;
   readonly prefixesRefused: Record<string, number>;
+  readonly prefixesSent: number;
   readonly staleFamilies: readonly string[];
   readonly connectionsEstablished: number;
   readonly connectionsDropped: number;
@@ -112,7 +126,7 @@ function formatBgpNeighbors(neighbors: Record<string, ShownNeighbor>): string {
               `    the last, ${Math.round(one.lastUpdateFault.agoMsec / 1000)} s ago: ${one.lastUpdateFault.what.join("; ")}`,
               `    ${one.lastUpdateFault.message}`,
             ]),
-        `  Prefixes received: ${one.prefixesReceived}; refused: ${counts(one.prefixesRefused)}`,
+        `  Prefixes received: ${one.prefixesReceived}; refused: ${counts(one.prefixesRefused)}; sent: ${one.prefixesSent}`,
         ...(one.staleFamilies.length === 0 ? [] : [`  Stale routes in use: ${one.staleFamilies.join(", ")}`]),
         `  Connections established ${one.connectionsEstablished}, dropped ${one.connectionsDropped}`,
         ...(one.lastResetDueTo === undefined ? [] : [`  Last reset: ${one.lastResetDueTo}`]),
@@ -145,6 +159,11 @@ function formatBgpRoutes(routes: readonly { prefix: string; paths: readonly Show
     ]),
   );
   return formatTable(["", "Network", "Next Hop", "Path", "Origin", "From", "Why"], rows);
+}
+
+function formatAnnounced(routes: readonly ({ prefix: string } & Pick<ShownPath, "nextHop" | "asPath" | "origin">)[]): string {
+  const rows = routes.map(({ prefix, nextHop, asPath, origin }) => [prefix, nextHop, asPath, origin]);
+  return formatTable(["Network", "Next Hop", "Path", "Origin"], rows);
 }
 
 interface ShownRoute {

@@ -41,6 +41,21 @@ export type RouteUpdate =
       readonly staleOnly?: true;
     };
 
+/** Whom we announce to, while its session is up. */
+export interface Audience {
+  readonly address: Address;
+  readonly type: RoutePeer["type"];
+  /** Our own address of each family that was agreed on, where the peer can reach us: the next hop that we are. */
+  readonly nextHops: Partial<Record<AddressFamily, Address>>;
+}
+
+/** What a session is to say. */
+export interface RouteAnnouncements {
+  readonly withdrawn: readonly Prefix[];
+  /** Prefixes of one family that share a path. */
+  readonly announcements: readonly { readonly prefixes: readonly Prefix[]; readonly attributes: PathAttributes }[];
+}
+
 export const epochOf = ({ epoch = 0 }: RoutePeer): number => epoch;
 
 export interface RouteNextHop {

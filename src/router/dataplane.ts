@@ -9,7 +9,7 @@ import { vlanStack } from "../dataplane/vlan.ts";
 import { createFib, type Fib } from "../fib/fib.ts";
 import { createImage } from "../fib/image.ts";
 import type { FibState } from "../fib/state.ts";
-import { type Address, formatAddress, isIpv4, isLinkLocal } from "../net/address.ts";
+import { type Address, type AddressFamily, addressFamily, formatAddress, isIpv4, isLinkLocal } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { formatMac, macHigh, macLow } from "../net/mac.ts";
 import { makePrefix, type Prefix, prefixContains } from "../net/prefix.ts";
@@ -152,6 +152,13 @@ async function build(config: Config, clock: Clock, events: EventRecord, cleanUp:
   return {
     interfaces,
     stop,
+
+    /** Our address of `family` on the port that has `address`: that one itself if it is of the family. */
+    addressBeside(address: Address, family: AddressFamily): Address | undefined {
+      if (addressFamily(address) === family) return address;
+      const port = facts.find(({ addresses }) => addresses.some((own) => own.address === address));
+      return port?.addresses.find((own) => addressFamily(own.address) === family && !isLinkLocal(own.address))?.address;
+    },
 
     /** Puts the changes in force; the generation that has them, and the prefixes that there is no room for. */
     apply(changes: readonly RouteChange[]): { generation: number; refused: Prefix[] } {

@@ -5,6 +5,7 @@
 import { NEIGHBOR_POLICY_FIELDS } from "../config/bgp-policy-schema.ts";
 import type { Config } from "../config/schema.ts";
 import type { Address } from "../net/address.ts";
+import type { ExportPolicy } from "../rib/export.ts";
 import type { ImportPolicy } from "../rib/policy.ts";
 import type { RibConfiguration } from "../rib/table.ts";
 
@@ -51,6 +52,18 @@ export function importPolicyOf(bgp: BgpConfig | undefined, address: Address): Im
   const { accept, enforceFirstAs, allowBlackhole } = neighbor ?? STRANGER;
   const ownAsns = [bgp?.asn, neighbor?.localAsn].filter((asn) => asn !== undefined);
   return { accept: accept ?? bgp?.accept, enforceFirstAs, allowBlackhole, ownAsns };
+}
+
+/** Towards an external peer of another local AS, both are in the path, as FRR's `local-as` has it. */
+export function exportPolicyOf(bgp: BgpConfig | undefined, address: Address): ExportPolicy {
+  const neighbor = neighborOf(bgp, address);
+  const own = bgp === undefined ? [] : [bgp.asn];
+  const asns = neighbor?.localAsn === undefined || neighbor.localAsn === bgp?.asn ? own : [neighbor.localAsn, ...own];
+  return {
+    announce: neighbor?.announce ?? bgp?.announce ?? [],
+    nextHopSelf: neighbor?.nextHopSelf ?? false,
+    prepend: asns,
+  };
 }
 
 /** Without the import policies, which are asked for as each peer comes. */

@@ -5,21 +5,32 @@
  *   speaker --RouteUpdate--> rib --RouteChange[]--> dataplane (fib, workers)
  */
 import type { Config } from "../config/schema.ts";
-import { formatAddress, parseAddress } from "../net/address.ts";
+import { type Address, formatAddress, parseAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { createLimiter } from "../net/limiter.ts";
 import { formatPrefix, type Prefix } from "../net/prefix.ts";
 import type { Random } from "../net/random.ts";
 import { readSegmentDrops } from "../port/segment-drops.ts";
+import { createAdjOut, type Told } from "../rib/adj-out.ts";
 import type { ImportPolicy } from "../rib/policy.ts";
-import type { RouteChange, RoutePeer, RouteUpdate } from "../rib/route.ts";
+import type { Audience, RouteAnnouncements, RouteChange, RoutePeer, RouteUpdate } from "../rib/route.ts";
 import { createRib, type RibChange, type RouteView } from "../rib/table.ts";
 import { Journal } from "../speaker/journal.ts";
+import type { Listener } from "../speaker/session.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import type { ControlAnswer } from "./control.ts";
 import { type Dataplane, requirePorts, startDataplane } from "./dataplane.ts";
 import { createEventRecord } from "./events.ts";
-import { type BgpConfig, importPolicyOf, ribConfiguration, sessionPart, speakerPart } from "./policy.ts";
+import {
+  type BgpConfig,
+  exportPolicyOf,
+  importPolicyOf,
+  neighborOf,
+  ribConfiguration,
+  sessionPart,
+  speakerPart,
+} from "./policy.ts";
+import { createPrefixLimits } from "./prefix-limit.ts";
 import { type Action, reconcile } from "./reconcile.ts";
 import { watchSegments } from "./segment-watch.ts";
 import { describeNeighbor, describeSpeakerEvent, summarizeNeighbors } from "./show-bgp.ts";
@@ -50,7 +61,41 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
 
   const importPolicy = ({ address }: RoutePeer): ImportPolicy => importPolicyOf(config?.bgp, address);
 
-  const take = ({ routes }: RibChange): void => apply(routes);
+  const adjOut = createAdjOut({
+    rib,
+    networks: () => config?.bgp?.networks ?? [],
+    policy: ({ address }) => exportPolicyOf(config?.bgp, address),
+  });
+
+  const limits = createPrefixLimits({
+    clock,
+    events,
+    limitOf: (neighbor) => neighborOf(config?.bgp, neighbor)?.prefixLimit,
+    received: rib.received,
+    end: (neighbor, error) => speaker?.endNeighbor(neighbor, error),
+    begin: (neighbor) => speaker?.beginNeighbor(neighbor),
+  });
+
+  const announce = (news: ReadonlyMap<Address, RouteAnnouncements>): void => {
+    for (const [neighbor, announcements] of news) speaker?.announce(neighbor, announcements);
+  };
+
+  /** Without prefixes to look at: everything that is announced is looked at again. */
+  const take = ({ routes, touched }: RibChange, isReload = false): void => {
+    apply(routes);
+    announce(adjOut.look(isReload ? undefined : touched));
+  };
+
+  const onUpdate = (update: RouteUpdate): void => {
+    take(rib.applyUpdate(update));
+    if (update.kind === "update") limits.check(update.peer.address);
+  };
+
+  /** As each family's next hop, the address that we have on the link to the listener. */
+  const audienceOf = ({ address, type, families, localAddress }: Listener): Audience => {
+    const ours = families.map((family) => [family, dataplane?.addressBeside(localAddress, family)] as const);
+    return { address, type, nextHops: Object.fromEntries(ours.filter(([, nextHop]) => nextHop !== undefined)) };
+  };
 
   const startSpeaker = async (bgp: BgpConfig): Promise<void> => {
     speaker = new Speaker({
@@ -58,9 +103,12 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
       clock,
       random,
       record: (record) => journal.record(record),
-      onUpdate: (update: RouteUpdate) => take(rib.applyUpdate(update)),
+      onUpdate,
+      onUp: (listener) => adjOut.open(audienceOf(listener)),
+      onRefresh: adjOut.again,
       onEvent: (event) => {
         const details = describeSpeakerEvent(event);
+        if (event.kind === "session-down") adjOut.close(event.neighbor);
         if (event.kind === "refused-connection") refusals.add(details);
         else events.add(event.kind, details);
       },
@@ -85,12 +133,14 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
         dataplane = await startDataplane(action.config, clock, events);
         return apply(rib.installed());
       case "configure-routes":
-        return take(rib.configure({ ...ribConfiguration(action.config), interfaces: dataplane?.interfaces ?? [], importPolicy }));
+        take(rib.configure({ ...ribConfiguration(action.config), interfaces: dataplane?.interfaces ?? [], importPolicy }), true);
+        return limits.reconsider();
       case "start-speaker":
         return startSpeaker(action.bgp);
       case "add-neighbor":
         return speaker?.addNeighbor(withoutUndefined(sessionPart(action.neighbor)));
       case "remove-neighbor":
+        limits.forget(action.address);
         return speaker?.removeNeighbor(action.address);
       case "stop-speaker":
         return stopSpeaker();
@@ -146,11 +196,17 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
 
     ribRoutes: (prefix?: Prefix): RouteView[] => rib.routes(prefix),
 
+    /** What the neighbor was told; undefined: there is no such neighbor. */
+    announced(text: string): readonly Told[] | undefined {
+      const address = parseAddress(text);
+      return address !== undefined && neighborOf(config?.bgp, address) ? adjOut.told(address) : undefined;
+    },
+
     /** Null: none is kept. */
     journal: () => journal.state() ?? null,
 
     bgpSummary: () => ({
-      ...summarizeNeighbors(config?.bgp, speaker?.neighbors() ?? [], rib.peerPaths, clock.nowMs()),
+      ...summarizeNeighbors(config?.bgp, speaker?.neighbors() ?? [], rib.peerPaths, adjOut.told, clock.nowMs()),
       refusedStrangers: speaker?.refusedStrangers() ?? 0,
     }),
 
@@ -165,7 +221,10 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
       const now = clock.nowMs();
       return {
         value: Object.fromEntries(
-          chosen.map((one) => [formatAddress(one.address), describeNeighbor(one, rib.peerPaths(one.address), now)]),
+          chosen.map((one) => [
+            formatAddress(one.address),
+            describeNeighbor(one, rib.peerPaths(one.address), adjOut.told(one.address).length, now),
+          ]),
         ),
       };
     },

@@ -31,6 +31,7 @@ export function summarizeNeighbors(
   bgp: BgpConfig | undefined,
   neighbors: readonly NeighborState[],
   pathsOf: (address: Address) => PeerPaths,
+  toldTo: (address: Address) => readonly unknown[],
   nowMs: number,
 ) {
   const peers = neighbors.map((neighbor) => {
@@ -50,7 +51,7 @@ export function summarizeNeighbors(
         pfxRefused: sum(pathsOf(neighbor.address).refused),
         // RFC 8212: nothing is taken from an external neighbor of which the configuration says nothing.
         hasImportPolicy: neighbor.type === "internal" || importPolicyOf(bgp, neighbor.address).accept !== undefined,
-        pfxSnt: 0,
+        pfxSnt: toldTo(neighbor.address).length,
         state: neighbor.state,
         connectionsEstablished: neighbor.connectionsEstablished,
         connectionsDropped: neighbor.connectionsDropped,
@@ -67,7 +68,7 @@ export function summarizeNeighbors(
   };
 }
 
-export function describeNeighbor(neighbor: NeighborState, { refused }: PeerPaths, nowMs: number) {
+export function describeNeighbor(neighbor: NeighborState, { refused }: PeerPaths, prefixesSent: number, nowMs: number) {
   const { holdTimeSeconds, keepaliveSeconds, routerId, lastUpdateFault, lastNotification, lastReset } = neighbor;
   return {
     remoteAs: neighbor.remoteAsn,
@@ -96,6 +97,7 @@ export function describeNeighbor(neighbor: NeighborState, { refused }: PeerPaths
       : { lastUpdateFault: { ...lastUpdateFault, atMs: undefined, agoMsec: Math.round(nowMs - lastUpdateFault.atMs) } }),
     prefixesReceived: neighbor.prefixesReceived,
     prefixesRefused: refused,
+    prefixesSent,
     endOfRibReceived: neighbor.endOfRibReceived,
     staleFamilies: neighbor.staleFamilies,
     connectionsEstablished: neighbor.connectionsEstablished,

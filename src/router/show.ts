@@ -3,6 +3,7 @@
  * (`show bgp summary json`, `show bgp neighbors json`), so that what reads FRR reads this.
  */
 import { formatCommunity, linkBandwidth } from "../bgp/communities.ts";
+import type { PathAttributes } from "../bgp/path.ts";
 import { formatAddress } from "../net/address.ts";
 import { formatPrefix, parsePrefix } from "../net/prefix.ts";
 import type { PathView, RouteView } from "../rib/table.ts";
@@ -18,6 +19,7 @@ const ANSWERS: readonly (readonly [string, Answer])[] = [
   ["bgp summary", (router) => value(router.bgpSummary())],
   ["bgp neighbors", (router, [address]) => router.bgpNeighbors(address)],
   ["bgp routes", (router, [text]) => ofPrefix(text, (prefix) => value(router.ribRoutes(prefix).map(describeBgpRoute)))],
+  ["bgp announced", (router, [text]) => announcedTo(router, text)],
   [
     "routes",
     (router, [text]) => ofPrefix(text, (prefix) => value(router.ribRoutes(prefix).map((view) => describeRoute(router, view)))),
@@ -45,6 +47,12 @@ function ofPrefix(text: string | undefined, answer: (prefix: ReturnType<typeof p
   return answer(prefix);
 }
 
+function announcedTo(router: Router, text = ""): ControlAnswer {
+  const told = router.announced(text);
+  if (!told) return { error: `neighbor: ${JSON.stringify(text)}, wanted the address of a neighbor` };
+  return value(told.map(({ prefix, attributes }) => ({ prefix: formatPrefix(prefix), ...describeAttributes(attributes) })));
+}
+
 function describeRoute(router: Router, { prefix, protocol, distance, nextHops, isBlackhole }: RouteView) {
   return {
     prefix: formatPrefix(prefix),
@@ -64,7 +72,6 @@ export const describeBgpRoute = ({ prefix, paths }: RouteView) => ({
 
 function describePath(path: PathView) {
   const { peer, attributes, status } = path;
-  const bandwidth = linkBandwidth(attributes);
   return {
     status,
     ...("reason" in path ? { reason: path.reason } : {}),
@@ -72,6 +79,14 @@ function describePath(path: PathView) {
     peerType: peer.type,
     ...(path.pathId === undefined ? {} : { pathId: path.pathId }),
     ...(path.stale ? { stale: true } : {}),
+    ...(path.isBlackhole ? { blackhole: true } : {}),
+    ...describeAttributes(attributes),
+  };
+}
+
+function describeAttributes(attributes: PathAttributes) {
+  const bandwidth = linkBandwidth(attributes);
+  return {
     nextHop: formatAddress(attributes.nextHop),
     asPath: attributes.asPath.map(({ asns }) => asns.join(" ")).join(" "),
     origin: ["IGP", "EGP", "incomplete"][attributes.origin],

@@ -7,8 +7,7 @@
  *   begin --take, refresh ...--> end --(begin in time)--> ...           what is not said again is taken away:
  *     stale:       from the end, or a Begin-of-RIB                      at an End-of-RIB, or when a timer runs out
  */
-import { AFI } from "../bgp/iana.ts";
-import { type Family, formatFamily, hasFamily } from "../bgp/nlri.ts";
+import { addressFamilyOf, type Family, formatFamily, hasFamily } from "../bgp/nlri.ts";
 import { type Nlri, nlriKey } from "../bgp/path.ts";
 import { REFRESH, type RouteRefreshMessage } from "../bgp/route-refresh.ts";
 import type { UpdateMessage } from "../bgp/update.ts";
@@ -44,8 +43,6 @@ interface Table {
   /** Keys of what the peer announces now. */
   readonly announced: Set<number | string>;
 }
-
-const addressFamilyOf = ({ afi }: Family): AddressFamily => (afi === AFI.ipv4 ? "ipv4" : "ipv6");
 
 export class Intake {
   private readonly options: IntakeOptions;

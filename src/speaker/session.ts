@@ -1,5 +1,5 @@
 /**
- * The conversation with one neighbor: it feeds what happens to the state machine, one event after the other, and executes
+ * The conversation with one neighbor, one thing in more than 300 lines: it feeds what happens to the state machine, one event after the other, and executes
  * what that answers, on up to two connections. The speaker makes one for each neighbor; it lives as long as that is
  * configured, through any number of TCP connections.
  *
@@ -9,14 +9,14 @@
 import type { Socket } from "node:net";
 import type { BgpError } from "../bgp/error.ts";
 import { encodeMessage, type Message } from "../bgp/message.ts";
-import { FAMILIES, type FamilyName, hasFamily } from "../bgp/nlri.ts";
+import { addressFamilyOf, FAMILIES, type FamilyName, hasFamily } from "../bgp/nlri.ts";
 import { REFRESH, type RouteRefreshMessage } from "../bgp/route-refresh.ts";
-import type { UpdateMessage } from "../bgp/update.ts";
+import { type UpdateMessage, withinMessages } from "../bgp/update.ts";
 import type { SessionRecord } from "../mrt/record.ts";
-import { type Ipv4Address, isIpv4 } from "../net/address.ts";
+import { type Address, type AddressFamily, type Ipv4Address, isIpv4 } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Random } from "../net/random.ts";
-import type { RouteUpdate } from "../rib/route.ts";
+import type { RouteAnnouncements, RoutePeer, RouteUpdate } from "../rib/route.ts";
 import { type Agreement, peerType } from "./agreement.ts";
 import { Connection } from "./connection.ts";
 import { Diary } from "./diary.ts";
@@ -41,8 +41,21 @@ export interface SessionContext {
   readonly random: Random;
   onUpdate(update: RouteUpdate): void;
   onEvent(event: SpeakerEvent): void;
+  /** A session is up: what it is to say first, before the mark that this is all. */
+  onUp?(listener: Listener): RouteAnnouncements;
+  /** The peer wants to hear all of a family again. */
+  onRefresh?(peer: Address, family: AddressFamily): RouteAnnouncements;
   /** For a journal: everything that is said and heard. */
   record?(record: SessionRecord): void;
+}
+
+/** Who listens, and where it reaches us. */
+export interface Listener {
+  readonly address: Address;
+  readonly type: RoutePeer["type"];
+  readonly families: readonly AddressFamily[];
+  /** Our end of the connection. */
+  readonly localAddress: Address;
 }
 
 const DEFAULT_FAMILIES: readonly FamilyName[] = ["ipv4-unicast", "ipv6-unicast"];
@@ -265,9 +278,24 @@ export class Session {
     this.announce(direction, agreement);
   }
 
-  /** All our routes, then the mark that these were all (RFC 4724 section 2). We have none. */
+  /** All our routes, then for each family the mark that these were all (RFC 4724 section 2). */
   private announce(direction: Direction, { families }: Agreement): void {
+    const { address } = this.options;
+    const localAddress = this.connections[direction]?.localAddress;
+    const listener = { address, type: peerType(this.config), families: families.map(addressFamilyOf) };
+    if (localAddress !== undefined) this.say(direction, this.context.onUp?.({ ...listener, localAddress }));
     for (const endOfRib of families) this.send(direction, { kind: "update", withdrawn: [], announcements: [], endOfRib });
+  }
+
+  /** To a peer that is not there it says nothing: that will hear all when it comes. */
+  tell(announcements: RouteAnnouncements): void {
+    for (const direction of ["outgoing", "incoming"] as const)
+      if (this.fsm[direction]?.phase === "Established") this.say(direction, announcements);
+  }
+
+  private say(direction: Direction, announcements: RouteAnnouncements | undefined): void {
+    if (!announcements || announcements.withdrawn.length + announcements.announcements.length === 0) return;
+    this.send(direction, { kind: "update", ...withinMessages(announcements, this.established?.agreement.asnSize ?? 2) });
   }
 
   private deliver(update: UpdateMessage): void {
@@ -276,11 +304,17 @@ export class Session {
     this.intake.take(update);
   }
 
-  /** Who asks hears all our routes of the family again, which are none; between marks if both sides know them. */
+  /** Who asks hears all our routes of the family again, between marks if both sides know them. */
   private refresh(direction: Direction, message: RouteRefreshMessage): void {
+    const { agreement } = this.established ?? {};
     if (message.subtype !== REFRESH.request) this.intake.refresh(message);
-    else if (this.established?.agreement.enhancedRefresh && hasFamily(this.established.agreement.families, message.family))
-      for (const subtype of [REFRESH.begin, REFRESH.end]) this.send(direction, { ...message, subtype });
+    else if (agreement && hasFamily(agreement.families, message.family)) {
+      const mark = (subtype: RouteRefreshMessage["subtype"]) =>
+        agreement.enhancedRefresh && this.send(direction, { ...message, subtype });
+      mark(REFRESH.begin);
+      this.say(direction, this.context.onRefresh?.(this.options.address, addressFamilyOf(message.family)));
+      mark(REFRESH.end);
+    }
   }
 
   private ended(wasEstablished: boolean, reason: string, cause: EndCause): void {

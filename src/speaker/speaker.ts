@@ -3,12 +3,14 @@
  * connects is told so, counted and closed. The router composes it with the RIB (`onUpdate`) and its journal (`onEvent`).
  */
 import type { Socket } from "node:net";
+import type { BgpError } from "../bgp/error.ts";
 import { CEASE } from "../bgp/iana.ts";
 import { encodeMessage } from "../bgp/message.ts";
 import { administrativeCease, cease } from "../bgp/notification.ts";
 import { type Address, compareAddresses, formatAddress, isIpv4 } from "../net/address.ts";
 import { hostPrefix } from "../net/prefix.ts";
 import { type Endpoint, TcpListener, type TcpPeer } from "../port/tcp-socket.ts";
+import type { RouteAnnouncements } from "../rib/route.ts";
 import { MINIMUM_HOLD_TIME_SECONDS } from "./agreement.ts";
 import type { NeighborOptions, NeighborState } from "./neighbor.ts";
 import { Session, type SessionContext } from "./session.ts";
@@ -81,6 +83,20 @@ export class Speaker {
     if (!session) return;
     void session.stop(administrativeCease(CEASE.administrativeReset, text));
     session.start();
+  }
+
+  /** For the peer's ears, if its session is up. */
+  announce(address: Address, announcements: RouteAnnouncements): void {
+    this.sessions.get(address)?.tell(announcements);
+  }
+
+  /** Ends the session with `error`; it stays down until it is begun again. */
+  endNeighbor(address: Address, error: BgpError): void {
+    void this.sessions.get(address)?.stop(error);
+  }
+
+  beginNeighbor(address: Address): void {
+    this.sessions.get(address)?.start();
   }
 
   /** By address. */
