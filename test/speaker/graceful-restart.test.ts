@@ -1,0 +1,143 @@
+/**
+ * Real speakers with graceful restart configured, killed and started again: their routes stay in use meanwhile, those that
+ * they do not announce any more go at End-of-RIB, and all of them when they do not come back in the time that they asked for.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { formatPrefix } from "#src/net/prefix.ts";
+import type { Speaker } from "#src/speaker/speaker.ts";
+import { inNamespace, run } from "../common/namespace.ts";
+import { DAEMONS, Daemon, type DaemonKind, missingProgram } from "./daemons.ts";
+import { address, Recorder, recordedSpeaker } from "./recorder.ts";
+
+const OURS = "10.9.0.1";
+const [STAYS, GOES] = ["203.0.113.10/32", "203.0.113.20/32"];
+const RESTART_TIME_SECONDS = 3;
+
+const kindNamed = (name: string): DaemonKind => DAEMONS.find((kind) => kind.name.startsWith(name)) as DaemonKind;
+
+/** As daemons that announce `prefixes`; the restart time is what they ask for. */
+const RESTARTING: Record<string, (prefixes: readonly string[], isRestart: boolean) => DaemonKind> = {
+  FRR: (prefixes) => ({
+    ...kindNamed("FRR"),
+    configuration: ({ address: own, asn, peerAddress, peerAsn }) => `
+      router bgp ${asn}
+       bgp router-id ${own}
+       no bgp ebgp-requires-policy
+       no bgp network import-check
+       bgp graceful-restart
+       bgp graceful-restart preserve-fw-state
+       bgp graceful-restart restart-time ${RESTART_TIME_SECONDS}
+       neighbor ${peerAddress} remote-as ${peerAsn}
+       neighbor ${peerAddress} ebgp-multihop 2
+       neighbor ${peerAddress} update-source ${own}
+       neighbor ${peerAddress} timers connect 1
+       address-family ipv4 unicast
+${prefixes.map((prefix) => `        network ${prefix}`).join("\n")}
+       exit-address-family
+    `,
+  }),
+  BIRD: (prefixes, isRestart) => ({
+    ...kindNamed("BIRD"),
+    configuration: ({ address: own, asn, peerAddress, peerAsn }) => `
+      router id ${own};
+      protocol device {}
+      protocol static service { ipv4; ${prefixes.map((prefix) => `route ${prefix} blackhole;`).join(" ")} }
+      protocol bgp upstream {
+        local ${own} as ${asn};
+        neighbor ${peerAddress} as ${peerAsn};
+        multihop 2; strict bind yes;
+        graceful restart on; graceful restart time ${RESTART_TIME_SECONDS};
+        connect delay time 1; connect retry time 1;
+        ipv4 { import none; export all; next hop self; };
+      }
+    `,
+    command: (plan, path) => [...kindNamed("BIRD").command(plan, path), ...(isRestart ? ["-R"] : [])],
+  }),
+};
+
+await inNamespace(import.meta.url, () => {
+  const cleanUps: (() => unknown)[] = [];
+  afterAll(async () => {
+    for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+  });
+  run("ip link set lo up");
+  run(`ip address add ${OURS}/32 dev lo`);
+
+  /** One speaker of ours for all, each neighbor with a recorder of its own. */
+  const told = new Map<number, Recorder>();
+  const speaker: Promise<Speaker> = (async () => {
+    const { speaker } = recordedSpeaker({
+      asn: 65000,
+      routerId: address(OURS),
+      listen: { address: address(OURS), port: 179 },
+      onUpdate: (update) => told.get(update.peer.address as number)?.onUpdate(update),
+      onEvent: (event) => told.get(event.neighbor as number)?.onEvent(event),
+    });
+    cleanUps.push(() => speaker.stop());
+    await speaker.start();
+    return speaker;
+  })();
+
+  async function restart(name: string, index: number) {
+    const theirs = `10.9.1.${index}`;
+    run(`ip address add ${theirs}/32 dev lo`);
+    const recorder = new Recorder();
+    told.set(address(theirs), recorder);
+    (await speaker).addNeighbor({ address: address(theirs), remoteAsn: 65001, localAddress: address(OURS), passive: true });
+    const folder = mkdtempSync(join(tmpdir(), "ecmp-restart-"));
+    cleanUps.push(() => rmSync(folder, { recursive: true, force: true }));
+    const launch = (prefixes: string[], isRestart: boolean): Daemon => {
+      const kind = (RESTARTING[name] as (typeof RESTARTING)[string])(prefixes, isRestart);
+      const plan = { address: theirs, asn: 65001, peerAddress: OURS, peerAsn: 65000, prefix: STAYS, folder };
+      const daemon = new Daemon(kind, plan);
+      cleanUps.push(() => daemon.end());
+      return daemon;
+    };
+    const first = launch([STAYS, GOES], false);
+    const hears = (what: string, prefix: string, since = 0) => {
+      const announced = () =>
+        recorder.updates.slice(since).flatMap((update) => (update.kind === "update" ? update.announced : []));
+      return recorder.until(`${what} of ${name}`, () => announced().some((one) => formatPrefix(one) === prefix), 30_000);
+    };
+    await Promise.race([first.failed, Promise.all([hears("a route", STAYS), hears("another", GOES)])]);
+    first.kill();
+    await recorder.until("its end", () => recorder.hasEvent("session-down", address(theirs)));
+    const since = recorder.updates.length;
+    const second = launch([STAYS], true);
+    await Promise.race([second.failed, hears("the route again", STAYS, since)]);
+    await recorder.until(`End-of-RIB of ${name}`, () => recorder.routes.includes("lost ipv4 stale"), 30_000);
+    const routesOfRestart = recorder.routes.slice(since);
+    const atMs = recorder.events.length;
+    second.kill();
+    await recorder.until("its second end", () => recorder.hasEvent("session-down", address(theirs), 2));
+    await recorder.until(`the end of patience with ${name}`, () => recorder.events.slice(atMs).some(isOverdue), 30_000);
+    return { recorder, since, routesOfRestart };
+  }
+  const isOverdue = (event: object): boolean => "reason" in event && event.reason === "the peer did not come back in time";
+
+  const restarts = Object.keys(RESTARTING).flatMap((name, index) => {
+    const missing = missingProgram(kindNamed(name));
+    if (missing) test.skip(`${name}: ${missing} is not installed`, () => undefined);
+    return missing ? [] : [{ name, restarted: restart(name, index + 2) }];
+  });
+  for (const { restarted } of restarts) restarted.catch(() => undefined);
+
+  test.each(restarts)("$name keeps its routes over a restart", { timeout: 90_000 }, async ({ restarted }) => {
+    const { recorder, since, routesOfRestart } = await restarted;
+    // Of the families that came up, only what it said in its OPEN to be restarting is kept; nothing is lost until it is back.
+    expect(recorder.routes.slice(0, since).filter((text) => text.startsWith("lost"))).toEqual([]);
+    expect(recorder.routes[since - 1]).toBe("stale ipv4");
+    expect(routesOfRestart).toEqual([`+${STAYS}`, "lost ipv4 stale"]);
+    const kinds = recorder.events.filter(({ kind }) => /routes|session/.test(kind)).map(({ kind }) => kind);
+    const once = ["session-up", "session-down", "routes-kept"];
+    expect(kinds).toEqual([...once, once[0], "stale-routes-gone", ...once.slice(1), "stale-routes-gone"]);
+    const [kept, overdue] = ["routes-kept", "stale-routes-gone"].map((kind) =>
+      recorder.events.findLast((one) => one.kind === kind),
+    );
+    expect(kept).toMatchObject({ families: ["ipv4"], seconds: RESTART_TIME_SECONDS });
+    expect((overdue?.atMs ?? 0) - (kept?.atMs ?? 0)).toBeGreaterThanOrEqual(RESTART_TIME_SECONDS * 1000 - 5);
+  });
+});
