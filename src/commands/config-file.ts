@@ -17,13 +17,14 @@ export function loadConfig(file: string, mistakeCode: number = EXIT.couldNotRun)
 export function loadConfigWithPasswords(file: string): Config {
   const config = loadConfig(file);
   if (!config.bgp) return config;
-  const neighbors = config.bgp.neighbors.map((neighbor, i) => {
-    if (neighbor.passwordFile === undefined) return neighbor;
-    const path = resolve(dirname(file), neighbor.passwordFile);
-    const where = `${file}: bgp.neighbors[${i}].passwordFile`;
-    return { ...neighbor, password: readPassword(where, path) };
-  });
-  return { ...config, bgp: { ...config.bgp, neighbors } };
+  const withPassword = <One extends { passwordFile?: string | undefined }>(list: string, one: One, i: number): One => {
+    if (one.passwordFile === undefined) return one;
+    const path = resolve(dirname(file), one.passwordFile);
+    return { ...one, password: readPassword(`${file}: bgp.${list}[${i}].passwordFile`, path) };
+  };
+  const neighbors = config.bgp.neighbors.map((one, i) => withPassword("neighbors", one, i));
+  const dynamicNeighbors = config.bgp.dynamicNeighbors.map((one, i) => withPassword("dynamicNeighbors", one, i));
+  return { ...config, bgp: { ...config.bgp, neighbors, dynamicNeighbors } };
 }
 
 function readPassword(where: string, path: string): string {

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { DEFAULT_RESILIENT_BUCKETS } from "../ecmp/select/resilient.ts";
 import { type Address, isIpv4, parseAddress, parseIpv4 } from "../net/address.ts";
+import { formatPrefix } from "../net/prefix.ts";
 import { neighborPolicy, prefixLists } from "./bgp-policy-schema.ts";
 import { ecmpSchema } from "./ecmp-schema.ts";
 import { isPassword, LONGEST_PASSWORD_BYTES } from "./password.ts";
@@ -48,13 +49,10 @@ const portSchema = z
     error: "wanted an interface's name (interface), or an address that it has (address)",
   });
 
-const neighborFields = z.strictObject({
-  address: unicast,
+/** What a neighbor and a range of neighbors have in common. */
+const sessionFields = {
   remoteAsn: asn,
   description: z.string().optional(),
-  port: whole(1, 65535).optional(),
-  passive: z.boolean({ error: "wanted true or false" }).default(false),
-  localAddress: unicast.optional(),
   /** TCP-MD5; a file's first line is read when the router starts and when it reads its configuration again. */
   password: z
     .string({ error: "wanted a password" })
@@ -83,17 +81,42 @@ const neighborFields = z.strictObject({
     })
     .optional(),
   ...neighborPolicy,
+};
+
+interface Protection {
+  readonly password?: string | undefined;
+  readonly passwordFile?: string | undefined;
+  readonly ttlSecurity?: object | undefined;
+  readonly ebgpMultihop?: number | undefined;
+}
+
+function refuseContradictions<One extends Protection>(neighbor: One, context: z.core.$RefinementCtx<One>): void {
+  const refuse = (path: keyof Protection, message: string) => context.addIssue({ code: "custom", path: [path], message });
+  if (neighbor.password !== undefined && neighbor.passwordFile !== undefined)
+    refuse("passwordFile", "wanted a password or a file that has it, not both");
+  if (neighbor.ttlSecurity !== undefined && neighbor.ebgpMultihop !== undefined)
+    refuse("ebgpMultihop", "wanted ttlSecurity (with its hops) or ebgpMultihop, not both");
+}
+
+const neighborFields = z.strictObject({
+  address: unicast,
+  ...sessionFields,
+  port: whole(1, 65535).optional(),
+  passive: z.boolean({ error: "wanted true or false" }).default(false),
+  localAddress: unicast.optional(),
+  shutdown: z
+    .union([z.boolean(), z.string().refine((text) => Buffer.byteLength(text) <= 255)], {
+      error: "wanted true, false, or the words to tell the neighbor, at most 255 bytes",
+    })
+    .optional(),
 });
 
-const neighborSchema = neighborFields
-  .refine(({ password, passwordFile }) => password === undefined || passwordFile === undefined, {
-    path: ["passwordFile"],
-    error: "wanted a password or a file that has it, not both",
-  })
-  .refine(({ ttlSecurity, ebgpMultihop }) => ttlSecurity === undefined || ebgpMultihop === undefined, {
-    path: ["ebgpMultihop"],
-    error: "wanted ttlSecurity (with its hops) or ebgpMultihop, not both",
-  });
+const neighborSchema = neighborFields.superRefine(refuseContradictions);
+
+/** Whoever connects from inside the prefix is a neighbor. */
+const dynamicNeighborSchema = z
+  .strictObject({ prefix, limit: whole(1, 4096).default(100), ...sessionFields })
+  .superRefine(refuseContradictions);
 
 const bgpFields = z.strictObject({
   asn,
@@ -118,14 +141,20 @@ const bgpFields = z.strictObject({
     .array(neighborSchema)
     .default([])
     .superRefine(refuseTwice((neighbor) => neighbor.address, "neighbor's address")),
+  dynamicNeighbors: z
+    .array(dynamicNeighborSchema)
+    .default([])
+    .superRefine(refuseTwice(({ prefix }) => formatPrefix(prefix), "prefix")),
 });
 
-const bgpSchema = bgpFields.superRefine(({ asn, neighbors }, context) => {
-  neighbors.forEach(({ remoteAsn, localAsn = asn, ebgpMultihop }, i) => {
-    if (ebgpMultihop === undefined || remoteAsn !== localAsn) return;
-    const path = ["neighbors", i, "ebgpMultihop"];
-    context.addIssue({ code: "custom", path, message: "wanted a neighbor of another AS; one of ours may be anywhere" });
-  });
+const bgpSchema = bgpFields.superRefine((bgp, context) => {
+  for (const list of ["neighbors", "dynamicNeighbors"] as const) {
+    for (const [i, { remoteAsn, localAsn = bgp.asn, ebgpMultihop }] of bgp[list].entries()) {
+      if (ebgpMultihop === undefined || remoteAsn !== localAsn) continue;
+      const path = [list, i, "ebgpMultihop"];
+      context.addIssue({ code: "custom", path, message: "wanted a neighbor of another AS; one of ours may be anywhere" });
+    }
+  }
 });
 
 const journalSchema = z.strictObject({

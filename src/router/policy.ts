@@ -5,13 +5,14 @@
 import { NEIGHBOR_POLICY_FIELDS } from "../config/bgp-policy-schema.ts";
 import type { Config } from "../config/schema.ts";
 import type { Address } from "../net/address.ts";
+import { prefixContains } from "../net/prefix.ts";
 import type { ExportPolicy } from "../rib/export.ts";
 import type { ImportPolicy } from "../rib/policy.ts";
 import type { RibConfiguration } from "../rib/table.ts";
 
 export type BgpConfig = NonNullable<Config["bgp"]>;
 export type NeighborConfig = BgpConfig["neighbors"][number];
-export type SessionConfig = Omit<NeighborConfig, (typeof NEIGHBOR_POLICY_FIELDS)[number]>;
+export type RangeConfig = BgpConfig["dynamicNeighbors"][number];
 
 const POLICY_FIELDS = [
   "accept",
@@ -24,22 +25,18 @@ const POLICY_FIELDS = [
 ] as const satisfies readonly (keyof BgpConfig)[];
 
 /** What the speaker itself is made of. */
-export const speakerPart = (bgp: BgpConfig): Omit<BgpConfig, (typeof POLICY_FIELDS)[number] | "neighbors"> =>
-  omit(bgp, [...POLICY_FIELDS, "neighbors"]);
+export const speakerPart = (bgp: BgpConfig) => omit(bgp, [...POLICY_FIELDS, "neighbors", "dynamicNeighbors"]);
 
-export const sessionPart = (neighbor: NeighborConfig): SessionConfig => omit(neighbor, NEIGHBOR_POLICY_FIELDS);
+export const sessionPart = <One extends NeighborConfig | RangeConfig>(neighbor: One) => omit(neighbor, NEIGHBOR_POLICY_FIELDS);
 
 /** All that the RIB and the announcements follow from. */
 export const policyPart = (bgp: BgpConfig) => ({
   ...pick(bgp, [...POLICY_FIELDS, "asn", "routerId"]),
-  neighbors: bgp.neighbors.map(neighborPolicy),
+  neighbors: bgp.neighbors.map((neighbor) => ({ ...neighborPolicy(neighbor), address: neighbor.address })),
+  ranges: bgp.dynamicNeighbors.map((range) => ({ ...neighborPolicy(range), prefix: range.prefix })),
 });
 
-const neighborPolicy = (neighbor: NeighborConfig) => ({
-  ...pick(neighbor, NEIGHBOR_POLICY_FIELDS),
-  address: neighbor.address,
-  localAsn: neighbor.localAsn,
-});
+const neighborPolicy = (neighbor: NeighborConfig | RangeConfig) => pick(neighbor, [...NEIGHBOR_POLICY_FIELDS, "localAsn"]);
 
 /** What a peer without a configuration of its own is given: nothing, if it is external. */
 const STRANGER = { accept: undefined, enforceFirstAs: true, allowBlackhole: false } as const;
@@ -47,8 +44,14 @@ const STRANGER = { accept: undefined, enforceFirstAs: true, allowBlackhole: fals
 export const neighborOf = (bgp: BgpConfig | undefined, address: Address): NeighborConfig | undefined =>
   bgp?.neighbors.find((neighbor) => neighbor.address === address);
 
+/** Of the neighbor with that address, or else of the longest range that holds it. */
+export function policyOf(bgp: BgpConfig | undefined, address: Address): NeighborConfig | RangeConfig | undefined {
+  const ranges = bgp?.dynamicNeighbors.filter(({ prefix }) => prefixContains(prefix, address)) ?? [];
+  return neighborOf(bgp, address) ?? ranges.sort((a, b) => b.prefix.length - a.prefix.length)[0];
+}
+
 export function importPolicyOf(bgp: BgpConfig | undefined, address: Address): ImportPolicy {
-  const neighbor = neighborOf(bgp, address);
+  const neighbor = policyOf(bgp, address);
   const { accept, enforceFirstAs, allowBlackhole } = neighbor ?? STRANGER;
   const ownAsns = [bgp?.asn, neighbor?.localAsn].filter((asn) => asn !== undefined);
   return { accept: accept ?? bgp?.accept, enforceFirstAs, allowBlackhole, ownAsns };
@@ -56,7 +59,7 @@ export function importPolicyOf(bgp: BgpConfig | undefined, address: Address): Im
 
 /** Towards an external peer of another local AS, both are in the path, as FRR's `local-as` has it. */
 export function exportPolicyOf(bgp: BgpConfig | undefined, address: Address): ExportPolicy {
-  const neighbor = neighborOf(bgp, address);
+  const neighbor = policyOf(bgp, address);
   const own = bgp === undefined ? [] : [bgp.asn];
   const asns = neighbor?.localAsn === undefined || neighbor.localAsn === bgp?.asn ? own : [neighbor.localAsn, ...own];
   return {

@@ -4,7 +4,16 @@
  */
 import type { Config } from "../config/schema.ts";
 import type { Address } from "../net/address.ts";
-import { type BgpConfig, type NeighborConfig, neighborOf, policyPart, sessionPart, speakerPart } from "./policy.ts";
+import type { Prefix } from "../net/prefix.ts";
+import {
+  type BgpConfig,
+  type NeighborConfig,
+  neighborOf,
+  policyPart,
+  type RangeConfig,
+  sessionPart,
+  speakerPart,
+} from "./policy.ts";
 
 export type JournalConfig = NonNullable<Config["journal"]>;
 
@@ -15,6 +24,9 @@ export type Action =
   | { readonly kind: "start-speaker"; readonly bgp: BgpConfig }
   | { readonly kind: "remove-neighbor"; readonly address: Address }
   | { readonly kind: "add-neighbor"; readonly neighbor: NeighborConfig }
+  | { readonly kind: "change-neighbor"; readonly neighbor: NeighborConfig }
+  | { readonly kind: "remove-range"; readonly prefix: Prefix }
+  | { readonly kind: "add-range"; readonly range: RangeConfig }
   | { readonly kind: "stop-speaker" }
   | { readonly kind: "stop-dataplane" };
 
@@ -39,10 +51,7 @@ export function reconcile(current: Config | undefined, wanted: Config | undefine
   const isNewDataplane = !same(dataplaneOf(current), dataplaneOf(wanted));
   // The RIB outlives the data plane and fills the next one, so sessions stay up.
   const isNewSpeaker = !same(speakerOf(current), speakerOf(wanted));
-  const before = isNewSpeaker ? [] : (current?.bgp?.neighbors ?? []);
-  const after = wanted?.bgp?.neighbors ?? [];
-  const hasTwin = (neighbor: NeighborConfig, list: readonly NeighborConfig[]): boolean =>
-    list.some((other) => same(sessionPart(other), sessionPart(neighbor)));
+  const before = isNewSpeaker ? undefined : current?.bgp;
 
   const actions: Action[] = [];
   // Before the sessions that it is to hear begin, and at the end after the last of them is gone.
@@ -56,10 +65,29 @@ export function reconcile(current: Config | undefined, wanted: Config | undefine
   if (wanted && (isNewDataplane || !same(routesOf(current, wanted), routesOf(wanted, current))))
     actions.push({ kind: "configure-routes", config: wanted });
   if (isNewSpeaker && wanted?.bgp) actions.push({ kind: "start-speaker", bgp: wanted.bgp });
-  for (const neighbor of before) {
-    if (!hasTwin(neighbor, after)) actions.push({ kind: "remove-neighbor", address: neighbor.address });
-  }
-  for (const neighbor of after) if (!hasTwin(neighbor, before)) actions.push({ kind: "add-neighbor", neighbor });
+  actions.push(...reconcileNeighbors(before, wanted?.bgp), ...reconcileRanges(before, wanted?.bgp));
   if (!wanted) actions.push(...newJournal);
   return actions;
+}
+
+function reconcileNeighbors(current: BgpConfig | undefined, wanted: BgpConfig | undefined): Action[] {
+  const [before, after] = [current, wanted].map((bgp) => new Map(bgp?.neighbors.map((one) => [one.address, one])));
+  const actions: Action[] = [];
+  for (const address of before.keys()) if (!after.has(address)) actions.push({ kind: "remove-neighbor", address });
+  for (const [address, neighbor] of after) {
+    const known = before.get(address);
+    if (!known) actions.push({ kind: "add-neighbor", neighbor });
+    else if (!same(sessionPart(known), sessionPart(neighbor))) actions.push({ kind: "change-neighbor", neighbor });
+  }
+  return actions;
+}
+
+function reconcileRanges(current: BgpConfig | undefined, wanted: BgpConfig | undefined): Action[] {
+  const [before, after] = [current?.dynamicNeighbors ?? [], wanted?.dynamicNeighbors ?? []];
+  const isIn = (range: RangeConfig, list: readonly RangeConfig[]): boolean =>
+    list.some((other) => same(sessionPart(other), sessionPart(range)));
+  return [
+    ...before.filter((range) => !isIn(range, after)).map(({ prefix }): Action => ({ kind: "remove-range", prefix })),
+    ...after.filter((range) => !isIn(range, before)).map((range): Action => ({ kind: "add-range", range })),
+  ];
 }

@@ -15,8 +15,8 @@ import { createAdjOut, type Told } from "../rib/adj-out.ts";
 import type { ImportPolicy } from "../rib/policy.ts";
 import type { Audience, RouteAnnouncements, RouteChange, RoutePeer, RouteUpdate } from "../rib/route.ts";
 import { createRib, type RibChange, type RouteView } from "../rib/table.ts";
+import type { Listener } from "../speaker/context.ts";
 import { Journal } from "../speaker/journal.ts";
-import type { Listener } from "../speaker/session.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import type { ControlAnswer } from "./control.ts";
 import { type Dataplane, requirePorts, startDataplane } from "./dataplane.ts";
@@ -25,7 +25,7 @@ import {
   type BgpConfig,
   exportPolicyOf,
   importPolicyOf,
-  neighborOf,
+  policyOf,
   ribConfiguration,
   sessionPart,
   speakerPart,
@@ -70,7 +70,7 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
   const limits = createPrefixLimits({
     clock,
     events,
-    limitOf: (neighbor) => neighborOf(config?.bgp, neighbor)?.prefixLimit,
+    limitOf: (neighbor) => policyOf(config?.bgp, neighbor)?.prefixLimit,
     received: rib.received,
     end: (neighbor, error) => speaker?.endNeighbor(neighbor, error),
     begin: (neighbor) => speaker?.beginNeighbor(neighbor),
@@ -139,6 +139,12 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
         return startSpeaker(action.bgp);
       case "add-neighbor":
         return speaker?.addNeighbor(withoutUndefined(sessionPart(action.neighbor)));
+      case "change-neighbor":
+        return speaker?.changeNeighbor(withoutUndefined(sessionPart(action.neighbor)));
+      case "add-range":
+        return speaker?.addRange(withoutUndefined(sessionPart(action.range)));
+      case "remove-range":
+        return speaker?.removeRange(action.prefix);
       case "remove-neighbor":
         limits.forget(action.address);
         return speaker?.removeNeighbor(action.address);
@@ -199,7 +205,7 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     /** What the neighbor was told; undefined: there is no such neighbor. */
     announced(text: string): readonly Told[] | undefined {
       const address = parseAddress(text);
-      return address !== undefined && neighborOf(config?.bgp, address) ? adjOut.told(address) : undefined;
+      return address !== undefined && policyOf(config?.bgp, address) ? adjOut.told(address) : undefined;
     },
 
     /** Null: none is kept. */

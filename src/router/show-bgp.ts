@@ -5,6 +5,7 @@
 import type { Capability } from "../bgp/capabilities.ts";
 import { formatFamily } from "../bgp/nlri.ts";
 import { type Address, formatAddress } from "../net/address.ts";
+import { formatPrefix } from "../net/prefix.ts";
 import type { PeerPaths } from "../rib/table.ts";
 import type { MessageCounts, NeighborState, SpeakerEvent } from "../speaker/neighbor.ts";
 import { type BgpConfig, importPolicyOf } from "./policy.ts";
@@ -52,7 +53,8 @@ export function summarizeNeighbors(
         // RFC 8212: nothing is taken from an external neighbor of which the configuration says nothing.
         hasImportPolicy: neighbor.type === "internal" || importPolicyOf(bgp, neighbor.address).accept !== undefined,
         pfxSnt: toldTo(neighbor.address).length,
-        state: neighbor.state,
+        state: neighbor.shutdown ? "Idle (Admin)" : neighbor.state,
+        ...(neighbor.range ? { dynamicPeer: true } : {}),
         connectionsEstablished: neighbor.connectionsEstablished,
         connectionsDropped: neighbor.connectionsDropped,
         ...(neighbor.description === undefined ? {} : { desc: neighbor.description }),
@@ -81,6 +83,8 @@ export function describeNeighbor(neighbor: NeighborState, { refused }: PeerPaths
     ...(neighbor.signed ? { authenticationEnabled: 1 } : {}),
     ...(neighbor.maximumHops === undefined ? {} : { externalBgpNbrMaxHopsAway: neighbor.maximumHops }),
     idleAfterFailures: neighbor.damped,
+    ...(neighbor.shutdown === undefined ? {} : { adminShutDown: neighbor.shutdown }),
+    ...(neighbor.range === undefined ? {} : { subnetRange: formatPrefix(neighbor.range) }),
     ...(routerId === undefined ? {} : { remoteRouterId: formatAddress(routerId) }),
     bgpTimerUpMsec: neighbor.establishedAtMs === undefined ? 0 : Math.round(nowMs - neighbor.establishedAtMs),
     ...(holdTimeSeconds === undefined ? {} : { bgpTimerHoldTimeMsecs: holdTimeSeconds * 1000 }),

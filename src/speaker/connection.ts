@@ -5,12 +5,14 @@
  */
 import type { Socket } from "node:net";
 import type { DecodeContext } from "../bgp/attributes.ts";
-import type { BgpError, Fault } from "../bgp/error.ts";
+import { type BgpError, bgpError, type Fault } from "../bgp/error.ts";
 import { Framer, MAXIMUM_EXTENDED_LENGTH, MAXIMUM_MESSAGE_LENGTH } from "../bgp/framer.ts";
+import { ERROR } from "../bgp/iana.ts";
 import { decodeMessage, type Message } from "../bgp/message.ts";
 import { type Family, hasFamily } from "../bgp/nlri.ts";
 import { type Address, parseAddress } from "../net/address.ts";
-import type { Clock } from "../net/clock.ts";
+import type { CancelTimer, Clock } from "../net/clock.ts";
+import type { Agreement } from "./agreement.ts";
 import { closeSocket } from "./tcp.ts";
 
 export interface ConnectionHandlers {
@@ -27,6 +29,13 @@ export interface ConnectionHandlers {
 /** Some hundred microseconds of work. */
 const MESSAGES_PER_TURN = 64;
 
+/** Bytes; more than a full table of ours. */
+const MAXIMUM_UNSENT = 64 * 1024 * 1024;
+
+/** RFC 9687 section 3.2: eight minutes, or twice the hold time if that is more; without a hold time for ever. */
+export const sendHoldSeconds = (holdTimeSeconds: number): number =>
+  holdTimeSeconds === 0 ? 0 : Math.max(480, 2 * holdTimeSeconds);
+
 export class Connection {
   /** Settles when the socket is gone for good. */
   readonly closed: Promise<void>;
@@ -37,6 +46,8 @@ export class Connection {
   private readonly framer = new Framer();
   private failure = "closed by the peer";
   private isOpen = true;
+  private sendHoldMs = 0;
+  private cancelSendHold: CancelTimer | undefined;
 
   constructor(socket: Socket, context: DecodeContext, clock: Clock, handlers: ConnectionHandlers) {
     this.socket = socket;
@@ -54,9 +65,10 @@ export class Connection {
   }
 
   /** The OPENs are agreed on: what comes from here on is to be understood so. */
-  agree(context: DecodeContext, extendedMessage: boolean): void {
+  agree(context: DecodeContext, { extendedMessage, holdTimeSeconds }: Agreement): void {
     this.context = context;
     this.framer.maximumLength = extendedMessage ? MAXIMUM_EXTENDED_LENGTH : MAXIMUM_MESSAGE_LENGTH;
+    this.sendHoldMs = sendHoldSeconds(holdTimeSeconds) * 1000;
   }
 
   /** From here on nothing of these is read (RFC 7606 section 2). */
@@ -70,14 +82,27 @@ export class Connection {
   }
 
   send(bytes: Uint8Array): void {
-    if (this.isOpen && this.socket.writable) this.socket.write(bytes);
+    if (!this.isOpen || !this.socket.writable) return;
+    this.socket.write(bytes, () => this.watchSending());
+    if (!this.cancelSendHold) this.watchSending();
   }
 
   /** From here on no handler is called. */
   close(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
+    this.cancelSendHold?.();
     void closeSocket(this.socket, this.clock);
+  }
+
+  /** As long as something waits to be sent, some of it has to go, again and again: the peer reads (RFC 9687). */
+  private watchSending(): void {
+    this.cancelSendHold?.();
+    this.cancelSendHold = undefined;
+    if (!this.isOpen || this.sendHoldMs === 0 || this.socket.writableLength === 0) return;
+    this.cancelSendHold = this.clock.setTimer(this.sendHoldMs, () =>
+      this.handlers.onError(bgpError(ERROR.sendHoldTimerExpired, 0)),
+    );
   }
 
   private receive(chunk: Uint8Array): void {
@@ -86,6 +111,12 @@ export class Connection {
   }
 
   private turn(): void {
+    // Who asks and asks and does not listen to the answers is not heard until he does.
+    if (this.socket.writableLength > MAXIMUM_UNSENT) {
+      this.socket.pause();
+      this.socket.once("drain", () => this.isOpen && this.turn());
+      return;
+    }
     if (this.read(MESSAGES_PER_TURN)) {
       if (this.socket.isPaused()) this.socket.resume();
       return;

@@ -17,14 +17,12 @@ import type { RoutePeer, RouteUpdate } from "../rib/route.ts";
 import type { Agreement } from "./agreement.ts";
 import { type EndCause, familiesKept, familiesPreserved } from "./graceful-restart.ts";
 import type { NeighborEvent } from "./neighbor.ts";
+import type { StaleLimits } from "./settings.ts";
 
 export interface IntakeOptions {
   readonly address: Address;
   readonly type: RoutePeer["type"];
-  /** The longest that a peer may stay away, whatever it asks for. */
-  readonly restartTimeSeconds: number;
-  /** The longest that a peer may take to say everything again. */
-  readonly stalePathsSeconds: number;
+  limits(): StaleLimits;
   readonly clock: Clock;
   onUpdate(update: RouteUpdate): void;
   report(event: NeighborEvent): void;
@@ -66,7 +64,8 @@ export class Intake {
     this.current = { agreement, families: new Map(tables) };
     const preserved = familiesPreserved(agreement).map(addressFamilyOf);
     for (const family of [...this.stale.keys()]) {
-      if (preserved.includes(family)) this.keep(family, this.options.stalePathsSeconds, "not all was said again in time");
+      if (preserved.includes(family))
+        this.keep(family, this.options.limits().stalePathsSeconds, "not all was said again in time");
       else this.sweep(family, "its forwarding state was not preserved");
     }
   }
@@ -99,7 +98,7 @@ export class Intake {
     if (subtype !== REFRESH.begin || !table) return;
     table.peer = this.nextPeer(current.agreement);
     this.options.onUpdate({ kind: "stale", peer: table.peer, family: name });
-    this.keep(name, this.options.stalePathsSeconds, "not all was said again in time");
+    this.keep(name, this.options.limits().stalePathsSeconds, "not all was said again in time");
   }
 
   /** The session is over; what is not kept for a peer that will come back is lost at once. */
@@ -115,7 +114,7 @@ export class Intake {
     for (const family of [...this.stale.keys()]) this.sweep(family, "the peer restarts again");
     this.current = undefined;
     const peer = this.nextPeer(agreement);
-    const seconds = Math.min(agreement.gracefulRestart?.restartTimeSeconds ?? 0, this.options.restartTimeSeconds);
+    const seconds = Math.min(agreement.gracefulRestart?.restartTimeSeconds ?? 0, this.options.limits().restartTimeSeconds);
     this.options.report({ kind: "routes-kept", families: kept, seconds });
     for (const family of agreement.families.map(addressFamilyOf)) {
       if (kept.includes(family)) {

@@ -8,6 +8,7 @@ import { MESSAGE_KINDS, type Message } from "../bgp/message.ts";
 import type { Ipv6NextHop } from "../bgp/multiprotocol.ts";
 import type { Family, FamilyName } from "../bgp/nlri.ts";
 import type { Address, AddressFamily, Ipv4Address } from "../net/address.ts";
+import type { Prefix } from "../net/prefix.ts";
 import type { StateName } from "./fsm-state.ts";
 import type { Role } from "./offer.ts";
 
@@ -48,6 +49,8 @@ export interface NeighborOptions {
   readonly stalePathsSeconds?: number;
   /** Ours towards this neighbor (RFC 9234). */
   readonly role?: Role;
+  /** Down by a person's wish, who may say why: the neighbor is told (RFC 9003). */
+  readonly shutdown?: boolean | string;
 }
 
 export type MessageCounts = Record<Message["kind"], number>;
@@ -90,6 +93,9 @@ export interface NeighborState {
   /** How far away it may be, where that is limited (GTSM). */
   readonly maximumHops?: number;
   readonly state: StateName;
+  readonly shutdown?: true | string;
+  /** The range that it is a member of, if it was not configured by itself. */
+  readonly range?: Prefix;
   /** Idle because of its failures, and not because it was stopped. */
   readonly damped: boolean;
   /** These are there while the session is Established. */

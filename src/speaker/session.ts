@@ -8,57 +8,28 @@
  */
 import type { Socket } from "node:net";
 import type { BgpError } from "../bgp/error.ts";
+import { CEASE } from "../bgp/iana.ts";
 import { encodeMessage, type Message } from "../bgp/message.ts";
-import { addressFamilyOf, FAMILIES, type FamilyName, hasFamily } from "../bgp/nlri.ts";
+import { addressFamilyOf, hasFamily } from "../bgp/nlri.ts";
+import { administrativeCease } from "../bgp/notification.ts";
 import { REFRESH, type RouteRefreshMessage } from "../bgp/route-refresh.ts";
 import { type UpdateMessage, withinMessages } from "../bgp/update.ts";
-import type { SessionRecord } from "../mrt/record.ts";
-import { type Address, type AddressFamily, type Ipv4Address, isIpv4 } from "../net/address.ts";
-import type { Clock } from "../net/clock.ts";
-import type { Random } from "../net/random.ts";
-import type { RouteAnnouncements, RoutePeer, RouteUpdate } from "../rib/route.ts";
+import type { RouteAnnouncements } from "../rib/route.ts";
 import { type Agreement, peerType } from "./agreement.ts";
 import { Connection } from "./connection.ts";
+import type { SessionContext } from "./context.ts";
 import { Diary } from "./diary.ts";
 import { step } from "./fsm.ts";
 import { type Direction, type Effect, type FsmConfig, type FsmEvent, INITIAL_STATE, refusal, stateName } from "./fsm-state.ts";
 import type { EndCause } from "./graceful-restart.ts";
 import { Intake } from "./intake.ts";
 import { Ledger } from "./ledger.ts";
-import type { NeighborOptions, NeighborState, SpeakerEvent } from "./neighbor.ts";
+import type { NeighborOptions, NeighborState } from "./neighbor.ts";
 import { localCapabilities } from "./offer.ts";
 import { Porch } from "./porch.ts";
+import { fsmConfigOf, isChangedInPlace, staleLimitsOf } from "./settings.ts";
 import { closeSocket, dialNeighbor } from "./tcp.ts";
 import { Timers } from "./timers.ts";
-
-/** What all sessions of a speaker share. */
-export interface SessionContext {
-  readonly asn: number;
-  readonly routerId: Ipv4Address;
-  readonly holdTimeSeconds: number;
-  readonly connectRetrySeconds: number;
-  readonly clock: Clock;
-  readonly random: Random;
-  onUpdate(update: RouteUpdate): void;
-  onEvent(event: SpeakerEvent): void;
-  /** A session is up: what it is to say first, before the mark that this is all. */
-  onUp?(listener: Listener): RouteAnnouncements;
-  /** The peer wants to hear all of a family again. */
-  onRefresh?(peer: Address, family: AddressFamily): RouteAnnouncements;
-  /** For a journal: everything that is said and heard. */
-  record?(record: SessionRecord): void;
-}
-
-/** Who listens, and where it reaches us. */
-export interface Listener {
-  readonly address: Address;
-  readonly type: RoutePeer["type"];
-  readonly families: readonly AddressFamily[];
-  /** Our end of the connection. */
-  readonly localAddress: Address;
-}
-
-const DEFAULT_FAMILIES: readonly FamilyName[] = ["ipv4-unicast", "ipv6-unicast"];
 
 /** What there is only while the session is Established. */
 interface Established {
@@ -66,15 +37,10 @@ interface Established {
   readonly atMs: number;
 }
 
-/** A peer's restart may be that of its machine; longer than this it is gone. */
-const DEFAULT_RESTART_TIME_SECONDS = 600;
-/** FRR's own: time enough for a full table. */
-const DEFAULT_STALE_PATHS_SECONDS = 360;
-
 export class Session {
-  private readonly options: NeighborOptions;
+  private options: NeighborOptions;
   private readonly context: SessionContext;
-  private readonly config: FsmConfig;
+  private config: FsmConfig;
   private readonly ledger: Ledger;
   private readonly timers: Timers;
   private readonly diary: Diary | undefined;
@@ -90,27 +56,13 @@ export class Session {
   constructor(options: NeighborOptions, context: SessionContext) {
     this.options = options;
     this.context = context;
-    this.config = {
-      localAsn: options.localAsn ?? context.asn,
-      remoteAsn: options.remoteAsn,
-      routerId: context.routerId,
-      holdTimeSeconds: options.holdTimeSeconds ?? context.holdTimeSeconds,
-      connectRetrySeconds: options.connectRetrySeconds ?? context.connectRetrySeconds,
-      passive: options.passive ?? false,
-      families: (options.families ?? DEFAULT_FAMILIES).map((name) => FAMILIES[name]),
-      ipv6NextHop: options.ipv6NextHop ?? "global",
-      extendedNextHop: options.extendedNextHop ?? !isIpv4(options.address),
-      addPath: options.addPath === "receive",
-      gracefulRestart: options.gracefulRestart !== "off",
-      ...(options.role && { role: options.role }),
-    };
+    this.config = fsmConfigOf(options, context);
     const { clock, random } = context;
     this.ledger = new Ledger(options.address, clock, (event) => context.onEvent(event));
     this.intake = new Intake({
       address: options.address,
       type: peerType(this.config),
-      restartTimeSeconds: options.restartTimeSeconds ?? DEFAULT_RESTART_TIME_SECONDS,
-      stalePathsSeconds: options.stalePathsSeconds ?? DEFAULT_STALE_PATHS_SECONDS,
+      limits: () => staleLimitsOf(this.options),
       clock,
       onUpdate: (update) => context.onUpdate(update),
       report: (event) => this.ledger.report(event),
@@ -121,7 +73,21 @@ export class Session {
   }
 
   start(): void {
-    this.dispatch({ kind: "start" });
+    if (!this.options.shutdown) this.dispatch({ kind: "start" });
+  }
+
+  /** Takes a change that the peer need not hear of; false if this one needs a new session. */
+  change(options: NeighborOptions): boolean {
+    if (!isChangedInPlace(this.options, options)) return false;
+    const wasShutDown = this.options.shutdown;
+    this.options = options;
+    this.config = fsmConfigOf(options, this.context);
+    const { shutdown } = options;
+    if (shutdown && !wasShutDown) {
+      const words = typeof shutdown === "string" ? shutdown : undefined;
+      void this.stop(administrativeCease(CEASE.administrativeShutdown, words));
+    } else if (wasShutDown && !shutdown) this.start();
+    return true;
   }
 
   /** Tells the peer why, and settles when the last socket is closed, which takes no longer than a second. */
@@ -152,7 +118,7 @@ export class Session {
   }
 
   state(): NeighborState {
-    const { address, description, password, ttlSecurity } = this.options;
+    const { address, description, password, ttlSecurity, shutdown } = this.options;
     const { localAsn, remoteAsn, passive } = this.config;
     const { established } = this;
     return {
@@ -165,6 +131,7 @@ export class Session {
       signed: password !== undefined,
       ...(ttlSecurity && { maximumHops: ttlSecurity.hops }),
       state: stateName(this.fsm),
+      ...(shutdown && { shutdown }),
       damped: this.fsm.mode === "damped",
       ...(established && {
         routerId: established.agreement.peer.routerId,
@@ -198,36 +165,27 @@ export class Session {
   private execute(effect: Effect): void {
     switch (effect.kind) {
       case "connect":
-        this.attach("outgoing", dialNeighbor(this.options));
-        break;
+        return this.attach("outgoing", dialNeighbor(this.options));
       case "send":
-        this.send(effect.direction, effect.message);
-        break;
+        return this.send(effect.direction, effect.message);
       case "close":
         this.connections[effect.direction]?.close();
         delete this.connections[effect.direction];
-        break;
+        return;
       case "set-timer":
-        this.timers.set(effect.timer, effect.seconds);
-        break;
+        return this.timers.set(effect.timer, effect.seconds);
       case "cancel-timer":
-        this.timers.cancel(effect.timer);
-        break;
+        return this.timers.cancel(effect.timer);
       case "agreed":
-        this.agreed(effect.direction, effect.agreement);
-        break;
+        return this.agreed(effect.direction, effect.agreement);
       case "up":
-        this.up(effect.direction, effect.agreement);
-        break;
+        return this.up(effect.direction, effect.agreement);
       case "deliver":
-        this.deliver(effect.update);
-        break;
+        return this.deliver(effect.update);
       case "refresh":
-        this.refresh(effect.direction, effect.message);
-        break;
+        return this.refresh(effect.direction, effect.message);
       case "ended":
-        this.ended(effect.wasEstablished, effect.reason, effect.cause);
-        break;
+        return this.ended(effect.wasEstablished, effect.reason, effect.cause);
     }
   }
 
@@ -268,7 +226,7 @@ export class Session {
     const { asnSize, families, pathIds, extendedNextHop } = agreement;
     const { ipv6NextHop } = this.config;
     const context = { asnSize, families, pathIds, extendedNextHop, ipv6NextHop, peerType: peerType(this.config) };
-    this.connections[direction]?.agree(context, agreement.extendedMessage);
+    this.connections[direction]?.agree(context, agreement);
   }
 
   private up(direction: Direction, agreement: Agreement): void {
@@ -320,7 +278,7 @@ export class Session {
   private ended(wasEstablished: boolean, reason: string, cause: EndCause): void {
     this.established = undefined;
     // First that it happened, then what follows: whoever measures from the event is not told after the work.
-    this.ledger.ended(wasEstablished, reason);
+    if (wasEstablished || cause.kind !== "stopped") this.ledger.ended(wasEstablished, reason);
     if (cause.kind === "stopped") this.intake.forget(reason);
     else if (wasEstablished) this.intake.end(cause, reason);
     // Once this event is dealt with: a state machine that is between two states lets nobody in.

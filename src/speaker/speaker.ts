@@ -8,13 +8,15 @@ import { CEASE } from "../bgp/iana.ts";
 import { encodeMessage } from "../bgp/message.ts";
 import { administrativeCease, cease } from "../bgp/notification.ts";
 import { type Address, compareAddresses, formatAddress, isIpv4 } from "../net/address.ts";
-import { hostPrefix } from "../net/prefix.ts";
+import { hostPrefix, type Prefix, prefixKey } from "../net/prefix.ts";
 import { type Endpoint, TcpListener, type TcpPeer } from "../port/tcp-socket.ts";
 import type { RouteAnnouncements } from "../rib/route.ts";
-import { MINIMUM_HOLD_TIME_SECONDS } from "./agreement.ts";
-import type { NeighborOptions, NeighborState } from "./neighbor.ts";
-import { Session, type SessionContext } from "./session.ts";
-import { BGP_PORT, closeSocket, protectionOf, remoteEndpoint } from "./tcp.ts";
+import type { SessionContext } from "./context.ts";
+import type { NeighborOptions, NeighborState, SpeakerEvent } from "./neighbor.ts";
+import { type RangeOptions, Ranges } from "./ranges.ts";
+import { Session } from "./session.ts";
+import { checkOptions } from "./settings.ts";
+import { closeSocket, protectionOf, remoteEndpoint } from "./tcp.ts";
 
 export interface SpeakerOptions extends SessionContext {
   /** Absent: we only dial. */
@@ -30,11 +32,15 @@ const isWithoutIpv6 = ({ code }: NodeJS.ErrnoException): boolean => code === "EA
 /** Whoever is refused is told so and given a moment to close; of more than these at once, nobody is. */
 const STRANGERS_AT_A_TIME = 64;
 
+/** After each of these there may be nothing left of a member of a range. */
+const ENDINGS: ReadonlySet<SpeakerEvent["kind"]> = new Set(["session-down", "attempt-failed", "stale-routes-gone"]);
+
 export class Speaker {
   private readonly options: SpeakerOptions;
   private readonly sessions = new Map<Address, Session>();
+  private readonly ranges: Ranges;
   private readonly listeners: TcpListener[] = [];
-  private readonly peers = new Map<Address, TcpPeer>();
+  private readonly named = new Map<Address, TcpPeer>();
   private isRunning = false;
   private strangers = 0;
   /** Of them, those that are being told so. */
@@ -42,6 +48,7 @@ export class Speaker {
 
   constructor(options: SpeakerOptions) {
     this.options = options;
+    this.ranges = new Ranges(options.clock);
   }
 
   /** Rejects if the address cannot be listened on. */
@@ -60,21 +67,41 @@ export class Speaker {
   /** Throws if its options make no sense. */
   addNeighbor(options: NeighborOptions): void {
     const { address } = options;
+    // Who is named is no member of a range.
+    if (this.ranges.rangeOf(address)) this.removeNeighbor(address, CEASE.otherConfigurationChange);
     if (this.sessions.has(address)) throw new Error(`Neighbor ${formatAddress(address)} is there already: a new address wanted`);
-    checkOptions({ ...this.options, ...options });
-    this.peers.set(address, { source: hostPrefix(address), ...protectionOf(options) });
+    checkOptions(options, this.options);
+    this.named.set(address, { source: hostPrefix(address), ...protectionOf(options) });
     this.protect();
-    const session = new Session(options, this.options);
-    this.sessions.set(address, session);
-    if (this.isRunning) session.start();
+    this.open(options, this.options);
   }
 
-  /** Ends its session with Cease/Peer De-configured; the loss is reported before this returns. */
-  removeNeighbor(address: Address): void {
+  /** Its session stays up if the change allows that, and ends with Cease/Other Configuration Change if not. */
+  changeNeighbor(options: NeighborOptions): void {
+    checkOptions(options, this.options);
+    if (this.sessions.get(options.address)?.change(options)) return;
+    this.removeNeighbor(options.address, CEASE.otherConfigurationChange);
+    this.addNeighbor(options);
+  }
+
+  /** Ends its session with a Cease; the loss is reported before this returns. */
+  removeNeighbor(address: Address, subcode: number = CEASE.peerDeconfigured): void {
     const session = this.sessions.get(address);
     this.sessions.delete(address);
-    void session?.stop(cease(CEASE.peerDeconfigured));
-    if (this.peers.delete(address)) this.protect();
+    this.ranges.release(address);
+    void session?.stop(cease(subcode));
+    if (this.named.delete(address)) this.protect();
+  }
+
+  addRange(options: RangeOptions): void {
+    this.ranges.add(options);
+    this.protect();
+  }
+
+  /** Its members go with it. */
+  removeRange(prefix: Prefix): void {
+    for (const address of this.ranges.remove(prefix)) this.removeNeighbor(address);
+    this.protect();
   }
 
   /** Ends the session with Cease/Administrative Reset and begins anew. */
@@ -101,9 +128,12 @@ export class Speaker {
 
   /** By address. */
   neighbors(): NeighborState[] {
-    return Array.from(this.sessions.values(), (session) => session.state()).sort((a, b) =>
-      compareAddresses(a.address, b.address),
-    );
+    const states = Array.from(this.sessions.values(), (session): NeighborState => {
+      const state = session.state();
+      const range = this.ranges.rangeOf(state.address);
+      return range ? { ...state, range } : state;
+    });
+    return states.sort((a, b) => compareAddresses(a.address, b.address));
   }
 
   /** Connections from addresses that are no neighbors, since the start. */
@@ -127,8 +157,7 @@ export class Speaker {
   private async listen({ port, address }: { port: number; address?: Address | undefined }): Promise<void> {
     for (const at of address === undefined ? EVERYWHERE : [address]) {
       try {
-        const peers = Array.from(this.peers.values());
-        this.listeners.push(await TcpListener.open({ address: at, port }, peers, (socket) => this.accept(socket)));
+        this.listeners.push(await TcpListener.open({ address: at, port }, this.peers(), (socket) => this.accept(socket)));
       } catch (error) {
         if (address === undefined && !isIpv4(at) && isWithoutIpv6(error as NodeJS.ErrnoException)) continue;
         await this.closeListeners();
@@ -142,21 +171,56 @@ export class Speaker {
   }
 
   private protect(): void {
-    for (const listener of this.listeners) listener.protect(Array.from(this.peers.values()));
+    for (const listener of this.listeners) listener.protect(this.peers());
+  }
+
+  /** All whose connections may have to be protected; of one address the neighbor before the range. */
+  private peers(): TcpPeer[] {
+    const ranges = this.ranges.all().map((range) => ({ source: range.prefix, ...protectionOf(range) }));
+    const peers = [...ranges, ...this.named.values()];
+    return Array.from(new Map(peers.map((peer) => [prefixKey(peer.source), peer])).values());
   }
 
   private accept(socket: Socket): void {
     const remote = remoteEndpoint(socket);
-    const session = remote && this.sessions.get(remote.address);
-    if (session) session.accept(socket);
-    else if (remote) this.refuse(socket, remote.address);
-    else socket.destroy();
+    if (!remote) {
+      socket.destroy();
+      return;
+    }
+    const session = this.sessions.get(remote.address) ?? this.admit(remote.address);
+    if (typeof session === "string") this.refuse(socket, remote.address, session);
+    else session.accept(socket);
   }
 
-  private refuse(socket: Socket, address: Address): void {
+  /** A session for a member of a range, or in words why it is none. */
+  private admit(address: Address): Session | string {
+    const options = this.ranges.admit(address);
+    if (typeof options === "string") return options;
+    const onEvent = (event: SpeakerEvent): void => {
+      this.options.onEvent(event);
+      if (ENDINGS.has(event.kind)) this.ranges.linger(address, () => this.dismiss(address));
+    };
+    return this.open(options, { ...this.options, onEvent });
+  }
+
+  /** Of a member with neither a connection nor routes that wait for its return, nothing is left to keep. */
+  private dismiss(address: Address): void {
+    const state = this.sessions.get(address)?.state();
+    if (state && (state.state === "Active" || state.state === "Idle") && state.staleFamilies.length === 0)
+      this.removeNeighbor(address);
+  }
+
+  private open(options: NeighborOptions, context: SessionContext): Session {
+    const session = new Session(options, context);
+    this.sessions.set(options.address, session);
+    if (this.isRunning) session.start();
+    return session;
+  }
+
+  private refuse(socket: Socket, address: Address, reason: string): void {
     const { clock } = this.options;
     this.strangers++;
-    this.options.onEvent({ kind: "refused-connection", neighbor: address, reason: "not a neighbor", atMs: clock.nowMs() });
+    this.options.onEvent({ kind: "refused-connection", neighbor: address, reason, atMs: clock.nowMs() });
     if (this.leaving >= STRANGERS_AT_A_TIME) {
       socket.destroy();
       return;
@@ -165,16 +229,4 @@ export class Speaker {
     const lastWords = encodeMessage({ kind: "notification", error: cease(CEASE.connectionRejected) }, 2);
     void closeSocket(socket, clock, ...lastWords).finally(() => this.leaving--);
   }
-}
-
-function checkOptions(options: NeighborOptions & Pick<SpeakerOptions, "holdTimeSeconds" | "connectRetrySeconds">): void {
-  const { address, holdTimeSeconds, connectRetrySeconds, port = BGP_PORT } = options;
-  const check = (name: string, value: number, isRight: boolean, wanted: string) => {
-    if (!isRight) throw new RangeError(`Neighbor ${formatAddress(address)} has a ${name} of ${value}: ${wanted} wanted`);
-  };
-  const isWithin = (value: number, minimum: number) => Number.isInteger(value) && value >= minimum && value <= 0xffff;
-  const isHoldTime = holdTimeSeconds === 0 || isWithin(holdTimeSeconds, MINIMUM_HOLD_TIME_SECONDS);
-  check("hold time (seconds)", holdTimeSeconds, isHoldTime, `0 or ${MINIMUM_HOLD_TIME_SECONDS} to 65535`);
-  check("connect-retry time (seconds)", connectRetrySeconds, isWithin(connectRetrySeconds, 1), "1 to 65535");
-  check("port", port, isWithin(port, 1), "1 to 65535");
 }

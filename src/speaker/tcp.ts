@@ -15,8 +15,10 @@ const MAXIMUM_TTL = 255;
 /** How long a peer may take to close its side after we closed ours. */
 const CLOSE_DEADLINE_MS = 1000;
 
+type Protected = Pick<NeighborOptions, "password" | "ttlSecurity" | "ebgpMultihop">;
+
 /** RFC 5082: both sides send with 255, and each router on the way takes one of it. */
-export function protectionOf({ password, ttlSecurity, ebgpMultihop }: NeighborOptions): TcpProtection {
+export function protectionOf({ password, ttlSecurity, ebgpMultihop }: Protected): TcpProtection {
   if (ttlSecurity) return { password, ttl: MAXIMUM_TTL, minimumTtl: MAXIMUM_TTL + 1 - ttlSecurity.hops };
   return { password, ttl: ebgpMultihop };
 }

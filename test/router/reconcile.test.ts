@@ -55,8 +55,25 @@ describe("reconcile", () => {
       "{address: 10.0.0.12, remoteAsn: 2}",
       "{address: 10.0.0.13, remoteAsn: 1}",
     );
-    expect(kinds(before, after)).toEqual(["remove-neighbor", "add-neighbor", "add-neighbor"]);
-    expect(reconcile(before, after)[0]).toEqual({ kind: "remove-neighbor", address: 0x0a00000c });
+    expect(kinds(before, after)).toEqual(["change-neighbor", "add-neighbor"]);
+    expect(reconcile(before, after)[0]).toMatchObject({ neighbor: { address: 0x0a00000c, remoteAsn: 2 } });
+    expect(reconcile(after, before)).toMatchObject([
+      { kind: "remove-neighbor", address: 0x0a00000d },
+      { kind: "change-neighbor" },
+    ]);
+  });
+
+  it("touches only the range that changed, and not the speaker", () => {
+    const ranges = (...texts: string[]): Config => {
+      const bgp = `{asn: 64513, routerId: 10.0.0.1, dynamicNeighbors: [${texts.join(",")}]}`;
+      return (readConfig(`{ports: [{interface: eth0}], bgp: ${bgp}}`) as { config: Config }).config;
+    };
+    const [one, other] = ["{prefix: 10.0.0.0/24, remoteAsn: 1}", "{prefix: 10.0.1.0/24, remoteAsn: 1}"];
+    expect(kinds(ranges(one, other), ranges(one, other))).toEqual([]);
+    expect(reconcile(ranges(one, other), ranges("{prefix: 10.0.0.0/24, remoteAsn: 1, limit: 2}", other))).toMatchObject([
+      { kind: "remove-range", prefix: { length: 24 } },
+      { kind: "add-range", range: { limit: 2 } },
+    ]);
   });
 
   it("changes static routes without touching sessions or workers", () => {

@@ -22,7 +22,7 @@ const kindNamed = (name: string): DaemonKind => DAEMONS.find((kind) => kind.name
 const RESTARTING: Record<string, (prefixes: readonly string[], isRestart: boolean) => DaemonKind> = {
   FRR: (prefixes) => ({
     ...kindNamed("FRR"),
-    configuration: ({ address: own, asn, peerAddress, peerAsn }) => `
+    configuration: ({ address: own, asn, peers: [{ address: peerAddress, asn: peerAsn }] }) => `
       router bgp ${asn}
        bgp router-id ${own}
        no bgp ebgp-requires-policy
@@ -41,7 +41,7 @@ ${prefixes.map((prefix) => `        network ${prefix}`).join("\n")}
   }),
   BIRD: (prefixes, isRestart) => ({
     ...kindNamed("BIRD"),
-    configuration: ({ address: own, asn, peerAddress, peerAsn }) => `
+    configuration: ({ address: own, asn, peers: [{ address: peerAddress, asn: peerAsn }] }) => `
       router id ${own};
       protocol device {}
       protocol static service { ipv4; ${prefixes.map((prefix) => `route ${prefix} blackhole;`).join(" ")} }
@@ -91,7 +91,7 @@ await inNamespace(import.meta.url, () => {
     cleanUps.push(() => rmSync(folder, { recursive: true, force: true }));
     const launch = (prefixes: string[], isRestart: boolean): Daemon => {
       const kind = (RESTARTING[name] as (typeof RESTARTING)[string])(prefixes, isRestart);
-      const plan = { address: theirs, asn: 65001, peerAddress: OURS, peerAsn: 65000, prefix: STAYS, folder };
+      const plan = { address: theirs, asn: 65001, peers: [{ address: OURS, asn: 65000 }], prefix: STAYS, folder };
       const daemon = new Daemon(kind, plan);
       cleanUps.push(() => daemon.end());
       return daemon;

@@ -10,11 +10,13 @@ import { bgpError, errorName } from "#src/bgp/error.ts";
 import { Framer, frame } from "#src/bgp/framer.ts";
 import { decodeMessage, encodeMessage, type Message } from "#src/bgp/message.ts";
 import { IPV4_UNICAST, IPV6_UNICAST } from "#src/bgp/nlri.ts";
+import { formatNotification } from "#src/bgp/notification.ts";
 import type { OpenMessage } from "#src/bgp/open.ts";
 import { SEGMENT } from "#src/bgp/path.ts";
 import { formatAddress } from "#src/net/address.ts";
 import { type Prefix, parsePrefix } from "#src/net/prefix.ts";
 import type { NeighborOptions } from "#src/speaker/neighbor.ts";
+import type { RangeOptions } from "#src/speaker/ranges.ts";
 import { updateBody } from "../bgp/hex.ts";
 import { address, eventually, FakeClock, type Recorded, Recorder, recordedSpeaker } from "./recorder.ts";
 
@@ -650,6 +652,108 @@ describe("collision, with both connections under the test's hand", () => {
     winner.say(keepalive);
     await us.told.until("up", () => us.told.hasEvent("session-up", remote));
     expect(us.neighbor(remote)).toMatchObject({ connectionsEstablished: 1, connectionsDropped: 0 });
+  });
+});
+
+describe("a change of options", () => {
+  const options = (more: Partial<NeighborOptions> = {}): NeighborOptions => ({
+    address: B,
+    remoteAsn: asnOf[B],
+    passive: true,
+    ...more,
+  });
+
+  test("that the peer need not hear of leaves the session up", async () => {
+    const { a } = await established();
+    a.speaker.changeNeighbor(options({ description: "n1", connectRetrySeconds: 7, restartTimeSeconds: 1, port: 1179 }));
+    expect(a.neighbor(B)).toMatchObject({ state: "Established", description: "n1", connectionsDropped: 0 });
+    expect(a.told.routes).toEqual([]);
+  });
+
+  test("that it has to hear of ends the session, and says that it is for this", async () => {
+    const { a, peer } = await established();
+    a.speaker.changeNeighbor(options({ holdTimeSeconds: 30 }));
+    expect(await peer.hearsNotification()).toBe("Cease/Other Configuration Change");
+    expect(a.told.routes).toEqual(["lost"]);
+    const again = dialFrom(B, A, a.port);
+    expect(await again.hears("open")).toMatchObject({ holdTimeSeconds: 30 });
+  });
+
+  test("shuts the neighbor down with words, keeps it down, and lets it up again", async () => {
+    const { a, peer } = await established();
+    a.speaker.changeNeighbor(options({ shutdown: "rack 7 moves" }));
+    await peer.closed();
+    const heard = await peer.hears("notification");
+    expect(heard.kind === "notification" && formatNotification(heard.error)).toBe("Cease/Administrative Shutdown (rack 7 moves)");
+    expect(a.neighbor(B)).toMatchObject({ state: "Idle", damped: false, shutdown: "rack 7 moves" });
+    expect(await dialFrom(B, A, a.port).hearsNotification()).toBe("Cease/Connection Rejected");
+    a.speaker.changeNeighbor(options({ description: "still down", shutdown: "rack 7 moves" }));
+    expect(a.neighbor(B).state).toBe("Idle");
+    a.speaker.changeNeighbor(options());
+    const back = dialFrom(B, A, a.port);
+    back.say(openOf(B), keepalive);
+    await a.told.until("up again", () => a.told.hasEvent("session-up", B, 2));
+    expect(a.neighbor(B)).not.toHaveProperty("shutdown");
+  });
+});
+
+describe("a range of neighbors", () => {
+  const C = address("127.0.1.3");
+  const range = (more: Partial<RangeOptions> = {}): RangeOptions => ({
+    prefix: prefix("127.0.1.0/24"),
+    remoteAsn: asnOf[B],
+    limit: 1,
+    description: "a node",
+    ...more,
+  });
+  const come = async (a: Awaited<ReturnType<typeof start>>, from: number) => {
+    const peer = dialFrom(from, A, a.port);
+    peer.say(openOf(B, { routerId: from }), keepalive);
+    await a.told.until("up", () => a.told.hasEvent("session-up", from));
+    return peer;
+  };
+
+  test("takes whoever connects from inside, up to its limit, and forgets who is gone", async () => {
+    const clock = new FakeClock();
+    const a = await start(A, { clock });
+    a.speaker.addRange(range());
+    const peer = await come(a, B);
+    expect(a.speaker.neighbors()).toMatchObject([{ address: B, description: "a node", range: range().prefix, passive: true }]);
+    expect(await dialFrom(C, A, a.port).hearsNotification()).toBe("Cease/Connection Rejected");
+    expect(a.told.events.at(-1)).toMatchObject({ neighbor: C, reason: "its range has 1 neighbors already" });
+    peer.socket.resetAndDestroy();
+    await a.told.until("gone", () => a.told.hasEvent("session-down", B));
+    await clock.advance(4999);
+    expect(a.speaker.neighbors()).toMatchObject([{ address: B, state: "Active" }]);
+    await clock.advance(1);
+    expect(a.speaker.neighbors()).toEqual([]);
+    await come(a, C);
+  });
+
+  test("keeps who comes back in time", async () => {
+    const clock = new FakeClock();
+    const a = await start(A, { clock });
+    a.speaker.addRange(range());
+    (await come(a, B)).socket.resetAndDestroy();
+    await a.told.until("gone", () => a.told.hasEvent("session-down", B));
+    dialFrom(B, A, a.port).say(openOf(B), keepalive);
+    await a.told.until("back", () => a.told.hasEvent("session-up", B, 2));
+    await clock.advance(5000);
+    expect(a.neighbor(B)).toMatchObject({ state: "Established", connectionsEstablished: 2 });
+  });
+
+  test("goes with its members; who is named is none; the longest range decides", async () => {
+    const a = await start(A);
+    a.speaker.addRange(range({ limit: 2 }));
+    a.speaker.addRange(range({ prefix: prefix("127.0.1.3/32"), description: "the third" }));
+    const [b, c] = [await come(a, B), await come(a, C)];
+    expect(a.neighbor(C).description).toBe("the third");
+    a.speaker.addNeighbor({ address: B, remoteAsn: asnOf[B], passive: true, description: "named" });
+    expect(await b.hearsNotification()).toBe("Cease/Other Configuration Change");
+    a.speaker.removeRange(prefix("127.0.1.3/32"));
+    expect(await c.hearsNotification()).toBe("Cease/Peer De-configured");
+    a.speaker.removeRange(prefix("127.0.1.0/24"));
+    expect(a.speaker.neighbors()).toMatchObject([{ address: B, description: "named" }]);
   });
 });
 

@@ -1,0 +1,31 @@
+/** What the speaker hands to each of its sessions: time, chance, and whom to tell. The router fills it in. */
+import type { SessionRecord } from "../mrt/record.ts";
+import type { Address, AddressFamily } from "../net/address.ts";
+import type { Clock } from "../net/clock.ts";
+import type { Random } from "../net/random.ts";
+import type { RouteAnnouncements, RoutePeer, RouteUpdate } from "../rib/route.ts";
+import type { SpeakerEvent } from "./neighbor.ts";
+import type { SpeakerSettings } from "./settings.ts";
+
+/** What all sessions of a speaker share. */
+export interface SessionContext extends SpeakerSettings {
+  readonly clock: Clock;
+  readonly random: Random;
+  onUpdate(update: RouteUpdate): void;
+  onEvent(event: SpeakerEvent): void;
+  /** A session is up: what it is to say first, before the mark that this is all. */
+  onUp?(listener: Listener): RouteAnnouncements;
+  /** The peer wants to hear all of a family again. */
+  onRefresh?(peer: Address, family: AddressFamily): RouteAnnouncements;
+  /** For a journal: everything that is said and heard. */
+  record?(record: SessionRecord): void;
+}
+
+/** Who listens, and where it reaches us. */
+export interface Listener {
+  readonly address: Address;
+  readonly type: RoutePeer["type"];
+  readonly families: readonly AddressFamily[];
+  /** Our end of the connection. */
+  readonly localAddress: Address;
+}
