@@ -5,6 +5,7 @@
 import type { Socket } from "node:net";
 import type { DecodeContext } from "../bgp/attributes.ts";
 import { joinBytes, uint16 } from "../bgp/bytes.ts";
+import type { Fault } from "../bgp/error.ts";
 import { Framer, frame, HEADER_LENGTH, MAXIMUM_EXTENDED_LENGTH } from "../bgp/framer.ts";
 import { CEASE, MESSAGE } from "../bgp/iana.ts";
 import { decodeMessage, encodeMessage, type Message } from "../bgp/message.ts";
@@ -19,7 +20,7 @@ export type Arrival =
       readonly message: Message;
       readonly body: Uint8Array;
       readonly atMs: number;
-      readonly faulty: boolean;
+      readonly faults: readonly Fault[];
     }
   /** Bytes that are no BGP message: nothing can follow them. */
   | { readonly kind: "garbage"; readonly atMs: number }
@@ -152,7 +153,7 @@ export class RawConnection {
     this.transcript.add("received", this.label + describeMessage(decoded.message), bytes);
     // Whoever has said goodbye expects no more of us.
     if (decoded.message.kind === "notification") this.quiet();
-    return { kind: "message", message: decoded.message, body, atMs, faulty: decoded.faults.length > 0 };
+    return { kind: "message", message: decoded.message, body, atMs, faults: decoded.faults };
   }
 
   private over(reason: string): void {

@@ -12,6 +12,8 @@ export interface ObservedRoute {
 export interface Observed {
   /** As the speaker tells it now; undefined: it tells of none. */
   route(prefix: Prefix): ObservedRoute | undefined;
+  /** In words what was wrong with the last UPDATE that told of it, if that cannot be believed: so there is no route. */
+  fault(prefix: Prefix): string | undefined;
   /** Settles when it holds, or with false at `endMs`. Looked at again after every message. */
   until(holds: () => boolean, endMs: number): Promise<boolean>;
   /** How often its session was lost since the run began, to a message that could not be read or otherwise. */

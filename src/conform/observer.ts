@@ -2,6 +2,7 @@
  * A second neighbor of the speaker, quite ordinary, that only listens: what the speaker tells it shows what the speaker has
  * made of what the checks sent. One session for all checks; each looks for its own prefixes.
  */
+import { type Fault, formatFault } from "../bgp/error.ts";
 import type { UpdateMessage } from "../bgp/update.ts";
 import type { Clock } from "../net/clock.ts";
 import { type Prefix, prefixKey } from "../net/prefix.ts";
@@ -18,6 +19,7 @@ export class Observer implements Observed {
   private readonly stage: Stage;
   private readonly clock: Clock;
   private readonly routes = new Map<number | string, ObservedRoute>();
+  private readonly faults = new Map<number | string, string>();
   private readonly looks = new Set<() => void>();
   private isEnding = false;
 
@@ -37,6 +39,10 @@ export class Observer implements Observed {
 
   route(prefix: Prefix): ObservedRoute | undefined {
     return this.routes.get(prefixKey(prefix));
+  }
+
+  fault(prefix: Prefix): string | undefined {
+    return this.faults.get(prefixKey(prefix));
   }
 
   async until(holds: () => boolean, endMs: number): Promise<boolean> {
@@ -65,7 +71,7 @@ export class Observer implements Observed {
     while (!this.isEnding) {
       const arrival = await this.stage.connection?.next(this.clock.nowMs() + READ_MS);
       if (arrival?.kind === "message") {
-        if (arrival.message.kind === "update") this.take(arrival.message, arrival.body);
+        if (arrival.message.kind === "update") this.take(arrival.message, arrival.body, arrival.faults);
       } else if (arrival && !this.isEnding) {
         this.brokenSessions++;
         this.routes.clear();
@@ -76,11 +82,19 @@ export class Observer implements Observed {
     }
   }
 
-  private take({ withdrawn, announcements }: UpdateMessage, body: Uint8Array): void {
-    for (const prefix of withdrawn) this.routes.delete(prefixKey(prefix));
+  private take({ withdrawn, announcements }: UpdateMessage, body: Uint8Array, faults: readonly Fault[]): void {
+    const fault = faults.find(({ consequence }) => consequence !== "discard");
+    for (const key of withdrawn.map(prefixKey)) {
+      this.routes.delete(key);
+      if (fault) this.faults.set(key, formatFault(fault));
+      else this.faults.delete(key);
+    }
     for (const { prefixes, attributes } of announcements) {
       const route = { asPath: attributes.asPath.flatMap(({ asns }) => asns), attributes: attributesOf(body) };
-      for (const prefix of prefixes) this.routes.set(prefixKey(prefix), route);
+      for (const key of prefixes.map(prefixKey)) {
+        this.routes.set(key, route);
+        this.faults.delete(key);
+      }
     }
   }
 }

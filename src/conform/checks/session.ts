@@ -39,7 +39,7 @@ async function readRoutes(
     const all = [...arrival.message.announcements.flatMap(({ prefixes }) => prefixes), ...arrival.message.withdrawn];
     // What other checks are telling it at the same time is not its own.
     if (all.some(isOfChecks)) continue;
-    found.faulty ||= arrival.faulty;
+    found.faulty ||= arrival.faults.length > 0;
     for (const { prefixes, attributes } of arrival.message.announcements) {
       for (const prefix of prefixes) found.keys.add(prefixKey(prefix));
       found.firstAsns.add(attributes.asPath[0]?.asns[0] ?? 0);

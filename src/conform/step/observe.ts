@@ -19,9 +19,12 @@ export const observeRoute = (
 ): Step =>
   whenObserved(`expect that the observer is told of ${what}`, async (stage, observer) => {
     const prefix = stage.prefix(which);
-    const isThere = await observer.until(() => observer.route(prefix) !== undefined, stage.until(OBSERVE_MS));
+    const isTold = () => observer.route(prefix) !== undefined || observer.fault(prefix) !== undefined;
+    await observer.until(isTold, stage.until(OBSERVE_MS));
     const route = observer.route(prefix);
-    if (!isThere || !route) return outcome(missing, "the observer is not told of the route");
+    const fault = observer.fault(prefix);
+    if (fault !== undefined) return fail(`the observer is told of the route, but malformed: ${fault}`);
+    if (!route) return outcome(missing, "the observer is not told of the route");
     return judge(route, stage) ?? pass("the observer is told of the route");
   });
 
@@ -29,6 +32,8 @@ export const observeRoute = (
 export const observeNoRoute = (saw: string): Step =>
   whenObserved("expect that the observer is not, or no longer, told of the route", async (stage, observer) => {
     const isGone = await observer.until(() => observer.route(stage.prefix()) === undefined, stage.until(OBSERVE_MS));
+    const fault = observer.fault(stage.prefix());
+    if (fault !== undefined) return fail(`the observer is told of the route, malformed: ${fault}`);
     return isGone ? pass(saw) : fail("the observer is still told of the route");
   });
 
