@@ -8,8 +8,8 @@
 import { createFields, FIELD } from "../ecmp/fields.ts";
 import { compileFlowHash, type HashOptions } from "../ecmp/flow-hash.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
-import { type FibImage, lookup } from "../fib/image.ts";
-import { GROUP_RECORD, GROUPS, HEADER, NEXT_HOP_KIND, NEXT_HOP_RECORD, NEXT_HOPS, REDUCTION } from "../fib/layout.ts";
+import { type FibImage, lookup, lookup6 } from "../fib/image.ts";
+import { GROUP_RECORD, GROUPS, NEXT_HOP_KIND, NEXT_HOP_RECORD, NEXT_HOPS, REDUCTION } from "../fib/layout.ts";
 import { type Batch, ROW, ROW_WORDS, VERDICT } from "../port/batch.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
@@ -33,7 +33,6 @@ const {
 } = NEXT_HOP_KIND;
 const { kind: HOP_KIND, mtu: HOP_MTU, port: HOP_PORT } = NEXT_HOP_RECORD;
 const { buckets: REDUCTION_BUCKETS } = REDUCTION;
-const { ownIpv6: HEADER_OWN_IPV6, ownIpv6Count: HEADER_OWN_IPV6_COUNT } = HEADER;
 const {
   blackhole: DROP_BLACKHOLE,
   fragment: DROP_FRAGMENT,
@@ -90,22 +89,12 @@ export function createForwarder({ image, hash: hashOptions, selector, ports }: F
     return words[owners + low];
   };
 
-  /** Whether the fields' destination is an address of the router itself. */
-  const isOwnIpv6 = (): boolean => {
-    for (let own = 0; own < words[HEADER_OWN_IPV6_COUNT]; own++) {
-      let at = 0;
-      while (at < 4 && fields[FIELD_DESTINATION + at] === words[HEADER_OWN_IPV6 + own * 4 + at]) at++;
-      if (at === 4) return true;
-    }
-    return false;
-  };
-
   const forwardFrame = (bytes: Uint8Array, rows: Uint32Array, row: number, ingress: number): void => {
     const code = classify(bytes, rows, row, ports[ingress], fields);
     if (code !== 0) return settle(rows, row, code >>> 8, code & 0xff);
     const isIpv4 = fields[FIELD_FAMILY] === 4;
-    if (!isIpv4 && isOwnIpv6()) return settle(rows, row, VERDICT_PUNT, PUNT_LOCAL);
-    const record = isIpv4 ? words[GROUPS + lookup(image, fields[FIELD_DESTINATION])] : 0;
+    const group = isIpv4 ? lookup(image, fields[FIELD_DESTINATION]) : lookup6(image, fields, FIELD_DESTINATION);
+    const record = words[GROUPS + group];
     if (record === 0) return settle(rows, row, VERDICT_DROP, DROP_NO_ROUTE);
     const frame = rows[row + ROW_OFFSET];
     const nextHop = pick(record, bytes, frame, ingress);

@@ -10,6 +10,7 @@ import { createImage, type ImageBuffers, openImage } from "../fib/image.ts";
 import { GROUP_RECORD, GROUPS, HEADER, MAXIMUM_GROUPS, REDUCTION } from "../fib/layout.ts";
 import { createNextHops } from "../fib/next-hops.ts";
 import { createTrie } from "../fib/trie.ts";
+import { createTrie6 } from "../fib/trie6.ts";
 import { type Address, compareAddresses, isIpv4 } from "../net/address.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import type { RestoredFib, RestoredGroup } from "./restore.ts";
@@ -32,6 +33,7 @@ export function createReplayImage({ groups }: RestoredFib): ReplayImage {
   const { words } = image;
   const arena = createArena(words.length);
   const trie = createTrie(image.trie);
+  const trie6 = createTrie6(image.trie6, words, arena, () => 0);
   const table = createNextHops(words, arena, () => 0);
   const members = groups.flatMap((group) => group.table.members.map(({ address }) => address));
   const nextHops = [...new Set(members)].sort(compareAddresses);
@@ -64,9 +66,9 @@ export function createReplayImage({ groups }: RestoredFib): ReplayImage {
     if (group.table.owners.length > 0) writeGroup(group, id);
     for (const prefix of group.prefixes) {
       const { address, length } = prefix;
-      if (!isIpv4(address)) continue;
-      if (length === 0) words[HEADER.defaultGroup] = id;
-      else if (!trie.set(address, length, id)) throw new RangeError(`Cannot route ${formatPrefix(prefix)} as the trie is full`);
+      if (length === 0) words[isIpv4(address) ? HEADER.defaultGroup : HEADER.defaultGroup6] = id;
+      else if (!(isIpv4(address) ? trie.set(address, length, id) : trie6.set(address, length, id)))
+        throw new RangeError(`Cannot route ${formatPrefix(prefix)} as the trie is full`);
     }
   });
   return { buffers, nextHops };

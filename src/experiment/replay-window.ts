@@ -11,6 +11,8 @@ import type { CaptureFormat } from "../pcap/stretch.ts";
 import { BATCH_CAPACITY, type Batch, ROW, ROW_WORDS, VERDICT } from "../port/batch.ts";
 import { ETHERNET_HEADER_LENGTH, isGroupMac, readMacHigh, readMacLow } from "../wire/ethernet.ts";
 import * as ipv4 from "../wire/ipv4.ts";
+import { IPV6_HEADER_LENGTH, readPayloadLength } from "../wire/ipv6.ts";
+import { createUpper, FRAGMENT, readUpperLayer, UPPER } from "../wire/upper-layer.ts";
 import { createRecentFlows, FLOW_WORDS } from "./replay-flows.ts";
 import { makeFrame } from "./replay-frame.ts";
 import { type SplitCapture, splitWindow } from "./replay-split.ts";
@@ -69,6 +71,7 @@ export function createWindowForwarder(setup: ReplaySetup): (task: ReplayTask) =>
   const { hash, selector } = setup;
   const forward = createForwarder({ image: openImage(setup.image), hash, selector, ports: [port] });
   const recent = createRecentFlows();
+  const upper = createUpper();
   const rows = new Uint32Array(BATCH_CAPACITY * ROW_WORDS);
   /** The record that each row of the batch came from. */
   const origins = new Uint32Array(BATCH_CAPACITY);
@@ -87,14 +90,15 @@ export function createWindowForwarder(setup: ReplaySetup): (task: ReplayTask) =>
 
     const noteFlow = (frame: number, nextHop: number): void => {
       const ip = frame + ETHERNET_HEADER_LENGTH;
-      const headerLength = ipv4.readHeaderLength(bytes, ip);
-      const protocol = ipv4.readProtocol(bytes, ip);
-      const withPorts =
-        hasPorts(protocol) && ipv4.readFragmentBits(bytes, ip) === 0 && ipv4.readTotalLength(bytes, ip) >= headerLength + 4;
-      const source = readWord(bytes, ip + 12);
-      const destination = readWord(bytes, ip + 16);
-      const ports = withPorts ? readWord(bytes, ip + headerLength) : 0;
-      const last = ((nextHop + 1) << 8) | protocol;
+      const isIpv4 = ipv4.readVersion(bytes, ip) === 4;
+      const end = ip + (isIpv4 ? ipv4.readTotalLength(bytes, ip) : IPV6_HEADER_LENGTH + readPayloadLength(bytes, ip));
+      readUpperLayer(bytes, ip, end, upper);
+      const l4 = upper[UPPER.offset];
+      const withPorts = hasPorts(upper[UPPER.protocol]) && upper[UPPER.fragment] === FRAGMENT.none && l4 !== 0 && l4 + 4 <= end;
+      const source = isIpv4 ? readWord(bytes, ip + 12) : digestIpv6(bytes, ip + 8);
+      const destination = isIpv4 ? readWord(bytes, ip + 16) : digestIpv6(bytes, ip + 24);
+      const ports = withPorts ? readWord(bytes, l4) : 0;
+      const last = ((nextHop + 1) << 8) | upper[UPPER.protocol];
       if (!recent.note(source, destination, ports, last)) return;
       flows[flowWords] = source;
       flows[flowWords + 1] = destination;
@@ -152,6 +156,13 @@ export function createWindowForwarder(setup: ReplaySetup): (task: ReplayTask) =>
     const split = nextHopOfRecord && splitWindow(setup.format, bytes, records, nextHopOfRecord, setup.nextHops);
     return { packets, bytes: totalBytes, outcomes, nextHopPackets, nextHopBytes, flows: flows.slice(0, flowWords), split };
   };
+}
+
+/** Flows are kept by words: two IPv6 addresses count as one if 32 bits of a hash of them agree. */
+function digestIpv6(bytes: Uint8Array, at: number): number {
+  let digest = 0;
+  for (let i = 0; i < 16; i += 4) digest = Math.imul(digest ^ readWord(bytes, at + i) ^ (digest >>> 15), 0x9e3779b1);
+  return (digest ^ (digest >>> 16)) >>> 0;
 }
 
 /** Of a frame that may lie anywhere: no word of memory. Unsigned only where it is stored. */

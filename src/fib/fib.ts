@@ -6,19 +6,20 @@
  */
 import { SELECTORS } from "../ecmp/selector.ts";
 import type { SelectionTable, SelectorOptions } from "../ecmp/table.ts";
-import { type Address, addressToBytes, compareAddresses, isIpv4, readIpv4 } from "../net/address.ts";
+import { type Address, compareAddresses, isIpv4 } from "../net/address.ts";
 import type { Mac } from "../net/mac.ts";
-import { formatPrefix, hostPrefix, type Prefix, prefixContains } from "../net/prefix.ts";
+import { formatPrefix, hostPrefix, maximumLength, type Prefix, prefixContains } from "../net/prefix.ts";
 import type { RouteChange } from "../rib/route.ts";
 import { createArena } from "./arena.ts";
 import { createBlackholes } from "./blackholes.ts";
 import { describeGroup, measureGroup } from "./describe.ts";
 import { createGroupTable, type Group } from "./groups.ts";
 import { type FibImage, type ImageBuffers, openImage, readAcknowledged, readGeneration } from "./image.ts";
-import { GROUP_RECORD, GROUPS, HEADER, MAXIMUM_GROUPS, MAXIMUM_OWN_IPV6, REDUCTION } from "./layout.ts";
+import { GROUP_RECORD, GROUPS, HEADER, MAXIMUM_GROUPS, REDUCTION } from "./layout.ts";
 import { type Adjacency, createNextHops, type NextHopName } from "./next-hops.ts";
 import type { FibState, HashState } from "./state.ts";
 import { createTrie } from "./trie.ts";
+import { createTrie6 } from "./trie6.ts";
 
 export interface FibOptions {
   readonly buffers: ImageBuffers;
@@ -55,6 +56,7 @@ export function createFib(options: FibOptions) {
   const arena = createArena(words.length);
   const trie = createTrie(image.trie);
   const nextGeneration = (): number => readGeneration(image) + 1;
+  const trie6 = createTrie6(image.trie6, words, arena, nextGeneration);
   const nextHops = createNextHops(words, arena, nextGeneration, options.onNextHop);
   const groups = createGroupTable(SELECTORS[options.selector], options.selectorOptions, MAXIMUM_GROUPS);
   const records = new Map<number, { offset: number; words: number; held: NextHopName[] }>();
@@ -147,11 +149,10 @@ export function createFib(options: FibOptions) {
     return id;
   };
 
-  /** False when the trie has no block left. */
-  const point = (prefix: Prefix, id: number): boolean => {
-    if (!isIpv4(prefix.address)) return true;
-    if (prefix.length > 0) return trie.set(prefix.address, prefix.length, id);
-    Atomics.store(words, HEADER.defaultGroup, id);
+  /** False when the trie has no room left. */
+  const point = ({ address, length }: Prefix, id: number): boolean => {
+    if (length > 0) return isIpv4(address) ? trie.set(address, length, id) : trie6.set(address, length, id);
+    Atomics.store(words, isIpv4(address) ? HEADER.defaultGroup : HEADER.defaultGroup6, id);
     return true;
   };
 
@@ -163,7 +164,7 @@ export function createFib(options: FibOptions) {
   /** What a prefix without a group of next hops shows: nothing on purpose, or the host behind it, if one is resolved. */
   const underlay = (prefix: Prefix): number => {
     if (blackholes.has(prefix)) return singleGroup("blackhole", { kind: "blackhole" }) ?? 0;
-    return prefix.length === 32 ? (hosts.get(prefix.address) ?? 0) : 0;
+    return prefix.length === maximumLength(prefix.address) ? (hosts.get(prefix.address) ?? 0) : 0;
   };
 
   const retireId = (id: number): void => {
@@ -204,12 +205,7 @@ export function createFib(options: FibOptions) {
 
     /** An address of the router itself: packets to it are left to the kernel. */
     own(address: Address): void {
-      if (isIpv4(address)) return require(hostPrefix(address), singleGroup("local", { kind: "local" }));
-      const count = words[HEADER.ownIpv6Count];
-      if (count === MAXIMUM_OWN_IPV6) return;
-      const bytes = addressToBytes(address);
-      for (let i = 0; i < 4; i++) words[HEADER.ownIpv6 + count * 4 + i] = readIpv4(bytes, i * 4);
-      Atomics.store(words, HEADER.ownIpv6Count, count + 1);
+      require(hostPrefix(address), singleGroup("local", { kind: "local" }));
     },
 
     /** A subnet on a port. */
@@ -259,6 +255,7 @@ export function createFib(options: FibOptions) {
     publish(): number {
       const generation = nextGeneration();
       trie.retireBlocks(generation);
+      trie6.retireNodes(generation);
       Atomics.store(words, HEADER.generation, generation);
       return generation;
     },
@@ -269,6 +266,7 @@ export function createFib(options: FibOptions) {
       for (let worker = 0; worker < options.workers; worker++) oldest = Math.min(oldest, readAcknowledged(image, worker));
       arena.reclaim(oldest);
       trie.reclaim(oldest);
+      trie6.reclaim(oldest);
       nextHops.reclaim(oldest);
       for (const entry of retiredIds) if (entry.generation <= oldest) groups.releaseId(entry.id);
       retiredIds = retiredIds.filter((entry) => entry.generation > oldest);
@@ -277,7 +275,7 @@ export function createFib(options: FibOptions) {
 
     groupIdOf: (prefix: Prefix): number | undefined => groups.groupOf(prefix)?.id,
 
-    writeCounts: (): WriteCounts => ({ trie: trie.wordsWritten, records: recordWords }),
+    writeCounts: (): WriteCounts => ({ trie: trie.wordsWritten + trie6.wordsWritten, records: recordWords }),
 
     /** The size of each group, for those who ask often: `state` names every prefix. */
     groupSizes: () => [...groups.all()].map(measureGroup),

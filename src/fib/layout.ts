@@ -4,9 +4,12 @@
  *
  *   trie  (Uint16)   direct: 2^24 slots by the first 24 bits │ blocks: 256 slots each by the last 8 bits
  *                    slot: 0 = no route │ 1..32767 = group │ 0x8000 + n = block n
+ *   trie6 (Uint32)   root: 2^16 slots by the first 16 bits │ nodes: 256 slots each by eight bits more; a slot is two words:
+ *                    the group of a prefix that ends here │ what lies below: 0 = nothing │ n = node n - 1 │ LEAF6 + offset of a leaf
  *   words (Uint32)   header │ groups: id → record │ nextHops: index → record │ arena: the records
  *
  *   group record     reduction │ count │ owner 0 .. count-1 (next-hop index) │ bound 0 .. count-1, if bounds
+ *   leaf record      IPv6 address (4 words) │ prefix length │ group: the one word of a record that changes
  *   next-hop record  kind │ port │ destination MAC high, low │ source MAC high, low │ MTU │ IPv4 address
  *
  * A record is never changed once it can be reached: a change writes a new record and then the one word that points to it,
@@ -17,12 +20,16 @@ export const DIRECT_SLOTS = 1 << 24;
 export const BLOCK_SLOTS = 256;
 export const MAXIMUM_BLOCKS = 0x8000;
 export const BLOCK_FLAG = 0x8000;
+export const ROOT6_SLOTS = 1 << 16;
+export const NODE6_SLOTS = 256;
+export const MAXIMUM_NODES6 = 1 << 15;
+export const LEAF6 = 0x80000000;
 export const MAXIMUM_GROUPS = 0x8000;
 export const MAXIMUM_NEXT_HOPS = 0x4000;
 export const MAXIMUM_WORKERS = 32;
-export const MAXIMUM_OWN_IPV6 = 32;
 
 export const TRIE_BYTES = (DIRECT_SLOTS + MAXIMUM_BLOCKS * BLOCK_SLOTS) * 2;
+export const TRIE6_BYTES = (ROOT6_SLOTS + MAXIMUM_NODES6 * NODE6_SLOTS) * 8;
 
 /** Words of the header. */
 export const HEADER = {
@@ -30,11 +37,10 @@ export const HEADER = {
   generation: 0,
   /** The group of 0.0.0.0/0, 0 if none: the default route is one word, not 2^24 slots. */
   defaultGroup: 1,
-  /** Our own IPv6 addresses, four words each, so that what is for us is told from transit. */
-  ownIpv6Count: 2,
-  ownIpv6: 16,
+  /** The same of ::/0. */
+  defaultGroup6: 2,
   /** Worker w writes ack + w: the generation that its last breath began with. */
-  ack: 16 + MAXIMUM_OWN_IPV6 * 4,
+  ack: 16,
 } as const;
 
 export const GROUPS = HEADER.ack + MAXIMUM_WORKERS;
@@ -44,6 +50,9 @@ export const DEFAULT_ARENA_WORDS = 1 << 22;
 
 export const GROUP_RECORD = { reduction: 0, count: 1, owners: 2 } as const;
 export const REDUCTION = { buckets: 0, bounds: 1 } as const;
+
+export const LEAF6_RECORD = { address: 0, length: 4, group: 5 } as const;
+export const LEAF6_RECORD_WORDS = 6;
 
 export const NEXT_HOP_RECORD = {
   kind: 0,

@@ -10,10 +10,10 @@ import type { HashOptions } from "#src/ecmp/flow-hash.ts";
 import { createExplainer } from "#src/experiment/explain.ts";
 import { createFib } from "#src/fib/fib.ts";
 import { createImage } from "#src/fib/image.ts";
-import { formatAddress, parseAddress } from "#src/net/address.ts";
+import { formatAddress, type Ipv6Address, parseAddress } from "#src/net/address.ts";
 import { parsePrefix } from "#src/net/prefix.ts";
 import { Loopback } from "#src/port/loopback.ts";
-import { CLIENT_6, makePacket, makePacket6, type TestPacket, tagFrame } from "./packets.ts";
+import { CLIENT_6, makePacket, makePacket6, SERVICE_6, type TestPacket, tagFrame } from "./packets.ts";
 import { slowNextHop } from "./slow-next-hop.ts";
 
 const address = (text: string) => parseAddress(text) as number;
@@ -24,6 +24,7 @@ const HASH = {
   seed: 42,
 };
 const FABRIC_MAC = 0x020000000002;
+const node6 = (last: number): Ipv6Address => parseAddress(`2001:db8:0:2::${last}`) as Ipv6Address;
 const nodeMac = (last: number): number => 0x020000000a00 + last;
 
 /** A router with a client port (0) and a fabric port (1), nodes 11..14 resolved, 15 not. */
@@ -31,16 +32,25 @@ function makeRouter(selector = "modulo", hash: HashOptions = HASH, vlans = [0, 0
   const fib = createFib({ buffers: createImage(1 << 18), selector, selectorOptions: {}, hash, workers: 0 });
   fib.attach({ prefix: prefix("10.0.1.0/24"), port: 0 });
   fib.attach({ prefix: prefix("10.0.0.0/24"), port: 1 });
+  fib.attach({ prefix: prefix("2001:db8:0:1::/64"), port: 0 });
+  fib.attach({ prefix: prefix("2001:db8:0:2::/64"), port: 1 });
   fib.own(address("10.0.1.1"));
   fib.own("20010db8000000000000000000000001");
+  const nextHops6 = [11, 12, 13, 14].map((last) => ({ address: node6(last), weight: last - 10 }));
   const nextHops = [11, 12, 13, 14].map((last) => ({ address: address(`10.0.0.${last}`), weight: last - 10 }));
   fib.apply([
     { prefix: prefix("198.51.100.10/32"), protocol: "bgp", nextHops },
     { prefix: prefix("198.51.100.15/32"), protocol: "bgp", nextHops: [{ address: address("10.0.0.15"), weight: 1 }] },
+    { prefix: prefix("2001:db8:51::/48"), protocol: "bgp", nextHops: nextHops6 },
+    { prefix: prefix("2001:db8:51:15::/64"), protocol: "bgp", nextHops: [{ address: node6(15), weight: 1 }] },
+    { prefix: prefix("2001:db8:51:66::/64"), protocol: "bgp", nextHops: [], isBlackhole: true },
+    { prefix: prefix("198.51.100.44/32"), protocol: "bgp", nextHops: [{ address: node6(14), weight: 1 }] },
     { prefix: prefix("198.51.100.99/32"), protocol: "bgp", nextHops: [{ address: address("172.16.0.1"), weight: 1 }] },
   ]);
-  for (const last of [11, 12, 13, 14])
-    fib.setNeighbor(address(`10.0.0.${last}`), 1, { mac: nodeMac(last), source: FABRIC_MAC, mtu: 1500 });
+  for (const last of [11, 12, 13, 14]) {
+    for (const node of [address(`10.0.0.${last}`), node6(last)])
+      fib.setNeighbor(node, 1, { mac: nodeMac(last), source: FABRIC_MAC, mtu: 1500 });
+  }
   const ports = [0, 1].map((i) => new Loopback({ name: `port${i}`, queueFrames: 4096 }));
   const wires = [0, 1].map((i) => new Loopback({ name: `wire${i}`, queueFrames: 4096 }));
   ports.forEach((port, i) => {
@@ -128,6 +138,17 @@ describe("every frame ends with one verdict and reason", () => {
     ["punted group-address", makePacket6({ destination: "ff020000000000000000000000000001" })],
     ["punted group-address", makePacket6({ to: "333300000001", destination: "ff020000000000000000000000000001" })],
     ["dropped no-route", makePacket6({ destination: "20010db8000000000000000000000002" })],
+    ["forwarded", makePacket6()],
+    ["forwarded", makePacket6({ extensions: [{ type: 60, body: new Uint8Array(7) }] })],
+    ["forwarded", makePacket6({ payloadBytes: 1452 })],
+    ["dropped too-big", makePacket6({ payloadBytes: 1453 })],
+    ["forwarded", makePacket6({ payloadBytes: 20_000 }), { virtioHeader: gso(1440) }],
+    ["dropped too-big", makePacket6({ payloadBytes: 20_000 }), { virtioHeader: gso(1441) }],
+    ["dropped ttl-expired", makePacket6({ hopLimit: 1 })],
+    ["dropped blackhole", makePacket6({ destination: "20010db8005100660000000000000001" })],
+    ["slow neighbor", makePacket6({ destination: "20010db8005100150000000000000001" })],
+    ["slow neighbor", makePacket6({ destination: "20010db8000000020000000000000077" })],
+    ["forwarded", makePacket({ destination: "198.51.100.44" })],
     ["dropped ip-header", makePacket6().subarray(0, 53)],
     ["dropped ip-header", withBytes(makePacket6(), { 14: 0x45 })],
     ["dropped ip-header", withBytes(makePacket6(), { 19: 29 })],
@@ -187,6 +208,37 @@ describe("a forwarded frame", () => {
         },
       ),
       { numRuns: 300 },
+    );
+  });
+
+  it.each(["modulo", "threshold"])("goes where the offline explanation and the slow twin say, over IPv6 (%s)", (selector) => {
+    const router = makeRouter(selector);
+    const state = router.fib.state();
+    const explain = createExplainer(state);
+    const digits = fc.array(fc.nat(15), { minLength: 20, maxLength: 20 });
+    fc.assert(
+      fc.property(
+        digits,
+        fc.nat(65535),
+        fc.nat(65535),
+        fc.constantFrom(6, 17, 58, 132),
+        (low, sourcePort, destinationPort, protocol) => {
+          const source = `20010db80077${low.map((digit) => digit.toString(16)).join("")}`;
+          const packet = makePacket6({ source, sourcePort, destinationPort, protocol });
+          router.ports[0].inject(packet);
+          router.breathe();
+          const out = Buffer.from(router.wires[1].take()[0].bytes);
+          const node = formatAddress(node6(out.readUIntBE(0, 6) - nodeMac(0)));
+          expect([out.readUIntBE(6, 6), out[21]]).toEqual([FABRIC_MAC, 63]);
+          expect(out.subarray(22).equals(packet.subarray(22))).toBe(true);
+          const ports = protocol === 58 ? { sourcePort: 0, destinationPort: 0 } : { sourcePort, destinationPort };
+          const flow = { protocol, source, destination: SERVICE_6, ...ports };
+          expect(explain(flow).nextHop).toBe(node);
+          const text = { source: formatAddress(source), destination: formatAddress(SERVICE_6) };
+          expect(slowNextHop(state, { ...flow, ...text })).toBe(node);
+        },
+      ),
+      { numRuns: 200 },
     );
   });
 

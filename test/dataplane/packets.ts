@@ -20,7 +20,7 @@ export interface TestPacket {
 export const ROUTER_MAC = "020000000001";
 export const CLIENT_MAC = "0200000000c1";
 export const CLIENT_6 = "20010db80000000100000000000000c1";
-export const SERVICE_6 = "20010db8000051000000000000000010";
+export const SERVICE_6 = "20010db8005100000000000000000010";
 
 const address = (text: string): Buffer => Buffer.from(text.split(".").map(Number));
 

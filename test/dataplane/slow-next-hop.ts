@@ -1,5 +1,5 @@
 /** Where a flow goes, a second way: straight from the JSON state, with the byte-wise hash and the list lookup of the oracles. */
-import { slowLookup } from "../oracle/lookup.ts";
+import { readAddress, slowLookup } from "../oracle/lookup.ts";
 import { slowXxh32 } from "../oracle/xxh32.ts";
 
 interface State {
@@ -29,7 +29,10 @@ export function slowNextHop(state: State, flow: TextFlow): string | undefined {
   const group = state.groups.find((one) => prefix !== undefined && one.prefixes.includes(prefix));
   if (!group) return undefined;
   const port = (value: number): number[] => [value >> 8, value & 255];
-  const bytes = (address: string): number[] => address.split(".").map(Number);
+  const bytes = (address: string): number[] => {
+    const { bits, value } = readAddress(address);
+    return Array.from({ length: bits / 8 }, (_, i) => Number((value >> BigInt(bits - 8 - i * 8)) & 255n));
+  };
   const key = [
     ...bytes(flow.source),
     ...bytes(flow.destination),

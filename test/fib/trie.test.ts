@@ -9,7 +9,7 @@ import { createSlowTrie } from "../oracle/fib.ts";
 // One pair of tables for all runs, emptied after each: 48 MiB of slots are not made a hundred times.
 const slots = new Uint16Array(new SharedArrayBuffer(TRIE_BYTES));
 const trie = createTrie(slots);
-const image = { trie: slots, words: new Uint32Array(GROUPS) };
+const image = { trie: slots, trie6: new Uint32Array(0), words: new Uint32Array(GROUPS) };
 const find = (address: number): number => lookup(image, address);
 
 /** Few networks and many lengths, so that prefixes lie in each other. */
