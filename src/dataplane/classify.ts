@@ -10,6 +10,7 @@ import { sum16 } from "../wire/checksum.ts";
 import { ETHERNET_HEADER_LENGTH, ETHERTYPE, isGroupMac, readEthertype, readMacHigh, readMacLow } from "../wire/ethernet.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
+import { isNeighborMessage } from "../wire/neighbor-discovery.ts";
 import { createUpper, FRAGMENT, readUpperLayer, UPPER } from "../wire/upper-layer.ts";
 import { DROP, PUNT } from "./verdict.ts";
 import { hasTags, OTHER_TAGS, outermostVlan, readTags, removeTags, type VlanStack } from "./vlan.ts";
@@ -52,6 +53,7 @@ const IP_CHECKSUM = drop(DROP["ip-checksum"]);
 const MARTIAN = drop(DROP.martian);
 const GROUP_ADDRESS = punt(PUNT["group-address"]);
 const ARP = punt(PUNT.arp);
+const NEIGHBOR_DISCOVERY = punt(PUNT["neighbor-discovery"]);
 const LOCAL = punt(PUNT.local);
 
 /** Of the packet at hand. */
@@ -75,12 +77,20 @@ export function classify(bytes: Uint8Array, rows: Uint32Array, row: number, port
 /** A frame without tags. */
 function classifyPlain(bytes: Uint8Array, frame: number, length: number, port: PortIdentity, fields: Fields): number {
   const ethertype = readEthertype(bytes, frame);
-  if (isGroupMac(bytes, frame)) return ethertype === ETHERTYPE_ARP ? ARP : GROUP_ADDRESS;
+  if (isGroupMac(bytes, frame)) return classifyGroup(bytes, frame, length, ethertype);
   if (readMacLow(bytes, frame) !== port.macLow || readMacHigh(bytes, frame) !== port.macHigh) return OTHER_HOST;
   const ip = frame + ETHERNET_HEADER_LENGTH;
   if (ethertype === ETHERTYPE_IPV4) return classifyIpv4(bytes, ip, frame + length, fields);
   if (ethertype === ETHERTYPE_IPV6) return classifyIpv6(bytes, ip, frame + length, fields);
   return ethertype === ETHERTYPE_ARP ? ARP : UNKNOWN_ETHERTYPE;
+}
+
+/** The kernel has all of these; of some we make something too. */
+function classifyGroup(bytes: Uint8Array, frame: number, length: number, ethertype: number): number {
+  const ip = frame + ETHERNET_HEADER_LENGTH;
+  if (ethertype === ETHERTYPE_ARP) return ARP;
+  const isIpv6 = ethertype === ETHERTYPE_IPV6 && ip + ipv6.IPV6_HEADER_LENGTH < frame + length;
+  return isIpv6 && isNeighborMessage(bytes, ip) ? NEIGHBOR_DISCOVERY : GROUP_ADDRESS;
 }
 
 /** `end`: of the frame; padding may follow the packet. */
@@ -124,7 +134,7 @@ function classifyIpv6(bytes: Uint8Array, ip: number, end: number, fields: Fields
   }
   if (bytes[ip + 8] === 0xff || isMartianIpv6(fields, FIELD_SOURCE) || isMartianIpv6(fields, FIELD_DESTINATION)) return MARTIAN;
   // Link-local is never routed, so it is ours or nobody's (RFC 4291 2.5.6).
-  if (fields[FIELD_DESTINATION] >>> 22 === LINK_LOCAL) return LOCAL;
+  if (fields[FIELD_DESTINATION] >>> 22 === LINK_LOCAL) return isNeighborMessage(bytes, ip) ? NEIGHBOR_DISCOVERY : LOCAL;
 
   readUpperLayer(bytes, ip, packetEnd, upper);
   fields[FIELD_FAMILY] = 6;

@@ -5,7 +5,7 @@
  *
  *   classify -> lookup (prefix -> group) -> pick (hash -> bucket -> next hop) -> rewrite
  */
-import { createFields, FIELD } from "../ecmp/fields.ts";
+import { createFields, FIELD, type Fields } from "../ecmp/fields.ts";
 import { compileFlowHash, type HashOptions } from "../ecmp/flow-hash.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import { type FibImage, lookup, lookup6 } from "../fib/image.ts";
@@ -13,6 +13,7 @@ import { GROUP_RECORD, GROUPS, NEXT_HOP_KIND, NEXT_HOP_RECORD, NEXT_HOPS, REDUCT
 import { type Batch, ROW, ROW_WORDS, VERDICT } from "../port/batch.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
+import { isNeighborMessage } from "../wire/neighbor-discovery.ts";
 import { classify, type PortIdentity } from "./classify.ts";
 import { createExtractor, isFragment } from "./extract.ts";
 import { fitsMtu, rewrite } from "./rewrite.ts";
@@ -41,7 +42,7 @@ const {
   "too-big": DROP_TOO_BIG,
   "ttl-expired": DROP_TTL_EXPIRED,
 } = DROP;
-const { local: PUNT_LOCAL } = PUNT;
+const { local: PUNT_LOCAL, "neighbor-discovery": PUNT_NEIGHBOR_DISCOVERY } = PUNT;
 const { neighbor: SLOW_NEIGHBOR } = SLOW;
 
 export interface ForwarderOptions {
@@ -103,7 +104,7 @@ export function createForwarder({ image, hash: hashOptions, selector, ports }: F
     rows[row + ROW_NEXT_HOP] = nextHop;
     rows[row + ROW_EGRESS] = egress;
     const kind = words[adjacency + HOP_KIND];
-    if (kind === KIND_LOCAL) return settle(rows, row, VERDICT_PUNT, PUNT_LOCAL);
+    if (kind === KIND_LOCAL) return settle(rows, row, VERDICT_PUNT, localReason(bytes, fields));
     if (dropsFragments && isFragment(bytes, fields)) return settle(rows, row, VERDICT_DROP, DROP_FRAGMENT);
     const ip = fields[FIELD_NETWORK_OFFSET];
     if ((isIpv4 ? ipv4.readTtl(bytes, ip) : ipv6.readHopLimit(bytes, ip)) <= 1)
@@ -124,4 +125,10 @@ export function createForwarder({ image, hash: hashOptions, selector, ports }: F
     const { bytes, rows, count } = batch;
     for (let i = 0; i < count; i++) forwardFrame(bytes, rows, i * ROW_WORDS, ingress);
   };
+}
+
+/** Of a packet to one of our addresses. */
+function localReason(bytes: Uint8Array, fields: Fields): number {
+  const isDiscovery = fields[FIELD_FAMILY] === 6 && isNeighborMessage(bytes, fields[FIELD_NETWORK_OFFSET]);
+  return isDiscovery ? PUNT_NEIGHBOR_DISCOVERY : PUNT_LOCAL;
 }

@@ -20,7 +20,7 @@ export interface LoopParts {
 export type Breathe = () => number;
 
 export function createLoop({ ports, forward, counters, channel }: LoopParts): Breathe {
-  /** Hands over the slow frames and ARP; a frame the channel has no room for becomes a drop. Returns the egress ports in use, a bit each. */
+  /** Hands over the slow frames and what neighbors say; a frame the channel has no room for becomes a drop. Returns the egress ports in use, a bit each. */
   const handOver = ({ bytes, rows, count }: Batch, ingress: number): number => {
     let egresses = 0;
     for (let row = 0; row < count * ROW_WORDS; row += ROW_WORDS) {
@@ -31,8 +31,8 @@ export function createLoop({ ports, forward, counters, channel }: LoopParts): Br
       }
       const frame = rows[row + ROW.offset];
       const length = rows[row + ROW.length];
-      if (verdict === VERDICT.punt && rows[row + ROW.reason] === PUNT.arp) {
-        channel.push(CHANNEL_KIND.arp, ingress, 0, bytes, frame, length);
+      if (verdict === VERDICT.punt && isHearing(rows[row + ROW.reason])) {
+        channel.push(CHANNEL_KIND.hearing, ingress, 0, bytes, frame, length);
       } else if (verdict === VERDICT.slow) {
         const nextHop = rows[row + ROW.nextHop];
         if (channel.push(CHANNEL_KIND.neighbor, ingress, nextHop, bytes, frame, length)) continue;
@@ -61,3 +61,5 @@ export function createLoop({ ports, forward, counters, channel }: LoopParts): Br
     return frames;
   };
 }
+
+const isHearing = (reason: number): boolean => reason === PUNT.arp || reason === PUNT["neighbor-discovery"];

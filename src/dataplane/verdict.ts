@@ -32,8 +32,8 @@ export const DROP_REASONS = [
 ] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 
-/** The kernel has its own copy of these; `arp` goes to our neighbor table as well. */
-export const PUNT_REASONS = ["local", "group-address", "arp"] as const;
+/** The kernel has its own copy of these; `arp` and `neighbor-discovery` go to our neighbor table as well. */
+export const PUNT_REASONS = ["local", "group-address", "arp", "neighbor-discovery"] as const;
 export type PuntReason = (typeof PUNT_REASONS)[number];
 
 /** Copied to a bounded queue and handled outside the breath. */

@@ -9,7 +9,7 @@ import { vlanStack } from "../dataplane/vlan.ts";
 import { createFib, type Fib } from "../fib/fib.ts";
 import { createImage } from "../fib/image.ts";
 import type { FibState } from "../fib/state.ts";
-import { type Address, type AddressFamily, addressFamily, formatAddress, isIpv4, isLinkLocal } from "../net/address.ts";
+import { type Address, type AddressFamily, addressFamily, formatAddress, isLinkLocal } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { formatMac, macHigh, macLow } from "../net/mac.ts";
 import { makePrefix, type Prefix, prefixContains } from "../net/prefix.ts";
@@ -106,7 +106,11 @@ async function build(config: Config, clock: Clock, events: EventRecord, cleanUp:
 
   const neighbors = createNeighbors({
     clock,
-    ports: facts.map(({ mac, addresses }) => ({ mac, sourceFor: (address) => sourceFor(addresses, address) })),
+    ports: facts.map(({ mac, addresses }) => ({
+      mac,
+      sourceFor: (address) => sourceFor(addresses, address),
+      owns: (address) => addresses.some((own) => own.address === address),
+    })),
     send: slowPath.send,
     onChange(address, port, mac) {
       const { mac: source, mtu } = facts[port];
@@ -211,10 +215,8 @@ function resolveNextHops(fib: Fib, resolve: (address: Address, port: number) => 
   }
 }
 
-const sourceFor = (addresses: readonly Prefix[], address: number): number | undefined => {
-  const subnet = addresses.find((own) => prefixContains(makePrefix(own.address, own.length), address));
-  return subnet && isIpv4(subnet.address) ? subnet.address : undefined;
-};
+const sourceFor = (addresses: readonly Prefix[], address: Address): Address | undefined =>
+  addresses.find((own) => prefixContains(makePrefix(own.address, own.length), address))?.address;
 
 function requireInterface({ interface: name, address }: Config["ports"][number]): InterfaceInfo {
   const info = name === undefined ? findInterfaceOf(address as Address) : findInterface(name);

@@ -1,7 +1,7 @@
 /**
- * The neighbor table: who has which address on our segments, learned by ARP of our own (RFC 826; states after RFC 4861
- * 7.3.2, as Linux uses them for both families). A machine over a clock; it sends through a callback and tells the router
- * what changed. Frames that wait for an address are not its business: `slow-path.ts` holds those.
+ * The neighbor table: who has which address on our segments, of both families, learned by asking and listening ourselves
+ * (`neighbor-protocol.ts`; states after RFC 4861 7.3.2). A machine over a clock; it sends through a callback and tells the
+ * router what changed. Frames that wait for an address are not its business: `slow-path.ts` holds those.
  *
  *            resolve                 reply
  *   (none) ----------> incomplete ----------> reachable --confirm due--> probe --reply--> reachable
@@ -9,15 +9,19 @@
  *                          v                                              v
  *                        failed  (asked again, at most once a second, when somebody wants it)
  */
-import { type Address, compareAddresses, formatAddress, type Ipv4Address, isIpv4 } from "../net/address.ts";
+import { type Address, compareAddresses, formatAddress } from "../net/address.ts";
 import type { CancelTimer, Clock } from "../net/clock.ts";
 import { formatMac, type Mac } from "../net/mac.ts";
-import { ARP_OPERATION, type ArpPacket, encodeArp } from "../wire/arp.ts";
+import { encodeQuestion, type Hearing } from "./neighbor-protocol.ts";
 
 const REQUEST_INTERVAL_MS = 1000;
 const REQUESTS = 3;
 /** Linux confirms after base_reachable_time (30 s) if nothing else did. */
 const CONFIRM_AFTER_MS = 30_000;
+/** Said without being asked, a MAC is believed, and soon asked whether it answers (RFC 4861 DELAY_FIRST_PROBE_TIME). */
+const PROBE_AFTER_MS = 5000;
+/** Of the first byte: a group's, which no neighbor has. */
+const GROUP_BIT = 2 ** 40;
 /** A bound on what a scan of an attached subnet can make us remember (Linux: gc_thresh3). */
 const MAXIMUM_NEIGHBORS = 4096;
 
@@ -33,7 +37,9 @@ export interface NeighborState {
 export interface NeighborPort {
   readonly mac: Mac;
   /** Our address on the subnet that holds `address`, to ask from. */
-  sourceFor(address: Ipv4Address): Ipv4Address | undefined;
+  sourceFor(address: Address): Address | undefined;
+  /** Whether the address is one of ours on this port. */
+  owns(address: Address): boolean;
 }
 
 export interface NeighborOptions {
@@ -45,7 +51,7 @@ export interface NeighborOptions {
 }
 
 interface Entry {
-  readonly address: Ipv4Address;
+  readonly address: Address;
   readonly port: number;
   state: NeighborStateName;
   mac: Mac | undefined;
@@ -57,22 +63,21 @@ interface Entry {
 export interface Neighbors {
   /** Somebody wants to send to `address` on `port`: starts asking unless it is known or being asked for. */
   resolve(address: Address, port: number): NeighborStateName;
-  /** An ARP packet seen on `port`. */
-  receive(packet: ArpPacket, port: number): void;
+  /** Something heard on `port`. */
+  receive(hearing: Hearing, port: number): void;
   states(): NeighborState[];
   stop(): void;
 }
 
 export function createNeighbors({ clock, ports, send, onChange }: NeighborOptions): Neighbors {
-  const entries = new Map<Ipv4Address, Entry>();
+  const entries = new Map<Address, Entry>();
 
   const ask = (entry: Entry): void => {
     const source = ports[entry.port].sourceFor(entry.address);
     if (source === undefined) return;
-    const request = { operation: ARP_OPERATION.request, senderMac: ports[entry.port].mac, senderAddress: source };
     // A probe goes to the MAC that we know, a first question to everyone.
-    const targetMac = entry.state === "probe" ? (entry.mac ?? 0) : 0;
-    send(entry.port, encodeArp({ ...request, targetMac, targetAddress: entry.address }));
+    const targetMac = entry.state === "probe" ? entry.mac : undefined;
+    send(entry.port, encodeQuestion(ports[entry.port].mac, source, entry.address, targetMac));
   };
 
   const schedule = (entry: Entry, delayMs: number, run: () => void): void => {
@@ -98,15 +103,15 @@ export function createNeighbors({ clock, ports, send, onChange }: NeighborOption
     onChange(entry.address, entry.port, undefined);
   };
 
-  const confirm = (entry: Entry, mac: Mac): void => {
+  const confirm = (entry: Entry, mac: Mac, isAnswer: boolean): void => {
     const changed = entry.mac !== mac;
     entry.state = "reachable";
     entry.mac = mac;
-    schedule(entry, CONFIRM_AFTER_MS, () => startAsking(entry, "probe"));
+    schedule(entry, isAnswer || !changed ? CONFIRM_AFTER_MS : PROBE_AFTER_MS, () => startAsking(entry, "probe"));
     if (changed) onChange(entry.address, entry.port, mac);
   };
 
-  const create = (address: Ipv4Address, port: number): Entry | undefined => {
+  const create = (address: Address, port: number): Entry | undefined => {
     if (entries.size >= MAXIMUM_NEIGHBORS) forgetOneFailed();
     if (entries.size >= MAXIMUM_NEIGHBORS) return undefined;
     const entry: Entry = { address, port, state: "incomplete", mac: undefined, requests: 0, failedAtMs: 0, cancel: undefined };
@@ -124,7 +129,6 @@ export function createNeighbors({ clock, ports, send, onChange }: NeighborOption
 
   return {
     resolve(address, port) {
-      if (!isIpv4(address)) return "failed";
       const known = entries.get(address);
       if (known && (known.state !== "failed" || clock.nowMs() - known.failedAtMs < REQUEST_INTERVAL_MS)) return known.state;
       const entry = known ?? create(address, port);
@@ -133,14 +137,18 @@ export function createNeighbors({ clock, ports, send, onChange }: NeighborOption
       return entry.state;
     },
 
-    receive({ operation, senderMac, senderAddress, targetAddress }, port) {
-      const isOurs = ports[port].sourceFor(senderAddress) !== undefined && senderMac !== ports[port].mac;
-      if (!isOurs || senderAddress === 0) return;
-      const known = entries.get(senderAddress);
+    receive({ address, mac, asksFor, isAnswer, overrides }, port) {
+      const { sourceFor, owns, mac: ours } = ports[port];
+      const known = entries.get(address);
+      const heard = mac ?? known?.mac;
+      if (heard === undefined || heard === ours || isGroup(heard) || owns(address) || sourceFor(address) === undefined) return;
       // RFC 826: what we know is brought up to date by any packet; who is unknown is learned only if he asks for us.
-      const asksForUs = operation === ARP_OPERATION.request && ports[port].sourceFor(senderAddress) === targetAddress;
-      const entry = known ?? (asksForUs ? create(senderAddress, port) : undefined);
-      if (entry && entry.port === port) confirm(entry, senderMac);
+      const asksForUs = asksFor !== undefined && owns(asksFor);
+      const entry = known ?? (asksForUs ? create(address, port) : undefined);
+      if (entry?.port !== port) return;
+      if (overrides || entry.mac === undefined || entry.mac === heard) confirm(entry, heard, isAnswer);
+      // Somebody else claims the address and gives way to whoever is there: is he?
+      else if (entry.state === "reachable") startAsking(entry, "probe");
     },
 
     states: () =>
@@ -158,3 +166,5 @@ export function createNeighbors({ clock, ports, send, onChange }: NeighborOption
     },
   };
 }
+
+const isGroup = (mac: Mac): boolean => Math.floor(mac / GROUP_BIT) % 2 === 1;

@@ -5,11 +5,11 @@
 import { CHANNEL_KIND, type ChannelEntry } from "../dataplane/channel.ts";
 import type { Forward } from "../dataplane/forward.ts";
 import { insertTags, type VlanStack } from "../dataplane/vlan.ts";
-import { type Address, readIpv4 } from "../net/address.ts";
+import { type Address, readIpv4, readIpv6 } from "../net/address.ts";
 import { BATCH_HEADROOM, createBatch, ROW, VERDICT, VIRTIO_HEADER_LENGTH } from "../port/batch.ts";
 import type { Port } from "../port/port.ts";
-import { decodeArp } from "../wire/arp.ts";
-import { ETHERNET_HEADER_LENGTH } from "../wire/ethernet.ts";
+import { ETHERNET_HEADER_LENGTH, ETHERTYPE, readEthertype } from "../wire/ethernet.ts";
+import { hear } from "./neighbor-protocol.ts";
 import type { Neighbors } from "./neighbors.ts";
 
 /** Linux holds 101 packets of 2 KiB an unresolved neighbor (unres_qlen_bytes); we count packets. */
@@ -18,7 +18,7 @@ const HELD_IN_ALL = 1024;
 const LARGEST_FRAME = 1 << 17;
 
 export interface SlowCounters {
-  /** Frames that the router itself sent: those it made (ARP), and those that had waited for their neighbor. */
+  /** Frames that the router itself sent: those it made (ARP, neighbor discovery), and those that had waited for their neighbor. */
   readonly originated: number;
   /** Of those, the ones that had waited: slow = released + abandoned + held. */
   readonly released: number;
@@ -110,14 +110,14 @@ export function createSlowPath({ forward, ports, vlans, nextHopName, portOf }: S
 
     /** Something from a worker's channel. */
     take(entry: ChannelEntry, neighbors: Neighbors): void {
-      if (entry.kind === CHANNEL_KIND.arp) {
-        const packet = decodeArp(entry.bytes, VIRTIO_HEADER_LENGTH, entry.bytes.length - VIRTIO_HEADER_LENGTH);
-        if (packet) neighbors.receive(packet, entry.port);
+      if (entry.kind === CHANNEL_KIND.hearing) {
+        const hearing = hear(entry.bytes, VIRTIO_HEADER_LENGTH, entry.bytes.length - VIRTIO_HEADER_LENGTH);
+        if (hearing) neighbors.receive(hearing, entry.port);
         return;
       }
       const name = nextHopName(entry.nextHop);
-      const destination = readIpv4(entry.bytes, VIRTIO_HEADER_LENGTH + ETHERNET_HEADER_LENGTH + 16);
-      const address = typeof name === "string" && name.startsWith("attached:") ? destination : (name as Address | undefined);
+      const isAttached = typeof name === "string" && name.startsWith("attached:");
+      const address = isAttached ? readDestination(entry.bytes) : (name as Address | undefined);
       const port = address === undefined ? undefined : portOf(address);
       if (address === undefined || port === undefined) {
         abandoned++;
@@ -131,4 +131,11 @@ export function createSlowPath({ forward, ports, vlans, nextHopName, portOf }: S
 
     counters: (): SlowCounters => ({ originated: made + released, released, abandoned, held }),
   };
+}
+
+/** Of the IP packet behind the virtio header. */
+function readDestination(bytes: Uint8Array): Address {
+  const isIpv6 = readEthertype(bytes, VIRTIO_HEADER_LENGTH) === ETHERTYPE.ipv6;
+  const ip = VIRTIO_HEADER_LENGTH + ETHERNET_HEADER_LENGTH;
+  return isIpv6 ? readIpv6(bytes, ip + 24) : readIpv4(bytes, ip + 16);
 }

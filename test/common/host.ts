@@ -1,5 +1,6 @@
 /** Hosts around the namespace of a test: each a network namespace of its own on one end of a cable, with programs run in it. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { createCable, run } from "./namespace.ts";
@@ -78,6 +79,16 @@ export class Host {
       host.run(`ip ${words}`);
     }
     return host;
+  }
+
+  /** IPv6 on the cable at our interface `port`, at both ends, with addresses that need not be waited for. */
+  enableIpv6(port: string, address: string, gateway: string): void {
+    const own = `/proc/sys/net/ipv6/conf/${port}`;
+    writeFileSync(`${own}/disable_ipv6`, "0");
+    run(`ip addr add ${gateway}/64 dev ${port} nodad`);
+    this.run("sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0");
+    this.run(`ip addr add ${address}/64 dev eth0 nodad`);
+    this.run(`ip route add default via ${gateway}`);
   }
 
   run(command: string): string {

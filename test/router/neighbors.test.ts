@@ -1,27 +1,52 @@
 import { describe, expect, it } from "vitest";
-import { parseAddress } from "#src/net/address.ts";
+import { addressToBytes, parseAddress } from "#src/net/address.ts";
+import { makePrefix, prefixContains } from "#src/net/prefix.ts";
+import { hear } from "#src/router/neighbor-protocol.ts";
 import { createNeighbors } from "#src/router/neighbors.ts";
-import { ARP_OPERATION, type ArpPacket, decodeArp } from "#src/wire/arp.ts";
+import { ARP_OPERATION, type ArpPacket, decodeArp, encodeArp } from "#src/wire/arp.ts";
+import { encodeIcmp6 } from "#src/wire/icmp6.ts";
+import { decodeNeighborMessage, encodeSolicitation } from "#src/wire/neighbor-discovery.ts";
 import { createFakeClock } from "../common/fake-clock.ts";
 
 const address = (text: string) => parseAddress(text) as number;
 const OURS = 0x020000000001;
 const THEIRS = 0x02000000000b;
 const NODE = address("10.0.0.11");
+const OURS_6 = "20010db8000000000000000000000001";
+const NODE_6 = "20010db800000000000000000000000b";
+const SUBNETS = [
+  { prefix: makePrefix(address("10.0.0.0"), 24), own: address("10.0.0.1") },
+  { prefix: makePrefix(OURS_6, 64), own: OURS_6 },
+];
 
 function makeTable() {
   const clock = createFakeClock();
   const sent: ArpPacket[] = [];
+  const frames: Uint8Array[] = [];
   const changes: [string, number | undefined][] = [];
   const neighbors = createNeighbors({
     clock,
-    ports: [{ mac: OURS, sourceFor: (wanted) => (wanted >>> 8 === address("10.0.0.0") >>> 8 ? address("10.0.0.1") : undefined) }],
-    send: (_, frame) => void sent.push(decodeArp(frame, 0, frame.length) as ArpPacket),
-    onChange: (one, _, mac) => void changes.push([one === NODE ? "node" : String(one), mac]),
+    ports: [
+      {
+        mac: OURS,
+        sourceFor: (wanted) => SUBNETS.find(({ prefix }) => prefixContains(prefix, wanted))?.own,
+        owns: (one) => SUBNETS.some(({ own }) => own === one),
+      },
+    ],
+    send: (_, frame) => {
+      const packet = decodeArp(frame, 0, frame.length);
+      if (packet) sent.push(packet);
+      else frames.push(frame);
+    },
+    onChange: (one, _, mac) => void changes.push([one === NODE || one === NODE_6 ? "node" : String(one), mac]),
   });
+  const hearFrame = (frame: Uint8Array): void => {
+    const hearing = hear(frame, 0, frame.length);
+    if (hearing) neighbors.receive(hearing, 0);
+  };
   const say = (operation: number, mac = THEIRS, from = NODE, to = address("10.0.0.1")): void =>
-    neighbors.receive({ operation, senderMac: mac, senderAddress: from, targetMac: OURS, targetAddress: to }, 0);
-  return { clock, sent, changes, neighbors, say, state: () => neighbors.states()[0]?.state };
+    hearFrame(encodeArp({ operation, senderMac: mac, senderAddress: from, targetMac: OURS, targetAddress: to }));
+  return { clock, sent, frames, changes, neighbors, say, hearFrame, state: () => neighbors.states()[0]?.state };
 }
 
 describe("the neighbor table", () => {
@@ -106,5 +131,72 @@ describe("the neighbor table", () => {
     expect(neighbors.resolve(NODE, 0)).toBe("incomplete");
     neighbors.stop();
     expect(neighbors.states().length).toBe(4096);
+  });
+});
+
+/** An advertisement as a node sends it, after RFC 4861 4.4: flags R 80, S 40, O 20. */
+function advertise(flags: number, mac: number | undefined, target = NODE_6, destination = OURS_6): Uint8Array {
+  const message = new Uint8Array(mac === undefined ? 24 : 32);
+  message.set([136, 0, 0, 0, flags]);
+  message.set(addressToBytes(target), 8);
+  if (mac !== undefined)
+    message.set([2, 1, ...(mac.toString(16).padStart(12, "0").match(/../g) ?? []).map((pair) => Number.parseInt(pair, 16))], 24);
+  return encodeIcmp6({ sourceMac: THEIRS, destinationMac: OURS, source: target, destination, hopLimit: 255, message });
+}
+const ALL_NODES = `ff02${"0".repeat(27)}1`;
+
+describe("the neighbor table, over IPv6", () => {
+  it("solicits the group of the address, then the neighbor alone, with its own MAC", () => {
+    const { neighbors, clock, frames, hearFrame, changes, state } = makeTable();
+    neighbors.resolve(NODE_6, 0);
+    const [first] = frames;
+    expect(Buffer.from(first.subarray(0, 6)).toString("hex")).toBe("3333ff00000b");
+    expect(decodeNeighborMessage(first, 0, first.length)).toEqual({
+      kind: "solicitation",
+      source: OURS_6,
+      destination: "ff0200000000000000000001ff00000b",
+      target: NODE_6,
+      mac: OURS,
+    });
+    hearFrame(advertise(0x60, THEIRS));
+    expect([state(), changes]).toEqual(["reachable", [["node", THEIRS]]]);
+    clock.advance(30_000);
+    const probe = decodeNeighborMessage(frames[1], 0, frames[1].length);
+    expect([state(), probe]).toMatchObject(["probe", { destination: NODE_6, target: NODE_6 }]);
+    // An answer may leave out the address that the question was sent to.
+    hearFrame(advertise(0x40, undefined));
+    expect([state(), changes.length]).toEqual(["reachable", 1]);
+  });
+
+  it("follows a MAC that moves where it is said to override, and soon asks whether it answers", () => {
+    const { neighbors, clock, frames, hearFrame, changes, state } = makeTable();
+    neighbors.resolve(NODE_6, 0);
+    hearFrame(advertise(0x60, THEIRS));
+    hearFrame(advertise(0x20, 0x0200000000ff, NODE_6, ALL_NODES));
+    expect(changes.at(-1)).toEqual(["node", 0x0200000000ff]);
+    clock.advance(5000);
+    expect([state(), frames.length]).toEqual(["probe", 2]);
+  });
+
+  it("does not follow one that gives way, but asks who is there", () => {
+    const { neighbors, hearFrame, changes, state } = makeTable();
+    neighbors.resolve(NODE_6, 0);
+    hearFrame(advertise(0x60, THEIRS));
+    hearFrame(advertise(0x00, 0x0200000000ff, NODE_6, ALL_NODES));
+    expect([state(), changes]).toEqual(["probe", [["node", THEIRS]]]);
+  });
+
+  it("learns who asks for us, and believes no group's MAC, no address of ours, and nobody of another subnet", () => {
+    const { neighbors, hearFrame, changes } = makeTable();
+    const ask = (source: string, sourceMac: number, target = OURS_6) =>
+      hearFrame(encodeSolicitation({ sourceMac, source, target }));
+    ask(NODE_6, THEIRS, NODE_6);
+    ask(NODE_6, 0x3333ff000001);
+    ask(OURS_6, THEIRS);
+    ask("20010db8000100000000000000000001", THEIRS);
+    hearFrame(advertise(0x60, THEIRS));
+    expect(neighbors.states()).toEqual([]);
+    ask(NODE_6, THEIRS);
+    expect(changes).toEqual([["node", THEIRS]]);
   });
 });
