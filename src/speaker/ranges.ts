@@ -23,6 +23,8 @@ interface Range {
 export class Ranges {
   private readonly clock: Clock;
   private readonly ranges = new Map<number | string, Range>();
+  /** One timer each, however often something ends. */
+  private readonly lingering = new Set<Address>();
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -57,7 +59,12 @@ export class Ranges {
 
   /** Something of a member has ended: `dismiss` is asked in a moment whether all has. */
   linger(address: Address, dismiss: () => void): void {
-    if (this.holding(address)) this.clock.setTimer(INCOMING_WINDOW_SECONDS * 1000, () => this.holding(address) && dismiss());
+    if (this.lingering.has(address) || !this.holding(address)) return;
+    this.lingering.add(address);
+    this.clock.setTimer(INCOMING_WINDOW_SECONDS * 1000, () => {
+      this.lingering.delete(address);
+      if (this.holding(address)) dismiss();
+    });
   }
 
   /** The address is a member no more. */
