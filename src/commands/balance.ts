@@ -3,10 +3,11 @@ import { Command } from "commander";
 import { SELECTORS } from "../ecmp/selector.ts";
 import type { SelectionTable } from "../ecmp/table.ts";
 import { type Balance, drawBytes, measureBalance } from "../experiment/balance.ts";
-import { hashRecipe } from "../experiment/flow-hashes.ts";
+import { type Hashing, hashFlows, hashRecipe } from "../experiment/flow-hashes.ts";
 import { measurePolarization, type Tier, type TierLoad } from "../experiment/polarization.ts";
 import { formatCsv } from "../experiment/report.ts";
 import { formatAddress } from "../net/address.ts";
+import { loadCaptureFlows } from "./capture-flows.ts";
 import {
   addExperimentOptions,
   type ExperimentOptions,
@@ -21,6 +22,7 @@ import {
 import { CommandError, formatTable, print, printJson } from "./output.ts";
 
 interface BalanceOptions extends ExperimentOptions {
+  readonly in?: string;
   readonly tiers?: number;
   readonly tierSeeds?: readonly number[];
   readonly tierOffsets?: readonly number[];
@@ -38,6 +40,7 @@ export function balanceCommand(): Command {
     "measure how even a selector's distribution is, and whether tiers polarize it",
   );
   return addExperimentOptions(command)
+    .option("--in <file>", "flows and bytes of a capture (pcap, pcapng) instead of flows from a seed")
     .option("--tiers <n>", "send the flows through so many tiers of routers, each with the same members", wholeNumber(2, 3))
     .option(
       "--tier-seeds <list>",
@@ -64,6 +67,21 @@ function balance(options: BalanceOptions): void {
   }
 }
 
+interface Traffic {
+  /** Of each flow. */
+  readonly bytes: Float64Array;
+  readonly hash: (hashing: Hashing) => Uint32Array;
+}
+
+function trafficOf(options: BalanceOptions): Traffic {
+  if (options.in !== undefined) {
+    const { flows, bytes } = loadCaptureFlows(options.in);
+    return { bytes, hash: (hashing) => hashFlows(flows, hashing) };
+  }
+  const recipe = recipeOf(options);
+  return { bytes: drawBytes(recipe.count, recipe.seed), hash: (hashing) => hashRecipe(recipe, hashing) };
+}
+
 interface Filled {
   readonly selector: string;
   readonly hashBits: number | undefined;
@@ -79,10 +97,9 @@ function fillTables(options: BalanceOptions): Filled[] {
 }
 
 function reportBalance(options: BalanceOptions): void {
-  const recipe = recipeOf(options);
-  const bytes = drawBytes(recipe.count, recipe.seed);
+  const { bytes, hash } = trafficOf(options);
   const balances = fillTables(options).map(({ selector, hashBits, table }) => {
-    const hashes = hashRecipe(recipe, { options: hashOf(options), bits: hashBits });
+    const hashes = hash({ options: hashOf(options), bits: hashBits });
     return { selector, ...measureBalance(table, hashes, bytes) };
   });
   if (options.json) printJson(balances.map(describeBalance));
@@ -139,10 +156,10 @@ function reportTiers(options: BalanceOptions, count: number): void {
   const links = membersOf(options).length ** count;
   if (links > MAXIMUM_LINKS)
     throw new CommandError(`--members: ${links} links in tier ${count}, wanted at most ${MAXIMUM_LINKS}`);
-  const recipe = recipeOf(options);
+  const traffic = trafficOf(options);
   const rows = fillTables(options).flatMap(({ selector, hashBits, table }) => {
     const tiers = settings.map((setting): Tier => ({ hashing: { options: { ...hash, ...setting }, bits: hashBits }, table }));
-    const loads = measurePolarization(tiers, (hashing) => hashRecipe(recipe, hashing));
+    const loads = measurePolarization(tiers, traffic.hash);
     return loads.map((load, tier) => describeTier(selector, tier + 1, settings[tier], load));
   });
   if (options.json) printJson(rows);

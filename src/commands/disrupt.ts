@@ -7,6 +7,7 @@ import { formatCsv, memberRows, outcomeRow } from "../experiment/report.ts";
 import { type MemberEvent, type Outcome, playScenario, type Scenario } from "../experiment/scenario.ts";
 import { parseScenario } from "../experiment/scenario-file.ts";
 import type { Flow } from "../net/flow.ts";
+import { isCapture, loadCaptureFlows } from "./capture-flows.ts";
 import { readText } from "./config-file.ts";
 import {
   addExperimentOptions,
@@ -20,6 +21,7 @@ import {
 import { CommandError, formatTable, print, printJson } from "./output.ts";
 
 interface DisruptOptions extends ExperimentOptions {
+  readonly in?: string;
   readonly remove?: number;
   readonly add?: true;
   readonly threads?: number;
@@ -33,6 +35,7 @@ export function disruptCommand(): Command {
     .description("count the flows that a change of the next hops breaks, selectors side by side")
     .argument("[scenario]", "a scenario file (YAML), instead of the flags for members, selectors, flows and hash");
   return addExperimentOptions(command)
+    .option("--in <file>", "flows of a capture (pcap, pcapng) instead of flows from a seed")
     .option("--remove <i>", "the next hop that departs, from 1 in member order", wholeNumber(1, 65534))
     .option("--add", "a next hop arrives, at the end of the order")
     .option("--threads <n>", "as many as the machine has, unless told", wholeNumber(1, 64))
@@ -69,7 +72,7 @@ function scenarioOfFlags(options: DisruptOptions): Scenario {
     members,
     selectors: selectorsOf(options),
     events: [eventOfFlags(options, members)],
-    flows: recipeOf(options),
+    flows: options.in === undefined ? recipeOf(options) : loadCaptureFlows(options.in).flows,
     hash: hashOf(options),
   };
 }
@@ -90,7 +93,8 @@ function loadScenario(file: string): Scenario {
   return { ...scenario, flows: "file" in flows ? loadFlows(resolve(dirname(file), flows.file)) : flows };
 }
 
-function loadFlows(file: string): Flow[] {
+function loadFlows(file: string): readonly Flow[] {
+  if (isCapture(file)) return loadCaptureFlows(file).flows;
   const { flows, mistakes } = parseFlowsCsv(readText(file));
   if (mistakes.length === 0) return flows;
   throw new CommandError(mistakes.map(({ where, value, wanted }) => `${file}: ${where}: ${value}, wanted ${wanted}`).join("\n"));

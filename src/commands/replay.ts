@@ -14,6 +14,7 @@ interface ReplayCommandOptions {
   readonly in: string;
   readonly out?: string;
   readonly threads: number;
+  readonly headersOnly?: boolean;
   readonly json?: boolean;
 }
 
@@ -27,6 +28,7 @@ export function replayCommand(): Command {
     .requiredOption("--in <file>", "the capture: pcap or pcapng; Ethernet, raw IP or Linux cooked packets")
     .option("--out <directory>", "write what each next hop gets to a capture there, named by its address")
     .option("--threads <count>", "threads that forward; the answer does not depend on it", parseThreads, availableParallelism())
+    .option("--headers-only", "the capture was cut on purpose: packets that have their ports count as whole")
     .option("--json", "one JSON object")
     .addHelpText(
       "after",
@@ -52,6 +54,7 @@ async function replay(options: ReplayCommandOptions): Promise<void> {
     capture,
     threads,
     ...(directory !== undefined && { directory }),
+    ...(options.headersOnly && { headersOnly: true }),
     ...(progress && { onProgress: progress.show }),
   }).catch((error: Error) => {
     throw new CommandError(`${capture}: ${error.message}`);

@@ -13,6 +13,7 @@ import { ETHERNET_HEADER_LENGTH, isGroupMac, readMacHigh, readMacLow } from "../
 import * as ipv4 from "../wire/ipv4.ts";
 import { IPV6_HEADER_LENGTH, readPayloadLength } from "../wire/ipv6.ts";
 import { createUpper, FRAGMENT, readUpperLayer, UPPER } from "../wire/upper-layer.ts";
+import { hasRouterHeaders } from "./captured-headers.ts";
 import { createRecentFlows, FLOW_WORDS } from "./replay-flows.ts";
 import { makeFrame } from "./replay-frame.ts";
 import { type SplitCapture, splitWindow } from "./replay-split.ts";
@@ -24,6 +25,8 @@ export interface ReplaySetup {
   readonly image: ImageBuffers;
   readonly nextHops: number;
   readonly format: CaptureFormat;
+  /** Packets that were cut behind their ports count as whole: nothing else of them is read. */
+  readonly headersOnly: boolean;
   /** Whether captures for each next hop are wanted. */
   readonly split: boolean;
 }
@@ -148,8 +151,11 @@ export function createWindowForwarder(setup: ReplaySetup): (task: ReplayTask) =>
       const row = batch.count * ROW_WORDS;
       origins[batch.count++] = i;
       rows[row + ROW_OFFSET] = frame;
-      rows[row + ROW_LENGTH] = records[record + RECORD_LENGTH];
-      rows[row + ROW_WIRE_LENGTH] = records[record + RECORD_WIRE_LENGTH];
+      const length = records[record + RECORD_LENGTH];
+      const wireLength = records[record + RECORD_WIRE_LENGTH];
+      const isWhole = length === wireLength || (setup.headersOnly && hasRouterHeaders(bytes, frame, length));
+      rows[row + ROW_LENGTH] = isWhole ? wireLength : length;
+      rows[row + ROW_WIRE_LENGTH] = wireLength;
       if (batch.count === BATCH_CAPACITY) flush();
     }
     flush();

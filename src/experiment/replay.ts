@@ -26,6 +26,8 @@ export interface ReplayOptions {
   /** Where a capture for each next hop goes, if wanted. */
   readonly directory?: string;
   readonly threads: number;
+  /** Packets that were cut behind their ports count as whole; not for hashes that read what a tunnel carries. */
+  readonly headersOnly?: boolean;
   /** Called now and then. `sizeBytes` is 0 where it is not known. */
   onProgress?(readBytes: number, sizeBytes: number): void;
 }
@@ -50,6 +52,7 @@ export async function replayCapture(options: ReplayOptions): Promise<Replay> {
 
 async function replayFrom(reader: CaptureReader, options: ReplayOptions): Promise<ReplayReport> {
   const { hash, selector } = options.state;
+  if (options.headersOnly) refuseInner(hash);
   const { format } = reader;
   const { buffers, nextHops } = createReplayImage(restoreFib(options.state));
   const names = nextHops.map((address) => captureName(address, format));
@@ -60,6 +63,7 @@ async function replayFrom(reader: CaptureReader, options: ReplayOptions): Promis
     image: buffers,
     nextHops: nextHops.length,
     format,
+    headersOnly: options.headersOnly ?? false,
     split: output !== undefined,
   };
   // A hash that looks at the order of packets and not at their keys has to see them in one order.
@@ -111,6 +115,12 @@ async function pump(
     underway.push({ window, result });
   }
   while (underway.length > 0) await settleOldest();
+}
+
+/** What is inside a tunnel may be what was cut off, and the next record's bytes are no substitute. */
+function refuseInner({ algorithm, fields }: FibState["hash"]): void {
+  const readsInner = algorithm === "linux" || fields.some((name) => name.startsWith("inner-"));
+  if (readsInner) throw new Error("this hash may read what a tunnel carries, wanted a capture of whole packets for it");
 }
 
 /** A colon is no part of a file's name everywhere. */

@@ -6,7 +6,7 @@
 import { compileFlowHash, type FlowHash, HASH_NAMES } from "../ecmp/flow-hash.ts";
 import { FRAGMENT_RULES, ICMP_ERROR_RULES } from "../ecmp/packet-rule.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
-import type { Member, SelectionTable, Selector, SelectorOptions } from "../ecmp/table.ts";
+import type { Member, SelectionTable, Selector, SelectorMemory, SelectorOptions } from "../ecmp/table.ts";
 import type { FibState, GroupState, MemberState } from "../fib/state.ts";
 import { parseAddress } from "../net/address.ts";
 import { formatPrefix, type Prefix, parsePrefix, prefixKey } from "../net/prefix.ts";
@@ -28,11 +28,16 @@ function refuse(where: string, value: unknown, wanted: string): never {
   throw new Error(`Cannot use the state: ${where} is ${JSON.stringify(value)}, wanted ${wanted}`);
 }
 
-export function restoreFib({ hash, selector, groups }: FibState): RestoredFib {
+export function restoreFib(state: FibState): RestoredFib {
+  const { hash, selector, groups } = object(state, "its top");
   if (!hash || !selector) refuse("its top", { hash, selector }, 'an object with "hash", "selector" and "groups"');
   if (!HASH_NAMES.includes(hash.algorithm)) refuse("hash.algorithm", hash.algorithm, `one of ${HASH_NAMES}`);
   refuseOutside(FRAGMENT_RULES, hash.fragments, "hash.fragments");
   refuseOutside(ICMP_ERROR_RULES, hash.icmpErrors, "hash.icmpErrors");
+  if (hash.offset !== undefined && !isWhole(hash.offset, 0, 63))
+    refuse("hash.offset", hash.offset, "a whole number from 0 to 63");
+  if (hash.key !== undefined && !/^([0-9a-f]{2})+$/i.test(textOf(hash.key)))
+    refuse("hash.key", hash.key, "hex digits, two a byte");
   if (!isWhole(hash.seed, 0, 0xffffffff)) refuse("hash.seed", hash.seed, "a whole number from 0 to 4294967295");
   if (!Object.hasOwn(SELECTORS, selector.name)) refuse("selector.name", selector.name, `one of ${Object.keys(SELECTORS)}`);
   const { name: _, ...selectorOptions } = selector;
@@ -49,14 +54,20 @@ export function restoreFib({ hash, selector, groups }: FibState): RestoredFib {
   };
 }
 
+/** The type says so, the file may not. */
+function object<T extends object>(value: T, where: string): T {
+  return typeof value === "object" && value !== null ? value : refuse(where, value, "an object");
+}
+
 function refuseOutside(names: readonly string[], value: string | undefined, where: string): void {
   if (value !== undefined && !names.includes(value)) refuse(where, value, `one of ${names.join(", ")}`);
 }
 
 /** `largestHash`: where the last range has to end. */
 function restoreGroup(group: GroupState, where: string, largestHash: number): RestoredGroup {
+  object(group, where);
   const prefixes = list(group.prefixes, `${where}.prefixes`).map(
-    (text, i) => parsePrefix(String(text)) ?? refuse(`${where}.prefixes[${i}]`, text, 'a prefix such as "198.51.100.0/24"'),
+    (text, i) => parsePrefix(textOf(text)) ?? refuse(`${where}.prefixes[${i}]`, text, 'a prefix such as "198.51.100.0/24"'),
   );
   const members = list(group.members, `${where}.members`).map((member, i) => restoreMember(member, `${where}.members[${i}]`));
   const addresses = new Set(members.map(({ address }) => address));
@@ -68,7 +79,7 @@ function restoreGroup(group: GroupState, where: string, largestHash: number): Re
     refuse(`${where}.owners[${i}]`, owner, `the index of one of ${members.length} members`);
   });
   const owners = Uint16Array.from(group.owners);
-  const memory = group.memory === undefined ? {} : { memory: group.memory };
+  const memory = group.memory === undefined ? {} : { memory: restoreMemory(group.memory, `${where}.memory`) };
   if (group.reduction === "buckets") return { prefixes, table: { members, owners, ...memory, reduction: "buckets" } };
   if (group.reduction !== "bounds") refuse(`${where}.reduction`, group.reduction, '"buckets" or "bounds"');
   return {
@@ -77,8 +88,20 @@ function restoreGroup(group: GroupState, where: string, largestHash: number): Re
   };
 }
 
-function restoreMember({ address, weight }: MemberState, where: string): Member {
-  const parsed = parseAddress(String(address)) ?? refuse(`${where}.address`, address, "an address");
+/** Lists of small whole numbers and addresses; which lists there have to be, the selector knows. */
+function restoreMemory(memory: SelectorMemory, where: string): SelectorMemory {
+  for (const [name, entries] of Object.entries(object(memory, where))) {
+    list(entries, `${where}.${name}`).forEach((entry, i) => {
+      const isSound = typeof entry === "number" ? isWhole(entry, 0, 0xffffffff) : /^[0-9a-f]{32}$/.test(textOf(entry));
+      if (!isSound) refuse(`${where}.${name}[${i}]`, entry, "a whole number from 0 to 4294967295, or 32 hex digits");
+    });
+  }
+  return memory;
+}
+
+function restoreMember(member: MemberState, where: string): Member {
+  const { address, weight } = object(member, where);
+  const parsed = parseAddress(textOf(address)) ?? refuse(`${where}.address`, address, "an address");
   if (!isWhole(weight, 1)) refuse(`${where}.weight`, weight, "a whole number from 1");
   return { address: parsed, weight };
 }
@@ -102,6 +125,9 @@ function restoreBounds({ bounds: upper, owners }: GroupState, where: string, lar
   if (bounds.length > 0 && bounds.at(-1) !== largestHash) refuse(`the last of ${where}`, bounds.at(-1), String(largestHash));
   return Uint32Array.from(bounds);
 }
+
+/** Anything but a text is none: not every object can be made one. */
+const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
 
 const isWhole = (value: unknown, least: number, most = Number.MAX_SAFE_INTEGER): value is number =>
   Number.isInteger(value) && (value as number) >= least && (value as number) <= most;

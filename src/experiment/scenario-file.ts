@@ -71,7 +71,7 @@ const flowsSchema = z.union(
       destinationPort: whole(1, 65535).default(DEFAULT_DESTINATION_PORT),
     }),
   ],
-  { error: "wanted {count, seed, sources, destination, destinationPort}, or {file: FLOWS.csv}" },
+  { error: "wanted {count, seed, sources, destination, destinationPort}, or {file: FLOWS.csv} or a capture" },
 );
 
 /** `maglev` alone is `{name: maglev}`. */

@@ -5,7 +5,7 @@
  *   members: 8                                   # or a list of {address, weight}
  *   selectors: [modulo, {name: maglev, buckets: 65537}]
  *   events: [{remove: 3}, {add: 10.0.0.99}, {reweight: 10.0.0.2, weight: 4}, {return: 3}]
- *   flows: {count: 100000, seed: 7}              # or {file: flows.csv}
+ *   flows: {count: 100000, seed: 7}              # or {file: flows.csv}, or of a capture
  *   hash: {algorithm: xxh32, fields: 5-tuple, seed: 42}      # or {profile: linux-l4, seed: 42, socketHash: 7}
  *
  * A member is named by its address, or by its place in the list of the beginning, from 1.

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { balanceCommand } from "#src/commands/balance.ts";
 import { disruptCommand } from "#src/commands/disrupt.ts";
+import { makePacket } from "../dataplane/packets.ts";
+import { makePcap } from "../pcap/captures.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -93,6 +95,23 @@ hash: {algorithm: xxh32, fields: 3-tuple, seed: 4}
     save("flows.csv", "protocol,src,srcPort,dst,dstPort\ntcp,10.1.0.1,1000,192.0.2.1,80\nudp,10.1.0.2,1000,192.0.2.1,53\n");
     const file = save("scenario.yaml", "members: 2\nselectors: [threshold]\nevents: [{remove: 1}]\nflows: {file: flows.csv}\n");
     expect(JSON.parse(await disrupt(`${file} --json`))[0]).toMatchObject({ selector: "threshold", flows: 2, excess: 0 });
+  });
+
+  it("takes flows from a capture, by flag or in a scenario, and refuses a damaged one", async () => {
+    const packets = Array.from({ length: 300 }, (_, i) => ({ bytes: makePacket({ sourcePort: 1000 + (i % 100) }) }));
+    const capture = makePcap(packets);
+    const path = join(folder, "traffic.pcap");
+    writeFileSync(path, capture);
+    const [byFlag] = JSON.parse(await disrupt(`--in ${path} --selector hrw --members 4 --remove 2 --json`));
+    expect(byFlag).toMatchObject({ selector: "hrw", flows: 100, excess: 0 });
+    const file = save("scenario.yaml", "members: 4\nselectors: [hrw]\nevents: [{remove: 2}]\nflows: {file: traffic.pcap}\n");
+    expect(JSON.parse(await disrupt(`${file} --json`))).toEqual([byFlag]);
+    const [evenness] = JSON.parse(await balance(`--in ${path} --selector hrw --members 4 --json`));
+    expect(evenness.flows).toBe(100);
+    const bytes = evenness.nextHops.reduce((sum: number, hop: { bytes: number }) => sum + hop.bytes, 0);
+    expect(bytes).toBe(packets.reduce((sum, packet) => sum + packet.bytes.length, 0));
+    writeFileSync(path, capture.subarray(0, capture.length - 1));
+    await expect(disrupt(`--in ${path} --members 4 --remove 2`)).rejects.toThrow("wanted a whole capture");
   });
 
   it("hashes as a whole router does where a scenario names one", async () => {

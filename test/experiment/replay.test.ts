@@ -101,6 +101,32 @@ describe("replay", () => {
     expect(report.punted).toBeGreaterThan(0);
   });
 
+  it("takes a capture of headers only for what it is, when told so", async () => {
+    const headers = records.map(({ bytes }) => ({ bytes: bytes.subarray(0, 54), wireLength: bytes.length }));
+    const path = save(makePcap(headers));
+    const told = (await replayCapture({ state: STATE, threads: 2, capture: path, headersOnly: true })).report;
+    const isJudged = ({ protocol = 6 }: TestPacket): boolean => protocol !== 1;
+    const whole = makePcap(packets.filter(isJudged).map((packet) => ({ bytes: frame(packet) })));
+    const { dropped, ...judged } = (await replay(whole)).report;
+    expectBalance(told);
+    // ICMP that was cut stays so: an error may be about what it quotes. Short packets were not cut.
+    const cut = packets.filter((packet) => !isJudged(packet) && frame(packet).length > 54);
+    expect(told.dropped.truncated).toBe(cut.length);
+    const uncut = packets.filter((packet) => isJudged(packet) || frame(packet).length <= 54);
+    expect(told.nextHops).toEqual(expectedOf(uncut, STATE));
+    expect(told.dropped["ttl-expired"]).toBeGreaterThanOrEqual(dropped["ttl-expired"] ?? 0);
+    expect(told.forwarded).toBeGreaterThanOrEqual(judged.forwarded);
+    expect((await replayCapture({ state: STATE, threads: 1, capture: path })).report.dropped.truncated).toBeGreaterThan(2000);
+
+    const short = makePcap(packets.map((packet) => ({ bytes: frame(packet).subarray(0, 36), wireLength: frame(packet).length })));
+    const { report } = await replayCapture({ state: STATE, threads: 1, capture: save(short), headersOnly: true });
+    const portless = packets.filter(({ protocol, fragment }) => protocol !== 1 && fragment === 0);
+    expect(report.dropped.truncated).toBeGreaterThanOrEqual(portless.length);
+
+    const inner = { ...STATE, hash: { ...STATE.hash, fields: ["inner-source-address"] } };
+    await expect(replayCapture({ state: inner, threads: 1, capture: path, headersOnly: true })).rejects.toThrow("tunnel");
+  });
+
   it("decides by the state's own tables, where members that came and went left their mark", async () => {
     const history = [["10.0.0.1"], ["10.0.0.1", "10.0.0.2"], ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"]];
     for (const selector of ["resilient", "threshold"] as const) {

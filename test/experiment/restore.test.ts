@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { restoreFib } from "#src/experiment/restore.ts";
 import type { FibState } from "#src/fib/state.ts";
@@ -63,4 +64,44 @@ describe("a FIB state", () => {
   ])("is refused with the bounds %j", (bounds, complaint) => {
     expect(() => restoreFib(spoil(sketch().bounds, "groups.0.bounds", bounds))).toThrow(complaint);
   });
+
+  it.each([
+    [5, "groups[0].memory is 5, wanted an object"],
+    [{ homes: 3 }, "groups[0].memory.homes is 3, wanted a list"],
+    [{ homes: [1, -1] }, "groups[0].memory.homes[1] is -1, wanted a whole number"],
+    [{ homes: ["10.0.0.1"] }, 'groups[0].memory.homes[0] is "10.0.0.1", wanted a whole number'],
+  ])("is refused with the memory %j", (memory, complaint) => {
+    expect(() => restoreFib(spoil(sketch().buckets, "groups.0.memory", memory))).toThrow(complaint);
+  });
+
+  it("is taken or refused with words, whatever is put in its places", () => {
+    const junk = fc.oneof(
+      fc.constantFrom(null, undefined, {}, [], "", "10.0.0.1", true, -1, 2 ** 40, 0.5, [null], [{}]),
+      fc.jsonValue(),
+    );
+    const states = ["modulo", "threshold", "resilient", "anchor", "auto-recovery", "sonic-fgnhg"] as const;
+    fc.assert(
+      fc.property(fc.constantFrom(...states), fc.nat(), junk, (selector, choice, value) => {
+        const groups = [{ prefixes: ["10.0.0.0/8"], members: ["10.0.0.1", "10.0.0.2*2"] }];
+        const state = JSON.parse(JSON.stringify(sketchState({ selector, groups }))) as FibState;
+        const paths = pathsOf(state);
+        spoil(state, paths[choice % paths.length], value);
+        try {
+          restoreFib(state);
+        } catch (error) {
+          expect(error).not.toBeInstanceOf(TypeError);
+          expect((error as Error).message).toMatch(/wanted |unknown field/i);
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
 });
+
+const pathsOf = (node: unknown, at = ""): string[] =>
+  typeof node !== "object" || node === null
+    ? []
+    : Object.entries(node).flatMap(([key, value]) => {
+        const path = at === "" ? key : `${at}.${key}`;
+        return [path, ...pathsOf(value, path)];
+      });
