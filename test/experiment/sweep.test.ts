@@ -37,6 +37,26 @@ describe("hashRecipe", () => {
       expect(parts.flatMap((part) => [...part])).toEqual([...wanted]);
     }
   });
+
+  it.each([
+    ["xxh32", {}],
+    ["murmur3-32", {}],
+    ["crc32c", {}],
+    ["toeplitz", {}],
+    ["toeplitz-symmetric", {}],
+    ["toeplitz", { key: "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff0011223344556677" }],
+    ["xxh32", { offset: 5 }],
+    ["xxh32", { symmetric: true }],
+    ["xxh32", { masks: { "source-address": 8 } }],
+    ["siphash", {}],
+  ])("hashes whole 5-tuples by the block as one by one: %s, %j", (algorithm, settings) => {
+    const recipe = { ...ipv4, count: 70_001 };
+    for (const bits of [undefined, 31, 32]) {
+      const options = { algorithm, fields: ["5-tuple"], seed: 3, ...settings };
+      const wanted = hashFlows(generateFlows(recipe), { options, bits });
+      expect(Buffer.compare(Buffer.from(hashRecipe(recipe, { options, bits }).buffer), Buffer.from(wanted.buffer))).toBe(0);
+    }
+  });
 });
 
 describe("sweep", () => {
