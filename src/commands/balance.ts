@@ -145,6 +145,9 @@ interface TierSetting {
 
 function reportTiers(options: BalanceOptions, count: number): void {
   const hash = hashOf(options);
+  const isDeaf = hash.algorithm === "linux" && (options.tierOffsets ?? options.tierFields) !== undefined;
+  if (isDeaf)
+    throw new CommandError(`--profile: ${options.profile}, wanted no --tier-offsets or --tier-fields: the kernel has its own`);
   const settings = Array.from(
     { length: count },
     (_, tier): TierSetting => ({

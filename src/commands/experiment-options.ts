@@ -1,8 +1,11 @@
 /** The flags that `disrupt` and `balance` share, and how they are read: which selectors, members, flows and hash. */
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { z } from "zod";
+import { ecmpSchema, experimentHashSchema } from "../config/ecmp-schema.ts";
 import type { HashOptions } from "../ecmp/flow-hash.ts";
 import { HASHES } from "../ecmp/hash.ts";
 import { expandFieldNames } from "../ecmp/key.ts";
+import { PROFILES } from "../ecmp/profile.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import { MAXIMUM_BUCKETS, type Member } from "../ecmp/table.ts";
 import type { FlowRecipe } from "../experiment/flows.ts";
@@ -17,9 +20,12 @@ import {
 } from "../experiment/scenario-file.ts";
 import { type Address, formatAddress, isIpv4, parseAddress } from "../net/address.ts";
 import { formatPrefix, type Prefix, parsePrefix } from "../net/prefix.ts";
+import { CommandError } from "./output.ts";
 
 export interface ExperimentOptions {
-  readonly selector: readonly string[];
+  /** A whole router, whose hash takes the place of the three flags of the hash, and whose selector is the default one. */
+  readonly profile?: string;
+  readonly selector?: readonly string[];
   readonly members: number;
   readonly weights?: readonly number[];
   readonly buckets?: number;
@@ -28,9 +34,9 @@ export interface ExperimentOptions {
   readonly seed: number;
   readonly sources: Prefix;
   readonly destination: Address;
-  readonly hash: string;
-  readonly fields: readonly string[];
-  readonly hashSeed: number;
+  readonly hash?: string;
+  readonly fields?: readonly string[];
+  readonly hashSeed?: number;
 }
 
 /** A whole number in the range, or commander's own complaint. */
@@ -84,9 +90,12 @@ export function addExperimentOptions(command: Command): Command {
   const sources = parsed(parsePrefix, "a prefix such as 172.16.0.0/12");
   const destination = parsed(parseAddress, "an address");
   return command
-    .addOption(
-      option("--selector <names>", `one or several of ${selectors.join(", ")}`, listOf(oneOf(selectors)), ["modulo"], "modulo"),
+    .option(
+      "--profile <name>",
+      "hash, and unless told otherwise select, as this router does: one of `ecmp profiles`",
+      oneOf([...PROFILES.keys()]),
     )
+    .option("--selector <names>", `one or several of ${selectors.join(", ")} (default: modulo)`, listOf(oneOf(selectors)))
     .option("--members <n>", "how many next hops there are", wholeNumber(1, MAXIMUM_SCENARIO_MEMBERS), 8)
     .option("--weights <list>", "their weights, in order: 3,1,1", listOf(wholeNumber(1, 256)))
     .option("--buckets <n>", "size of the table, for selectors that have one to choose", wholeNumber(1, MAXIMUM_BUCKETS))
@@ -103,17 +112,9 @@ export function addExperimentOptions(command: Command): Command {
         formatAddress(DEFAULT_DESTINATION),
       ),
     )
-    .option("--hash <name>", `one of ${hashes.join(", ")}`, oneOf(hashes), "xxh32")
-    .addOption(
-      option(
-        "--fields <list>",
-        "what is hashed: aliases or names of fields",
-        fieldList,
-        expandFieldNames(["5-tuple"]),
-        "5-tuple",
-      ),
-    )
-    .option("--hash-seed <n>", "the hash's seed", wholeNumber(0, 0xffffffff), 0);
+    .option("--hash <name>", `one of ${hashes.join(", ")} (default: xxh32)`, oneOf(hashes))
+    .option("--fields <list>", "what is hashed: aliases or names of fields (default: 5-tuple)", fieldList)
+    .option("--hash-seed <n>", "the hash's seed (default: 0; of a profile, 1)", wholeNumber(0, 0xffffffff));
 }
 
 /** As many as asked for, or as there are weights. */
@@ -122,8 +123,15 @@ export function membersOf({ members, weights }: Pick<ExperimentOptions, "members
   return equalMembers(members);
 }
 
-export const selectorsOf = ({ selector, buckets, selectorSeed }: ExperimentOptions): SelectorChoice[] =>
-  selector.map((name) => ({ name, options: { buckets, seed: selectorSeed } }));
+export function selectorsOf(options: ExperimentOptions): SelectorChoice[] {
+  const { profile, selector, buckets, selectorSeed } = options;
+  if (profile !== undefined && selector === undefined) {
+    const { name, ...own } = routerOf(options, profile).selector;
+    const told = { ...(buckets === undefined ? {} : { buckets }), ...(selectorSeed === undefined ? {} : { seed: selectorSeed }) };
+    return [{ name, options: { ...own, ...told } }];
+  }
+  return (selector ?? ["modulo"]).map((name) => ({ name, options: { buckets, seed: selectorSeed } }));
+}
 
 export function recipeOf({ flows, seed, sources, destination }: ExperimentOptions): FlowRecipe {
   if (isIpv4(sources.address) !== isIpv4(destination)) {
@@ -132,8 +140,27 @@ export function recipeOf({ flows, seed, sources, destination }: ExperimentOption
   return { count: flows, seed, sources, destination, destinationPort: DEFAULT_DESTINATION_PORT };
 }
 
-export const hashOf = ({ hash, fields, hashSeed }: ExperimentOptions): HashOptions => ({
-  algorithm: hash,
-  fields,
-  seed: hashSeed,
-});
+/** What the hash would not look at is a mistake, as it is in a configuration. */
+export function hashOf(options: ExperimentOptions): HashOptions {
+  const { profile, hash, fields, hashSeed } = options;
+  if (profile !== undefined) {
+    if (hash !== undefined || fields !== undefined)
+      throw new CommandError(`--profile: ${profile}, wanted neither --hash nor --fields beside it`);
+    return routerOf(options, profile).hash;
+  }
+  return checked("--hash", hash, hashSeed, experimentHashSchema.safeParse({ algorithm: hash, fields, seed: hashSeed }));
+}
+
+const routerOf = ({ hashSeed: seed }: ExperimentOptions, profile: string) =>
+  checked("--profile", profile, seed, ecmpSchema.safeParse({ profile, seed }));
+
+function checked<Value>(
+  flag: string,
+  value: string | undefined,
+  seed: number | undefined,
+  result: z.ZodSafeParseResult<Value>,
+): Value {
+  if (result.success) return result.data;
+  const [{ path, message }] = result.error.issues;
+  throw new CommandError(path[0] === "seed" ? `--hash-seed: ${seed}, ${message}` : `${flag}: ${value}, ${message}`);
+}

@@ -109,9 +109,9 @@ function createPicker(table: SelectionTable, numberOf: ReadonlyMap<Address, numb
 }
 
 function pickBuckets(numberOfBucket: Uint32Array, hashes: Uint32Array, numbers: Uint32Array): void {
-  // As an unsigned word: a remainder of two of them is one instruction, of two numbers of any kind a call.
+  // All of it unsigned words: a remainder of two of them is one instruction, of two numbers of any kind a call.
   const buckets = numberOfBucket.length >>> 0;
-  for (let i = 0; i < hashes.length; i++) numbers[i] = numberOfBucket[hashes[i] % buckets];
+  for (let i = 0; i < hashes.length; i++) numbers[i] = numberOfBucket[(hashes[i] % buckets) >>> 0];
 }
 
 /** For each value of a hash's upper bits, the range that its lowest hash lies in: the search is over after a step or two. */

@@ -97,6 +97,25 @@ hash: {algorithm: xxh32, fields: 3-tuple, seed: 4}
     expect(JSON.parse(await disrupt(`${file} --json`))[0]).toMatchObject({ selector: "threshold", flows: 2, excess: 0 });
   });
 
+  it("takes the hash and the selector of a whole router by name", async () => {
+    const selectorsOf = async (words: string) =>
+      JSON.parse(await disrupt(`${words} --members 4 --remove 2 --flows 500 --json`)).map(
+        (row: { selector: string }) => row.selector,
+      );
+    expect(await selectorsOf("--profile linux-l4 --hash-seed 7")).toEqual(["linux-threshold"]);
+    expect(await selectorsOf("--profile linux-l4 --selector hrw,maglev")).toEqual(["hrw", "maglev"]);
+    const moved = async (seed: number) =>
+      JSON.parse(await disrupt(`--profile linux-l4 --hash-seed ${seed} --members 4 --remove 2 --flows 5000 --json`))[0].moved;
+    expect(await moved(7)).not.toBe(await moved(8));
+    await expect(disrupt("--profile katran --hash-seed 3 --members 4 --remove 2")).rejects.toThrow(
+      "--hash-seed: 3, wanted no seed",
+    );
+    await expect(disrupt("--profile linux-l4 --fields 3-tuple --members 4 --remove 2")).rejects.toThrow(
+      "neither --hash nor --fields",
+    );
+    await expect(balance("--profile linux-l4 --tiers 2 --tier-offsets 0,5")).rejects.toThrow("the kernel has its own");
+  });
+
   it("takes flows from a capture, by flag or in a scenario, and refuses a damaged one", async () => {
     const packets = Array.from({ length: 300 }, (_, i) => ({ bytes: makePacket({ sourcePort: 1000 + (i % 100) }) }));
     const capture = makePcap(packets);
