@@ -186,7 +186,7 @@ export const DAEMONS: readonly DaemonKind[] = [
       )}
     `,
     command: (_, path) => [
-      ...["env", "exabgp.daemon.drop=false", "exabgp.api.ack=false", "exabgp.api.cli=false", "exabgp.log.level=WARNING"],
+      ...["env", "exabgp.daemon.user=root", "exabgp.api.ack=false", "exabgp.api.cli=false", "exabgp.log.level=WARNING"],
       ...["/usr/sbin/exabgp", path],
     ],
     announce: (plan) => exabgpCommand(plan, `announce route ${plan.prefix} next-hop self`),
@@ -251,6 +251,7 @@ export class Daemon {
   private readonly process: ChildProcess;
   private output = "";
   private isWanted = true;
+  private readonly closed: Promise<void>;
   /** Rejects with the daemon's own words if it ends by itself. */
   readonly failed: Promise<never>;
 
@@ -265,13 +266,16 @@ export class Daemon {
       "mount -t tmpfs tmpfs /var/tmp",
       ...(kind.folder ? [`mount -t tmpfs tmpfs /run && mkdir ${kind.folder}`] : []),
     ];
-    const inside = [[...mounts, 'exec "$@"'].join(" && "), "sh", ...kind.command(plan, path)];
+    // The shell stays, as process 1: with it, all that is in its namespace dies, also a daemon that has changed its user.
+    const inside = [[...mounts, '"$@"; exit'].join(" && "), "sh", ...kind.command(plan, path)];
     const unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", ...inside];
     this.process = spawn("setpriv", ["--pdeathsig", "KILL", ...unshare], { stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [this.process.stdout, this.process.stderr]) stream?.on("data", (chunk) => (this.output += chunk));
-    this.failed = new Promise((_, reject) =>
-      this.process.once("close", () => this.isWanted && reject(new Error(`${kind.name} has ended: ${this.output}`))),
-    );
+    this.closed = new Promise((resolve) => this.process.once("close", () => resolve()));
+    this.failed = this.closed.then(() => {
+      if (this.isWanted) throw new Error(`${kind.name} has ended: ${this.output}`);
+      return new Promise<never>(() => undefined);
+    });
     this.failed.catch(() => undefined);
   }
 
@@ -305,9 +309,11 @@ export class Daemon {
     return this.process.pid;
   }
 
-  end(): void {
+  /** Settles when nothing of it is left: its output stays open as long as any process of it lives. */
+  end(): Promise<void> {
     this.isWanted = false;
     this.process.kill("SIGKILL");
+    return this.closed;
   }
 
   /** The control socket may not be there yet: it is tried again until it is. */
