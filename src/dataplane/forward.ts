@@ -9,7 +9,7 @@ import { createFields, FIELD, type Fields } from "../ecmp/fields.ts";
 import { compileFlowHash, type HashOptions } from "../ecmp/flow-hash.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import { type FibImage, lookup, lookup6 } from "../fib/image.ts";
-import { GROUP_RECORD, GROUPS, NEXT_HOP_KIND, NEXT_HOP_RECORD, NEXT_HOPS, REDUCTION } from "../fib/layout.ts";
+import { GROUP_RECORD, GROUPS, HEADER, NEXT_HOP_KIND, NEXT_HOP_RECORD, NEXT_HOPS, REDUCTION } from "../fib/layout.ts";
 import { type Batch, ROW, ROW_WORDS, VERDICT } from "../port/batch.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
@@ -32,8 +32,9 @@ const {
   local: KIND_LOCAL,
   reachable: KIND_REACHABLE,
 } = NEXT_HOP_KIND;
+const { clock: HEADER_CLOCK } = HEADER;
 const { kind: HOP_KIND, mtu: HOP_MTU, port: HOP_PORT } = NEXT_HOP_RECORD;
-const { buckets: REDUCTION_BUCKETS } = REDUCTION;
+const { agedBuckets: REDUCTION_AGED, bounds: REDUCTION_BOUNDS } = REDUCTION;
 const {
   blackhole: DROP_BLACKHOLE,
   fragment: DROP_FRAGMENT,
@@ -79,7 +80,11 @@ export function createForwarder({ image, hash: hashOptions, selector, ports }: F
     const bits = hashPacket === undefined ? hashFields(fields) : hashPacket(bytes, fields[FIELD_NETWORK_OFFSET], bytes.length);
     const value = bits >>> 0;
     // As a whole number at once (>>> 0): for all V8 knows a count may be 0 and the remainder NaN, and then it calls fmod.
-    if (words[record + GROUP_REDUCTION] === REDUCTION_BUCKETS) return words[owners + ((value % count) >>> 0)];
+    if (words[record + GROUP_REDUCTION] !== REDUCTION_BOUNDS) {
+      const bucket = (value % count) >>> 0;
+      if (words[record + GROUP_REDUCTION] === REDUCTION_AGED) words[words[owners + count] + bucket] = words[HEADER_CLOCK];
+      return words[owners + bucket];
+    }
     let low = 0;
     let high = count - 1;
     while (low < high) {

@@ -82,6 +82,8 @@ export interface Selector {
   readonly stateful: boolean;
   /** Whether the order of the members decides anything. */
   readonly ordered: boolean;
+  /** Ages of buckets decide too: whoever has a clock calls `fill` again now and then, with the same members and `activity`. */
+  readonly timed?: true;
   readonly movement: Movement;
   readonly evenness: Evenness;
   /** Of tables of bounds: how many bits of hash they are drawn over. */

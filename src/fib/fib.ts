@@ -10,6 +10,7 @@ import { type Address, compareAddresses, isIpv4 } from "../net/address.ts";
 import type { Mac } from "../net/mac.ts";
 import { formatPrefix, hostPrefix, maximumLength, type Prefix, prefixContains } from "../net/prefix.ts";
 import type { RouteChange } from "../rib/route.ts";
+import { createActivity } from "./activity.ts";
 import { createArena } from "./arena.ts";
 import { createBlackholes } from "./blackholes.ts";
 import { describeGroup, measureGroup } from "./describe.ts";
@@ -48,6 +49,13 @@ export interface WriteCounts {
 /** The table of a group of one. */
 const ONE_OWNER = { owners: Uint16Array.of(0) };
 
+/** How a hash finds its owner, and what of it stands behind the owners. */
+interface Reduction {
+  readonly reduction: number;
+  readonly tail: ArrayLike<number>;
+}
+const PLAIN_BUCKETS: Reduction = { reduction: REDUCTION.buckets, tail: [] };
+
 export type Fib = ReturnType<typeof createFib>;
 
 export function createFib(options: FibOptions) {
@@ -58,7 +66,9 @@ export function createFib(options: FibOptions) {
   const nextGeneration = (): number => readGeneration(image) + 1;
   const trie6 = createTrie6(image.trie6, words, arena, nextGeneration);
   const nextHops = createNextHops(words, arena, nextGeneration, options.onNextHop);
-  const groups = createGroupTable(SELECTORS[options.selector], options.selectorOptions, MAXIMUM_GROUPS);
+  const selector = SELECTORS[options.selector];
+  const activity = createActivity(words, arena);
+  const groups = createGroupTable(selector, options.selectorOptions, MAXIMUM_GROUPS, activity.read);
   const records = new Map<number, { offset: number; words: number; held: NextHopName[] }>();
   const attached: AttachedSubnet[] = [];
   const special = new Map<string, number>();
@@ -74,16 +84,16 @@ export function createFib(options: FibOptions) {
     return port === undefined ? { kind: "unreachable" } : { kind: "incomplete", port };
   };
 
-  /** Writes a record of owners (and bounds) and lets the group's word point to it; false when the image has no room. */
-  const writeRecord = (id: number, owners: ArrayLike<number>, bounds: Uint32Array | undefined, held: NextHopName[]): boolean => {
+  /** Writes a record and lets the group's word point to it; false when the image has no room. */
+  const writeRecord = (id: number, owners: ArrayLike<number>, { reduction, tail }: Reduction, held: NextHopName[]): boolean => {
     const count = owners.length;
-    const size = GROUP_RECORD.owners + count * (bounds ? 2 : 1);
+    const size = GROUP_RECORD.owners + count + tail.length;
     const offset = arena.allocate(size);
     if (offset === undefined) return false;
-    words[offset + GROUP_RECORD.reduction] = bounds ? REDUCTION.bounds : REDUCTION.buckets;
+    words[offset + GROUP_RECORD.reduction] = reduction;
     words[offset + GROUP_RECORD.count] = count;
     words.set(owners, offset + GROUP_RECORD.owners);
-    if (bounds) words.set(bounds, offset + GROUP_RECORD.owners + count);
+    words.set(tail, offset + GROUP_RECORD.owners + count);
     Atomics.store(words, GROUPS + id, offset);
     recordWords += size + 1;
     dropRecord(id);
@@ -118,21 +128,35 @@ export function createFib(options: FibOptions) {
     id: number,
     names: NextHopName[],
     initial: (name: NextHopName) => Adjacency,
-    table: Pick<SelectionTable, "owners"> & { readonly bounds?: Uint32Array },
+    table: Pick<SelectionTable, "owners">,
+    reduction: Reduction = PLAIN_BUCKETS,
   ): boolean => {
     const indexes = holdAll(names, initial);
     if (!indexes) return false;
     const owners = Uint32Array.from(table.owners, (member) => indexes[member]);
-    if (writeRecord(id, owners, table.bounds, names)) return true;
+    if (writeRecord(id, owners, reduction, names)) return true;
     for (const name of names) nextHops.release(name);
     return false;
   };
 
-  const writeGroup = ({ id, table, members }: Group): boolean => {
+  /** How the table is reduced to, with what stands behind its owners; undefined when there is no room for that. */
+  const reductionOf = ({ id, table }: Group, isNew: boolean): Reduction | undefined => {
+    if (table.reduction === "bounds") return { reduction: REDUCTION.bounds, tail: table.bounds };
+    if (!selector.timed) return PLAIN_BUCKETS;
+    const block = activity.blockOf(id, table.owners.length, isNew);
+    return block === undefined ? undefined : { reduction: REDUCTION.agedBuckets, tail: [block] };
+  };
+
+  /** `before`: what the group's table was, if it had one. */
+  const writeGroup = (group: Group, before: SelectionTable | undefined): boolean => {
+    const { id, table, members } = group;
     // A selector may give nobody anything (members that are in no bank): such packets have nowhere to go.
     if (table.owners.length === 0) return writeHeld(id, ["blackhole"], () => ({ kind: "blackhole" }), ONE_OWNER);
     const names = members.map(({ address }) => address);
-    return writeHeld(id, names, (name) => initialAdjacency(name as Address), table);
+    const reduction = reductionOf(group, before === undefined);
+    if (!reduction || !writeHeld(id, names, (name) => initialAdjacency(name as Address), table, reduction)) return false;
+    if (selector.timed) activity.note(id, before, table, groups.isEven(group));
+    return true;
   };
 
   /** Groups of one next hop that no route names: for the router itself, for attached subnets and for resolved hosts. */
@@ -170,6 +194,7 @@ export function createFib(options: FibOptions) {
   const retireId = (id: number): void => {
     Atomics.store(words, GROUPS + id, 0);
     dropRecord(id);
+    activity.retire(id, nextGeneration());
     retiredIds.push({ id, generation: nextGeneration() });
   };
 
@@ -185,7 +210,7 @@ export function createFib(options: FibOptions) {
       const turned = blackholes.take(changes);
       const refused = [...plan.refused];
       for (const { group, before } of plan.refilled) {
-        if (writeGroup(group)) continue;
+        if (writeGroup(group, before?.table)) continue;
         refused.push(...group.prefixes.values());
         groups.revert(group, before);
         if (!before) groups.releaseId(group.id);
@@ -201,6 +226,23 @@ export function createFib(options: FibOptions) {
       for (const prefix of turned) if (!groups.groupOf(prefix) && !point(prefix, underlay(prefix))) refused.push(prefix);
       for (const group of plan.emptied) retireId(group.id);
       return refused;
+    },
+
+    /** Whether time alone may move buckets: then `tick` is wanted every CLOCK_TICK_MS, and `settle` now and then. */
+    isTimed: selector.timed === true,
+    tick: activity.tick,
+
+    /** Moves the buckets whose timers allow it now; returns how many. To be published. */
+    settle(): number {
+      let moved = 0;
+      for (const group of groups.all()) {
+        const before = activity.isUneven(group.id) ? groups.settle(group) : undefined;
+        if (!before) continue;
+        if (writeGroup(group, before))
+          moved += before.owners.reduce((sum, owner, i) => sum + Number(owner !== group.table.owners[i]), 0);
+        else groups.revert(group, { members: group.members, table: before });
+      }
+      return moved;
     },
 
     /** An address of the router itself: packets to it are left to the kernel. */

@@ -8,7 +8,7 @@
  * The first is what a node's loss looks like, and why its cost does not depend on the number of prefixes behind it. A pure
  * table: it knows nothing of shared memory; `fib.ts` writes down what `plan` returns.
  */
-import type { Member, SelectionTable, Selector, SelectorOptions } from "../ecmp/table.ts";
+import type { BucketActivity, Member, SelectionTable, Selector, SelectorOptions } from "../ecmp/table.ts";
 import { formatAddress } from "../net/address.ts";
 import { type Prefix, prefixKey } from "../net/prefix.ts";
 import type { RouteChange } from "../rib/route.ts";
@@ -37,6 +37,10 @@ export interface GroupTable {
   /** A pointed prefix found no room: it has no group. Returns the group if that was its last prefix. */
   refuse(prefix: Prefix): Group | undefined;
   groupOf(prefix: Prefix): Group | undefined;
+  /** Fills the group's table again as the ages of its buckets now allow; the table before, or nothing if no bucket moved. */
+  settle(group: Group): SelectionTable | undefined;
+  /** Whether no bucket would move, even if all might. */
+  isEven(group: Group): boolean;
   all(): Iterable<Group>;
   /** A number for a group that is not of this table; it comes back, as those of `emptied` groups do, with `releaseId`. */
   reserveId(): number | undefined;
@@ -46,15 +50,33 @@ export interface GroupTable {
 const membersKey = (members: readonly Member[]): string =>
   members.map((member) => `${formatAddress(member.address)}*${member.weight}`).join(" ");
 
-export function createGroupTable(selector: Selector, options: SelectorOptions, maximumGroups: number): GroupTable {
+/** Every timer has run out. */
+const allIdle = (buckets: number): BucketActivity => ({
+  idleSeconds: new Float64Array(buckets).fill(Number.POSITIVE_INFINITY),
+  unbalancedSeconds: Number.POSITIVE_INFINITY,
+});
+
+const isSame = (a: SelectionTable, b: SelectionTable): boolean =>
+  a.owners.length === b.owners.length && a.owners.every((owner, bucket) => owner === b.owners[bucket]);
+
+/** `activityOf`: by a group's number, for selectors with timers. */
+export function createGroupTable(
+  selector: Selector,
+  options: SelectorOptions,
+  maximumGroups: number,
+  activityOf: (id: number) => BucketActivity | undefined = () => undefined,
+): GroupTable {
   const groups = new Set<Group>();
   const byMembers = new Map<string, Group>();
   const byPrefix = new Map<number | string, Group>();
   const freeIds: number[] = [];
   let nextId = 1;
 
-  const fill = (members: readonly Member[], previous: SelectionTable | undefined): SelectionTable =>
-    selector.fill(members, options, selector.stateful ? previous : undefined);
+  const fill = (
+    members: readonly Member[],
+    previous: SelectionTable | undefined,
+    activity?: BucketActivity | undefined,
+  ): SelectionTable => selector.fill(members, options, selector.stateful ? previous : undefined, activity);
 
   const forget = (group: Group): void => {
     const key = membersKey(group.members);
@@ -112,7 +134,7 @@ export function createGroupTable(selector: Selector, options: SelectorOptions, m
           const members = list[0].nextHops;
           if (from && wanted !== "" && list.length === from.prefixes.size) {
             const before = { members: from.members, table: from.table };
-            become(from, members, fill(members, from.table));
+            become(from, members, fill(members, from.table, activityOf(from.id)));
             refilled.set(from, before);
             continue;
           }
@@ -167,6 +189,14 @@ export function createGroupTable(selector: Selector, options: SelectorOptions, m
       return group;
     },
     groupOf: (prefix) => byPrefix.get(prefixKey(prefix)),
+    settle(group) {
+      const before = group.table;
+      const after = fill(group.members, before, activityOf(group.id));
+      if (isSame(before, after)) return undefined;
+      group.table = after;
+      return before;
+    },
+    isEven: ({ members, table }) => isSame(table, fill(members, table, allIdle(table.owners.length))),
     all: () => groups,
     reserveId,
     releaseId: (id) => void freeIds.push(id),

@@ -1,6 +1,6 @@
 /**
  * The map of the FIB image: shared memory that the main thread writes and every worker reads. One writer (the main thread)
- * for every word but `ack`, of which each worker writes its own.
+ * for every word but `ack`, of which each worker writes its own, and the last uses of buckets, which all of them write.
  *
  *   trie  (Uint16)   direct: 2^24 slots by the first 24 bits │ blocks: 256 slots each by the last 8 bits
  *                    slot: 0 = no route │ 1..32767 = group │ 0x8000 + n = block n
@@ -8,7 +8,7 @@
  *                    the group of a prefix that ends here │ what lies below: 0 = nothing │ n = node n - 1 │ LEAF6 + offset of a leaf
  *   words (Uint32)   header │ groups: id → record │ nextHops: index → record │ arena: the records
  *
- *   group record     reduction │ count │ owner 0 .. count-1 (next-hop index) │ bound 0 .. count-1, if bounds
+ *   group record     reduction │ count │ owner 0 .. count-1 (next-hop index) │ bound 0 .. count-1, if bounds; block of last uses, if aged
  *   leaf record      IPv6 address (4 words) │ prefix length │ group: the one word of a record that changes
  *   next-hop record  kind │ port │ destination MAC high, low │ source MAC high, low │ MTU │ IPv4 address
  *
@@ -39,6 +39,8 @@ export const HEADER = {
   defaultGroup: 1,
   /** The same of ::/0. */
   defaultGroup6: 2,
+  /** The time of day for buckets with ages (`activity.ts`). */
+  clock: 3,
   /** Worker w writes ack + w: the generation that its last breath began with. */
   ack: 16,
 } as const;
@@ -49,7 +51,8 @@ export const ARENA = NEXT_HOPS + MAXIMUM_NEXT_HOPS;
 export const DEFAULT_ARENA_WORDS = 1 << 22;
 
 export const GROUP_RECORD = { reduction: 0, count: 1, owners: 2 } as const;
-export const REDUCTION = { buckets: 0, bounds: 1 } as const;
+/** `agedBuckets`: behind the owners stands where the words of the buckets' last uses are, the one thing that workers write. */
+export const REDUCTION = { buckets: 0, bounds: 1, agedBuckets: 2 } as const;
 
 export const LEAF6_RECORD = { address: 0, length: 4, group: 5 } as const;
 export const LEAF6_RECORD_WORDS = 6;

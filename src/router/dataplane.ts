@@ -17,6 +17,7 @@ import { installIngressRule, ownAddresses } from "../port/ingress-rule.ts";
 import { findInterface, type InterfaceInfo, listInterfaces } from "../port/interface.ts";
 import { PacketRing } from "../port/packet-ring.ts";
 import type { RouteChange } from "../rib/route.ts";
+import { startBucketTimers } from "./bucket-timers.ts";
 import { claimNamespace } from "./claim.ts";
 import type { EventRecord } from "./events.ts";
 import { createNeighbors } from "./neighbors.ts";
@@ -152,6 +153,8 @@ async function build(config: Config, clock: Clock, events: EventRecord, cleanUp:
   await supervisor.start();
   publish();
   cleanUp.push(watchPorts(facts, clock, events));
+  const onMoved = (buckets: number): void => events.add("buckets-moved", { buckets, generation: publish() });
+  cleanUp.push(startBucketTimers({ fib, clock, onMoved }));
 
   return {
     interfaces,

@@ -30,6 +30,7 @@ export const cumulusSpectrum: Selector = {
   name: "cumulus-spectrum",
   stateful: true,
   ordered: true,
+  timed: true,
   movement: "minimal",
   evenness: "exact",
   fill: (members, options, previous, activity) => {

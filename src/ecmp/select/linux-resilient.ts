@@ -19,6 +19,7 @@ export const linuxResilient: Selector = {
   name: "linux-resilient",
   stateful: true,
   ordered: true,
+  timed: true,
   movement: "minimal",
   evenness: "exact",
   fill,
