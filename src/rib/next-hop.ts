@@ -4,11 +4,11 @@
  * hops lie, and so on for a bounded number of steps. The longest match decides, but a route that leads back to the next hop
  * itself is passed over, and so is a default route, which would make every next hop reachable.
  *
- * Next hops are few and paths are many, so answers are kept until `refresh`. `concerns` tells cheaply, and too often rather
- * than too seldom, whether a change of a prefix can change one.
+ * Next hops are few and paths are many, so answers are kept until `refresh`. `concerns` tells cheaply whether a change of a
+ * prefix can change one; where next hops are many it says so too often rather than too seldom.
  */
 import { type Address, isIpv4 } from "../net/address.ts";
-import { makePrefix, maximumLength, type Prefix, prefixKey } from "../net/prefix.ts";
+import { makePrefix, maximumLength, type Prefix, prefixContains, prefixKey } from "../net/prefix.ts";
 import type { RouteNextHop } from "./route.ts";
 
 export type UnresolvedReason = "next hop unreachable" | "next hop is our own address";
@@ -35,25 +35,36 @@ export interface NextHopContext {
 export interface Resolver {
   resolve(nextHop: Address): Resolution;
   concerns(prefix: Prefix): boolean;
-  /** Answers anew for those still in use, forgets the others, and returns those whose answer is another one. */
-  refresh(inUse: ReadonlySet<Address>): Set<Address>;
+  /** Answers anew, and returns the next hops whose answer is another one. */
+  refresh(): Set<Address>;
+  /** Forgets the others. */
+  retain(inUse: ReadonlySet<Address>): void;
   /** How many next hops are remembered. */
   readonly size: number;
 }
 
 /** Steps from a next hop to a gateway. */
 const MAXIMUM_DEPTH = 8;
+/** More than are worth being looked at one by one. */
+const MANY = 256;
 const UNREACHABLE: Resolution = { eligible: false, reason: "next hop unreachable" };
 
 export function createResolver({ interfaces, staticRoutes, everyNextHopReachable, bgpNextHops }: NextHopContext): Resolver {
   let answers = new Map<Address, Resolution>();
+  /** On the way to the answers: those that were asked for, and those behind which these lie. */
+  let asked = new Set<Address>();
   let quarters = createQuarters();
+  const forgetAsked = (): void => {
+    asked = new Set();
+    quarters = createQuarters();
+  };
   const own = new Set(interfaces.map(({ address }) => address));
   const connected = new Set(interfaces.map(({ address, length }) => prefixKey(makePrefix(address, length))));
   const ways = new Map(staticRoutes.map(({ prefix, nextHops }) => [prefixKey(prefix), nextHops]));
 
   /** `chain`: the next hops that are being asked for, and are not to be met again. */
   const find = (nextHop: Address, chain: readonly Address[]): Resolution => {
+    asked.add(nextHop);
     quarters.add(nextHop);
     if (own.has(nextHop)) return { eligible: false, reason: "next hop is our own address" };
     for (let length = maximumLength(nextHop); length > 0; length--) {
@@ -82,17 +93,22 @@ export function createResolver({ interfaces, staticRoutes, everyNextHopReachable
 
   return {
     resolve,
-    concerns: (prefix) => quarters.meets(prefix),
-    refresh(inUse) {
+    concerns(prefix) {
+      if (!quarters.meets(prefix)) return false;
+      if (asked.size > MANY) return true;
+      for (const nextHop of asked) if (prefixContains(prefix, nextHop)) return true;
+      return false;
+    },
+    refresh() {
       const before = answers;
       answers = new Map();
-      quarters = createQuarters();
+      forgetAsked();
       const changed = new Set<Address>();
-      for (const nextHop of inUse) {
-        const known = before.get(nextHop);
-        if (known === undefined || !sameResolution(known, resolve(nextHop))) changed.add(nextHop);
-      }
+      for (const [nextHop, known] of before) if (!sameResolution(known, resolve(nextHop))) changed.add(nextHop);
       return changed;
+    },
+    retain(inUse) {
+      answers = new Map([...answers].filter(([nextHop]) => inUse.has(nextHop)));
     },
     get size() {
       return answers.size;

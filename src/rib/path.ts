@@ -1,7 +1,7 @@
 /**
  * Paths, and the sets of them that prefixes have. Both are kept once, however many prefixes share them: prefixes of one
  * UPDATE have the same path, and prefixes that all nodes announce have the same set. So a prefix costs one number (its
- * set's, in `prefix-table.ts`), a decision is made once a set, and what happens to a peer happens to sets, not to prefixes.
+ * set's, in `net/prefix-table.ts`), a decision is made once a set, and what happens to a peer happens to sets, not to prefixes.
  *
  *   prefix --number--> set: paths, the route decided --> path: peer, attributes (kept once by content)
  *

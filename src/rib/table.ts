@@ -14,11 +14,11 @@
 import { type Nlri, nlriKey, type PathAttributes } from "../bgp/path.ts";
 import { type Address, type AddressFamily, addressFamily, compareAddresses } from "../net/address.ts";
 import { comparePrefixes, makePrefix, type Prefix, prefixKey } from "../net/prefix.ts";
+import { createPrefixTable } from "../net/prefix-table.ts";
 import { type Decision, decide, type LostPath, type MultipathOptions } from "./decide.ts";
 import { createResolver, type NextHopContext, type Resolution, type StaticRoute, type UnresolvedReason } from "./next-hop.ts";
 import { createPathSets, type Path, type PathSet, withWord } from "./path.ts";
 import { type ImportPolicy, isBlackhole, type RefusalReason, refusePath, refusePrefix } from "./policy.ts";
-import { createPrefixTable } from "./prefix-table.ts";
 import { epochOf, type RouteChange, type RouteNextHop, type RoutePeer, type RouteProtocol, type RouteUpdate } from "./route.ts";
 import { type LinkBandwidthRule, weighPaths } from "./weight.ts";
 
@@ -199,12 +199,15 @@ export function createRib(): Rib {
 
   /** Next hops lie elsewhere when routes that they lie behind have changed, and so on. */
   function settle(): void {
-    mustResolve ||= resolver.size > spareNextHops;
-    for (let round = 0; mustResolve && round < MAXIMUM_ROUNDS; round++) {
-      mustResolve = false;
+    if (resolver.size > spareNextHops) {
       const used = inUse();
       spareNextHops = 2 * used.size + SPARE_NEXT_HOPS;
-      const changed = resolver.refresh(used);
+      resolver.retain(used);
+      mustResolve = true;
+    }
+    for (let round = 0; mustResolve && round < MAXIMUM_ROUNDS; round++) {
+      mustResolve = false;
+      const changed = resolver.refresh();
       if (changed.size === 0) break;
       decideAgain([...sets.all()].filter(({ paths }) => paths.some(({ attributes }) => changed.has(attributes.nextHop))));
     }
@@ -220,7 +223,7 @@ export function createRib(): Rib {
         set.route = route;
       }
       if (isSettled) break;
-      resolver.refresh(inUse());
+      resolver.refresh();
     }
   }
 

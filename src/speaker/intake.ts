@@ -8,7 +8,7 @@
  *     stale:       from the end, or a Begin-of-RIB                      at an End-of-RIB, or when a timer runs out
  */
 import { addressFamilyOf, type Family, formatFamily, hasFamily } from "../bgp/nlri.ts";
-import { type Nlri, nlriKey } from "../bgp/path.ts";
+import type { Nlri } from "../bgp/path.ts";
 import { REFRESH, type RouteRefreshMessage } from "../bgp/route-refresh.ts";
 import type { UpdateMessage } from "../bgp/update.ts";
 import { type Address, type AddressFamily, addressFamily } from "../net/address.ts";
@@ -17,6 +17,7 @@ import type { RoutePeer, RouteUpdate } from "../rib/route.ts";
 import type { Agreement } from "./agreement.ts";
 import { type EndCause, familiesKept, familiesPreserved } from "./graceful-restart.ts";
 import type { NeighborEvent } from "./neighbor.ts";
+import { createNlriSet, type NlriSet } from "./nlri-set.ts";
 import type { StaleLimits } from "./settings.ts";
 
 export interface IntakeOptions {
@@ -38,8 +39,8 @@ interface Table {
   /** As of when the peer says this family. */
   peer: RoutePeer;
   endOfRib: boolean;
-  /** Keys of what the peer announces now. */
-  readonly announced: Set<number | string>;
+  /** What the peer announces now. */
+  announced: NlriSet;
 }
 
 export class Intake {
@@ -59,7 +60,7 @@ export class Intake {
     const peer = this.nextPeer(agreement);
     const tables = agreement.families.map((family): [AddressFamily, Table] => [
       addressFamilyOf(family),
-      { peer, endOfRib: false, announced: new Set() },
+      { peer, endOfRib: false, announced: createNlriSet() },
     ]);
     this.current = { agreement, families: new Map(tables) };
     const preserved = familiesPreserved(agreement).map(addressFamilyOf);
@@ -75,12 +76,12 @@ export class Intake {
     if (!current || !peer) return;
     if (endOfRib) this.endOfRib(endOfRib);
     const tableOf = ({ address }: Nlri) => current.families.get(addressFamily(address));
-    for (const nlri of withdrawn) tableOf(nlri)?.announced.delete(nlriKey(nlri));
+    for (const nlri of withdrawn) tableOf(nlri)?.announced.delete(nlri);
     if (withdrawn.length > 0 && announcements.length === 0) {
       this.options.onUpdate({ kind: "update", peer, withdrawn, announced: [] });
     }
     for (const [index, { prefixes, attributes }] of announcements.entries()) {
-      for (const nlri of prefixes) tableOf(nlri)?.announced.add(nlriKey(nlri));
+      for (const nlri of prefixes) tableOf(nlri)?.announced.add(nlri);
       const from = tableOf(prefixes[0])?.peer ?? peer;
       const gone = index === 0 ? withdrawn : [];
       this.options.onUpdate({ kind: "update", peer: from, withdrawn: gone, announced: prefixes, attributes });
@@ -154,7 +155,8 @@ export class Intake {
   /** RFC 7606 section 2: the rest of the session goes on without this family. */
   private disable(family: Family): void {
     const name = addressFamilyOf(family);
-    this.current?.families.get(name)?.announced.clear();
+    const table = this.current?.families.get(name);
+    if (table) table.announced = createNlriSet();
     const reason = `${formatFamily(family)} is disabled`;
     if (this.peer) this.options.onUpdate({ kind: "lost", peer: this.peer, family: name, reason });
   }

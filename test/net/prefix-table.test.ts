@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { formatPrefix, makePrefix, type Prefix, parsePrefix } from "#src/net/prefix.ts";
-import { createPrefixTable, type PrefixTable } from "#src/rib/prefix-table.ts";
+import { createPrefixTable, type PrefixTable } from "#src/net/prefix-table.ts";
 
 const contents = (table: PrefixTable): Map<string, number> => {
   const found = new Map<string, number>();

@@ -4,8 +4,8 @@
  *
  *   slot:  address (4) | length (1) | number (4)          linear probing; a deletion shifts the rest of its run back
  */
-import { isIpv4 } from "../net/address.ts";
-import { type Prefix, prefixKey } from "../net/prefix.ts";
+import { isIpv4 } from "./address.ts";
+import { type Prefix, prefixKey } from "./prefix.ts";
 
 export interface PrefixTable {
   get(prefix: Prefix): number;
