@@ -9,11 +9,12 @@
  */
 import { type Address, isIpv4 } from "../net/address.ts";
 import { makePrefix, maximumLength, type Prefix, prefixContains, prefixKey } from "../net/prefix.ts";
-import type { RouteNextHop } from "./route.ts";
+import { inMemberOrder, type RouteNextHop } from "./route.ts";
 
 export type UnresolvedReason = "next hop unreachable" | "next hop is our own address";
 
 export type Resolution =
+  /** In member order, each once. */
   | { readonly eligible: true; readonly gateways: readonly RouteNextHop[] }
   | { readonly eligible: false; readonly reason: UnresolvedReason };
 
@@ -86,7 +87,10 @@ export function createResolver({ interfaces, staticRoutes, everyNextHopReachable
   };
 
   const resolve = (nextHop: Address): Resolution => {
-    const answer = answers.get(nextHop) ?? find(nextHop, []);
+    const known = answers.get(nextHop);
+    if (known) return known;
+    const found = find(nextHop, []);
+    const answer = found.eligible ? { ...found, gateways: inMemberOrder(found.gateways, false) } : found;
     answers.set(nextHop, answer);
     return answer;
   };

@@ -3,7 +3,7 @@
  * the FIB. Values only.
  */
 import type { Nlri, PathAttributes } from "../bgp/path.ts";
-import type { Address, AddressFamily, Ipv4Address } from "../net/address.ts";
+import { type Address, type AddressFamily, compareAddresses, type Ipv4Address } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 
 /** The peer that a route was learned from: what the decision process needs of it. */
@@ -61,6 +61,17 @@ export const epochOf = ({ epoch = 0 }: RoutePeer): number => epoch;
 export interface RouteNextHop {
   readonly address: Address;
   readonly weight: number;
+}
+
+/** By address, each once: two paths over one gateway are one way to go, with the shares of both where shares are told apart. */
+export function inMemberOrder(nextHops: readonly RouteNextHop[], addsUp: boolean): RouteNextHop[] {
+  const members: RouteNextHop[] = [];
+  for (const nextHop of [...nextHops].sort((a, b) => compareAddresses(a.address, b.address))) {
+    const last = members.at(-1);
+    if (last?.address !== nextHop.address) members.push(nextHop);
+    else if (addsUp) members[members.length - 1] = { ...last, weight: last.weight + nextHop.weight };
+  }
+  return members;
 }
 
 export type RouteProtocol = "bgp" | "static" | "connected";

@@ -19,7 +19,15 @@ import { type Decision, decide, type LostPath, type MultipathOptions } from "./d
 import { createResolver, type NextHopContext, type Resolution, type StaticRoute, type UnresolvedReason } from "./next-hop.ts";
 import { createPathSets, type Path, type PathSet, withWord } from "./path.ts";
 import { type ImportPolicy, isBlackhole, type RefusalReason, refusePath, refusePrefix } from "./policy.ts";
-import { epochOf, type RouteChange, type RouteNextHop, type RoutePeer, type RouteProtocol, type RouteUpdate } from "./route.ts";
+import {
+  epochOf,
+  inMemberOrder,
+  type RouteChange,
+  type RouteNextHop,
+  type RoutePeer,
+  type RouteProtocol,
+  type RouteUpdate,
+} from "./route.ts";
 import { type LinkBandwidthRule, weighPaths } from "./weight.ts";
 
 /** The lower is preferred; within BGP the decision process has the word, not the distance. */
@@ -155,6 +163,7 @@ export function createRib(): Rib {
     isBlackhole ? { eligible: true, gateways: [] } : resolver.resolve(attributes.nextHop);
 
   function chooseAmong(paths: readonly Path[]): Route {
+    if (paths.length === 1) return onlyPath(paths[0]);
     const { decision, resolutions } = judge(paths);
     if (!decision) return NO_ROUTE;
     const { best, multipath } = decision;
@@ -166,6 +175,14 @@ export function createRib(): Rib {
     });
     const through = multipath.map(({ attributes }) => attributes.nextHop);
     return { protocol: "bgp", nextHops: inMemberOrder(gateways, weighed !== undefined), isBlackhole: false, best, through };
+  }
+
+  /** As a full table mostly has them: nothing to decide, and the members are those of all that lies over the same gateways. */
+  function onlyPath(best: Path): Route {
+    const resolution = best.refused === undefined ? resolutionOf(best) : undefined;
+    if (!resolution?.eligible) return NO_ROUTE;
+    const { isBlackhole = false, attributes } = best;
+    return { protocol: "bgp", nextHops: resolution.gateways, isBlackhole, best, through: [attributes.nextHop] };
   }
 
   /** Decides anew for sets of which something has changed, and names the prefixes that it concerns. */
@@ -439,17 +456,6 @@ const viewRefused = (paths: readonly Path[]): PathView[] =>
   paths.flatMap((path) => (path.refused ? [{ ...path, status: "refused", reason: path.refused } as const] : [])).sort(byPeer);
 
 const byPeer = (a: Path, b: Path): number => compareAddresses(a.peer.address, b.peer.address);
-
-/** By address, each once: two paths over one gateway are one way to go, with the shares of both where shares are told apart. */
-function inMemberOrder(nextHops: readonly RouteNextHop[], addsUp: boolean): RouteNextHop[] {
-  const members: RouteNextHop[] = [];
-  for (const nextHop of [...nextHops].sort((a, b) => compareAddresses(a.address, b.address))) {
-    const last = members.at(-1);
-    if (last?.address !== nextHop.address) members.push(nextHop);
-    else if (addsUp) members[members.length - 1] = { ...last, weight: last.weight + nextHop.weight };
-  }
-  return members;
-}
 
 const forwardsTheSame = (a: Route, b: Route): boolean => a.isBlackhole === b.isBlackhole && sameNextHops(a.nextHops, b.nextHops);
 

@@ -53,6 +53,22 @@ describe("the FIB", () => {
     expect(follow(fib, "10.0.0.1")).toEqual(["local 0"]);
   });
 
+  it("throws away what a route throws away, and stops when it no longer does", () => {
+    const fib = makeFib();
+    const blackhole = (text: string) => ({ ...route(text), isBlackhole: true });
+    fib.apply([route("198.51.100.0/24", 11), blackhole("198.51.100.10/32"), blackhole("203.0.113.0/24")]);
+    const at = (...hosts: string[]) => hosts.map((host) => follow(fib, host).join(" "));
+    expect(at("198.51.100.10", "198.51.100.11", "203.0.113.1")).toEqual(["blackhole 0", "incomplete 11", "blackhole 0"]);
+    fib.apply([blackhole("198.51.100.0/24"), route("198.51.100.10/32", 12), route("203.0.113.0/24")]);
+    expect(at("198.51.100.10", "198.51.100.11", "203.0.113.1")).toEqual(["incomplete 12", "blackhole 0", ""]);
+    // A host that is resolved is still thrown away, and found again afterwards.
+    fib.apply([blackhole("10.0.0.7/32")]);
+    fib.setNeighbor(address("10.0.0.7"), 3, { mac: 0x020000000007, source: 0x020000000001, mtu: 1500 });
+    expect(at("10.0.0.7")).toEqual(["blackhole 0"]);
+    fib.apply([route("10.0.0.7/32")]);
+    expect(at("10.0.0.7")).toEqual(["reachable 7"]);
+  });
+
   it("gives the default route one word, and lets more specific ones win", () => {
     const fib = makeFib();
     const before = fib.writeCounts().trie;

@@ -1,12 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { COMMUNITY } from "#src/bgp/communities.ts";
 import { type AsPathSegment, type PathAttributes, SEGMENT } from "#src/bgp/path.ts";
 import { type Address, formatAddress, parseAddress } from "#src/net/address.ts";
 import { formatPrefix, hostPrefix, type Prefix, parseInterfaceAddress, parsePrefix, prefixContains } from "#src/net/prefix.ts";
 import type { RoutePeer, RouteUpdate } from "#src/rib/route.ts";
 import { createRib, type Rib, type RibChange, type RibConfiguration } from "#src/rib/table.ts";
 import { slowNextHops } from "../oracle/rib.ts";
-import { external, internal, LOCAL_ASN, type PathSketch, ribConfiguration, sketchAttributes } from "./sketch.ts";
+import { ACCEPT_ALL, external, internal, LOCAL_ASN, type PathSketch, ribConfiguration, sketchAttributes } from "./sketch.ts";
 
 const prefix = (text: string): Prefix => parsePrefix(text) as Prefix;
 const address = (text: string): Address => parseAddress(text) as Address;
@@ -49,6 +50,16 @@ const written = ({ routes }: RibChange): string[] =>
   });
 
 const SERVICE = "198.51.100.10/32";
+
+const withAttributes = (update: RouteUpdate, more: Partial<PathAttributes>): RouteUpdate =>
+  update.kind === "update" && update.attributes ? { ...update, attributes: { ...update.attributes, ...more } } : update;
+
+/** Link bandwidth of AS 65000, behind a community of another kind. */
+function encodeBandwidth(bytesPerSecond: number): Uint8Array {
+  const encoded = Uint8Array.of(0, 2, 0xfd, 0xe8, 0, 0, 0, 1, 0x40, 4, 0xfd, 0xe8, 0, 0, 0, 0);
+  new DataView(encoded.buffer).setFloat32(12, bytesPerSecond);
+  return encoded;
+}
 
 describe("the RIB", () => {
   it("gathers the next hops of equal paths, in member order, one change an update", () => {
@@ -229,6 +240,107 @@ describe("the RIB", () => {
     const paths = rib.routes().flatMap(({ paths }) => paths);
     expect(paths).toHaveLength(2);
     for (const { attributes } of paths) expect(attributes).toBe(update.kind === "update" && update.attributes);
+  });
+
+  it("keeps what is refused, counts it by reason, and takes it when the policy allows it", () => {
+    const importPolicy = ({ address }: RoutePeer) => ({
+      ...ACCEPT_ALL,
+      ...(address === external(1).address && { accept: [] }),
+    });
+    const rib = startRib({ importPolicy });
+    expect(written(rib.applyUpdate(announce([SERVICE, "127.0.0.0/8"], { peer: external(1) })))).toEqual([]);
+    rib.applyUpdate(announce(["10.20.0.0/16"], { peer: external(1), asns: [65001, LOCAL_ASN] }));
+    expect(rib.peerPaths(external(1).address)).toEqual({
+      received: 3,
+      refused: { "not accepted": 1, "martian prefix": 1, "AS loop": 1 },
+    });
+    expect(rib.received(external(1).address, "ipv4")).toBe(3);
+    expect(rib.routes(prefix(SERVICE))).toMatchObject([
+      { protocol: undefined, paths: [{ status: "refused", reason: "not accepted" }] },
+    ]);
+    expect(written(rib.configure(CONFIGURATION))).toEqual([`${SERVICE} -> 10.0.0.1`]);
+    expect(written(rib.configure({ ...CONFIGURATION, importPolicy }))).toEqual([`${SERVICE} ->`]);
+    rib.applyUpdate(withdraw(external(1), SERVICE, "127.0.0.0/8", "10.20.0.0/16"));
+    expect(rib.peerPaths(external(1).address)).toEqual({ received: 0, refused: {} });
+  });
+
+  it("sends what lies behind a BGP route there, and follows that route", () => {
+    const rib = startRib();
+    expect(rib.applyUpdate(announce([SERVICE], { peer: external(1), nextHop: address("10.7.0.1") })).routes).toEqual([]);
+    expect(written(rib.applyUpdate(announce(["10.7.0.0/16"], { peer: external(2) })))).toEqual([
+      "10.7.0.0/16 -> 10.0.0.2",
+      `${SERVICE} -> 10.0.0.2`,
+    ]);
+    expect(written(rib.applyUpdate(announce(["10.7.0.0/16"], { peer: external(3) })))).toEqual([
+      "10.7.0.0/16 -> 10.0.0.2 10.0.0.3",
+      `${SERVICE} -> 10.0.0.2 10.0.0.3`,
+    ]);
+    // A route to the next hop that lies behind the next hop itself does not hold it.
+    rib.applyUpdate(announce(["10.7.0.0/24"], { peer: external(4), nextHop: address("10.7.0.1") }));
+    expect(rib.route(prefix(SERVICE))?.nextHops.map((one) => formatAddress(one.address))).toEqual(["10.0.0.2", "10.0.0.3"]);
+    expect(written(rib.applyUpdate(lose(external(2))))).toEqual(
+      expect.arrayContaining(["10.7.0.0/16 -> 10.0.0.3", `${SERVICE} -> 10.0.0.3`]),
+    );
+    expect(written(rib.applyUpdate(lose(external(3))))).toEqual(expect.arrayContaining(["10.7.0.0/16 ->", `${SERVICE} ->`]));
+    expect(rib.routes(prefix(SERVICE))).toMatchObject([{ paths: [{ status: "ineligible", reason: "next hop unreachable" }] }]);
+  });
+
+  it("prefers whoever stays to whoever says GSHUT (RFC 8326)", () => {
+    const rib = startRib();
+    rib.applyUpdate(announce([SERVICE], { peer: external(1), asns: [65001, 7, 8] }));
+    rib.applyUpdate(withAttributes(announce([SERVICE], { peer: external(2) }), { communities: [COMMUNITY.gracefulShutdown] }));
+    expect(rib.routes(prefix(SERVICE))[0].paths).toMatchObject([
+      { status: "best", peer: external(1) },
+      { status: "lost", reason: "highest local preference", peer: external(2) },
+    ]);
+    expect(written(rib.applyUpdate(lose(external(1))))).toEqual([`${SERVICE} -> 10.0.0.2`]);
+  });
+
+  it("throws traffic away for a neighbor that may ask for it (RFC 7999), whatever its next hop", () => {
+    const blackhole = withAttributes(announce([SERVICE], { peer: external(1), nextHop: address("192.0.2.1") }), {
+      communities: [COMMUNITY.blackhole],
+    });
+    expect(startRib().applyUpdate(blackhole).routes).toEqual([]);
+    const rib = startRib({ importPolicy: () => ({ ...ACCEPT_ALL, allowBlackhole: true }) });
+    expect(rib.applyUpdate(blackhole).routes).toEqual([
+      { prefix: prefix(SERVICE), protocol: "bgp", nextHops: [], isBlackhole: true },
+    ]);
+    expect(rib.installed()).toEqual([{ prefix: prefix(SERVICE), protocol: "bgp", nextHops: [], isBlackhole: true }]);
+    expect(rib.applyUpdate(withdraw(external(1), SERVICE)).routes).toEqual([
+      { prefix: prefix(SERVICE), protocol: "bgp", nextHops: [] },
+    ]);
+  });
+
+  it("has a number of paths of its own where the best is internal", () => {
+    const rib = startRib({ maximumPathsIbgp: 2 });
+    for (const n of [1, 2, 3]) rib.applyUpdate(announce([SERVICE], { peer: internal(n) }));
+    expect(rib.route(prefix(SERVICE))?.nextHops).toHaveLength(2);
+    rib.applyUpdate(lose(internal(1)));
+    for (const n of [4, 5, 6]) rib.applyUpdate(announce([SERVICE], { peer: external(n), asns: [] }));
+    expect(rib.route(prefix(SERVICE))?.nextHops).toHaveLength(3);
+  });
+
+  it.each([
+    ["all-or-none", [3000, 1000, 2000], "10.0.0.1*50 10.0.0.2*16 10.0.0.3*33"],
+    ["all-or-none", [2000, 2000, 2000], "10.0.0.1 10.0.0.2 10.0.0.3"],
+    ["all-or-none", [3000, 1000, undefined], "10.0.0.1 10.0.0.2 10.0.0.3"],
+    ["ignore", [3000, 1000, 1000], "10.0.0.1 10.0.0.2 10.0.0.3"],
+    ["skip-missing", [3000, 1000, undefined], "10.0.0.1*3 10.0.0.2"],
+    ["default-weight-for-missing", [3000, 1000, undefined], "10.0.0.1*75 10.0.0.2*25 10.0.0.3"],
+    ["default-weight-for-missing", [undefined, undefined, undefined], "10.0.0.1 10.0.0.2 10.0.0.3"],
+    ["all-or-none", [1e9, 1, 1e9], "10.0.0.1*49 10.0.0.2 10.0.0.3*49"],
+  ] as const)("shares by link bandwidth, %s: %j", (linkBandwidth, bandwidths, wanted) => {
+    const rib = startRib({ linkBandwidth });
+    let change: RibChange | undefined;
+    for (const [i, bandwidth] of bandwidths.entries()) {
+      const update = announce([SERVICE], { peer: external(i + 1) });
+      change = rib.applyUpdate(
+        bandwidth === undefined ? update : withAttributes(update, { extendedCommunities: encodeBandwidth(bandwidth) }),
+      );
+    }
+    const weights = rib.route(prefix(SERVICE))?.nextHops ?? [];
+    expect(change).toBeDefined();
+    expect(weights.map((one) => formatAddress(one.address) + (one.weight === 1 ? "" : `*${one.weight}`)).join(" ")).toBe(wanted);
   });
 
   it("forgets 100,000 routes of a lost peer in one walk", () => {
