@@ -9,25 +9,26 @@ export interface FakeClock extends Clock {
 export function createFakeClock(): FakeClock {
   let now = 0;
   let serial = 0;
-  const timers = new Map<number, { readonly atMs: number; run(): void }>();
+  const timers = new Map<number, { readonly id: number; readonly atMs: number; run(): void }>();
   return {
     nowMs: () => now,
     timestamp: () => `at ${now} ms`,
     unixMicroseconds: () => Math.floor(now * 1000),
     setTimer(delayMs, run) {
       const id = serial++;
-      timers.set(id, { atMs: now + delayMs, run });
+      timers.set(id, { id, atMs: now + delayMs, run });
       return () => void timers.delete(id);
     },
     advance(milliseconds) {
       const end = now + milliseconds;
       for (;;) {
-        const [id, timer] =
-          [...timers].filter(([, one]) => one.atMs <= end).sort(([a, x], [b, y]) => x.atMs - y.atMs || a - b)[0] ?? [];
-        if (id === undefined || !timer) break;
-        timers.delete(id);
-        now = timer.atMs;
-        timer.run();
+        // In the order in which they were set, so that of two at the same time the older is found first.
+        let [next] = timers.values();
+        for (const timer of timers.values()) if (timer.atMs < next.atMs) next = timer;
+        if (!next || next.atMs > end) break;
+        timers.delete(next.id);
+        now = next.atMs;
+        next.run();
       }
       now = end;
     },
