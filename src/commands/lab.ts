@@ -7,6 +7,7 @@ import { renderCompose } from "../lab/compose.ts";
 import { LabFailure } from "../lab/failure.ts";
 import { perform } from "../lab/inside.ts";
 import { playPart } from "../lab/part.ts";
+import { openReport } from "../lab/report-file.ts";
 import { renderRouterConfig } from "../lab/router-config.ts";
 import { enterTree } from "../lab/tree.ts";
 import { systemClock } from "../net/clock.ts";
@@ -18,6 +19,7 @@ interface RunOptions {
   readonly json?: true;
   readonly keep?: true;
   readonly inside?: true;
+  readonly report?: string;
 }
 
 export function labCommand(): Command {
@@ -33,6 +35,7 @@ export function labCommand(): Command {
     .argument("<name>", "one of `ecmp lab list`")
     .option("--json", "the last line on stdout is one JSON object")
     .option("--keep", "leave the lab up afterwards, until Ctrl-C")
+    .option("--report <file>", "write what was found: .html a page of charts, .json one object, .csv a line a connection")
     .addOption(new Option("--inside").hideHelp())
     .action((name: string, options: RunOptions) => guard(() => play("run", name, options)));
   lab
@@ -100,10 +103,12 @@ function list(json: boolean): number {
 }
 
 /** Called twice: outside, where it makes the tree, and again as the tree's process 1. */
-async function play(verb: "run" | "up", name: string, { json, keep, inside }: RunOptions): Promise<number> {
+async function play(verb: "run" | "up", name: string, { json, keep, inside, report }: RunOptions): Promise<number> {
   const lab = loadLab(name);
-  if (inside) return await perform(systemClock, lab, { json: json === true, keep: keep === true, upOnly: verb === "up" });
-  return await enterTree(["lab", verb, name, ...(json ? ["--json"] : []), ...(keep ? ["--keep"] : [])]);
+  if (inside) return await perform(systemClock, lab, { json: json === true, keep: keep === true, upOnly: verb === "up", report });
+  const words = ["lab", verb, name, ...(json ? ["--json"] : []), ...(keep ? ["--keep"] : [])];
+  if (report === undefined) return await enterTree(words);
+  return await enterTree([...words, "--report", report], openReport(report));
 }
 
 async function guard(action: () => number | Promise<number>): Promise<void> {

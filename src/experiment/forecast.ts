@@ -8,6 +8,7 @@
  */
 import { createHash } from "node:crypto";
 import { changeGroup } from "../ecmp/change.ts";
+import type { SelectionTable } from "../ecmp/table.ts";
 import type { FibState } from "../fib/state.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 import { type Flow, formatFlow } from "../net/flow.ts";
@@ -24,6 +25,23 @@ export interface FlowForecast {
   readonly before: string | undefined;
   readonly after: string | undefined;
   readonly moved: boolean;
+}
+
+/** A group's prefixes, its table in force, and the one without the departed member: undefined where nobody is left. */
+export interface TableForecast {
+  readonly prefixes: readonly string[];
+  readonly before: SelectionTable;
+  readonly after: SelectionTable | undefined;
+}
+
+export function forecastTables(state: FibState, departed: Address): TableForecast[] {
+  const fib = restoreFib(state);
+  const after = new Map(withoutMember(fib, departed).groups.map(({ prefixes, table }) => [prefixes, table]));
+  return fib.groups.map(({ prefixes, table }) => ({
+    prefixes: prefixes.map(formatPrefix),
+    before: table,
+    after: after.get(prefixes),
+  }));
 }
 
 export function forecastRemoval(state: FibState, flows: Iterable<Flow>, departed: Address): FlowForecast[] {

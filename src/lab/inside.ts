@@ -11,6 +11,7 @@ import type { Lab } from "./lab.ts";
 import { placeOf } from "./place.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import type { SpeakerReport } from "./report.ts";
+import { writeReport } from "./report-file.ts";
 import { type Play, type RunResult, runOnce } from "./run.ts";
 import { buildStage, checkPrograms, LAB_DIRECTORY } from "./stage.ts";
 import { tell } from "./tell.ts";
@@ -22,6 +23,8 @@ export interface LabOptions {
   readonly keep: boolean;
   /** Bring it up and stay: no connections, no event. */
   readonly upOnly: boolean;
+  /** The file's name as it was given; the file itself is open already (`report-file.ts`). */
+  readonly report?: string | undefined;
 }
 
 /** Returns the exit code: 0 when everything was as forecast, else 1. */
@@ -49,7 +52,9 @@ export async function perform(clock: Clock, lab: Lab, options: LabOptions): Prom
     speakers = await untilLearned(cast, progress);
     if (!options.upOnly) runs.push(await runOnce(clock, playOf(clock, cast), selector, directory, progress));
   }
-  const exitCode = tell({ lab, speakers, runs }, options.json);
+  const result = { lab, speakers, runs };
+  const exitCode = tell(result, options.json);
+  if (options.report) writeReport(options.report, result, clock.timestamp());
   if (cast && (options.keep || options.upOnly)) {
     process.stderr.write(`${howToLookInside(lab, outside, cast).join("\n")}\n`);
     lifeline.done(exitCode);

@@ -12,7 +12,7 @@ import { formatPrefix, hostPrefix } from "../net/prefix.ts";
 import type { ConnectionRecord } from "./connection.ts";
 import type { RouterEvent } from "./event-log.ts";
 import { LabFailure } from "./failure.ts";
-import { type Judgment, judge } from "./judgment.ts";
+import { type ConnectionOutcome, type Judgment, judge } from "./judgment.ts";
 import type { ClusterNode, Lab, SelectorChoice, Service } from "./lab.ts";
 import { Load } from "./load.ts";
 import type { Place } from "./place.ts";
@@ -36,13 +36,21 @@ export interface Play {
   strike(departed: ClusterNode): Promise<number>;
 }
 
+export interface ServiceResult {
+  readonly service: Service;
+  readonly nextHops: number;
+  readonly outcomes: readonly ConnectionOutcome[];
+  readonly judgment: Judgment;
+}
+
 export interface RunResult {
   readonly selector: SelectorChoice;
   /** What the router decided by, as `ecmp show groups --json` gave it: all that the forecast was made from. */
   readonly state: FibState;
   readonly digest: string;
   readonly event: { readonly kind: string; readonly node: string; readonly detectedMs: number; readonly convergedMs: number };
-  readonly services: readonly { readonly service: Service; readonly nextHops: number; readonly judgment: Judgment }[];
+  readonly killedAtMs: number;
+  readonly services: readonly ServiceResult[];
 }
 
 export async function runOnce(
@@ -86,10 +94,10 @@ export async function runOnce(
     const outcomes = outcomesOf(service, connections, forecasts, records);
     const group = state.groups.find(({ prefixes }) => prefixes.includes(formatPrefix(hostPrefix(service.address))));
     const nextHops = group?.members.length ?? 0;
-    return { service, nextHops, judgment: judge(lab, service, outcomes, killedAtMs) };
+    return { service, nextHops, outcomes, judgment: judge(lab, service, outcomes, killedAtMs) };
   });
   const { kind, node } = lab.experiment.event;
-  return { selector, state, digest, event: { kind, node, ...event }, services };
+  return { selector, state, digest, event: { kind, node, ...event }, killedAtMs, services };
 }
 
 /** The session down, the routes changed, and that generation of them (or a later one) acknowledged by every worker. */

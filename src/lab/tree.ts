@@ -17,6 +17,7 @@ import { LabFailure } from "./failure.ts";
 import type { Exit } from "./process.ts";
 
 const LIFELINE_FD = 3;
+export const REPORT_FD = 4;
 
 /** What process 1 is told about the world outside it. */
 export interface Outside {
@@ -26,13 +27,16 @@ export interface Outside {
   readonly ordinaryUser: boolean;
 }
 
-/** Runs `ecmp ...words --inside` as process 1 of a new tree, until it ends or we are told to; the exit code is its own. */
-export async function enterTree(words: readonly string[]): Promise<number> {
+/**
+ * Runs `ecmp ...words --inside` as process 1 of a new tree, until it ends or we are told to; the exit code is its own. `report`
+ * is a file that it gets as REPORT_FD: opened out here, because the tree has some folders of its own in the place of ours.
+ */
+export async function enterTree(words: readonly string[], report?: number): Promise<number> {
   const ordinaryUser = process.getuid?.() !== 0;
   const namespaces = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
   if (ordinaryUser) namespaces.push("--user", "--map-root-user");
   const child = spawn("unshare", [...namespaces, "--", ...ECMP_COMMAND, ...words, "--inside"], {
-    stdio: ["ignore", "inherit", "inherit", "pipe"],
+    stdio: ["ignore", "inherit", "inherit", "pipe", ...(report === undefined ? [] : [report])],
     // Its own session: Ctrl-C comes to us alone, and the end is always the same one.
     detached: true,
     // Ordinary users often have no sbin in their path; the speakers are there.

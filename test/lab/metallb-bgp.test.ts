@@ -6,8 +6,10 @@
 
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { promisify } from "node:util";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { type PlainState, slowForecast } from "../oracle/forecast.ts";
 import { MAIN, users } from "./users.ts";
 
@@ -53,7 +55,11 @@ function slowDigest(state: PlainState): string {
 
 describe.each(users)("ecmp lab run metallb-bgp, as %s", (_, prefix, possible) => {
   it.skipIf(!possible)("ends with every number real and as forecast", { timeout: DEADLINE_MS }, async () => {
-    const words = [...prefix, process.execPath, MAIN, "lab", "run", "metallb-bgp", "--json"];
+    const folder = mkdtempSync(`${tmpdir()}/ecmp-lab-report-`);
+    chmodSync(folder, 0o777);
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = `${folder}/report.csv`;
+    const words = [...prefix, process.execPath, MAIN, "lab", "run", "metallb-bgp", "--json", "--report", file];
     const command = promisify(execFile)(words[0], words.slice(1), { timeout: DEADLINE_MS });
     const { stdout, stderr } = await command.catch((error: { stdout: string; stderr: string }) => error);
     const lastLine = stdout.trim().split("\n").at(-1) ?? "";
@@ -94,6 +100,11 @@ describe.each(users)("ecmp lab run metallb-bgp, as %s", (_, prefix, possible) =>
     // 4 to 3 nodes: modulo moves about three quarters, most of them off nodes that never failed; resilient none of these.
     expect(modulo.broken.onSurvivors).toBeGreaterThan(100);
     expect(resilient.broken.onSurvivors).toBe(0);
+    const [, ...rows] = readFileSync(file, "utf8").trimEnd().split("\r\n");
+    expect(rows).toHaveLength(1000);
+    expect(rows.filter((row) => row.startsWith("modulo,cluster,") && row.includes(",reset,"))).toHaveLength(
+      modulo.broken.observed,
+    );
     // Progress comes before the digest, and the connections after it.
     expect(stderr.indexOf("connections ")).toBeGreaterThan(stderr.indexOf(modulo.explained.digest));
   });

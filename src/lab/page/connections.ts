@@ -1,0 +1,54 @@
+/** Each connection of a lab's runs as one row: what was forecast for it, and what happened. The report's tables and CSV are of these. */
+import { formatAddress } from "../../net/address.ts";
+import { type ConnectionRecord, isBroken } from "../connection.ts";
+import type { LabResult } from "../report.ts";
+import { entryNode } from "../witness.ts";
+
+/** undefined: it lives. */
+export function brokenAfterMs(record: ConnectionRecord, killedAtMs: number): number | undefined {
+  const at = record.resetAtMs ?? record.timedOutAtMs ?? record.closedAtMs;
+  return at === undefined ? undefined : at - killedAtMs;
+}
+
+const COLUMNS = [
+  "selector",
+  "service",
+  "flow",
+  "forecast-before",
+  "forecast-after",
+  "forecast-broken",
+  "entered-by",
+  "pod",
+  "observed",
+  "broken-after-ms",
+] as const;
+
+/** RFC 4180, a header and a line for each connection of each run. */
+export function renderCsv({ lab, runs }: LabResult): string {
+  const nameOf = new Map(lab.nodes.map((node) => [formatAddress(node.address.address), node.name]));
+  const rows = runs.flatMap(({ selector, services, killedAtMs }) =>
+    services.flatMap(({ service, outcomes }) =>
+      outcomes.map(({ forecast, record, clientAddress }) => [
+        selector.name,
+        service.name,
+        record.flow,
+        nameOf.get(forecast.before ?? "") ?? "",
+        nameOf.get(forecast.after ?? "") ?? "",
+        String(forecast.moved),
+        entryNode(lab, service, clientAddress, record) ?? "",
+        record.pod ?? "",
+        describeEnd(record),
+        brokenAfterMs(record, killedAtMs)?.toFixed(2) ?? "",
+      ]),
+    ),
+  );
+  return [COLUMNS, ...rows].map((row) => `${row.map(quote).join(",")}\r\n`).join("");
+}
+
+const quote = (field: string): string => (/[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field);
+
+function describeEnd(record: ConnectionRecord): string {
+  if (!record.opened) return "not opened";
+  if (!isBroken(record)) return "alive";
+  return record.resetAtMs !== undefined ? "reset" : record.timedOutAtMs !== undefined ? "timed out" : "closed";
+}
