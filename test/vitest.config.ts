@@ -10,6 +10,7 @@ const WIRE = [
   "test/port/*-kernel.test.ts",
   "test/speaker/daemons.test.ts",
   "test/speaker/protection.test.ts",
+  "test/bfd/daemons.test.ts",
   "test/conform/speakers.test.ts",
 ];
 

@@ -1,6 +1,7 @@
 /** The answers of `ecmp show` as people read them: tables, in the manner of FRR. */
 import type { FibState } from "../fib/state.ts";
 import { formatTable } from "./output.ts";
+import { formatBfd, formatBfdDrops } from "./show-bfd-text.ts";
 
 interface BgpPeer {
   readonly remoteAs: number;
@@ -21,6 +22,8 @@ const FORMATTERS: readonly (readonly [string, (value: never) => string])[] = [
   ["bgp routes", formatBgpRoutes],
   ["bgp announced", formatAnnounced],
   ["routes", formatRoutes],
+  ["bfd drops", formatBfdDrops],
+  ["bfd", formatBfd],
   ["groups", formatGroups],
   ["ports", formatPorts],
   ["neighbors", formatNeighbors],

@@ -6,7 +6,7 @@ import { print, printJson } from "./output.ts";
 import { formatShown } from "./show-text.ts";
 
 const WHAT =
-  "bgp summary | bgp neighbors [A] | bgp routes [PREFIX] | bgp announced A | routes [PREFIX] | groups | ports | neighbors | counters | journal | events";
+  "bgp summary | bgp neighbors [A] | bgp routes [PREFIX] | bgp announced A | bfd [A] | bfd drops | routes [PREFIX] | groups | ports | neighbors | counters | journal | events";
 
 export function showCommand(): Command {
   return new Command("show")

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { DEFAULT_RESILIENT_BUCKETS } from "../ecmp/select/resilient.ts";
 import { type Address, isIpv4, parseAddress, parseIpv4 } from "../net/address.ts";
 import { formatPrefix } from "../net/prefix.ts";
+import { bfdProfilesSchema, bfdSchema } from "./bfd-schema.ts";
 import { neighborPolicy, prefixLists } from "./bgp-policy-schema.ts";
 import { ecmpSchema } from "./ecmp-schema.ts";
 import { isPassword, LONGEST_PASSWORD_BYTES } from "./password.ts";
@@ -61,6 +62,7 @@ const sessionFields = {
   passwordFile: z.string().min(1, { error: "wanted the name of a file" }).optional(),
   ttlSecurity: z.strictObject({ hops: whole(1, 254).default(1) }).optional(),
   ebgpMultihop: whole(1, 255).optional(),
+  bfd: bfdSchema.optional(),
   holdTimeSeconds: holdTimeSeconds.optional(),
   connectRetrySeconds: whole(1, 65535).optional(),
   families: z
@@ -137,6 +139,7 @@ const bgpFields = z.strictObject({
   /** What we announce as our own, whether we have a route to it or not. */
   networks: z.array(prefix).default([]),
   ...prefixLists,
+  bfdProfiles: bfdProfilesSchema.default({}),
   neighbors: z
     .array(neighborSchema)
     .default([])
@@ -148,11 +151,14 @@ const bgpFields = z.strictObject({
 });
 
 const bgpSchema = bgpFields.superRefine((bgp, context) => {
+  const refuse = (path: (string | number)[], message: string) => context.addIssue({ code: "custom", path, message });
+  const profiles = Object.keys(bgp.bfdProfiles);
   for (const list of ["neighbors", "dynamicNeighbors"] as const) {
-    for (const [i, { remoteAsn, localAsn = bgp.asn, ebgpMultihop }] of bgp[list].entries()) {
-      if (ebgpMultihop === undefined || remoteAsn !== localAsn) continue;
-      const path = [list, i, "ebgpMultihop"];
-      context.addIssue({ code: "custom", path, message: "wanted a neighbor of another AS; one of ours may be anywhere" });
+    for (const [i, { remoteAsn, localAsn = bgp.asn, ebgpMultihop, bfd }] of bgp[list].entries()) {
+      if (ebgpMultihop !== undefined && remoteAsn === localAsn)
+        refuse([list, i, "ebgpMultihop"], "wanted a neighbor of another AS; one of ours may be anywhere");
+      if (bfd?.profile !== undefined && !profiles.includes(bfd.profile))
+        refuse([list, i, "bfd", "profile"], `wanted a profile of bgp.bfdProfiles: ${profiles.join(", ") || "there is none"}`);
     }
   }
 });

@@ -25,9 +25,10 @@ const POLICY_FIELDS = [
 ] as const satisfies readonly (keyof BgpConfig)[];
 
 /** What the speaker itself is made of. */
-export const speakerPart = (bgp: BgpConfig) => omit(bgp, [...POLICY_FIELDS, "neighbors", "dynamicNeighbors"]);
+export const speakerPart = (bgp: BgpConfig) => omit(bgp, [...POLICY_FIELDS, "neighbors", "dynamicNeighbors", "bfdProfiles"]);
 
-export const sessionPart = <One extends NeighborConfig | RangeConfig>(neighbor: One) => omit(neighbor, NEIGHBOR_POLICY_FIELDS);
+export const sessionPart = <One extends NeighborConfig | RangeConfig>(neighbor: One) =>
+  omit(neighbor, [...NEIGHBOR_POLICY_FIELDS, "bfd"]);
 
 /** All that the RIB and the announcements follow from. */
 export const policyPart = (bgp: BgpConfig) => ({

@@ -27,6 +27,7 @@ export type Action =
   | { readonly kind: "change-neighbor"; readonly neighbor: NeighborConfig }
   | { readonly kind: "remove-range"; readonly prefix: Prefix }
   | { readonly kind: "add-range"; readonly range: RangeConfig }
+  | { readonly kind: "configure-bfd" }
   | { readonly kind: "stop-speaker" }
   | { readonly kind: "stop-dataplane" };
 
@@ -38,6 +39,15 @@ const dataplaneOf = (config: Config | undefined) =>
 
 /** What the speaker itself is made of; its neighbors are compared one by one. */
 const speakerOf = (config: Config | undefined) => config?.bgp && speakerPart(config.bgp);
+
+/** What BFD sessions follow from: whoever BFD is asked of, as a whole. */
+const bfdOf = (config: Config | undefined) => {
+  const { neighbors = [], dynamicNeighbors = [], bfdProfiles, asn } = config?.bgp ?? {};
+  const watched = [...neighbors, ...dynamicNeighbors].filter(({ bfd }) => bfd);
+  return watched.length === 0
+    ? undefined
+    : { watched: watched.map(sessionPart), bfds: watched.map(({ bfd }) => bfd), bfdProfiles, asn };
+};
 
 /** What routes and policies are made of; those of a neighbor that comes or goes are nobody's yet or any more. */
 const routesOf = (config: Config | undefined, other: Config | undefined) => {
@@ -66,6 +76,7 @@ export function reconcile(current: Config | undefined, wanted: Config | undefine
     actions.push({ kind: "configure-routes", config: wanted });
   if (isNewSpeaker && wanted?.bgp) actions.push({ kind: "start-speaker", bgp: wanted.bgp });
   actions.push(...reconcileNeighbors(before, wanted?.bgp), ...reconcileRanges(before, wanted?.bgp));
+  if (!same(bfdOf(current), bfdOf(wanted))) actions.push({ kind: "configure-bfd" });
   if (!wanted) actions.push(...newJournal);
   return actions;
 }

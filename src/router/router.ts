@@ -4,6 +4,8 @@
  *
  *   speaker --RouteUpdate--> rib --RouteChange[]--> dataplane (fib, workers)
  */
+import { CEASE } from "../bgp/iana.ts";
+import { cease } from "../bgp/notification.ts";
 import type { Config } from "../config/schema.ts";
 import { type Address, formatAddress, parseAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
@@ -18,6 +20,7 @@ import { createRib, type RibChange, type RouteView } from "../rib/table.ts";
 import type { Listener } from "../speaker/context.ts";
 import { Journal } from "../speaker/journal.ts";
 import { Speaker } from "../speaker/speaker.ts";
+import { createBfdWatch } from "./bfd-watch.ts";
 import type { ControlAnswer } from "./control.ts";
 import { type Dataplane, requirePorts, startDataplane } from "./dataplane.ts";
 import { createEventRecord } from "./events.ts";
@@ -97,6 +100,15 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     return { address, type, nextHops: Object.fromEntries(ours.filter(([, nextHop]) => nextHop !== undefined)) };
   };
 
+  /** RFC 9384. A session that is not Established has no routes to take, or stale ones, which BFD does not judge (RFC 5882 4.3). */
+  const loseByBfd = (neighbor: Address): void => {
+    if (speaker?.neighbors().find(({ address }) => address === neighbor)?.state !== "Established") return;
+    speaker.endNeighbor(neighbor, cease(CEASE.bfdDown));
+    speaker.beginNeighbor(neighbor);
+  };
+
+  const bfd = createBfdWatch({ clock, random, events, bgp: () => config?.bgp, onLost: loseByBfd });
+
   const startSpeaker = async (bgp: BgpConfig): Promise<void> => {
     speaker = new Speaker({
       ...speakerPart(bgp),
@@ -109,6 +121,7 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
       onEvent: (event) => {
         const details = describeSpeakerEvent(event);
         if (event.kind === "session-down") adjOut.close(event.neighbor);
+        if (event.kind === "session-down" || event.kind === "session-up") bfd.count(event.neighbor, event.kind === "session-up");
         if (event.kind === "refused-connection") refusals.add(details);
         else events.add(event.kind, details);
       },
@@ -148,6 +161,8 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
       case "remove-neighbor":
         limits.forget(action.address);
         return speaker?.removeNeighbor(action.address);
+      case "configure-bfd":
+        return bfd.configure();
       case "stop-speaker":
         return stopSpeaker();
       case "stop-dataplane":
@@ -160,6 +175,7 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
   const stopAll = async (): Promise<void> => {
     config = undefined;
     await stopSpeaker();
+    await bfd.configure();
     await dataplane?.stop();
     await journal.configure(undefined);
     dataplane = undefined;
@@ -207,6 +223,8 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
       const address = parseAddress(text);
       return address !== undefined && policyOf(config?.bgp, address) ? adjOut.told(address) : undefined;
     },
+
+    bfd,
 
     /** Null: none is kept. */
     journal: () => journal.state() ?? null,

@@ -24,6 +24,8 @@ const ANSWERS: readonly (readonly [string, Answer])[] = [
     "routes",
     (router, [text]) => ofPrefix(text, (prefix) => value(router.ribRoutes(prefix).map((view) => describeRoute(router, view)))),
   ],
+  ["bfd drops", (router) => value(router.bfd.drops())],
+  ["bfd", (router, [address]) => bfdSessions(router, address)],
   ["groups", (router) => value(router.dataplane().groups())],
   ["ports", (router) => value(router.dataplane().ports())],
   ["neighbors", (router) => value(router.dataplane().neighbors())],
@@ -51,6 +53,14 @@ function announcedTo(router: Router, text = ""): ControlAnswer {
   const told = router.announced(text);
   if (!told) return { error: `neighbor: ${JSON.stringify(text)}, wanted the address of a neighbor` };
   return value(told.map(({ prefix, attributes }) => ({ prefix: formatPrefix(prefix), ...describeAttributes(attributes) })));
+}
+
+function bfdSessions(router: Router, text: string | undefined): ControlAnswer {
+  const sessions = router.bfd.sessions();
+  const chosen = text === undefined ? sessions : sessions.filter(({ peer }) => peer === text);
+  if (text === undefined || chosen.length > 0) return value(chosen);
+  const known = sessions.map(({ peer }) => peer).join(", ");
+  return { error: `peer: ${JSON.stringify(text)}, wanted one of ${known || "none: BFD is configured for nobody"}` };
 }
 
 function describeRoute(router: Router, { prefix, protocol, distance, nextHops, isBlackhole }: RouteView) {
