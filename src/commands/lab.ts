@@ -5,10 +5,12 @@ import { Command, Option } from "commander";
 import { labNames, loadLab } from "../lab/catalog.ts";
 import { renderCompose } from "../lab/compose.ts";
 import { LabFailure } from "../lab/failure.ts";
+import { renderMermaid } from "../lab/graph.ts";
 import { perform } from "../lab/inside.ts";
 import { playPart } from "../lab/part.ts";
 import { openReport } from "../lab/report-file.ts";
 import { renderRouterConfig } from "../lab/router-config.ts";
+import { describeTopology, planTopology } from "../lab/topology.ts";
 import { enterTree } from "../lab/tree.ts";
 import { systemClock } from "../net/clock.ts";
 import { DEFAULT_CONTROL_SOCKET } from "../router/control.ts";
@@ -20,6 +22,7 @@ interface RunOptions {
   readonly keep?: true;
   readonly inside?: true;
   readonly report?: string;
+  readonly dryRun?: true;
 }
 
 export function labCommand(): Command {
@@ -43,8 +46,16 @@ export function labCommand(): Command {
     .description("brings a lab up and keeps it up, until Ctrl-C")
     .argument("<name>", "one of `ecmp lab list`")
     .option("--json", "one JSON object on stdout when it is up")
+    .option("--dry-run", "print the commands that would build its network, and make nothing")
     .addOption(new Option("--inside").hideHelp())
-    .action((name: string, options: RunOptions) => guard(() => play("up", name, options)));
+    .action((name: string, options: RunOptions) =>
+      guard(() => (options.dryRun ? print(describeTopology(planTopology(loadLab(name)))) : play("up", name, options))),
+    );
+  lab
+    .command("graph")
+    .description("prints a lab as a Mermaid flowchart")
+    .argument("<name>", "one of `ecmp lab list`")
+    .action((name: string) => guard(() => print(renderMermaid(loadLab(name)))));
   lab
     .command("play")
     .description("plays one machine of a lab, here: what each container of docker-compose.yml does")
@@ -59,7 +70,7 @@ export function labCommand(): Command {
     .description("prints a lab as a file for another tool")
     .argument("<name>", "one of `ecmp lab list`")
     .requiredOption("--compose", "a docker-compose file, of the images that our Dockerfile makes")
-    .action((name: string) => guard(() => exportLab(name)));
+    .action((name: string) => guard(() => print(renderCompose(loadLab(name)))));
   return lab;
 }
 
@@ -90,8 +101,8 @@ async function playMachine(name: string, machine: string, options: PlayOptions):
   return await new Promise(() => {});
 }
 
-function exportLab(name: string): number {
-  process.stdout.write(renderCompose(loadLab(name)));
+function print(text: string): number {
+  process.stdout.write(text);
   return 0;
 }
 

@@ -51,6 +51,14 @@ export function planTopology(lab: Lab): Topology {
   return { namespaces, linkCount, create, configure, forwarding: lab.nodes.map((node) => node.name) };
 }
 
+/** What `stage.ts` would run, as a person reads it: each batch of `ip` under the namespace it is for. */
+export function describeTopology({ create, configure, forwarding }: Topology): string {
+  const sections = [...configure].map(([name, commands]) => {
+    return `# ip -n ${name} -batch -${forwarding.includes(name) ? " (and this kernel forwards)" : ""}\n${commands.join("\n")}\n`;
+  });
+  return [`# ip -batch -\n${create.join("\n")}\n`, ...sections].join("\n");
+}
+
 function linkEnd(lab: Lab, end: Endpoint): string[] {
   const lines = end.address ? [`address add ${formatPrefix(end.address)} dev ${end.interface}`] : [];
   if (lab.bridges.includes(end.node)) lines.push(`link set ${end.interface} master br0`);

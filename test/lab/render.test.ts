@@ -14,7 +14,7 @@ import { renderBirdConf } from "#src/lab/speaker/bird.ts";
 import { renderFrrConf } from "#src/lab/speaker/frr.ts";
 import { renderGobgpToml } from "#src/lab/speaker/gobgp.ts";
 import { planSpeaker } from "#src/lab/speakers.ts";
-import { planTopology } from "#src/lab/topology.ts";
+import { describeTopology, planTopology } from "#src/lab/topology.ts";
 
 const lab = loadLab("metallb-bgp");
 const [n1, n2, n3, n4] = lab.nodes;
@@ -80,8 +80,6 @@ describe("the router's configuration", () => {
 
 describe("the topology", () => {
   it("is golden, as what `ip -batch` reads", async () => {
-    const { create, configure } = planTopology(lab);
-    const sections = [...configure].map(([name, commands]) => `# ${name}\n${commands.join("\n")}\n`);
-    await expect(`${create.join("\n")}\n\n${sections.join("\n")}`).toMatchFileSnapshot(expected("topology.txt"));
+    await expect(describeTopology(planTopology(lab))).toMatchFileSnapshot(expected("topology.txt"));
   });
 });

@@ -1,0 +1,19 @@
+/** A lab as a Mermaid flowchart, for a README or a terminal: who is linked to whom, by which interface and address. Pure. */
+import { formatPrefix } from "../net/prefix.ts";
+import type { Endpoint, Lab } from "./lab.ts";
+
+export function renderMermaid(lab: Lab): string {
+  const nodes = [
+    ...lab.hosts.map((name) => `${name}["${name}"]`),
+    `${lab.router.name}["${lab.router.name}<br>AS ${lab.router.asn}"]`,
+    ...lab.bridges.map((name) => `${name}(["${name}"])`),
+    ...lab.nodes.map(({ name, kind, asn }) => `${name}["${name}<br>${kind}, AS ${asn}"]`),
+    ...lab.nodes.flatMap(({ pods }) => pods.map(({ name }) => `${name}(("${name}"))`)),
+  ];
+  const links = lab.links.map(([a, b]) => `${a.node} ---|"${describeLink(a, b)}"| ${b.node}`);
+  const pods = lab.nodes.flatMap((node) => node.pods.map((pod) => `${node.name} --- ${pod.name}`));
+  return `flowchart LR\n${[...nodes, ...links, ...pods].map((line) => `  ${line}\n`).join("")}`;
+}
+
+const describeLink = (a: Endpoint, b: Endpoint): string =>
+  [a, b].flatMap((end) => (end.address ? [`${end.interface} ${formatPrefix(end.address)}`] : [])).join("<br>");
