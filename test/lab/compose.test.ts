@@ -111,7 +111,13 @@ describe.skipIf(missing !== undefined)(`docker-compose up${missing ? ` (needs ${
       // Resilient moves a quarter, modulo about three quarters.
       if (selector === "modulo") expect(Number(broken)).toBeGreaterThan(200);
       else expect(Number(broken)).toBeLessThan(150);
-      await compose("down", "--volumes");
+      // The engine says that a container is gone before its network has let go of it: down is said again until it is done.
+      const isDown = (): Promise<boolean> =>
+        compose("down", "--volumes").then(
+          () => true,
+          () => false,
+        );
+      await expect.poll(isDown, { timeout: 60_000, interval: 500 }).toBe(true);
     },
     180_000,
   );
