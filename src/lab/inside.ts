@@ -7,6 +7,7 @@ import { formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { type Cast, lastWords, startCast, stopCast, untilEstablished, untilTaught } from "./cast.ts";
 import { ECMP_COMMAND } from "./ecmp-command.ts";
+import { FAULTS } from "./fault.ts";
 import type { Lab } from "./lab.ts";
 import { placeOf } from "./place.ts";
 import { createProgress, type Progress } from "./progress.ts";
@@ -65,7 +66,7 @@ export async function perform(clock: Clock, lab: Lab, options: LabOptions): Prom
   return exitCode;
 }
 
-/** The event of a run in namespaces: only the process that speaks BGP dies; its node stays up, and goes on forwarding what it is sent. */
+/** The event of a run in namespaces: it befalls the process that speaks BGP, and nothing else of its node. */
 function playOf(clock: Clock, { lab, router, speakers }: Cast): Play {
   return {
     lab,
@@ -73,7 +74,7 @@ function playOf(clock: Clock, { lab, router, speakers }: Cast): Play {
     place: placeOf(lab.clients[0].node),
     strike: async (departed) => {
       const atMs = clock.nowMs();
-      speakers.find(({ node }) => node === departed)?.daemons[0].kill("SIGKILL");
+      speakers.find(({ node }) => node === departed)?.daemons[0].kill(FAULTS[lab.experiment.event.kind].signal);
       return atMs;
     },
   };

@@ -7,7 +7,7 @@ import { parseDocument } from "yaml";
 import { z } from "zod";
 import { type Ipv4Address, parseIpv4 } from "../net/address.ts";
 import { formatPrefix, type Prefix, parseInterfaceAddress, parsePrefix } from "../net/prefix.ts";
-import { type ClusterNode, type Endpoint, type Lab, type RouterNode, SPEAKER_KINDS } from "./lab.ts";
+import { type ClusterNode, type Endpoint, FAULT_KINDS, type Lab, type RouterNode, SPEAKER_KINDS } from "./lab.ts";
 
 const ipv4 = z.string().transform((text, context): Ipv4Address => {
   const address = parseIpv4(text);
@@ -63,7 +63,7 @@ const service = z.strictObject({
 const experiment = z.strictObject({
   hash: z.strictObject({ algorithm: z.string(), fields: z.string(), seed: z.int().min(0).max(0xffffffff) }),
   selectors: z.array(z.strictObject({ name: z.string(), buckets: z.int().min(1).optional() })).min(1),
-  event: z.strictObject({ kind: z.literal("kill-speaker"), node: nodeName }),
+  event: z.strictObject({ kind: z.enum(FAULT_KINDS), node: nodeName }),
 });
 
 const labSchema = z.strictObject({

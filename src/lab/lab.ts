@@ -66,11 +66,15 @@ export interface SelectorChoice {
   readonly buckets?: number | undefined;
 }
 
+/** Rows of `fault.ts`. */
+export const FAULT_KINDS = ["kill-speaker", "stop-speaker"] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
 export interface Experiment {
   readonly hash: { readonly algorithm: string; readonly fields: string; readonly seed: number };
   /** One run for each. */
   readonly selectors: readonly SelectorChoice[];
-  readonly event: { readonly kind: "kill-speaker"; readonly node: string };
+  readonly event: { readonly kind: FaultKind; readonly node: string };
 }
 
 export interface Lab {

@@ -78,6 +78,9 @@ const NO_REDIRECTS = `table ip lab {
 `;
 
 async function playClients(clock: Clock, lab: Lab, host: string, { selector, control, json }: PartOptions): Promise<number> {
+  const { kind } = lab.experiment.event;
+  // A container is told to end its speaker; nothing tells it to stop it.
+  if (kind !== "kill-speaker") throw new LabFailure("experiment.event.kind", kind, "kill-speaker, in containers");
   const progress = createProgress(clock, (line) => process.stderr.write(`${line}\n`));
   await addRoutes(hostRoutes(lab, host));
   await executeUntilDone(clock, [...ECMP_COMMAND, "show", "ports", "--control", control], ROUTER_DEADLINE_MS);

@@ -3,6 +3,7 @@
  * first service of the lab is the one a run is about; one with externalTrafficPolicy Local comes along as `local`.
  */
 import { formatAddress } from "../net/address.ts";
+import { FAULTS } from "./fault.ts";
 import type { Judgment } from "./judgment.ts";
 import type { Lab } from "./lab.ts";
 import type { RunResult } from "./run.ts";
@@ -73,7 +74,7 @@ export function renderTable(result: LabResult, bold: (text: string) => string): 
     speakers,
     line(formatAddress(service.address), `${nextHops} next hops, ${policy}`),
     line("connections", describeOpened(judgment)),
-    line("event", `${event.node}'s speaker killed: ${times}`),
+    line("event", `${event.node}'s speaker ${FAULTS[event.kind].past}: ${times}`),
     line("broken", describeBroken(judgment, event.node)),
     ...others.map((run) => line(`with ${run.selector.name}`, describeBroken(run.services[0].judgment, event.node))),
     ...further.map((each) => line(formatAddress(each.service.address), describeFurther(each))),

@@ -12,8 +12,9 @@ import { formatPrefix, hostPrefix } from "../net/prefix.ts";
 import type { ConnectionRecord } from "./connection.ts";
 import type { RouterEvent } from "./event-log.ts";
 import { LabFailure } from "./failure.ts";
+import { FAULTS } from "./fault.ts";
 import { type ConnectionOutcome, type Judgment, judge } from "./judgment.ts";
-import type { ClusterNode, Lab, SelectorChoice, Service } from "./lab.ts";
+import type { ClusterNode, FaultKind, Lab, SelectorChoice, Service } from "./lab.ts";
 import { Load } from "./load.ts";
 import type { Place } from "./place.ts";
 import type { Progress } from "./progress.ts";
@@ -23,7 +24,7 @@ import { type PlannedConnection, planConnections } from "./traffic.ts";
 /** How long connections are watched before the event, and after the change is in force (longer than a time-out takes). */
 const WATCH_BEFORE_MS = 500;
 const WATCH_AFTER_MS = 2500;
-/** The kernel closes a killed speaker's session at once: there is no hold timer to wait for. */
+/** On top of the hold time, where that is what finds the fault. */
 const EVENT_DEADLINE_MS = 15_000;
 
 /** What a run is played with. */
@@ -48,7 +49,7 @@ export interface RunResult {
   /** What the router decided by, as `ecmp show groups --json` gave it: all that the forecast was made from. */
   readonly state: FibState;
   readonly digest: string;
-  readonly event: { readonly kind: string; readonly node: string; readonly detectedMs: number; readonly convergedMs: number };
+  readonly event: { readonly kind: FaultKind; readonly node: string; readonly detectedMs: number; readonly convergedMs: number };
   readonly killedAtMs: number;
   readonly services: readonly ServiceResult[];
 }
@@ -80,11 +81,13 @@ export async function runOnce(
   progress.step("connections", `${opened.filter((record) => record.opened).length} of ${opened.length} opened`);
   await delay(clock, WATCH_BEFORE_MS);
 
+  const fault = FAULTS[lab.experiment.event.kind];
+  const deadlineMs = EVENT_DEADLINE_MS + (fault.silent ? lab.router.holdTimeSeconds * 1000 : 0);
   const killedAtMs = await strike(departed);
-  const event = await untilConverged(router, departed, killedAtMs);
+  const event = await untilConverged(router, departed, killedAtMs, deadlineMs);
   progress.step(
     "event",
-    `${departed.name}'s speaker killed, converged after ${event.convergedMs.toFixed(1)} ms; watching ${WATCH_AFTER_MS / 1000} s`,
+    `${departed.name}'s speaker ${fault.past}, converged after ${event.convergedMs.toFixed(1)} ms; watching ${WATCH_AFTER_MS / 1000} s`,
   );
   await delay(clock, WATCH_AFTER_MS);
   const records = await load.report();
@@ -101,12 +104,12 @@ export async function runOnce(
 }
 
 /** The session down, the routes changed, and that generation of them (or a later one) acknowledged by every worker. */
-async function untilConverged(router: RouterView, departed: ClusterNode, killedAtMs: number) {
+async function untilConverged(router: RouterView, departed: ClusterNode, killedAtMs: number, deadlineMs: number) {
   const peer = formatAddress(departed.address.address);
   const next = async (what: string, wanted: (event: RouterEvent) => boolean): Promise<RouterEvent> => {
-    const event = await router.events.find(wanted, EVENT_DEADLINE_MS);
+    const event = await router.events.find(wanted, deadlineMs);
     if (event) return event;
-    throw new LabFailure("event", "not seen", `${what} within ${EVENT_DEADLINE_MS / 1000} s`);
+    throw new LabFailure("event", "not seen", `${what} within ${deadlineMs / 1000} s`);
   };
   const down = await next(
     `the session with ${departed.name} down (session-down of ${peer})`,
