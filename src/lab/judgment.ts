@@ -34,7 +34,7 @@ export interface Judgment {
   readonly differences: readonly string[];
 }
 
-export function judge(lab: Lab, service: Service, outcomes: readonly ConnectionOutcome[], killedAtMs: number): Judgment {
+export function judge(lab: Lab, service: Service, outcomes: readonly ConnectionOutcome[], struckAtMs: number): Judgment {
   const nodeOf = new Map(lab.nodes.map((node) => [formatAddress(node.address.address), node.name]));
   const nameOf = (nextHop: string | undefined) => (nextHop === undefined ? "nowhere" : (nodeOf.get(nextHop) ?? nextHop));
   const perNode: Record<string, number> = {};
@@ -54,11 +54,11 @@ export function judge(lab: Lab, service: Service, outcomes: readonly ConnectionO
 
     const brokenAtMs = record.resetAtMs ?? record.timedOutAtMs ?? record.closedAtMs;
     const how =
-      brokenAtMs === undefined ? "" : `${describeEnd(record)} ${(brokenAtMs - killedAtMs).toFixed(0)} ms after the event`;
-    if (brokenAtMs !== undefined && brokenAtMs < killedAtMs) say(`broke before the event (${how})`);
+      brokenAtMs === undefined ? "" : `${describeEnd(record)} ${(brokenAtMs - struckAtMs).toFixed(0)} ms after the event`;
+    if (brokenAtMs !== undefined && brokenAtMs < struckAtMs) say(`broke before the event (${how})`);
     else if (forecast.moved && brokenAtMs === undefined) {
       say(
-        `forecast to move from ${nameOf(forecast.before)} to ${nameOf(forecast.after)}, but it lived (last echo ${(record.lastEchoAtMs - killedAtMs).toFixed(0)} ms after the event)`,
+        `forecast to move from ${nameOf(forecast.before)} to ${nameOf(forecast.after)}, but it lived (last echo ${(record.lastEchoAtMs - struckAtMs).toFixed(0)} ms after the event)`,
       );
     } else if (!forecast.moved && brokenAtMs !== undefined) say(`forecast to stay on ${nameOf(forecast.before)}, but ${how}`);
   }

@@ -50,7 +50,7 @@ export interface RunResult {
   readonly state: FibState;
   readonly digest: string;
   readonly event: { readonly kind: FaultKind; readonly node: string; readonly detectedMs: number; readonly convergedMs: number };
-  readonly killedAtMs: number;
+  readonly struckAtMs: number;
   readonly services: readonly ServiceResult[];
 }
 
@@ -83,8 +83,8 @@ export async function runOnce(
 
   const fault = FAULTS[lab.experiment.event.kind];
   const deadlineMs = EVENT_DEADLINE_MS + (fault.silent ? lab.router.holdTimeSeconds * 1000 : 0);
-  const killedAtMs = await strike(departed);
-  const event = await untilConverged(router, departed, killedAtMs, deadlineMs);
+  const struckAtMs = await strike(departed);
+  const event = await untilConverged(router, departed, struckAtMs, deadlineMs);
   progress.step(
     "event",
     `${departed.name}'s speaker ${fault.past}, converged after ${event.convergedMs.toFixed(1)} ms; watching ${WATCH_AFTER_MS / 1000} s`,
@@ -97,14 +97,14 @@ export async function runOnce(
     const outcomes = outcomesOf(service, connections, forecasts, records);
     const group = state.groups.find(({ prefixes }) => prefixes.includes(formatPrefix(hostPrefix(service.address))));
     const nextHops = group?.members.length ?? 0;
-    return { service, nextHops, outcomes, judgment: judge(lab, service, outcomes, killedAtMs) };
+    return { service, nextHops, outcomes, judgment: judge(lab, service, outcomes, struckAtMs) };
   });
   const { kind, node } = lab.experiment.event;
-  return { selector, state, digest, event: { kind, node, ...event }, killedAtMs, services };
+  return { selector, state, digest, event: { kind, node, ...event }, struckAtMs, services };
 }
 
 /** The session down, the routes changed, and that generation of them (or a later one) acknowledged by every worker. */
-async function untilConverged(router: RouterView, departed: ClusterNode, killedAtMs: number, deadlineMs: number) {
+async function untilConverged(router: RouterView, departed: ClusterNode, struckAtMs: number, deadlineMs: number) {
   const peer = formatAddress(departed.address.address);
   const next = async (what: string, wanted: (event: RouterEvent) => boolean): Promise<RouterEvent> => {
     const event = await router.events.find(wanted, deadlineMs);
@@ -113,15 +113,15 @@ async function untilConverged(router: RouterView, departed: ClusterNode, killedA
   };
   const down = await next(
     `the session with ${departed.name} down (session-down of ${peer})`,
-    ({ kind, atMs, peer: of }) => kind === "session-down" && of === peer && atMs >= killedAtMs,
+    ({ kind, atMs, peer: of }) => kind === "session-down" && of === peer && atMs >= struckAtMs,
   );
-  const routes = await next("its routes gone (routes)", ({ kind, atMs }) => kind === "routes" && atMs >= killedAtMs);
+  const routes = await next("its routes gone (routes)", ({ kind, atMs }) => kind === "routes" && atMs >= struckAtMs);
   const converged = await next(
     "the change in force (converged)",
     ({ kind, atMs, generation }) =>
       kind === "converged" && atMs >= routes.atMs && Number(generation) >= Number(routes.generation),
   );
-  return { detectedMs: down.atMs - killedAtMs, convergedMs: converged.atMs - killedAtMs };
+  return { detectedMs: down.atMs - struckAtMs, convergedMs: converged.atMs - struckAtMs };
 }
 
 function outcomesOf(

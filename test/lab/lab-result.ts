@@ -52,7 +52,7 @@ function makeRun(lab: Lab, selector: SelectorChoice, disobedient: boolean): LabR
     return { service, nextHops, outcomes, judgment: judge(lab, service, outcomes, KILLED_AT_MS) };
   });
   const event = { kind, node, detectedMs: 2.5, convergedMs: 6.25 };
-  return { selector, state, digest: digestForecast(forecasts), event, killedAtMs: KILLED_AT_MS, services };
+  return { selector, state, digest: digestForecast(forecasts), event, struckAtMs: KILLED_AT_MS, services };
 }
 
 /** What a pod of the service says to a connection that entered by the node with this address. */

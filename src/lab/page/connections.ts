@@ -5,9 +5,9 @@ import type { LabResult } from "../report.ts";
 import { entryNode } from "../witness.ts";
 
 /** undefined: it lives. */
-export function brokenAfterMs(record: ConnectionRecord, killedAtMs: number): number | undefined {
+export function brokenAfterMs(record: ConnectionRecord, struckAtMs: number): number | undefined {
   const at = record.resetAtMs ?? record.timedOutAtMs ?? record.closedAtMs;
-  return at === undefined ? undefined : at - killedAtMs;
+  return at === undefined ? undefined : at - struckAtMs;
 }
 
 const COLUMNS = [
@@ -26,7 +26,7 @@ const COLUMNS = [
 /** RFC 4180, a header and a line for each connection of each run. */
 export function renderCsv({ lab, runs }: LabResult): string {
   const nameOf = new Map(lab.nodes.map((node) => [formatAddress(node.address.address), node.name]));
-  const rows = runs.flatMap(({ selector, services, killedAtMs }) =>
+  const rows = runs.flatMap(({ selector, services, struckAtMs }) =>
     services.flatMap(({ service, outcomes }) =>
       outcomes.map(({ forecast, record, clientAddress }) => [
         selector.name,
@@ -38,7 +38,7 @@ export function renderCsv({ lab, runs }: LabResult): string {
         entryNode(lab, service, clientAddress, record) ?? "",
         record.pod ?? "",
         describeEnd(record),
-        brokenAfterMs(record, killedAtMs)?.toFixed(2) ?? "",
+        brokenAfterMs(record, struckAtMs)?.toFixed(2) ?? "",
       ]),
     ),
   );

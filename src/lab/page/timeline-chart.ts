@@ -1,4 +1,5 @@
 /** Connections alive and broken over time, in milliseconds around the event. Each break is a step of the lines. */
+import { FAULTS } from "../fault.ts";
 import type { RunResult } from "../run.ts";
 import { brokenAfterMs } from "./connections.ts";
 import { linearScale } from "./scale.ts";
@@ -13,7 +14,7 @@ const LEAST_LABEL_GAP = 16;
 export function drawTimeline(run: RunResult): string {
   const outcomes = run.services.flatMap((each) => each.outcomes);
   const opened = outcomes.filter(({ record }) => record.opened).length;
-  const breaks = outcomes.flatMap(({ record }) => brokenAfterMs(record, run.killedAtMs) ?? []).sort((a, b) => a - b);
+  const breaks = outcomes.flatMap(({ record }) => brokenAfterMs(record, run.struckAtMs) ?? []).sort((a, b) => a - b);
   const x = linearScale(-50, Math.max(100, run.event.convergedMs * 2, (breaks.at(-1) ?? 0) * 1.15), LEFT, RIGHT, 5);
   const y = linearScale(0, opened, BOTTOM, TOP, 4);
   const line = (level: (broken: number) => number) => {
@@ -31,7 +32,7 @@ export function drawTimeline(run: RunResult): string {
     ...x.ticks.map((tick) => label(x.at(tick), BOTTOM + 22, String(tick), { class: "quiet", "text-anchor": "middle" })),
     label((LEFT + RIGHT) / 2, BOTTOM + 41, "milliseconds after the event", { class: "quiet", "text-anchor": "middle" }),
     element("path", { class: "mark", d: `M${x.at(0)} ${TOP - 26}V${BOTTOM}` }),
-    label(x.at(0) + 6, TOP - 18, `${run.event.node}'s speaker killed`, { class: "alarm" }),
+    label(x.at(0) + 6, TOP - 18, `${run.event.node}'s speaker ${FAULTS[run.event.kind].past}`, { class: "alarm" }),
     element("path", { class: "mark converged", d: `M${x.at(run.event.convergedMs)} ${TOP - 8}V${BOTTOM}` }),
     label(x.at(run.event.convergedMs) + 6, TOP - 3, `converged after ${run.event.convergedMs.toFixed(1)} ms`, { class: "quiet" }),
     element("path", { class: "line alive", d: line((broken) => opened - broken) }),

@@ -1,7 +1,8 @@
 /** The lab as a drawing: clients, router, nodes, joined by flows as wide as they have connections; what broke of each is hatched. */
 import { formatAddress } from "../../net/address.ts";
 import { isBroken } from "../connection.ts";
-import type { Lab } from "../lab.ts";
+import { FAULTS } from "../fault.ts";
+import type { FaultKind, Lab } from "../lab.ts";
 import type { SpeakerReport } from "../report.ts";
 import type { RunResult } from "../run.ts";
 import { CHART_WIDTH, chart, element, label } from "./svg.ts";
@@ -34,7 +35,7 @@ export function drawTopology(lab: Lab, speakers: readonly SpeakerReport[], run: 
     parts.push(ribbon(leaves, arrives, thick(flow.kept), `flow node-${index % 8}`));
     parts.push(ribbon(leaves + thick(flow.kept), arrives + thick(flow.kept), thick(flow.broken), "flow broken"));
     leaves += thick(flow.kept + flow.broken);
-    parts.push(...nodeBox(flow, TOP + ROW * index, speakers[index], run.event.node === flow.name));
+    parts.push(...nodeBox(flow, TOP + ROW * index, speakers[index], run.event.node === flow.name ? run.event.kind : undefined));
   });
   parts.push(machine(CLIENT, middle, total, [...new Set(lab.clients.map(({ node }) => node))].join(", "), "client"));
   parts.push(machine(ROUTER, middle, total, lab.router.name, `AS ${lab.router.asn}`));
@@ -78,9 +79,10 @@ function machine({ x, width }: typeof CLIENT, middle: number, thickness: number,
   return box + title + label(at, middle + 14, what, { class: "quiet", "text-anchor": "middle" });
 }
 
-function nodeBox({ name, kept, broken }: NodeFlow, top: number, speaker: SpeakerReport, departed: boolean): string[] {
+function nodeBox({ name, kept, broken }: NodeFlow, top: number, speaker: SpeakerReport, fault: FaultKind | undefined): string[] {
   const box = { x: NODE_X, y: top + 5, width: CHART_WIDTH - NODE_X - 1, height: ROW - 10, rx: 4 };
-  const said = departed ? "speaker killed" : `${speaker.implementation} ${speaker.version}`;
+  const departed = fault !== undefined;
+  const said = departed ? `speaker ${FAULTS[fault].past}` : `${speaker.implementation} ${speaker.version}`;
   return [
     element("rect", { class: departed ? "machine departed" : "machine", ...box }),
     label(NODE_X + 10, top + ROW / 2 - 4, name, { class: "strong" }),
