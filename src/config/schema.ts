@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { DEFAULT_RESILIENT_BUCKETS } from "../ecmp/select/resilient.ts";
-import { type Address, isIpv4, parseAddress, parseIpv4 } from "../net/address.ts";
+import { type Address, isIpv4, parseAddress, parseIpv4, routerOn } from "../net/address.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import { bfdProfilesSchema, bfdSchema } from "./bfd-schema.ts";
 import { neighborPolicy, prefixLists } from "./bgp-policy-schema.ts";
@@ -36,13 +36,14 @@ const vlan = z.union([vlanId.transform((id): [number, number] => [id, 0]), z.tup
   error: "wanted a VLAN id from 1 to 4094, or two: [outer, inner]",
 });
 
+const interfaceName = z
+  .string({ error: "wanted an interface's name" })
+  .regex(/^(?!lo$)[^\s/%]{1,15}$/, { error: "wanted an interface's name, 1 to 15 characters, and not lo" });
+
 /** An interface by its name or by an address that it has: container engines give names as they like, and addresses as they are told. */
 const portSchema = z
   .strictObject({
-    interface: z
-      .string({ error: "wanted an interface's name" })
-      .regex(/^(?!lo$)[^\s/]{1,15}$/, { error: "wanted an interface's name, 1 to 15 characters, and not lo" })
-      .optional(),
+    interface: interfaceName.optional(),
     address: unicast.optional(),
     vlan: vlan.optional(),
   })
@@ -52,7 +53,8 @@ const portSchema = z
 
 /** What a neighbor and a range of neighbors have in common. */
 const sessionFields = {
-  remoteAsn: asn,
+  /** Or only whether it is ours. */
+  remoteAsn: z.union([asn, z.enum(["external", "internal"])], { error: "wanted an AS number, external or internal" }),
   description: z.string().optional(),
   /** TCP-MD5; a file's first line is read when the router starts and when it reads its configuration again. */
   password: z
@@ -101,7 +103,9 @@ function refuseContradictions<One extends Protection>(neighbor: One, context: z.
 }
 
 const neighborFields = z.strictObject({
-  address: unicast,
+  address: unicast.optional(),
+  /** Whichever router is at the other end of it. */
+  interface: interfaceName.optional(),
   ...sessionFields,
   port: whole(1, 65535).optional(),
   passive: z.boolean({ error: "wanted true or false" }).default(false),
@@ -113,7 +117,22 @@ const neighborFields = z.strictObject({
     .optional(),
 });
 
-const neighborSchema = neighborFields.superRefine(refuseContradictions);
+/** What is kept by the neighbor's own address, in the kernel or in BFD's sockets. */
+const NEEDS_ADDRESS = ["password", "passwordFile", "ttlSecurity", "ebgpMultihop", "bfd"] as const;
+
+/** From here on a neighbor by interface has an address too, which means whoever is there. */
+const neighborSchema = neighborFields.superRefine(refuseContradictions).transform(({ interface: link, ...neighbor }, context) => {
+  const address = link === undefined ? neighbor.address : routerOn(link);
+  if (link !== undefined) {
+    const message = "wanted a neighbor by its address; this one is known by its interface only";
+    for (const name of NEEDS_ADDRESS)
+      if (neighbor[name] !== undefined) context.addIssue({ code: "custom", path: [name], message });
+  }
+  if (address !== undefined && (link === undefined || neighbor.address === undefined)) return { ...neighbor, address };
+  const message = "wanted a neighbor's address, or the interface at whose other end it is (interface)";
+  context.addIssue({ code: "custom", path: link === undefined ? [] : ["interface"], message });
+  return z.NEVER;
+});
 
 /** Whoever connects from inside the prefix is a neighbor. */
 const dynamicNeighborSchema = z
@@ -155,7 +174,7 @@ const bgpSchema = bgpFields.superRefine((bgp, context) => {
   const profiles = Object.keys(bgp.bfdProfiles);
   for (const list of ["neighbors", "dynamicNeighbors"] as const) {
     for (const [i, { remoteAsn, localAsn = bgp.asn, ebgpMultihop, bfd }] of bgp[list].entries()) {
-      if (ebgpMultihop !== undefined && remoteAsn === localAsn)
+      if (ebgpMultihop !== undefined && (remoteAsn === "internal" || remoteAsn === localAsn))
         refuse([list, i, "ebgpMultihop"], "wanted a neighbor of another AS; one of ours may be anywhere");
       if (bfd?.profile !== undefined && !profiles.includes(bfd.profile))
         refuse([list, i, "bfd", "profile"], `wanted a profile of bgp.bfdProfiles: ${profiles.join(", ") || "there is none"}`);

@@ -10,7 +10,7 @@ import { sum16 } from "../wire/checksum.ts";
 import { ETHERNET_HEADER_LENGTH, ETHERTYPE, isGroupMac, readEthertype, readMacHigh, readMacLow } from "../wire/ethernet.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
-import { isNeighborMessage } from "../wire/neighbor-discovery.ts";
+import { isDiscoveryMessage } from "../wire/neighbor-discovery.ts";
 import { createUpper, FRAGMENT, readUpperLayer, UPPER } from "../wire/upper-layer.ts";
 import { DROP, PUNT } from "./verdict.ts";
 import { hasTags, OTHER_TAGS, outermostVlan, readTags, removeTags, type VlanStack } from "./vlan.ts";
@@ -90,7 +90,7 @@ function classifyGroup(bytes: Uint8Array, frame: number, length: number, etherty
   const ip = frame + ETHERNET_HEADER_LENGTH;
   if (ethertype === ETHERTYPE_ARP) return ARP;
   const isIpv6 = ethertype === ETHERTYPE_IPV6 && ip + ipv6.IPV6_HEADER_LENGTH < frame + length;
-  return isIpv6 && isNeighborMessage(bytes, ip) ? NEIGHBOR_DISCOVERY : GROUP_ADDRESS;
+  return isIpv6 && isDiscoveryMessage(bytes, ip) ? NEIGHBOR_DISCOVERY : GROUP_ADDRESS;
 }
 
 /** `end`: of the frame; padding may follow the packet. */
@@ -134,7 +134,7 @@ function classifyIpv6(bytes: Uint8Array, ip: number, end: number, fields: Fields
   }
   if (bytes[ip + 8] === 0xff || isMartianIpv6(fields, FIELD_SOURCE) || isMartianIpv6(fields, FIELD_DESTINATION)) return MARTIAN;
   // Link-local is never routed, so it is ours or nobody's (RFC 4291 2.5.6).
-  if (fields[FIELD_DESTINATION] >>> 22 === LINK_LOCAL) return isNeighborMessage(bytes, ip) ? NEIGHBOR_DISCOVERY : LOCAL;
+  if (fields[FIELD_DESTINATION] >>> 22 === LINK_LOCAL) return isDiscoveryMessage(bytes, ip) ? NEIGHBOR_DISCOVERY : LOCAL;
 
   readUpperLayer(bytes, ip, packetEnd, upper);
   fields[FIELD_FAMILY] = 6;

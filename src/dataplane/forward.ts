@@ -13,7 +13,7 @@ import { GROUP_RECORD, GROUPS, HEADER, NEXT_HOP_KIND, NEXT_HOP_RECORD, NEXT_HOPS
 import { type Batch, ROW, ROW_WORDS, VERDICT } from "../port/batch.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
-import { isNeighborMessage } from "../wire/neighbor-discovery.ts";
+import { isDiscoveryMessage } from "../wire/neighbor-discovery.ts";
 import { classify, type PortIdentity } from "./classify.ts";
 import { createExtractor, isFragment } from "./extract.ts";
 import { fitsMtu, rewrite } from "./rewrite.ts";
@@ -134,6 +134,6 @@ export function createForwarder({ image, hash: hashOptions, selector, ports }: F
 
 /** Of a packet to one of our addresses. */
 function localReason(bytes: Uint8Array, fields: Fields): number {
-  const isDiscovery = fields[FIELD_FAMILY] === 6 && isNeighborMessage(bytes, fields[FIELD_NETWORK_OFFSET]);
+  const isDiscovery = fields[FIELD_FAMILY] === 6 && isDiscoveryMessage(bytes, fields[FIELD_NETWORK_OFFSET]);
   return isDiscovery ? PUNT_NEIGHBOR_DISCOVERY : PUNT_LOCAL;
 }

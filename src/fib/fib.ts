@@ -6,7 +6,7 @@
  */
 import { SELECTORS } from "../ecmp/selector.ts";
 import type { SelectionTable, SelectorOptions } from "../ecmp/table.ts";
-import { type Address, compareAddresses, isIpv4 } from "../net/address.ts";
+import { type Address, compareAddresses, isIpv4, isLinkLocal, zoneOf } from "../net/address.ts";
 import type { Mac } from "../net/mac.ts";
 import { formatPrefix, hostPrefix, maximumLength, type Prefix, prefixContains } from "../net/prefix.ts";
 import type { RouteChange } from "../rib/route.ts";
@@ -30,6 +30,8 @@ export interface FibOptions {
   /** Only kept for the record; the workers hash. */
   readonly hash: HashState;
   readonly workers: number;
+  /** The interfaces by their ports: there, and without a subnet, are link-local next hops. */
+  readonly links?: readonly string[];
   /** An index was given to a next hop, perhaps not for the first time: what was counted for it until now was another's. */
   onNextHop?(index: number): void;
 }
@@ -77,7 +79,11 @@ export function createFib(options: FibOptions) {
   let retiredIds: { id: number; generation: number }[] = [];
   let recordWords = 0;
 
-  const portOf = (address: Address): number | undefined => attached.find(({ prefix }) => prefixContains(prefix, address))?.port;
+  const portOf = (address: Address): number | undefined => {
+    if (!isLinkLocal(address)) return attached.find(({ prefix }) => prefixContains(prefix, address))?.port;
+    const port = options.links?.indexOf(zoneOf(address) ?? "") ?? -1;
+    return port < 0 ? undefined : port;
+  };
 
   const initialAdjacency = (address: Address): Adjacency => {
     const port = portOf(address);
@@ -257,13 +263,16 @@ export function createFib(options: FibOptions) {
       require(subnet.prefix, singleGroup(name, { kind: "attached", port: subnet.port }));
     },
 
-    /** What is known of a neighbor now. A host that can be reached gets a route of its own, under those of the RIB. */
+    /**
+     * What is known of a neighbor now. A host that can be reached gets a route of its own, under those of the RIB; a link-local
+     * one does not: nothing to it is forwarded.
+     */
     setNeighbor(address: Address, port: number, resolved: { mac: Mac; source: Mac; mtu: number } | undefined): void {
       const adjacency: Adjacency = resolved
         ? { kind: "reachable", port, destination: resolved.mac, source: resolved.source, mtu: resolved.mtu }
         : { kind: "incomplete", port };
       // Where there is no room for a route of its own the host is resolved packet by packet, slowly but rightly.
-      const id = resolved && !hosts.has(address) ? singleGroup(address, adjacency) : undefined;
+      const id = resolved && !isLinkLocal(address) && !hosts.has(address) ? singleGroup(address, adjacency) : undefined;
       if (id !== undefined) {
         hosts.set(address, id);
         if (!groups.groupOf(hostPrefix(address))) point(hostPrefix(address), underlay(hostPrefix(address)));

@@ -1,6 +1,8 @@
 /**
  * IP addresses as primitive values: an IPv4 address is an unsigned 32-bit number, an IPv6 address its 32 lower-case hex
- * digits. So `===` compares, `<` orders within a family, both are Map keys, and an IPv4 address costs nothing.
+ * digits. So `===` compares, `<` orders within a family, both are Map keys, and an IPv4 address costs nothing. A link-local one
+ * may carry its zone behind the digits ("%eth1", RFC 4007 section 11): the same digits on two links are two addresses. What
+ * comes off a wire has no zone; whoever knows the link gives it one, and `addressToBytes` leaves it out again.
  * Text comes in and goes out here and nowhere else (RFC 4291, RFC 5952).
  */
 import { Address6 } from "ip-address";
@@ -16,7 +18,29 @@ export const isIpv4 = (address: Address): address is Ipv4Address => typeof addre
 /** Of IPv6, fe80::/10: such an address means something together with an interface only. */
 export const isLinkLocal = (address: Address): boolean => !isIpv4(address) && /^fe[89ab]/.test(address);
 
-/** The address that `text` writes, or undefined. Leading zeros, missing parts, zones and prefix lengths are refused. */
+const DIGITS = 32;
+/** A name that the kernel takes for an interface. */
+const ZONE = /^[^\s/%]{1,15}$/;
+
+/** A link-local address on the link of that interface, whatever zone it had; any other address as it is. */
+export const inZone = (address: Address, zone: string): Address =>
+  isLinkLocal(address) ? `${withoutZone(address)}%${zone}` : address;
+
+export const withoutZone = (address: Address): Address => (isIpv4(address) ? address : address.slice(0, DIGITS));
+
+export const zoneOf = (address: Address): string | undefined =>
+  !isIpv4(address) && address.length > DIGITS ? address.slice(DIGITS + 1) : undefined;
+
+/** Any router on the link of that interface: the Subnet-Router anycast address (RFC 4291 section 2.6.1) of its link-local subnet. */
+export const routerOn = (zone: string): Ipv6Address => `${"fe80".padEnd(DIGITS, "0")}%${zone}`;
+
+/** The interface, if the address is `routerOn` one. */
+export function linkOfRouter(address: Address): string | undefined {
+  const zone = zoneOf(address);
+  return zone !== undefined && address === routerOn(zone) ? zone : undefined;
+}
+
+/** The address that `text` writes, or undefined. Leading zeros, missing parts, prefix lengths, and zones of what is not link-local are refused. */
 export function parseAddress(text: string): Address | undefined {
   return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
 }
@@ -33,14 +57,17 @@ export function parseIpv4(text: string): Ipv4Address | undefined {
 }
 
 function parseIpv6(text: string): Ipv6Address | undefined {
-  if (text.includes("/") || text.includes("%") || !Address6.isValid(text)) return undefined;
-  return new Address6(text).canonicalForm().replaceAll(":", "");
+  const [digits, zone, ...rest] = text.split("%");
+  if (digits.includes("/") || rest.length > 0 || !Address6.isValid(digits)) return undefined;
+  const address = new Address6(digits).canonicalForm().replaceAll(":", "");
+  if (zone === undefined) return address;
+  return ZONE.test(zone) && isLinkLocal(address) ? `${address}%${zone}` : undefined;
 }
 
 export function formatAddress(address: Address): string {
   if (isIpv4(address)) return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
-  const groups = address.match(/.{4}/g) ?? [];
-  return new Address6(groups.join(":")).correctForm();
+  const groups = address.slice(0, DIGITS).match(/.{4}/g) ?? [];
+  return new Address6(groups.join(":")).correctForm() + address.slice(DIGITS);
 }
 
 export const addressFamily = (address: Address): AddressFamily => (isIpv4(address) ? "ipv4" : "ipv6");
@@ -53,7 +80,7 @@ export function compareAddresses(a: Address, b: Address): number {
 
 /** The 4 or 16 bytes of an address, network order. */
 export function addressToBytes(address: Address): Uint8Array {
-  if (!isIpv4(address)) return Uint8Array.from(address.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+  if (!isIpv4(address)) return Uint8Array.from(address.slice(0, DIGITS).match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
   return Uint8Array.of(address >>> 24, address >>> 16, address >>> 8, address);
 }
 

@@ -1,5 +1,5 @@
 /** IP prefixes: an address whose bits beyond `length` are zero. */
-import { type Address, compareAddresses, formatAddress, isIpv4, parseAddress } from "./address.ts";
+import { type Address, compareAddresses, formatAddress, isIpv4, parseAddress, zoneOf } from "./address.ts";
 
 export interface Prefix {
   readonly address: Address;
@@ -35,7 +35,7 @@ export function parsePrefix(text: string): Prefix | undefined {
 export function parseInterfaceAddress(text: string): Prefix | undefined {
   const parts = /^([^/]+)\/(0|[1-9][0-9]{0,2})$/.exec(text);
   const address = parts ? parseAddress(parts[1]) : undefined;
-  if (!parts || address === undefined) return undefined;
+  if (!parts || address === undefined || zoneOf(address) !== undefined) return undefined;
   const length = Number(parts[2]);
   return length <= maximumLength(address) ? { address, length } : undefined;
 }

@@ -7,7 +7,7 @@
  * Next hops are few and paths are many, so answers are kept until `refresh`. `concerns` tells cheaply whether a change of a
  * prefix can change one; where next hops are many it says so too often rather than too seldom.
  */
-import { type Address, isIpv4 } from "../net/address.ts";
+import { type Address, isIpv4, zoneOf } from "../net/address.ts";
 import { makePrefix, maximumLength, type Prefix, prefixContains, prefixKey } from "../net/prefix.ts";
 import { inMemberOrder, type RouteNextHop } from "./route.ts";
 
@@ -26,6 +26,8 @@ export interface StaticRoute {
 export interface NextHopContext {
   /** Our addresses with their subnets ("10.0.0.1/24": host bits are set). */
   readonly interfaces: readonly Prefix[];
+  /** The names of the interfaces on which link-local next hops are found. */
+  readonly links?: readonly string[];
   readonly staticRoutes: readonly StaticRoute[];
   /** What no route leads to is its own gateway: where nothing is forwarded, nothing else is known. */
   readonly everyNextHopReachable?: boolean;
@@ -50,7 +52,13 @@ const MAXIMUM_DEPTH = 8;
 const MANY = 256;
 const UNREACHABLE: Resolution = { eligible: false, reason: "next hop unreachable" };
 
-export function createResolver({ interfaces, staticRoutes, everyNextHopReachable, bgpNextHops }: NextHopContext): Resolver {
+export function createResolver({
+  interfaces,
+  links = [],
+  staticRoutes,
+  everyNextHopReachable,
+  bgpNextHops,
+}: NextHopContext): Resolver {
   let answers = new Map<Address, Resolution>();
   /** On the way to the answers: those that were asked for, and those behind which these lie. */
   let asked = new Set<Address>();
@@ -68,6 +76,8 @@ export function createResolver({ interfaces, staticRoutes, everyNextHopReachable
     asked.add(nextHop);
     quarters.add(nextHop);
     if (own.has(nextHop)) return { eligible: false, reason: "next hop is our own address" };
+    const zone = zoneOf(nextHop);
+    if (zone !== undefined && links.includes(zone)) return { eligible: true, gateways: [{ address: nextHop, weight: 1 }] };
     for (let length = maximumLength(nextHop); length > 0; length--) {
       const prefix = makePrefix(nextHop, length);
       const key = prefixKey(prefix);

@@ -5,6 +5,7 @@
 import type { BfdPeer } from "../bfd/sessions.ts";
 import type { BfdConfig } from "../config/bfd-schema.ts";
 import type { Address } from "../net/address.ts";
+import { peerType } from "../speaker/agreement.ts";
 import { type BgpConfig, policyOf } from "./policy.ts";
 
 const DEFAULTS = {
@@ -50,7 +51,7 @@ function bfdPeer(bgp: BgpConfig, address: Address, neighbor: Neighbor, bfd: BfdC
 
 /** As FRR and BIRD take it: neighbors of our own AS, and those that may be more than a hop away. */
 const isDistant = ({ remoteAsn, localAsn, ebgpMultihop = 1, ttlSecurity }: Neighbor, asn: number): boolean =>
-  remoteAsn === (localAsn ?? asn) || ebgpMultihop > 1 || (ttlSecurity?.hops ?? 1) > 1;
+  peerType({ remoteAsn, localAsn: localAsn ?? asn }) === "internal" || ebgpMultihop > 1 || (ttlSecurity?.hops ?? 1) > 1;
 
 const defined = <Value extends object>(value: Value): { [Key in keyof Value]: Exclude<Value[Key], undefined> } =>
   Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as never;

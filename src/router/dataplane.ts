@@ -9,7 +9,7 @@ import { vlanStack } from "../dataplane/vlan.ts";
 import { createFib, type Fib } from "../fib/fib.ts";
 import { createImage } from "../fib/image.ts";
 import type { FibState } from "../fib/state.ts";
-import { type Address, type AddressFamily, addressFamily, formatAddress, isLinkLocal } from "../net/address.ts";
+import { type Address, type AddressFamily, addressFamily, formatAddress, isLinkLocal, zoneOf } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { formatMac, macHigh, macLow } from "../net/mac.ts";
 import { makePrefix, type Prefix, prefixContains } from "../net/prefix.ts";
@@ -22,6 +22,7 @@ import { claimNamespace } from "./claim.ts";
 import type { EventRecord } from "./events.ts";
 import { createNeighbors } from "./neighbors.ts";
 import { portState, watchPorts } from "./port-watch.ts";
+import { createRouterDiscovery } from "./router-discovery.ts";
 import { createSlowPath } from "./slow-path.ts";
 import { createSupervisor } from "./supervisor.ts";
 
@@ -37,20 +38,28 @@ export function requirePorts(config: Config): InterfaceInfo[] {
 }
 
 /** If anything cannot be had, what was had already is given back before this rejects. */
-export async function startDataplane(config: Config, clock: Clock, events: EventRecord) {
+/** `links`: the names of the unnumbered links, as of now. */
+export async function startDataplane(config: Config, clock: Clock, events: EventRecord, links: () => readonly string[]) {
   const cleanUp: (() => unknown)[] = [];
   const stop = async (): Promise<void> => {
     for (const undo of cleanUp.splice(0).reverse()) await undo();
   };
   try {
-    return await build(config, clock, events, cleanUp, stop);
+    return await build(config, clock, events, links, cleanUp, stop);
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function build(config: Config, clock: Clock, events: EventRecord, cleanUp: (() => unknown)[], stop: () => Promise<void>) {
+async function build(
+  config: Config,
+  clock: Clock,
+  events: EventRecord,
+  links: () => readonly string[],
+  cleanUp: (() => unknown)[],
+  stop: () => Promise<void>,
+) {
   const facts = requirePorts(config);
   // Link-local subnets are on every port and routed on none.
   const interfaces = facts.flatMap(({ addresses }) => addresses.filter(({ address }) => !isLinkLocal(address)));
@@ -64,6 +73,7 @@ async function build(config: Config, clock: Clock, events: EventRecord, cleanUp:
     selectorOptions,
     hash,
     workers: config.workers,
+    links: facts.map(({ name }) => name),
     onNextHop: (index) => void nextHopBases.set(index, countNextHop(index)),
   });
 
@@ -107,9 +117,10 @@ async function build(config: Config, clock: Clock, events: EventRecord, cleanUp:
 
   const neighbors = createNeighbors({
     clock,
-    ports: facts.map(({ mac, addresses }) => ({
+    ports: facts.map(({ name, mac, addresses }) => ({
+      name,
       mac,
-      sourceFor: (address) => sourceFor(addresses, address),
+      sourceFor: (address) => (isLinkLocal(address) ? linkLocalOf(name) : sourceFor(addresses, address)),
       owns: (address) => addresses.some((own) => own.address === address),
     })),
     send: slowPath.send,
@@ -126,6 +137,16 @@ async function build(config: Config, clock: Clock, events: EventRecord, cleanUp:
   });
   cleanUp.push(neighbors.stop);
 
+  const discovery = createRouterDiscovery({
+    clock,
+    ports: facts.map(({ name, mac }) => ({ name, mac, linkLocal: () => linkLocalOf(name) })),
+    links,
+    send: slowPath.send,
+    onChange: (link, router) =>
+      events.add("router-discovered", { interface: link, router: router === undefined ? null : formatAddress(router) }),
+  });
+  cleanUp.push(discovery.stop);
+
   const supervisor = createSupervisor({
     clock,
     workers: config.workers,
@@ -138,7 +159,7 @@ async function build(config: Config, clock: Clock, events: EventRecord, cleanUp:
       ...identities[i],
       ...(config.workers > 1 ? { fanoutGroup: (process.pid + i) & 0xffff } : {}),
     })),
-    onEntry: (entry) => slowPath.take(entry, neighbors),
+    onEntry: (entry) => slowPath.take(entry, neighbors, discovery),
     onAcknowledged,
     onDeath: (worker, reason) => events.add("worker-died", { worker, reason }),
   });
@@ -158,12 +179,19 @@ async function build(config: Config, clock: Clock, events: EventRecord, cleanUp:
 
   return {
     interfaces,
+    links: facts.map(({ name }) => name),
+    routerOn: discovery.routerOn,
     stop,
+
+    /** The port that has the address. */
+    linkOf: (address: Address): string | undefined =>
+      zoneOf(address) ?? facts.find(({ addresses }) => addresses.some((own) => own.address === address))?.name,
 
     /** Our address of `family` on the port that has `address`: that one itself if it is of the family. */
     addressBeside(address: Address, family: AddressFamily): Address | undefined {
       if (addressFamily(address) === family) return address;
-      const port = facts.find(({ addresses }) => addresses.some((own) => own.address === address));
+      const zone = zoneOf(address);
+      const port = facts.find(({ name, addresses }) => name === zone || addresses.some((own) => own.address === address));
       return port?.addresses.find((own) => addressFamily(own.address) === family && !isLinkLocal(own.address))?.address;
     },
 
@@ -217,6 +245,12 @@ function resolveNextHops(fib: Fib, resolve: (address: Address, port: number) => 
     if (port !== undefined) resolve(address, port);
   }
 }
+
+/** It comes late: asked for anew each time. */
+const linkLocalOf = (name: string): Address | undefined =>
+  listInterfaces()
+    .find((info) => info.name === name)
+    ?.addresses.find(({ address }) => isLinkLocal(address))?.address;
 
 const sourceFor = (addresses: readonly Prefix[], address: Address): Address | undefined =>
   addresses.find((own) => prefixContains(makePrefix(own.address, own.length), address))?.address;

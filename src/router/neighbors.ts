@@ -9,7 +9,7 @@
  *                          v                                              v
  *                        failed  (asked again, at most once a second, when somebody wants it)
  */
-import { type Address, compareAddresses, formatAddress } from "../net/address.ts";
+import { type Address, compareAddresses, formatAddress, inZone, withoutZone } from "../net/address.ts";
 import type { CancelTimer, Clock } from "../net/clock.ts";
 import { formatMac, type Mac } from "../net/mac.ts";
 import { encodeQuestion, type Hearing } from "./neighbor-protocol.ts";
@@ -35,6 +35,8 @@ export interface NeighborState {
 }
 
 export interface NeighborPort {
+  /** The zone of link-local addresses heard here. */
+  readonly name: string;
   readonly mac: Mac;
   /** Our address on the subnet that holds `address`, to ask from. */
   sourceFor(address: Address): Address | undefined;
@@ -77,7 +79,7 @@ export function createNeighbors({ clock, ports, send, onChange }: NeighborOption
     if (source === undefined) return;
     // A probe goes to the MAC that we know, a first question to everyone.
     const targetMac = entry.state === "probe" ? entry.mac : undefined;
-    send(entry.port, encodeQuestion(ports[entry.port].mac, source, entry.address, targetMac));
+    send(entry.port, encodeQuestion(ports[entry.port].mac, source, withoutZone(entry.address), targetMac));
   };
 
   const schedule = (entry: Entry, delayMs: number, run: () => void): void => {
@@ -137,11 +139,12 @@ export function createNeighbors({ clock, ports, send, onChange }: NeighborOption
       return entry.state;
     },
 
-    receive({ address, mac, asksFor, isAnswer, overrides }, port) {
-      const { sourceFor, owns, mac: ours } = ports[port];
+    receive({ address: said, mac, asksFor, isAnswer, overrides }, port) {
+      const { name, sourceFor, owns, mac: ours } = ports[port];
+      const address = inZone(said, name);
       const known = entries.get(address);
       const heard = mac ?? known?.mac;
-      if (heard === undefined || heard === ours || isGroup(heard) || owns(address) || sourceFor(address) === undefined) return;
+      if (heard === undefined || heard === ours || isGroup(heard) || owns(said) || sourceFor(address) === undefined) return;
       // RFC 826: what we know is brought up to date by any packet; who is unknown is learned only if he asks for us.
       const asksForUs = asksFor !== undefined && owns(asksFor);
       const entry = known ?? (asksForUs ? create(address, port) : undefined);

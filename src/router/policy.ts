@@ -4,7 +4,7 @@
  */
 import { NEIGHBOR_POLICY_FIELDS } from "../config/bgp-policy-schema.ts";
 import type { Config } from "../config/schema.ts";
-import type { Address } from "../net/address.ts";
+import { type Address, linkOfRouter } from "../net/address.ts";
 import { prefixContains } from "../net/prefix.ts";
 import type { ExportPolicy } from "../rib/export.ts";
 import type { ImportPolicy } from "../rib/policy.ts";
@@ -41,6 +41,10 @@ const neighborPolicy = (neighbor: NeighborConfig | RangeConfig) => pick(neighbor
 
 /** What a peer without a configuration of its own is given: nothing, if it is external. */
 const STRANGER = { accept: undefined, enforceFirstAs: true, allowBlackhole: false } as const;
+
+/** The interfaces at whose other end an unnumbered neighbor is. */
+export const unnumberedLinks = (bgp: BgpConfig | undefined): string[] =>
+  bgp?.neighbors.flatMap(({ address }) => linkOfRouter(address) ?? []) ?? [];
 
 export const neighborOf = (bgp: BgpConfig | undefined, address: Address): NeighborConfig | undefined =>
   bgp?.neighbors.find((neighbor) => neighbor.address === address);

@@ -7,7 +7,7 @@
 import { CEASE } from "../bgp/iana.ts";
 import { cease } from "../bgp/notification.ts";
 import type { Config } from "../config/schema.ts";
-import { type Address, formatAddress, parseAddress } from "../net/address.ts";
+import type { Address, AddressFamily } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { createLimiter } from "../net/limiter.ts";
 import { formatPrefix, type Prefix } from "../net/prefix.ts";
@@ -32,11 +32,12 @@ import {
   ribConfiguration,
   sessionPart,
   speakerPart,
+  unnumberedLinks,
 } from "./policy.ts";
 import { createPrefixLimits } from "./prefix-limit.ts";
 import { type Action, reconcile } from "./reconcile.ts";
 import { watchSegments } from "./segment-watch.ts";
-import { describeNeighbor, describeSpeakerEvent, summarizeNeighbors } from "./show-bgp.ts";
+import { describeNeighbor, describeSpeakerEvent, formatPeer, parsePeer, summarizeNeighbors } from "./show-bgp.ts";
 
 /** Prefixes named in one event; of more only the number is kept. */
 const PREFIXES_IN_EVENT = 16;
@@ -47,6 +48,9 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
   const events = createEventRecord(clock);
   const refusals = createLimiter<Record<string, unknown>>(clock, (count, details) =>
     events.add("refused-connection", { count, ...details }),
+  );
+  const attempts = createLimiter<Record<string, unknown>>(clock, (count, details) =>
+    events.add("attempt-failed", { count, ...details }),
   );
   const rib = createRib();
   const journal = new Journal((file, problem) => events.add("journal-failed", { file, problem }));
@@ -94,9 +98,10 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     if (update.kind === "update") limits.check(update.peer.address);
   };
 
-  /** As each family's next hop, the address that we have on the link to the listener. */
-  const audienceOf = ({ address, type, families, localAddress }: Listener): Audience => {
-    const ours = families.map((family) => [family, dataplane?.addressBeside(localAddress, family)] as const);
+  /** As each family's next hop, the address of it that we have on the link to the listener, or else where it reaches us. */
+  const audienceOf = ({ address, type, families, extendedNextHop, localAddress }: Listener): Audience => {
+    const instead = (family: AddressFamily) => (extendedNextHop.includes(family) ? localAddress : undefined);
+    const ours = families.map((family) => [family, dataplane?.addressBeside(localAddress, family) ?? instead(family)] as const);
     return { address, type, nextHops: Object.fromEntries(ours.filter(([, nextHop]) => nextHop !== undefined)) };
   };
 
@@ -118,11 +123,14 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
       onUpdate,
       onUp: (listener) => adjOut.open(audienceOf(listener)),
       onRefresh: adjOut.again,
+      routerOn: (link) => dataplane?.routerOn(link),
+      linkOf: (address) => dataplane?.linkOf(address),
       onEvent: (event) => {
         const details = describeSpeakerEvent(event);
         if (event.kind === "session-down") adjOut.close(event.neighbor);
         if (event.kind === "session-down" || event.kind === "session-up") bfd.count(event.neighbor, event.kind === "session-up");
         if (event.kind === "refused-connection") refusals.add(details);
+        else if (event.kind === "attempt-failed") attempts.add(details);
         else events.add(event.kind, details);
       },
     });
@@ -143,10 +151,10 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
       case "configure-journal":
         return journal.configure(action.journal);
       case "start-dataplane":
-        dataplane = await startDataplane(action.config, clock, events);
+        dataplane = await startDataplane(action.config, clock, events, () => unnumberedLinks(config?.bgp));
         return apply(rib.installed());
       case "configure-routes":
-        take(rib.configure({ ...ribConfiguration(action.config), interfaces: dataplane?.interfaces ?? [], importPolicy }), true);
+        take(rib.configure({ ...ribConfiguration(action.config), ...whatIsBeside(dataplane), importPolicy }), true);
         return limits.reconsider();
       case "start-speaker":
         return startSpeaker(action.bgp);
@@ -220,7 +228,7 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
 
     /** What the neighbor was told; undefined: there is no such neighbor. */
     announced(text: string): readonly Told[] | undefined {
-      const address = parseAddress(text);
+      const address = parsePeer(text);
       return address !== undefined && policyOf(config?.bgp, address) ? adjOut.told(address) : undefined;
     },
 
@@ -236,17 +244,17 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
 
     bgpNeighbors(text: string | undefined): ControlAnswer {
       const neighbors = speaker?.neighbors() ?? [];
-      const address = text === undefined ? undefined : parseAddress(text);
+      const address = text === undefined ? undefined : parsePeer(text);
       const chosen = text === undefined ? neighbors : neighbors.filter((neighbor) => neighbor.address === address);
       if (text !== undefined && chosen.length === 0) {
-        const known = neighbors.map((neighbor) => formatAddress(neighbor.address)).join(", ");
+        const known = neighbors.map((neighbor) => formatPeer(neighbor.address)).join(", ");
         return { error: `neighbor: ${JSON.stringify(text)}, wanted one of ${known || "none: no neighbor is configured"}` };
       }
       const now = clock.nowMs();
       return {
         value: Object.fromEntries(
           chosen.map((one) => [
-            formatAddress(one.address),
+            formatPeer(one.address),
             describeNeighbor(one, rib.peerPaths(one.address), adjOut.told(one.address).length, now),
           ]),
         ),
@@ -254,6 +262,12 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     },
   };
 }
+
+/** What is reached without a route. */
+const whatIsBeside = (dataplane: Dataplane | undefined) => ({
+  interfaces: dataplane?.interfaces ?? [],
+  links: dataplane?.links ?? [],
+});
 
 const few = (prefixes: readonly Prefix[]): string[] => prefixes.slice(0, PREFIXES_IN_EVENT).map(formatPrefix);
 

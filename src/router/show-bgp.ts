@@ -4,11 +4,17 @@
  */
 import type { Capability } from "../bgp/capabilities.ts";
 import { formatFamily } from "../bgp/nlri.ts";
-import { type Address, formatAddress } from "../net/address.ts";
+import { type Address, formatAddress, linkOfRouter, parseAddress, routerOn } from "../net/address.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import type { PeerPaths } from "../rib/table.ts";
 import type { MessageCounts, NeighborState, SpeakerEvent } from "../speaker/neighbor.ts";
 import { type BgpConfig, importPolicyOf } from "./policy.ts";
+
+/** As FRR has it: an unnumbered neighbor goes by the name of the interface. */
+export const formatPeer = (address: Address): string => linkOfRouter(address) ?? formatAddress(address);
+
+/** The address that `formatPeer` writes so; a name may be any interface's. */
+export const parsePeer = (text: string): Address => parseAddress(text) ?? routerOn(text);
 
 const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((all, count) => all + count, 0);
 const total = (counts: MessageCounts): number => sum({ ...counts });
@@ -38,7 +44,7 @@ export function summarizeNeighbors(
   const peers = neighbors.map((neighbor) => {
     const uptime = uptimeMs(neighbor, nowMs);
     return [
-      formatAddress(neighbor.address),
+      formatPeer(neighbor.address),
       {
         remoteAs: neighbor.remoteAsn,
         localAs: neighbor.localAsn,
@@ -58,7 +64,8 @@ export function summarizeNeighbors(
         connectionsEstablished: neighbor.connectionsEstablished,
         connectionsDropped: neighbor.connectionsDropped,
         ...(neighbor.description === undefined ? {} : { desc: neighbor.description }),
-        idType: typeof neighbor.address === "number" ? "ipv4" : "ipv6",
+        idType:
+          linkOfRouter(neighbor.address) !== undefined ? "interface" : typeof neighbor.address === "number" ? "ipv4" : "ipv6",
       },
     ] as const;
   });
@@ -77,6 +84,7 @@ export function describeNeighbor(neighbor: NeighborState, { refused }: PeerPaths
     localAs: neighbor.localAsn,
     nbrExternalLink: neighbor.type === "external",
     ...(neighbor.description === undefined ? {} : { nbrDesc: neighbor.description }),
+    ...(neighbor.router === undefined ? {} : { bgpNeighborAddr: formatAddress(neighbor.router) }),
     bgpState: neighbor.state,
     passive: neighbor.passive,
     // Only where it is so, as in FRR.
@@ -122,5 +130,5 @@ const describeCapability = (capability: Capability): unknown =>
 
 export function describeSpeakerEvent({ atMs: _, kind: _kind, neighbor, ...details }: SpeakerEvent): Record<string, unknown> {
   const { routerId, ...rest } = details as { routerId?: number };
-  return { peer: formatAddress(neighbor), ...(routerId === undefined ? {} : { routerId: formatAddress(routerId) }), ...rest };
+  return { peer: formatPeer(neighbor), ...(routerId === undefined ? {} : { routerId: formatAddress(routerId) }), ...rest };
 }

@@ -9,8 +9,10 @@ import { type Address, readIpv4, readIpv6 } from "../net/address.ts";
 import { BATCH_HEADROOM, createBatch, ROW, VERDICT, VIRTIO_HEADER_LENGTH } from "../port/batch.ts";
 import type { Port } from "../port/port.ts";
 import { ETHERNET_HEADER_LENGTH, ETHERTYPE, readEthertype } from "../wire/ethernet.ts";
+import { decodeRouterMessage } from "../wire/router-discovery.ts";
 import { hear } from "./neighbor-protocol.ts";
 import type { Neighbors } from "./neighbors.ts";
+import type { RouterDiscovery } from "./router-discovery.ts";
 
 /** Linux holds 101 packets of 2 KiB an unresolved neighbor (unres_qlen_bytes); we count packets. */
 const HELD_PER_NEIGHBOR = 64;
@@ -109,10 +111,13 @@ export function createSlowPath({ forward, ports, vlans, nextHopName, portOf }: S
     },
 
     /** Something from a worker's channel. */
-    take(entry: ChannelEntry, neighbors: Neighbors): void {
+    take(entry: ChannelEntry, neighbors: Neighbors, discovery: RouterDiscovery): void {
       if (entry.kind === CHANNEL_KIND.hearing) {
-        const hearing = hear(entry.bytes, VIRTIO_HEADER_LENGTH, entry.bytes.length - VIRTIO_HEADER_LENGTH);
+        const length = entry.bytes.length - VIRTIO_HEADER_LENGTH;
+        const hearing = hear(entry.bytes, VIRTIO_HEADER_LENGTH, length);
         if (hearing) neighbors.receive(hearing, entry.port);
+        const message = decodeRouterMessage(entry.bytes, VIRTIO_HEADER_LENGTH, length);
+        if (message) discovery.receive(message, entry.port);
         return;
       }
       const name = nextHopName(entry.nextHop);

@@ -38,8 +38,12 @@ export interface Agreement extends Terms {
 /** RFC 4271 4.2: a hold time is 0 or at least this. */
 export const MINIMUM_HOLD_TIME_SECONDS = 3;
 
-export const peerType = ({ localAsn, remoteAsn }: LocalSide): "external" | "internal" =>
-  localAsn === remoteAsn ? "internal" : "external";
+export const peerType = ({ localAsn, remoteAsn }: Pick<LocalSide, "localAsn" | "remoteAsn">): "external" | "internal" =>
+  remoteAsn === "internal" || remoteAsn === localAsn ? "internal" : "external";
+
+/** Whether a peer of that AS is the one that was configured. */
+const isExpected = ({ localAsn, remoteAsn }: LocalSide, asn: number): boolean =>
+  typeof remoteAsn === "number" ? asn === remoteAsn : remoteAsn === peerType({ localAsn, remoteAsn: asn });
 
 export function agree(local: LocalSide, peer: OpenMessage): Decoded<Agreement> {
   const subcode = objection(local, peer);
@@ -71,7 +75,7 @@ export function termsOf(ours: readonly Capability[], theirs: readonly Capability
 
 /** The subcode of OPEN Message Error that says why we do not talk to this peer. */
 function objection(local: LocalSide, peer: OpenMessage): number | undefined {
-  if (peer.asn !== local.remoteAsn) return OPEN_ERROR.badPeerAs;
+  if (!isExpected(local, peer.asn)) return OPEN_ERROR.badPeerAs;
   // RFC 6286 2.2: only inside an AS must identifiers differ.
   const sameIdentifier = peer.routerId === local.routerId && peerType(local) === "internal";
   if (peer.routerId === 0 || sameIdentifier) return OPEN_ERROR.badIdentifier;

@@ -17,6 +17,10 @@ export interface SessionContext extends SpeakerSettings {
   onUp?(listener: Listener): RouteAnnouncements;
   /** The peer wants to hear all of a family again. */
   onRefresh?(peer: Address, family: AddressFamily): RouteAnnouncements;
+  /** The router at the other end of an unnumbered link, once it is known. */
+  routerOn?(link: string): Address | undefined;
+  /** The interface that has an address of ours. */
+  linkOf?(localAddress: Address): string | undefined;
   /** For a journal: everything that is said and heard. */
   record?(record: SessionRecord): void;
 }
@@ -26,6 +30,8 @@ export interface Listener {
   readonly address: Address;
   readonly type: RoutePeer["type"];
   readonly families: readonly AddressFamily[];
+  /** Those whose next hops may be of IPv6 although they are not. */
+  readonly extendedNextHop: readonly AddressFamily[];
   /** Our end of the connection. */
   readonly localAddress: Address;
 }

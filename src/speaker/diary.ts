@@ -14,20 +14,27 @@ import type { Effect } from "./fsm-state.ts";
 import type { LocalSide } from "./offer.ts";
 
 const MARKER = new Uint8Array(MARKER_LENGTH).fill(0xff);
+/** RFC 7607: nobody's. */
+const UNKNOWN_ASN = 0;
 const UNKNOWN_IPV6 = "0".repeat(32);
 
 export class Diary {
-  private readonly ends: Omit<Ends, "local">;
+  private ends: Omit<Ends, "local">;
   private readonly clock: Clock;
   private readonly write: (record: SessionRecord) => void;
   private state: SessionState = "Idle";
   private local: Address;
 
   constructor(peer: Address, { localAsn, remoteAsn }: LocalSide, clock: Clock, write: (record: SessionRecord) => void) {
-    this.ends = { peer, peerAsn: remoteAsn, localAsn };
+    this.ends = { peer, peerAsn: typeof remoteAsn === "number" ? remoteAsn : UNKNOWN_ASN, localAsn };
     this.clock = clock;
     this.write = write;
     this.local = isIpv4(peer) ? 0 : UNKNOWN_IPV6;
+  }
+
+  /** The peer has said which AS it is of. */
+  met(peerAsn: number): void {
+    this.ends = { ...this.ends, peerAsn };
   }
 
   /** `local`: our address on the connection it came by. */

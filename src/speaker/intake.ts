@@ -8,10 +8,10 @@
  *     stale:       from the end, or a Begin-of-RIB                      at an End-of-RIB, or when a timer runs out
  */
 import { addressFamilyOf, type Family, formatFamily, hasFamily } from "../bgp/nlri.ts";
-import type { Nlri } from "../bgp/path.ts";
+import type { Nlri, PathAttributes } from "../bgp/path.ts";
 import { REFRESH, type RouteRefreshMessage } from "../bgp/route-refresh.ts";
 import type { UpdateMessage } from "../bgp/update.ts";
-import { type Address, type AddressFamily, addressFamily } from "../net/address.ts";
+import { type Address, type AddressFamily, addressFamily, inZone, isLinkLocal } from "../net/address.ts";
 import type { CancelTimer, Clock } from "../net/clock.ts";
 import type { RoutePeer, RouteUpdate } from "../rib/route.ts";
 import type { Agreement } from "./agreement.ts";
@@ -32,6 +32,8 @@ export interface IntakeOptions {
 /** What there is only while the session is Established. */
 interface Current {
   readonly agreement: Agreement;
+  /** The interface by which the session goes: where link-local next hops are. */
+  readonly link: string | undefined;
   readonly families: Map<AddressFamily, Table>;
 }
 
@@ -42,6 +44,12 @@ interface Table {
   /** What the peer announces now. */
   announced: NlriSet;
 }
+
+/** A link-local next hop means something on one link only, which the message does not name. */
+const onLink = (attributes: PathAttributes, link: string | undefined): PathAttributes =>
+  link !== undefined && isLinkLocal(attributes.nextHop)
+    ? { ...attributes, nextHop: inZone(attributes.nextHop, link) }
+    : attributes;
 
 export class Intake {
   private readonly options: IntakeOptions;
@@ -56,13 +64,14 @@ export class Intake {
     this.options = options;
   }
 
-  begin(agreement: Agreement): void {
+  /** `link`: the interface by which the session goes, where that is known. */
+  begin(agreement: Agreement, link?: string): void {
     const peer = this.nextPeer(agreement);
     const tables = agreement.families.map((family): [AddressFamily, Table] => [
       addressFamilyOf(family),
       { peer, endOfRib: false, announced: createNlriSet() },
     ]);
-    this.current = { agreement, families: new Map(tables) };
+    this.current = { agreement, link, families: new Map(tables) };
     const preserved = familiesPreserved(agreement).map(addressFamilyOf);
     for (const family of [...this.stale.keys()]) {
       if (preserved.includes(family))
@@ -84,7 +93,13 @@ export class Intake {
       for (const nlri of prefixes) tableOf(nlri)?.announced.add(nlri);
       const from = tableOf(prefixes[0])?.peer ?? peer;
       const gone = index === 0 ? withdrawn : [];
-      this.options.onUpdate({ kind: "update", peer: from, withdrawn: gone, announced: prefixes, attributes });
+      this.options.onUpdate({
+        kind: "update",
+        peer: from,
+        withdrawn: gone,
+        announced: prefixes,
+        attributes: onLink(attributes, current.link),
+      });
     }
     for (const family of disabled ?? []) this.disable(family);
   }

@@ -10,11 +10,12 @@ import type { Family, FamilyName } from "../bgp/nlri.ts";
 import type { Address, AddressFamily, Ipv4Address } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type { StateName } from "./fsm-state.ts";
-import type { Role } from "./offer.ts";
+import type { RemoteAsn, Role } from "./offer.ts";
 
 export interface NeighborOptions {
+  /** `routerOn` an interface: whichever router is at the other end of that link. */
   readonly address: Address;
-  readonly remoteAsn: number;
+  readonly remoteAsn: RemoteAsn;
   readonly description?: string;
   /** Where we dial. */
   readonly port?: number;
@@ -85,7 +86,10 @@ export interface NeighborState {
   readonly address: Address;
   readonly description?: string;
   readonly localAsn: number;
-  readonly remoteAsn: number;
+  /** The number once that is known. */
+  readonly remoteAsn: RemoteAsn;
+  /** Who is at the other end of an unnumbered link, as far as that is known. */
+  readonly router?: Address;
   readonly type: "external" | "internal";
   readonly passive: boolean;
   /** By TCP-MD5. */

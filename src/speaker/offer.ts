@@ -13,10 +13,13 @@ import type { Ipv4Address } from "../net/address.ts";
 export const ROLES = ["provider", "rs-server", "rs-client", "customer", "peer"] as const;
 export type Role = (typeof ROLES)[number];
 
+/** The neighbor's AS, or only whether it is ours: then its OPEN says which. */
+export type RemoteAsn = number | "external" | "internal";
+
 /** What our side of one session stands for; it does not change while the session lasts. */
 export interface LocalSide {
   readonly localAsn: number;
-  readonly remoteAsn: number;
+  readonly remoteAsn: RemoteAsn;
   readonly routerId: Ipv4Address;
   /** 0, or at least 3. */
   readonly holdTimeSeconds: number;

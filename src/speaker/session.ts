@@ -14,6 +14,7 @@ import { addressFamilyOf, hasFamily } from "../bgp/nlri.ts";
 import { administrativeCease } from "../bgp/notification.ts";
 import { REFRESH, type RouteRefreshMessage } from "../bgp/route-refresh.ts";
 import { type UpdateMessage, withinMessages } from "../bgp/update.ts";
+import { linkOfRouter, zoneOf } from "../net/address.ts";
 import type { RouteAnnouncements } from "../rib/route.ts";
 import { type Agreement, peerType } from "./agreement.ts";
 import { Connection } from "./connection.ts";
@@ -121,11 +122,14 @@ export class Session {
     const { address, description, password, ttlSecurity, shutdown } = this.options;
     const { localAsn, remoteAsn, passive } = this.config;
     const { established } = this;
+    const link = linkOfRouter(address);
+    const router = link === undefined ? undefined : this.context.routerOn?.(link);
     return {
       address,
       ...(description === undefined ? {} : { description }),
       localAsn,
-      remoteAsn,
+      remoteAsn: established?.agreement.peer.asn ?? remoteAsn,
+      ...(router !== undefined && { router }),
       type: peerType(this.config),
       passive,
       signed: password !== undefined,
@@ -165,7 +169,10 @@ export class Session {
   private execute(effect: Effect): void {
     switch (effect.kind) {
       case "connect":
-        return this.attach("outgoing", dialNeighbor(this.options));
+        return this.attach(
+          "outgoing",
+          dialNeighbor(this.options, (link) => this.context.routerOn?.(link)),
+        );
       case "send":
         return this.send(effect.direction, effect.message);
       case "close":
@@ -226,21 +233,24 @@ export class Session {
     const { asnSize, families, pathIds, extendedNextHop } = agreement;
     const { ipv6NextHop } = this.config;
     const context = { asnSize, families, pathIds, extendedNextHop, ipv6NextHop, peerType: peerType(this.config) };
+    this.diary?.met(agreement.peer.asn);
     this.connections[direction]?.agree(context, agreement);
   }
 
   private up(direction: Direction, agreement: Agreement): void {
     this.established = { agreement, atMs: this.context.clock.nowMs() };
     this.ledger.up(agreement.peer.routerId, agreement.holdTimeSeconds);
-    this.intake.begin(agreement);
+    const local = this.connections[direction]?.localAddress;
+    this.intake.begin(agreement, local === undefined ? undefined : (zoneOf(local) ?? this.context.linkOf?.(local)));
     this.announce(direction, agreement);
   }
 
   /** All our routes, then for each family the mark that these were all (RFC 4724 section 2). */
-  private announce(direction: Direction, { families }: Agreement): void {
+  private announce(direction: Direction, { families, extendedNextHop }: Agreement): void {
     const { address } = this.options;
     const localAddress = this.connections[direction]?.localAddress;
-    const listener = { address, type: peerType(this.config), families: families.map(addressFamilyOf) };
+    const named = { families: families.map(addressFamilyOf), extendedNextHop: extendedNextHop.map(addressFamilyOf) };
+    const listener = { address, type: peerType(this.config), ...named };
     if (localAddress !== undefined) this.say(direction, this.context.onUp?.({ ...listener, localAddress }));
     for (const endOfRib of families) this.send(direction, { kind: "update", withdrawn: [], announcements: [], endOfRib });
   }

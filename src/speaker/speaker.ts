@@ -7,7 +7,7 @@ import type { BgpError } from "../bgp/error.ts";
 import { CEASE } from "../bgp/iana.ts";
 import { encodeMessage } from "../bgp/message.ts";
 import { administrativeCease, cease } from "../bgp/notification.ts";
-import { type Address, compareAddresses, formatAddress, isIpv4 } from "../net/address.ts";
+import { type Address, compareAddresses, formatAddress, isIpv4, routerOn, zoneOf } from "../net/address.ts";
 import { hostPrefix, type Prefix, prefixKey } from "../net/prefix.ts";
 import { type Endpoint, TcpListener, type TcpPeer } from "../port/tcp-socket.ts";
 import type { RouteAnnouncements } from "../rib/route.ts";
@@ -187,7 +187,9 @@ export class Speaker {
       socket.destroy();
       return;
     }
-    const session = this.sessions.get(remote.address) ?? this.admit(remote.address);
+    const zone = zoneOf(remote.address);
+    const onLink = zone === undefined ? undefined : this.sessions.get(routerOn(zone));
+    const session = this.sessions.get(remote.address) ?? onLink ?? this.admit(remote.address);
     if (typeof session === "string") this.refuse(socket, remote.address, session);
     else session.accept(socket);
   }

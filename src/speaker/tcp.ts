@@ -2,8 +2,8 @@
  * What a session asks of TCP: a dial, what its connections must have, who is at the other end, and a close that lets the last
  * words arrive. Making sockets is `port/tcp-socket`'s.
  */
-import type { Socket } from "node:net";
-import { parseAddress } from "../net/address.ts";
+import { Socket } from "node:net";
+import { type Address, linkOfRouter, parseAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { dialTcp, type Endpoint, type TcpProtection } from "../port/tcp-socket.ts";
 import type { NeighborOptions } from "./neighbor.ts";
@@ -23,8 +23,12 @@ export function protectionOf({ password, ttlSecurity, ebgpMultihop }: Protected)
   return { password, ttl: ebgpMultihop };
 }
 
-export function dialNeighbor(options: NeighborOptions): Socket {
-  const { address, port = BGP_PORT, localAddress } = options;
+/** `routerOn`: who is at the other end of an unnumbered link. To nobody the dial fails like any other. */
+export function dialNeighbor(options: NeighborOptions, routerOn: (link: string) => Address | undefined): Socket {
+  const { port = BGP_PORT, localAddress } = options;
+  const link = linkOfRouter(options.address);
+  const address = link === undefined ? options.address : routerOn(link);
+  if (address === undefined) return new Socket().destroy(new Error(`no router has advertised itself on ${link}`));
   return dialTcp({ address, port }, { from: localAddress, ...protectionOf(options) });
 }
 

@@ -1,6 +1,7 @@
 /**
  * Neighbor solicitation and advertisement (RFC 4861 sections 4.3, 4.4) as values: rare packets, handled off the fast path.
- * What is decoded has passed the tests of sections 7.1.1 and 7.1.2; router discovery and redirects are left to the kernel.
+ * What is decoded has passed the tests of sections 7.1.1 and 7.1.2; router discovery is in `router-discovery.ts`, redirects
+ * are left to the kernel.
  *
  *   type | code | checksum | flags (advertisement: R S O) | target address | options: type, length / 8, link-layer address
  */
@@ -12,12 +13,12 @@ import { encodeIcmp6, ICMP6, sumIcmp6 } from "./icmp6.ts";
 import { IPV6_HEADER_LENGTH, readHopLimit, readNextHeader, readPayloadLength } from "./ipv6.ts";
 
 const TYPE = { solicitation: 135, advertisement: 136 } as const;
-const OPTION = { sourceLinkLayer: 1, targetLinkLayer: 2 } as const;
+export const OPTION = { sourceLinkLayer: 1, targetLinkLayer: 2 } as const;
 const FLAG = { solicited: 0x40, override: 0x20 } as const;
 const MESSAGE_LENGTH = 24;
-const OPTION_LENGTH = 8;
+export const OPTION_LENGTH = 8;
 /** Proof that no router has touched the packet. */
-const HOP_LIMIT = 255;
+export const HOP_LIMIT = 255;
 const UNSPECIFIED: Ipv6Address = "0".repeat(32);
 
 export type NeighborMessage = NeighborSolicitation | NeighborAdvertisement;
@@ -40,13 +41,17 @@ export interface NeighborAdvertisement {
   readonly mac?: Mac;
 }
 
-/** Whether the IPv6 packet at `ip` (its fixed header is there) is for `decodeNeighborMessage`. */
-export function isNeighborMessage(bytes: Uint8Array, ip: number): boolean {
+/** The four kinds of neighbor and router discovery have numbers in a row. */
+const FIRST_TYPE = 133;
+
+/** Whether the IPv6 packet at `ip` (its fixed header is there) is for `decodeNeighborMessage` or `decodeRouterMessage`. */
+export function isDiscoveryMessage(bytes: Uint8Array, ip: number): boolean {
   const type = bytes[ip + IPV6_HEADER_LENGTH];
   return (
     readNextHeader(bytes, ip) === ICMP6 &&
     readHopLimit(bytes, ip) === HOP_LIMIT &&
-    (type === TYPE.solicitation || type === TYPE.advertisement)
+    type >= FIRST_TYPE &&
+    type <= TYPE.advertisement
   );
 }
 
@@ -57,7 +62,8 @@ export function decodeNeighborMessage(bytes: Uint8Array, frame: number, length: 
   if (length < ETHERNET_HEADER_LENGTH + IPV6_HEADER_LENGTH + MESSAGE_LENGTH || readEthertype(bytes, frame) !== ETHERTYPE.ipv6)
     return undefined;
   const messageLength = readPayloadLength(bytes, ip);
-  if (messageLength < MESSAGE_LENGTH || at + messageLength > frame + length || !isNeighborMessage(bytes, ip)) return undefined;
+  if (messageLength < MESSAGE_LENGTH || at + messageLength > frame + length || !isDiscoveryMessage(bytes, ip)) return undefined;
+  if (bytes[at] < TYPE.solicitation) return undefined;
   if (bytes[at + 1] !== 0 || sumIcmp6(bytes, ip, at, messageLength) !== 0xffff || bytes[at + 8] === 0xff) return undefined;
   const options = readOptions(bytes, at + MESSAGE_LENGTH, at + messageLength);
   if (!options) return undefined;
@@ -77,7 +83,7 @@ export function decodeNeighborMessage(bytes: Uint8Array, frame: number, length: 
 }
 
 /** Link-layer addresses by option type; undefined where an option has no length or leaves the packet. */
-function readOptions(bytes: Uint8Array, from: number, end: number): Map<number, Mac> | undefined {
+export function readOptions(bytes: Uint8Array, from: number, end: number): Map<number, Mac> | undefined {
   const options = new Map<number, Mac>();
   let at = from;
   while (at < end) {
@@ -93,7 +99,7 @@ function readOptions(bytes: Uint8Array, from: number, end: number): Map<number, 
 const SOLICITED_NODE = "ff0200000000000000000001ff";
 const solicitedNode = (target: Ipv6Address): Ipv6Address => SOLICITED_NODE + target.slice(26);
 /** 33:33 and the last four bytes of the group (RFC 2464 section 7). */
-const groupMac = (group: Ipv6Address): Mac => 0x333300000000 + Number.parseInt(group.slice(24), 16);
+export const groupMac = (group: Ipv6Address): Mac => 0x333300000000 + Number.parseInt(group.slice(24), 16);
 
 /** A whole frame that asks for `target`: its group, or, where its MAC is known, itself alone. */
 export function encodeSolicitation(message: {

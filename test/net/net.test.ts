@@ -25,16 +25,28 @@ describe("addresses", () => {
     ["2001:db8::1", "20010db8000000000000000000000001"],
     ["::", "0".repeat(32)],
     ["::ffff:10.0.0.1", "00000000000000000000ffff0a000001"],
+    ["fe80::1%eth0", "fe800000000000000000000000000001%eth0"],
   ])("%s is %s", (text, value) => {
     expect(parseAddress(text)).toBe(value);
   });
 
-  it.each(["", "10.0.0", "10.0.0.256", "010.0.0.1", "10.0.0.1/8", "1.2.3.4.5", "fe80::1%eth0", "::1/128", "1::2::3", "12345::"])(
-    "%s is no address",
-    (text) => {
-      expect(parseAddress(text)).toBeUndefined();
-    },
-  );
+  it.each([
+    "",
+    "10.0.0",
+    "10.0.0.256",
+    "010.0.0.1",
+    "10.0.0.1/8",
+    "1.2.3.4.5",
+    "2001:db8::1%eth0",
+    "fe80::1%",
+    "fe80::1%a%b",
+    "fe80::1%eth0/64",
+    "::1/128",
+    "1::2::3",
+    "12345::",
+  ])("%s is no address", (text) => {
+    expect(parseAddress(text)).toBeUndefined();
+  });
 
   it("come back from their own text, bytes and order", () => {
     fc.assert(

@@ -16,6 +16,7 @@ const { resolve } = createResolver({
     { prefix: parsePrefix("10.3.0.0/16") as Prefix, nextHops: [gateway("10.0.0.6")] },
     { prefix: parsePrefix("2001:db8:9::/48") as Prefix, nextHops: [gateway("2001:db8:1::2")] },
   ],
+  links: ["eth1"],
   bgpNextHops: () => undefined,
 });
 
@@ -34,6 +35,7 @@ describe("a next hop", () => {
     ["in a static route within a connected subnet goes the longer one's way", "10.0.0.200", [gateway("10.0.0.5")]],
     ["in a static route as long as a connected subnet is its own gateway", "10.3.0.7", [gateway("10.3.0.7")]],
     ["behind a static IPv6 route goes to that route's next hops", "2001:db8:9::1", [gateway("2001:db8:1::2")]],
+    ["on a link of ours is its own gateway there", "fe80::7%eth1", [gateway("fe80::7%eth1")]],
   ])("%s", (_, nextHop, gateways) => {
     expect(resolveText(nextHop)).toEqual({ eligible: true, gateways });
   });
@@ -41,6 +43,8 @@ describe("a next hop", () => {
   it.each([
     ["that only a default route covers", "192.0.2.1", "next hop unreachable"],
     ["of a subnet that we are not in", "2001:db8:2::1", "next hop unreachable"],
+    ["on a link that is no port", "fe80::7%eth2", "next hop unreachable"],
+    ["on no link that is known", "fe80::7", "next hop unreachable"],
     ["that is one of our addresses", "10.0.0.1", "next hop is our own address"],
     ["that is one of our IPv6 addresses", "2001:db8:1::1", "next hop is our own address"],
   ])("%s is refused", (_, nextHop, reason) => {

@@ -28,6 +28,7 @@ function makeTable() {
     clock,
     ports: [
       {
+        name: "port0",
         mac: OURS,
         sourceFor: (wanted) => SUBNETS.find(({ prefix }) => prefixContains(prefix, wanted))?.own,
         owns: (one) => SUBNETS.some(({ own }) => own === one),

@@ -515,6 +515,8 @@ describe("what the OPEN must say", () => {
   const sent = running({ outgoing: { phase: "OpenSent" } });
   test.each<[string, Partial<OpenMessage>, Partial<FsmConfig>, number]>([
     ["another AS", { asn: 65002 }, {}, 2],
+    ["our AS, where another is wanted", { asn: 65000 }, { remoteAsn: "external" }, 2],
+    ["another AS, where ours is wanted", {}, { remoteAsn: "internal" }, 2],
     ["AS 0", { asn: 0 }, { remoteAsn: 65001 }, 2],
     ["identifier 0", { routerId: 0 }, {}, 3],
     ["our own identifier, inside our AS", { asn: 65000, routerId: config.routerId }, { remoteAsn: 65000 }, 3],
@@ -531,6 +533,8 @@ describe("what the OPEN must say", () => {
   test.each<[string, Partial<OpenMessage>, Partial<FsmConfig>, Partial<Agreement>]>([
     ["the lower hold time counts: theirs", { holdTimeSeconds: 3 }, {}, { holdTimeSeconds: 3, keepaliveSeconds: 1 }],
     ["or ours", { holdTimeSeconds: 300 }, {}, { holdTimeSeconds: 90, keepaliveSeconds: 30 }],
+    ["any AS but ours", { asn: 65009 }, { remoteAsn: "external" }, {}],
+    ["our AS", { asn: 65000 }, { remoteAsn: "internal" }, {}],
     ["0 switches it off: ours", {}, { holdTimeSeconds: 0 }, { holdTimeSeconds: 0, keepaliveSeconds: 0 }],
     ["a peer without four-octet AS numbers", { capabilities: [] }, {}, { asnSize: 2, families: [IPV4_UNICAST] }],
     [
