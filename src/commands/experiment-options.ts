@@ -135,7 +135,7 @@ export function selectorsOf(options: ExperimentOptions): SelectorChoice[] {
 
 export function recipeOf({ flows, seed, sources, destination }: ExperimentOptions): FlowRecipe {
   if (isIpv4(sources.address) !== isIpv4(destination)) {
-    throw new RangeError(`--destination: ${formatAddress(destination)}, wanted an address of the family of --sources`);
+    throw new CommandError(`--destination: ${formatAddress(destination)}, wanted an address of the family of --sources`);
   }
   return { count: flows, seed, sources, destination, destinationPort: DEFAULT_DESTINATION_PORT };
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { balanceCommand } from "#src/commands/balance.ts";
 import { disruptCommand } from "#src/commands/disrupt.ts";
+import { CommandError } from "#src/commands/output.ts";
 import { makePacket } from "../dataplane/packets.ts";
 import { makePcap } from "../pcap/captures.ts";
 
@@ -95,6 +96,12 @@ hash: {algorithm: xxh32, fields: 3-tuple, seed: 4}
     save("flows.csv", "protocol,src,srcPort,dst,dstPort\ntcp,10.1.0.1,1000,192.0.2.1,80\nudp,10.1.0.2,1000,192.0.2.1,53\n");
     const file = save("scenario.yaml", "members: 2\nselectors: [threshold]\nevents: [{remove: 1}]\nflows: {file: flows.csv}\n");
     expect(JSON.parse(await disrupt(`${file} --json`))[0]).toMatchObject({ selector: "threshold", flows: 2, excess: 0 });
+  });
+
+  it.each([disrupt, balance])("refuses sources of another family than the destination, in words", async (command) => {
+    const event = command === disrupt ? "--remove 1 --flows" : "--flows";
+    await expect(command(`--sources 2001:db8::/32 --members 4 ${event} 10`)).rejects.toThrow(CommandError);
+    await expect(command(`--sources 2001:db8::/32 --destination 2001:db8::1 --members 4 ${event} 10`)).resolves.toContain("10");
   });
 
   it("takes the hash and the selector of a whole router by name", async () => {
