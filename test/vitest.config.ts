@@ -19,6 +19,7 @@ const shared = {
   root: new URL("..", import.meta.url).pathname,
   // A fault in the addon ends a fork, not the run.
   pool: "forks" as const,
+  setupFiles: ["test/seed.ts"],
   testTimeout: 20_000,
   hookTimeout: 60_000,
   server: { deps: { external: [/\/dist\//] } },
