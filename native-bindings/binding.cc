@@ -13,6 +13,7 @@
 #include "generator.h"
 #include "hash.h"
 #include "interface.h"
+#include "thread.h"
 #include "waiter.h"
 
 namespace ecmp {
@@ -20,7 +21,7 @@ namespace ecmp {
 namespace {
 
 // Raised with every change of the calls below; index.ts refuses an addon of another version.
-constexpr uint32_t kVersion = 3;
+constexpr uint32_t kVersion = 4;
 
 OpenRing& open_ring(napi_env env, uint32_t handle) {
   auto& rings = environment(env).rings;
@@ -158,6 +159,9 @@ napi_value address_value(napi_env env, const InterfaceAddress& address) {
   return Object(env).set("bytes", bytes).set("prefixLength", address.prefix_length).value;
 }
 
+// makeThreadRealTime(): whether it is now
+napi_value make_thread_real_time_call(napi_env env, napi_callback_info) { return to_value(env, make_thread_real_time()); }
+
 // listInterfaces(): [{name, index, mac, mtu, up, running, loopback, addresses: [{bytes, prefixLength}]}]
 napi_value list_interfaces_call(napi_env env, napi_callback_info) {
   napi_value list;
@@ -244,6 +248,7 @@ napi_value begin_environment(napi_env env, napi_value exports) {
   add<signal_event_call>(env, exports, "signalEvent");
   add<close_event_call>(env, exports, "closeEvent");
   add<list_interfaces_call>(env, exports, "listInterfaces");
+  add<make_thread_real_time_call>(env, exports, "makeThreadRealTime");
   add<generate_call>(env, exports, "generate");
   add<hash_call<hash_xxh32>>(env, exports, "hashXxh32");
   add<hash_call<hash_murmur3>>(env, exports, "hashMurmur3");

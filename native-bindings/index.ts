@@ -7,7 +7,7 @@
 import { createRequire } from "node:module";
 
 /** As `kVersion` of binding.cc. */
-const VERSION = 3;
+const VERSION = 4;
 
 export interface OpenedRing {
   /** The name of the ring in all other calls. */
@@ -63,6 +63,7 @@ export interface NativeBindings {
   signalEvent(event: number): void;
   closeEvent(event: number): void;
   listInterfaces(): NativeInterface[];
+  makeThreadRealTime(): boolean;
 
   openTcp(ipv6: boolean): number;
   releaseTcp(descriptor: number): void;

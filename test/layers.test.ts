@@ -18,7 +18,7 @@ const LAW: Record<string, readonly string[]> = {
   port: ["net", "pcap", "native-bindings"],
   speaker: ["net", "bgp", "mrt", "types:rib/route", "port/tcp-socket"],
   conform: ["net", "bgp"],
-  bfd: ["net", "port/datagram-socket", "port/wake"],
+  bfd: ["net", "port/datagram-socket", "port/thread", "port/wake"],
   fib: ["net", "ecmp", "types:rib"],
   dataplane: ["net", "wire", "ecmp", "fib", "port"],
   config: ["net", "ecmp"],

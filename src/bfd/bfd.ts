@@ -109,10 +109,12 @@ export class Bfd {
     const { seat } = this;
     this.cancelReplacement();
     this.seat = undefined;
+    if (seat) {
+      seat.worker.postMessage({ kind: "stop" } satisfies BfdOrder);
+      seat.wake.signal();
+      await seat.exited;
+    }
+    // Its last words were about sessions that are no more.
     this.latest = { views: [], drops: NO_DROPS };
-    if (!seat) return;
-    seat.worker.postMessage({ kind: "stop" } satisfies BfdOrder);
-    seat.wake.signal();
-    await seat.exited;
   }
 }

@@ -7,6 +7,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "
 import { systemClock } from "../net/clock.ts";
 import { seededRandom } from "../net/random.ts";
 import { waitForDatagrams } from "../port/datagram-socket.ts";
+import { makeThreadRealTime } from "../port/thread.ts";
 import type { Drop } from "./packet.ts";
 import { type BfdChange, type BfdPeer, type BfdSessionView, Sessions } from "./sessions.ts";
 import { BfdSockets } from "./sockets.ts";
@@ -31,6 +32,8 @@ const VIEWS_EVERY_MS = 1000;
 const DATAGRAMS_PER_TURN = 256;
 
 function run({ seed, wakeDescriptor }: BfdWorkerSetup, port: MessagePort): void {
+  // What keeps this thread waiting for longer than a detection time looks like a loss, here or to the peer.
+  makeThreadRealTime();
   const random = seededRandom(seed);
   const say = (report: BfdReport): void => port.postMessage(report);
   const sockets = new BfdSockets(random);
