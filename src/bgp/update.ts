@@ -165,11 +165,11 @@ const PREFIX_ROOM = ATTRIBUTE_HEADER_ROOM + 2 + 1 + 1 + 16 + 1 + 4 + 1 + 16;
 type Announcements = Pick<UpdateMessage, "withdrawn" | "announcements">;
 
 /** The same, but that prefixes whose attributes fill a message alone are withdrawn: a path that grew too long ends here. */
-export function withinMessages({ withdrawn, announcements }: Announcements, asnSize: AsnSize): Announcements {
+export function withinMessages({ withdrawn, announcements }: Announcements, asnSize: AsnSize) {
   const fits = ({ attributes }: Announcement) => encodeAttributes(attributes, asnSize).length + PREFIX_ROOM <= BODY_ROOM;
   const tooLong = announcements.filter((one) => !fits(one)).flatMap(({ prefixes }) => prefixes);
-  if (tooLong.length === 0) return { withdrawn, announcements };
-  return { withdrawn: [...withdrawn, ...tooLong], announcements: announcements.filter(fits) };
+  if (tooLong.length === 0) return { withdrawn, announcements, tooLong };
+  return { withdrawn: [...withdrawn, ...tooLong], announcements: announcements.filter(fits), tooLong };
 }
 
 /** As many messages as it takes, each with one thing to say (RFC 7606 5.1): withdrawals first, then each announcement. */

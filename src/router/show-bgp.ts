@@ -54,6 +54,7 @@ export function summarizeNeighbors(
         // As FRR has it: how long in this state; "never" for one that never was up.
         peerUptime: uptime === undefined ? "never" : formatUptime(uptime),
         peerUptimeMsec: uptime ?? 0,
+        outq: neighbor.outboxLength,
         pfxRcd: neighbor.prefixesReceived,
         pfxRefused: sum(pathsOf(neighbor.address).refused),
         // RFC 8212: nothing is taken from an external neighbor of which the configuration says nothing.
@@ -115,6 +116,7 @@ export function describeNeighbor(neighbor: NeighborState, { refused }: PeerPaths
     connectionsEstablished: neighbor.connectionsEstablished,
     connectionsDropped: neighbor.connectionsDropped,
     connectionsRefused: neighbor.connectionsRefused,
+    pathsTooLong: neighbor.pathsTooLong,
     ...(lastReset === undefined
       ? {}
       : { lastResetDueTo: lastReset.reason, lastResetTimerMsecs: Math.round(nowMs - lastReset.atMs) }),

@@ -23,14 +23,16 @@ export interface ConnectionHandlers {
   onError(error: BgpError): void;
   /** What was wrong in an UPDATE, and its body; comes before the message, or the error, that was made of it. */
   onFaults(faults: readonly Fault[], body: Uint8Array): void;
+  /** There was no room for more words, and now there is. */
+  onRoom(): void;
   onClosed(reason: string): void;
 }
 
 /** Some hundred microseconds of work. */
 const MESSAGES_PER_TURN = 64;
 
-/** Bytes; more than a full table of ours. */
-const MAXIMUM_UNSENT = 64 * 1024 * 1024;
+/** Bytes that may wait in the socket, beside those that the kernel has: beyond it, whoever has more to say waits. */
+const ROOM_BYTES = 256 * 1024;
 
 /** RFC 9687 section 3.2: eight minutes, or twice the hold time if that is more; without a hold time for ever. */
 export const sendHoldSeconds = (holdTimeSeconds: number): number =>
@@ -60,6 +62,7 @@ export class Connection {
     socket.on("error", (error) => {
       this.failure = error.message;
     });
+    socket.on("drain", () => this.isOpen && handlers.onRoom());
     socket.on("end", () => this.finish());
     socket.on("close", () => this.finish());
   }
@@ -79,6 +82,11 @@ export class Connection {
   /** Ours; undefined while there is none, or no longer. */
   get localAddress(): Address | undefined {
     return parseAddress(this.socket.localAddress ?? "");
+  }
+
+  /** Whether a peer that reads would read more; what is short and due is sent without asking. */
+  get hasRoom(): boolean {
+    return this.isOpen && this.socket.writableLength < ROOM_BYTES;
   }
 
   send(bytes: Uint8Array): void {
@@ -111,12 +119,6 @@ export class Connection {
   }
 
   private turn(): void {
-    // Who asks and asks and does not listen to the answers is not heard until he does.
-    if (this.socket.writableLength > MAXIMUM_UNSENT) {
-      this.socket.pause();
-      this.socket.once("drain", () => this.isOpen && this.turn());
-      return;
-    }
     if (this.read(MESSAGES_PER_TURN)) {
       if (this.socket.isPaused()) this.socket.resume();
       return;

@@ -11,6 +11,7 @@ import { shutdownText } from "../bgp/notification.ts";
 import type { Address, Ipv4Address } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { createLimiter, type Limiter } from "../net/limiter.ts";
+import { formatPrefix, type Prefix } from "../net/prefix.ts";
 import {
   type NeighborEvent,
   type NeighborState,
@@ -39,9 +40,11 @@ export class Ledger {
   private readonly messagesReceived = noMessages();
   private readonly updateFaults = noFaults();
   private readonly faultReports: Limiter<FaultyUpdate>;
+  private readonly tooLongReports: Limiter<Prefix>;
   private established = 0;
   private dropped = 0;
   private refused = 0;
+  private tooLong = 0;
   private lastNotification: NotificationRecord | undefined;
   private lastReset: NeighborState["lastReset"];
   private lastFaulty: FaultyUpdate | undefined;
@@ -52,6 +55,9 @@ export class Ledger {
     this.onEvent = onEvent;
     this.faultReports = createLimiter(clock, (count, faulty) =>
       this.report({ kind: "update-fault", count, ...describeFaulty(faulty) }),
+    );
+    this.tooLongReports = createLimiter(clock, (count, prefix) =>
+      this.report({ kind: "path-too-long", count, prefix: formatPrefix(prefix) }),
     );
   }
 
@@ -88,6 +94,11 @@ export class Ledger {
     this.report({ kind: "refused-connection", reason });
   }
 
+  pathsTooLong(prefixes: readonly Prefix[]): void {
+    this.tooLong += prefixes.length;
+    for (const prefix of prefixes) this.tooLongReports.add(prefix);
+  }
+
   report(event: NeighborEvent): void {
     this.onEvent({ ...event, atMs: this.clock.nowMs(), neighbor: this.neighbor });
   }
@@ -101,6 +112,7 @@ export class Ledger {
       connectionsEstablished: this.established,
       connectionsDropped: this.dropped,
       connectionsRefused: this.refused,
+      pathsTooLong: this.tooLong,
       ...(lastFaulty && { lastUpdateFault: { ...describeFaulty(lastFaulty), atMs: lastFaulty.atMs } }),
       ...(lastNotification && { lastNotification }),
       ...(lastReset && { lastReset }),

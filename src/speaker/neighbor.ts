@@ -115,6 +115,8 @@ export interface NeighborState {
   readonly endOfRibReceived: boolean;
   /** Those of which routes of an earlier session, or of before a refresh, are still in use. */
   readonly staleFamilies: readonly AddressFamily[];
+  /** Prefixes, and marks between them, that the neighbor has to hear of and has not yet taken. */
+  readonly outboxLength: number;
   readonly messagesSent: Readonly<MessageCounts>;
   readonly messagesReceived: Readonly<MessageCounts>;
   /** Faults in UPDATEs by what followed from each (RFC 7606). */
@@ -124,6 +126,8 @@ export interface NeighborState {
   readonly connectionsDropped: number;
   /** Connections of this neighbor that we did not take: Idle, or one was Established. */
   readonly connectionsRefused: number;
+  /** Announcements that were withdrawals, because their attributes fill a message. */
+  readonly pathsTooLong: number;
   readonly lastNotification?: NotificationRecord;
   readonly lastReset?: { readonly atMs: number; readonly reason: string };
 }
@@ -136,6 +140,8 @@ export type SpeakerEvent = { readonly atMs: number; readonly neighbor: Address }
   | { readonly kind: "notification"; readonly notification: NotificationRecord }
   /** At most one a second: `count` messages were wrong since the last, this is the latest of them. */
   | ({ readonly kind: "update-fault"; readonly count: number } & UpdateFault)
+  /** At most one a second: `count` prefixes were withdrawn since the last that do not fit in a message with their path. */
+  | { readonly kind: "path-too-long"; readonly count: number; readonly prefix: string }
   | { readonly kind: "end-of-rib"; readonly family: AddressFamily }
   /** The session is over and its routes stay in use, for so long at most. */
   | { readonly kind: "routes-kept"; readonly families: readonly AddressFamily[]; readonly seconds: number }

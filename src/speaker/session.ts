@@ -1,7 +1,7 @@
 /**
- * The conversation with one neighbor, one thing in more than 300 lines: it feeds what happens to the state machine, one event after the other, and executes
- * what that answers, on up to two connections. The speaker makes one for each neighbor; it lives as long as that is
- * configured, through any number of TCP connections.
+ * The conversation with one neighbor: it feeds what happens to the state machine, one event after the other, and executes what
+ * that answers, on up to two connections. The speaker makes one for each neighbor; it lives as long as that is configured,
+ * through any number of TCP connections. What is heard goes to the intake, what is said of routes comes from the announcer.
  *
  * Above it there are two functions: `onUpdate` gets what the RIB has to know, in order, the loss of a session at once and
  * synchronously; `onEvent` gets what a person may want to know.
@@ -10,13 +10,13 @@ import type { Socket } from "node:net";
 import type { BgpError } from "../bgp/error.ts";
 import { CEASE } from "../bgp/iana.ts";
 import { encodeMessage, type Message } from "../bgp/message.ts";
-import { addressFamilyOf, hasFamily } from "../bgp/nlri.ts";
 import { administrativeCease } from "../bgp/notification.ts";
-import { REFRESH, type RouteRefreshMessage } from "../bgp/route-refresh.ts";
-import { type UpdateMessage, withinMessages } from "../bgp/update.ts";
+import { REFRESH } from "../bgp/route-refresh.ts";
+import type { UpdateMessage } from "../bgp/update.ts";
 import { linkOfRouter, zoneOf } from "../net/address.ts";
 import type { RouteAnnouncements } from "../rib/route.ts";
 import { type Agreement, peerType } from "./agreement.ts";
+import { Announcer } from "./announcer.ts";
 import { Connection } from "./connection.ts";
 import type { SessionContext } from "./context.ts";
 import { Diary } from "./diary.ts";
@@ -36,6 +36,7 @@ import { Timers } from "./timers.ts";
 interface Established {
   readonly agreement: Agreement;
   readonly atMs: number;
+  readonly announcer: Announcer;
 }
 
 export class Session {
@@ -144,6 +145,7 @@ export class Session {
         keepaliveSeconds: established.agreement.keepaliveSeconds,
       }),
       capabilities: { sent: localCapabilities(this.config), received: established?.agreement.peer.capabilities ?? [] },
+      outboxLength: established?.announcer.waiting ?? 0,
       ...this.intake.state(),
       ...this.ledger.state(),
     };
@@ -190,7 +192,9 @@ export class Session {
       case "deliver":
         return this.deliver(effect.update);
       case "refresh":
-        return this.refresh(effect.direction, effect.message);
+        if (effect.message.subtype === REFRESH.request) this.established?.announcer.answer(effect.message);
+        else this.intake.refresh(effect.message);
+        return;
       case "ended":
         return this.ended(effect.wasEstablished, effect.reason, effect.cause);
     }
@@ -207,6 +211,7 @@ export class Session {
       onError: (error) => this.dispatch({ kind: "error", direction, error }),
       onHeard: (type, body, context) => this.diary?.heard(type, body, context, connection.localAddress),
       onFaults: (faults, body) => this.ledger.faults(faults, body),
+      onRoom: () => this.established?.announcer.goOn(),
       onClosed: (reason) => this.dispatch({ kind: "closed", direction, reason }),
     });
     this.connections[direction] = connection;
@@ -238,32 +243,25 @@ export class Session {
   }
 
   private up(direction: Direction, agreement: Agreement): void {
-    this.established = { agreement, atMs: this.context.clock.nowMs() };
+    const connection = this.connections[direction];
+    if (!connection) return;
+    const { context } = this;
+    const announcer = new Announcer({
+      peer: { address: this.options.address, type: peerType(this.config) },
+      ...{ context, agreement, connection },
+      send: (message) => this.send(direction, message),
+      onTooLong: (prefixes) => this.ledger.pathsTooLong(prefixes),
+    });
+    this.established = { agreement, atMs: context.clock.nowMs(), announcer };
     this.ledger.up(agreement.peer.routerId, agreement.holdTimeSeconds);
-    const local = this.connections[direction]?.localAddress;
-    this.intake.begin(agreement, local === undefined ? undefined : (zoneOf(local) ?? this.context.linkOf?.(local)));
-    this.announce(direction, agreement);
-  }
-
-  /** All our routes, then for each family the mark that these were all (RFC 4724 section 2). */
-  private announce(direction: Direction, { families, extendedNextHop }: Agreement): void {
-    const { address } = this.options;
-    const localAddress = this.connections[direction]?.localAddress;
-    const named = { families: families.map(addressFamilyOf), extendedNextHop: extendedNextHop.map(addressFamilyOf) };
-    const listener = { address, type: peerType(this.config), ...named };
-    if (localAddress !== undefined) this.say(direction, this.context.onUp?.({ ...listener, localAddress }));
-    for (const endOfRib of families) this.send(direction, { kind: "update", withdrawn: [], announcements: [], endOfRib });
+    const local = connection.localAddress;
+    this.intake.begin(agreement, local === undefined ? undefined : (zoneOf(local) ?? context.linkOf?.(local)));
+    announcer.greet();
   }
 
   /** To a peer that is not there it says nothing: that will hear all when it comes. */
   tell(announcements: RouteAnnouncements): void {
-    for (const direction of ["outgoing", "incoming"] as const)
-      if (this.fsm[direction]?.phase === "Established") this.say(direction, announcements);
-  }
-
-  private say(direction: Direction, announcements: RouteAnnouncements | undefined): void {
-    if (!announcements || announcements.withdrawn.length + announcements.announcements.length === 0) return;
-    this.send(direction, { kind: "update", ...withinMessages(announcements, this.established?.agreement.asnSize ?? 2) });
+    this.established?.announcer.tell(announcements);
   }
 
   private deliver(update: UpdateMessage): void {
@@ -272,20 +270,8 @@ export class Session {
     this.intake.take(update);
   }
 
-  /** Who asks hears all our routes of the family again, between marks if both sides know them. */
-  private refresh(direction: Direction, message: RouteRefreshMessage): void {
-    const { agreement } = this.established ?? {};
-    if (message.subtype !== REFRESH.request) this.intake.refresh(message);
-    else if (agreement && hasFamily(agreement.families, message.family)) {
-      const mark = (subtype: RouteRefreshMessage["subtype"]) =>
-        agreement.enhancedRefresh && this.send(direction, { ...message, subtype });
-      mark(REFRESH.begin);
-      this.say(direction, this.context.onRefresh?.(this.options.address, addressFamilyOf(message.family)));
-      mark(REFRESH.end);
-    }
-  }
-
   private ended(wasEstablished: boolean, reason: string, cause: EndCause): void {
+    this.established?.announcer.end();
     this.established = undefined;
     // First that it happened, then what follows: whoever measures from the event is not told after the work.
     if (wasEstablished || cause.kind !== "stopped") this.ledger.ended(wasEstablished, reason);

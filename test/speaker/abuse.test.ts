@@ -5,6 +5,10 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { frame } from "#src/bgp/framer.ts";
 import { MESSAGE } from "#src/bgp/iana.ts";
+import { SEGMENT } from "#src/bgp/path.ts";
+import { delay, systemClock } from "#src/net/clock.ts";
+import type { RouteAnnouncements } from "#src/rib/route.ts";
+import type { SpeakerOptions } from "#src/speaker/speaker.ts";
 import { hex, MARKER, updateBody } from "../bgp/hex.ts";
 import { RawPeer } from "./raw-peer.ts";
 import { address, eventually, FakeClock, recordedSpeaker } from "./recorder.ts";
@@ -20,8 +24,9 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
 
-async function scene(clock?: FakeClock) {
+async function scene(clock?: FakeClock, more: Partial<SpeakerOptions> = {}) {
   const recorded = recordedSpeaker({
+    ...more,
     asn: 65000,
     routerId: OURS,
     listen: { address: OURS, port: 0 },
@@ -151,6 +156,70 @@ describe("a flood", () => {
     expect(await dial(STRANGER).hearsNotification()).toBe("Cease/Connection Rejected");
   });
 });
+
+describe("a neighbor that speaks and does not listen", () => {
+  const COUNT = 10_000;
+  /** Each prefix with a path of its own, so that each takes a message of its own, of nearly 1 KiB. */
+  const table = (round: number): RouteAnnouncements => ({
+    withdrawn: [],
+    announcements: Array.from({ length: COUNT }, (_, i) => ({
+      prefixes: [{ address: 0x0a000000 + i * 256, length: 24 }],
+      attributes: {
+        origin: 0,
+        asPath: [{ type: SEGMENT.sequence, asns: Array(230).fill(65000 + round) }],
+        nextHop: address("10.0.0.1"),
+        multiExitDiscriminator: i,
+      },
+    })),
+  });
+  const alive = frame(MESSAGE.keepalive);
+
+  test("makes us keep the last word on each prefix, and is given up by the send hold timer", { timeout: 60_000 }, async () => {
+    const clock = new FakeClock();
+    const { up, speaker, told, neighbor } = await scene(clock, { onUp: () => table(0) });
+    const deaf = await up(PEER);
+    deaf.socket.pause();
+    const before = process.memoryUsage().rss;
+    for (let round = 1; round <= 20; round++) speaker.announce(PEER, table(round));
+    // 200 MB were to be said; the kernels have some of it.
+    await eventually("the pipe is full", async () => {
+      const sent = neighbor(PEER).messagesSent.update;
+      await delay(systemClock, 50);
+      return neighbor(PEER).outboxLength > 0 && neighbor(PEER).messagesSent.update === sent;
+    });
+    expect(neighbor(PEER).outboxLength).toBeLessThanOrEqual(COUNT + 2);
+    expect(process.memoryUsage().rss - before).toBeLessThan(150 * 2 ** 20);
+    // Others do not notice.
+    await up(OTHER);
+
+    for (let seconds = 0; seconds < 480 && neighbor(PEER).state === "Established"; seconds += 30) {
+      deaf.write(alive);
+      await eventually("heard", () => neighbor(PEER).messagesReceived.keepalive > seconds / 30 + 1);
+      await clock.advance(30_000);
+    }
+    expect(neighbor(PEER)).toMatchObject({ state: "Active", outboxLength: 0, lastNotification: { direction: "sent", code: 8 } });
+    expect(told.routes).toContain("lost");
+  });
+
+  test("hears all of it, each prefix as it is now, once it listens", { timeout: 60_000 }, async () => {
+    const { up, speaker, neighbor } = await scene(undefined, { onUp: () => table(0) });
+    const peer = await up(PEER);
+    peer.socket.pause();
+    for (let round = 1; round <= 20; round++) speaker.announce(PEER, table(round));
+    peer.socket.resume();
+    await eventually("all is said", () => neighbor(PEER).outboxLength === 0, 30_000);
+    await eventually("all is heard", () => peer.heard.length >= sum(neighbor(PEER).messagesSent), 30_000);
+    const last = new Map<number, number>();
+    for (const { message } of peer.heard) {
+      if (message?.kind !== "update") continue;
+      for (const { prefixes, attributes } of message.announcements)
+        for (const prefix of prefixes) last.set(prefix.address as number, attributes.asPath[0].asns[0]);
+    }
+    expect([last.size, new Set(last.values())]).toEqual([COUNT, new Set([65020])]);
+  });
+});
+
+const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((all, one) => all + one, 0);
 
 test("whoever claims to be a neighbor from elsewhere is refused unread", async () => {
   const { dial, speaker, told, up, neighbor } = await scene();

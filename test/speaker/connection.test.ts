@@ -27,6 +27,7 @@ function connect(holdTimeSeconds: number) {
     onHeard: () => undefined,
     onError: (error) => said.push(errorName(error)),
     onFaults: () => undefined,
+    onRoom: () => said.push("room"),
     onClosed: (reason) => said.push(reason),
   });
   connection.agree(context, { extendedMessage: false, holdTimeSeconds } as Agreement);
@@ -64,14 +65,25 @@ test("one that reads, is closed, or wants no hold time is not", async () => {
   }
 });
 
-test("who does not listen to what we say is not heard until it does", async () => {
-  const { connection, stream, said, take } = connect(0);
-  connection.send(new Uint8Array(65 * 1024 * 1024));
-  stream.push(keepalive);
-  stream.push(keepalive);
-  await new Promise((resolve) => setImmediate(resolve));
-  const heard = said.length;
+test("has room for a quarter of a MiB that the peer does not take, and says when there is room again", async () => {
+  const { connection, said, take } = connect(0);
+  expect(connection.hasRoom).toBe(true);
+  connection.send(new Uint8Array(256 * 1024 - 1));
+  expect(connection.hasRoom).toBe(true);
+  connection.send(keepalive);
+  expect(connection.hasRoom).toBe(false);
+  take();
   take();
   await new Promise((resolve) => setImmediate(resolve));
-  expect([heard, said]).toEqual([0, ["keepalive", "keepalive"]]);
+  expect([connection.hasRoom, said]).toEqual([true, ["room"]]);
+  connection.close();
+  expect(connection.hasRoom).toBe(false);
+});
+
+test("who does not listen to what we say is heard all the same: two such would wait for each other", async () => {
+  const { connection, stream, said } = connect(0);
+  connection.send(new Uint8Array(1024 * 1024));
+  stream.push(keepalive);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(said).toEqual(["keepalive"]);
 });
