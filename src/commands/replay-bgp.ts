@@ -27,9 +27,9 @@ export function replayBgpCommand(): Command {
     .addHelpText(
       "after",
       `
-Without --interface every next hop counts as reachable. A peer whose session ends is lost at once, also where the router would
-have kept its routes for a graceful restart. A journal that was rotated is given as FILE.2 FILE.1 FILE. Records that
-are damaged, or cut off at the end, are named with their offset, the others are told all the same, and the exit is 2.`,
+Without --interface every next hop counts as reachable. Routes outlive a graceful restart where the OPENs of both sides are in the
+recording, by its time. A journal that was rotated is given as FILE.2 FILE.1 FILE. Records that are damaged, or cut off at the end,
+are named with their offset, the others are told all the same, and the exit is 2.`,
     )
     .action(run);
 }

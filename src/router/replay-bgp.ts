@@ -12,7 +12,8 @@ import type { RoutePeer } from "../rib/route.ts";
 import { createRib, type Rib } from "../rib/table.ts";
 import { Replay } from "../speaker/replay.ts";
 import type { ReplayedPeer } from "../speaker/replayed-session.ts";
-import { importPolicyOf, ribConfiguration } from "./policy.ts";
+import { staleLimitsOf } from "../speaker/settings.ts";
+import { importPolicyOf, policyOf, ribConfiguration } from "./policy.ts";
 import { describeBgpRoute } from "./show.ts";
 
 export interface ReplayBgpOptions {
@@ -46,7 +47,11 @@ export interface ReplayBgpReport {
 export async function replayBgp(options: ReplayBgpOptions): Promise<ReplayBgpReport> {
   const { files, config } = options;
   const rib = configuredRib(options);
-  const replay = new Replay({ localAsn: config?.bgp?.asn ?? 0, onUpdate: (update) => void rib.applyUpdate(update) });
+  const replay = new Replay({
+    localAsn: config?.bgp?.asn ?? 0,
+    limitsOf: (neighbor) => staleLimitsOf(policyOf(config?.bgp, neighbor) ?? {}),
+    onUpdate: (update) => void rib.applyUpdate(update),
+  });
   const records: Record<Kind, number> = { message: 0, state: 0, peers: 0, table: 0, other: 0, fault: 0 };
   const problems: ReplayProblem[] = [];
   const note = (file: string, offset: number, problem: string): void => {

@@ -1,16 +1,20 @@
 /**
  * A recording told again to the RIB, without sockets: the same decoding, the same faults and the same updates, in the same
- * order, as when it was heard. Sessions and tables of routes may come one after the other, as collectors write them.
+ * order and at the same times, as when it was heard. Sessions and tables of routes may come one after the other, as collectors write them.
  */
 import type { DumpPeer, RecordingRecord, TableRecord } from "../mrt/record.ts";
 import { entryAsUpdate } from "../mrt/table-entry.ts";
 import { type Address, isIpv4 } from "../net/address.ts";
 import type { RouteUpdate } from "../rib/route.ts";
+import { RecordedClock } from "./recorded-clock.ts";
 import { type ReplayedPeer, ReplayedSession } from "./replayed-session.ts";
+import type { StaleLimits } from "./settings.ts";
 
 export interface ReplayOptions {
   /** For tables: they do not say whose they are. */
   readonly localAsn: number;
+  /** For how long the routes of a neighbor that restarted were kept. */
+  limitsOf(neighbor: Address): StaleLimits;
   onUpdate(update: RouteUpdate): void;
 }
 
@@ -20,6 +24,7 @@ const isCollector = ({ address, asn }: DumpPeer): boolean =>
 
 export class Replay {
   private readonly options: ReplayOptions;
+  private readonly clock = new RecordedClock();
   private readonly sessions = new Map<Address, ReplayedSession>();
   private dumpPeers: readonly DumpPeer[] = [];
 
@@ -29,6 +34,7 @@ export class Replay {
 
   /** What it answers is what is wrong with a record that was readable. */
   take(record: RecordingRecord): string | undefined {
+    if ("atMicroseconds" in record) this.clock.advanceTo(record.atMicroseconds);
     switch (record.kind) {
       case "state":
         this.sessionOf(record.peer).changeState(record);
@@ -66,9 +72,12 @@ export class Replay {
     return problem;
   }
 
-  private sessionOf(peer: Address): ReplayedSession {
-    const session = this.sessions.get(peer) ?? new ReplayedSession(peer, this.options.onUpdate);
-    this.sessions.set(peer, session);
+  private sessionOf(address: Address): ReplayedSession {
+    const known = this.sessions.get(address);
+    if (known) return known;
+    const { onUpdate, limitsOf } = this.options;
+    const session = new ReplayedSession({ address, clock: this.clock, limits: () => limitsOf(address), onUpdate });
+    this.sessions.set(address, session);
     return session;
   }
 }

@@ -1,21 +1,38 @@
 /**
- * One session of a recording: what of it was up, how its messages are to be read, and what the RIB is told. What a recording
+ * One neighbor of a recording: what of its sessions was up, and how its messages are to be read. What is made of them is the
+ * intake's affair, as in a session that is live, so routes outlive a graceful restart here as they did there. What a recording
  * does not say is taken to be usual: the session is up as soon as an UPDATE comes over it, and without OPENs both families
  * were agreed on. An OPEN that is the last one again (each file of a journal begins with them) begins nothing new.
  */
+
 import type { DecodeContext } from "../bgp/attributes.ts";
-import { errorName, type Fault } from "../bgp/error.ts";
+import { findCapability } from "../bgp/capabilities.ts";
+import { type BgpError, errorName, type Fault } from "../bgp/error.ts";
 import { Framer, type Framing, MAXIMUM_EXTENDED_LENGTH } from "../bgp/framer.ts";
-import { AFI, MESSAGE } from "../bgp/iana.ts";
+import { MESSAGE } from "../bgp/iana.ts";
 import { decodeMessage, type Message } from "../bgp/message.ts";
-import { FAMILIES, formatFamily, hasFamily, IPV4_UNICAST } from "../bgp/nlri.ts";
+import { FAMILIES, hasFamily, IPV4_UNICAST } from "../bgp/nlri.ts";
 import type { OpenMessage } from "../bgp/open.ts";
 import type { UpdateMessage } from "../bgp/update.ts";
 import type { DumpPeer, Ends, MessageRecord, StateRecord } from "../mrt/record.ts";
 import type { Address } from "../net/address.ts";
+import type { Clock } from "../net/clock.ts";
 import type { RoutePeer, RouteUpdate } from "../rib/route.ts";
-import { termsOf } from "./agreement.ts";
+import { type Agreement, type Terms, termsOf } from "./agreement.ts";
+import type { EndCause } from "./graceful-restart.ts";
+import { Intake } from "./intake.ts";
 import { type FaultCounts, noFaults } from "./neighbor.ts";
+import type { StaleLimits } from "./settings.ts";
+
+export interface ReplayedSessionOptions {
+  readonly address: Address;
+  /** That of the recording. */
+  readonly clock: Clock;
+  limits(): StaleLimits;
+  onUpdate(update: RouteUpdate): void;
+}
+
+type Side = MessageRecord["direction"];
 
 export interface ReplayedPeer {
   readonly address: Address;
@@ -36,47 +53,56 @@ interface Opened {
 
 const ALL_FAMILIES = Object.values(FAMILIES);
 
+const WITHOUT_OPENS: Terms = {
+  ...{ asnSize: 4, families: ALL_FAMILIES, pathIds: [], extendedNextHop: [IPV4_UNICAST] },
+  ...{ extendedMessage: true, enhancedRefresh: false },
+};
+
+/** Of what we said, what tells of the session: how to read the rest, and why it ended. */
+const TELLING: readonly number[] = [MESSAGE.open, MESSAGE.notification];
+
 export class ReplayedSession {
-  private readonly address: Address;
-  private readonly onUpdate: (update: RouteUpdate) => void;
+  private readonly options: ReplayedSessionOptions;
   private asn = 0;
-  /** While it is up. */
-  private peer: RoutePeer | undefined;
+  private isUp = false;
+  /** From the first session on: then it is known whether the peer is of our AS. */
+  private intake: Intake | undefined;
   private opens: { sent?: Opened; received?: Opened } = {};
   private disabled: DecodeContext["families"] = [];
   private readonly counts = { updates: 0, announced: 0, withdrawn: 0, losses: 0 };
   private readonly updateFaults = noFaults();
 
-  constructor(address: Address, onUpdate: (update: RouteUpdate) => void) {
-    this.address = address;
-    this.onUpdate = onUpdate;
+  constructor(options: ReplayedSessionOptions) {
+    this.options = options;
   }
 
   summary(): ReplayedPeer {
-    const { address, asn, counts, updateFaults } = this;
-    return { address, asn, up: this.peer !== undefined, ...counts, updateFaults };
+    const { asn, isUp, counts, updateFaults } = this;
+    return { address: this.options.address, asn, up: isUp, ...counts, updateFaults };
   }
 
   changeState(record: StateRecord): void {
     if (record.to === "Established") this.up(record);
-    else this.down(record.reason ?? `${record.from} to ${record.to}`);
+    else this.down({ kind: "closed" }, record.reason ?? `${record.from} to ${record.to}`);
   }
 
   message(record: MessageRecord): void {
     const framing = frameOf(record.message);
-    if (record.direction === "sent" && framing.kind !== "message") return;
-    if (framing.kind === "error") this.down(errorName(framing.error));
-    if (framing.kind !== "message" || (record.direction === "sent" && framing.type !== MESSAGE.open)) return;
+    if (framing.kind === "error" && record.direction === "received") this.end("sent", framing.error);
+    if (framing.kind !== "message" || (record.direction === "sent" && !TELLING.includes(framing.type))) return;
     const decoded = decodeMessage(framing.type, framing.body, this.contextOf(record, record));
     if ("error" in decoded) {
-      if (record.direction === "received") this.fail(decoded.faults, errorName(decoded.error));
+      if (record.direction === "sent") return;
+      this.count(decoded.faults);
+      this.end("sent", decoded.error);
     } else if (decoded.message.kind === "open") this.open(record, decoded.message);
+    else if (decoded.message.kind === "notification") this.end(record.direction, decoded.message.error);
     else this.heard(record, decoded.message, decoded.faults);
   }
 
   /** An UPDATE out of a table: the peer was up when that was written. */
   tableUpdate({ asn, routerId }: DumpPeer, localAsn: number, body: Uint8Array, addPath: boolean): void {
-    const ends = { peer: this.address, peerAsn: asn, localAsn };
+    const ends = { peer: this.options.address, peerAsn: asn, localAsn };
     this.up(ends, routerId);
     const decoded = decodeMessage(MESSAGE.update, body, this.contextOf(ends, { asnSize: 4, addPath }));
     // The collector's own (LOCAL_PREF of an external route) is discarded, and is nobody's fault.
@@ -88,82 +114,83 @@ export class ReplayedSession {
   private open({ direction, message }: MessageRecord, open: OpenMessage): void {
     const before = this.opens[direction];
     const isAgain = before !== undefined && Buffer.compare(before.bytes, message) === 0;
-    if (direction === "received" && !isAgain) this.down("a new OPEN");
+    if (direction === "received" && !isAgain) this.down({ kind: "closed" }, "a new OPEN");
     this.opens[direction] = { open, bytes: Uint8Array.from(message) };
   }
 
   private heard(ends: Omit<Ends, "local">, message: Message, faults: readonly Fault[]): void {
-    if (message.kind === "notification") this.down(`received ${errorName(message.error)}`);
+    if (message.kind === "route-refresh") this.intake?.refresh(message);
     if (message.kind !== "update") return;
-    const peer = this.up(ends);
+    const intake = this.up(ends);
     this.count(faults);
-    this.counts.updates++;
+    this.countRoutes(message);
     this.disabled = [...this.disabled, ...(message.disabled ?? [])];
-    for (const update of routeUpdates(peer, message)) {
-      if (update.kind === "update") {
-        this.counts.announced += update.announced.length;
-        this.counts.withdrawn += update.withdrawn.length;
-      }
-      this.onUpdate(update);
-    }
+    intake.take(message);
   }
 
-  private up({ peerAsn, localAsn }: Omit<Ends, "local">, routerId = this.opens.received?.open.routerId ?? 0): RoutePeer {
-    this.asn = peerAsn;
-    this.peer ??= { address: this.address, asn: peerAsn, routerId, type: typeOf(peerAsn, localAsn) };
-    return this.peer;
+  private up(ends: Omit<Ends, "local">, routerId = this.opens.received?.open.routerId ?? 0): Intake {
+    const { address, clock, limits, onUpdate } = this.options;
+    this.intake ??= new Intake({ address, type: typeOf(ends), limits, clock, onUpdate, report: () => undefined });
+    if (this.isUp) return this.intake;
+    this.isUp = true;
+    this.asn = ends.peerAsn;
+    this.intake.begin(this.agreement(ends, routerId));
+    return this.intake;
   }
 
-  private fail(faults: readonly Fault[], reason: string): void {
-    this.count(faults);
-    this.down(reason);
+  private agreement({ peerAsn }: Omit<Ends, "local">, routerId: number): Agreement {
+    const { sent, received } = this.opens;
+    // Only an OPEN of ours says whether we help; what we do not know to be kept is lost.
+    const isHelper = sent && findCapability(sent.open.capabilities, "graceful-restart");
+    const gracefulRestart = isHelper && received && findCapability(received.open.capabilities, "graceful-restart");
+    const capabilities = received?.open.capabilities ?? [];
+    return {
+      ...(this.terms() ?? WITHOUT_OPENS),
+      ...{ holdTimeSeconds: 0, keepaliveSeconds: 0 },
+      ...(gracefulRestart && { gracefulRestart }),
+      peer: { kind: "open", asn: peerAsn, holdTimeSeconds: 0, routerId, capabilities },
+    };
   }
 
-  private down(reason: string): void {
-    const { peer } = this;
-    if (!peer) return;
-    this.peer = undefined;
+  private end(direction: Side, error: BgpError): void {
+    this.down({ kind: "notification", direction, error }, `${direction} ${errorName(error)}`);
+  }
+
+  private down(cause: EndCause, reason: string): void {
+    if (!this.isUp) return;
+    this.isUp = false;
     this.disabled = [];
     this.counts.losses++;
-    this.onUpdate({ kind: "lost", peer, reason });
+    this.intake?.end(cause, reason);
   }
 
   private count(faults: readonly Fault[]): void {
     for (const { consequence } of faults) this.updateFaults[consequence]++;
   }
 
-  private contextOf(
-    { peerAsn, localAsn }: Omit<Ends, "local">,
-    { asnSize, addPath }: Pick<MessageRecord, "asnSize" | "addPath">,
-  ): DecodeContext {
+  private countRoutes({ withdrawn, announcements }: UpdateMessage): void {
+    this.counts.updates++;
+    this.counts.withdrawn += withdrawn.length;
+    for (const { prefixes } of announcements) this.counts.announced += prefixes.length;
+  }
+
+  /** Of an OPEN that was not recorded we believe that it offered what the other one did. */
+  private terms(): Terms | undefined {
     const { sent, received } = this.opens;
-    // Of an OPEN that was not recorded we believe that it offered what the other one did.
-    const terms = received && termsOf((sent ?? received).open.capabilities, received.open.capabilities);
-    const families = (terms?.families ?? ALL_FAMILIES).filter((family) => !hasFamily(this.disabled, family));
-    const pathIds = terms && sent ? terms.pathIds : addPath ? ALL_FAMILIES : [];
-    const extendedNextHop = terms?.extendedNextHop ?? [IPV4_UNICAST];
-    return { asnSize, families, pathIds, extendedNextHop, peerType: typeOf(peerAsn, localAsn) };
+    return received && termsOf((sent ?? received).open.capabilities, received.open.capabilities);
+  }
+
+  private contextOf(ends: Omit<Ends, "local">, { asnSize, addPath }: Pick<MessageRecord, "asnSize" | "addPath">): DecodeContext {
+    const terms = this.terms();
+    const families = (terms ?? WITHOUT_OPENS).families.filter((family) => !hasFamily(this.disabled, family));
+    const pathIds = terms && this.opens.sent ? terms.pathIds : addPath ? ALL_FAMILIES : [];
+    const { extendedNextHop } = terms ?? WITHOUT_OPENS;
+    return { asnSize, families, pathIds, extendedNextHop, peerType: typeOf(ends) };
   }
 }
 
-const typeOf = (peerAsn: number, localAsn: number): RoutePeer["type"] => (peerAsn === localAsn ? "internal" : "external");
-
-/** In order; a peer that restarts gracefully is lost like any other here, since what the router made of it is not recorded. */
-function routeUpdates(peer: RoutePeer, { withdrawn, announcements, disabled = [] }: UpdateMessage): RouteUpdate[] {
-  const updates: RouteUpdate[] = announcements.map(({ prefixes: announced, attributes }, index) => ({
-    kind: "update",
-    peer,
-    withdrawn: index === 0 ? withdrawn : [],
-    announced,
-    attributes,
-  }));
-  if (withdrawn.length > 0 && announcements.length === 0) updates.push({ kind: "update", peer, withdrawn, announced: [] });
-  for (const one of disabled) {
-    const family = one.afi === AFI.ipv4 ? "ipv4" : "ipv6";
-    updates.push({ kind: "lost", peer, family, reason: `${formatFamily(one)} is disabled` });
-  }
-  return updates;
-}
+const typeOf = ({ peerAsn, localAsn }: Omit<Ends, "local">): RoutePeer["type"] =>
+  peerAsn === localAsn ? "internal" : "external";
 
 function frameOf(message: Uint8Array): Framing {
   const framer = new Framer();

@@ -160,8 +160,9 @@ export class Session {
       for (let next = this.queue.shift(); next; next = this.queue.shift()) {
         const { state, effects } = step(this.fsm, next, this.config);
         this.fsm = state;
-        this.diary?.became(stateName(state), effects);
         for (const effect of effects) this.execute(effect);
+        // After what led to it, so that a reader knows a NOTIFICATION of ours before the end that it explains.
+        this.diary?.became(stateName(state), effects);
       }
     } finally {
       this.isStepping = false;

@@ -42,8 +42,10 @@ export interface StaleLimits {
   readonly stalePathsSeconds: number;
 }
 
+type WishedLimits = { readonly [Name in keyof StaleLimits]?: number | undefined };
+
 /** A restart may be that of a whole machine; and FRR's own default is time enough for a full table. */
-export const staleLimitsOf = ({ restartTimeSeconds = 600, stalePathsSeconds = 360 }: NeighborOptions): StaleLimits => ({
+export const staleLimitsOf = ({ restartTimeSeconds = 600, stalePathsSeconds = 360 }: WishedLimits): StaleLimits => ({
   restartTimeSeconds,
   stalePathsSeconds,
 });

@@ -16,6 +16,7 @@ import { systemClock } from "#src/net/clock.ts";
 import { randomBelow, seededRandom } from "#src/net/random.ts";
 import { createRib } from "#src/rib/table.ts";
 import { Replay } from "#src/speaker/replay.ts";
+import { staleLimitsOf } from "#src/speaker/settings.ts";
 import { hex, updateBody } from "../bgp/hex.ts";
 import { RICH_UPDATE, SAMPLES } from "./corpus.ts";
 import { mutate, mutateBytes } from "./mutate.ts";
@@ -119,7 +120,11 @@ test(`recordings that are damaged are told to a RIB all the same (seed ${FIRST_S
       const { form, bytes } = recordings[randomBelow(random, recordings.length)];
       const damaged = mutateBytes(bytes, random);
       const rib = createRib();
-      const replay = new Replay({ localAsn: 65000, onUpdate: (update) => void rib.applyUpdate(update) });
+      const replay = new Replay({
+        localAsn: 65000,
+        limitsOf: () => staleLimitsOf({}),
+        onUpdate: (update) => void rib.applyUpdate(update),
+      });
       const splitter = new Splitter(form);
       for (let offset = 0; offset < damaged.length; offset += 1000) {
         for (const { record } of splitter.push(damaged.subarray(offset, offset + 1000))) {

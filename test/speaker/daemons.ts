@@ -7,7 +7,7 @@ import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_proces
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { systemClock } from "#src/net/clock.ts";
+import { delay, systemClock } from "#src/net/clock.ts";
 
 export interface DaemonPeer {
   readonly address: string;
@@ -244,6 +244,7 @@ const descendants = (pid: number): number[] => childrenOf(pid).flatMap((child) =
 const runProgram = promisify(execFile);
 
 const CONTROL_DEADLINE_MS = 20_000;
+const CONTROL_RETRY_MS = 50;
 
 export class Daemon {
   private readonly kind: DaemonKind;
@@ -327,6 +328,7 @@ export class Daemon {
       } catch (cause) {
         if (systemClock.nowMs() > endMs || this.process.exitCode !== null)
           throw new Error(`${command.join(" ")}: ${this.output}`, { cause });
+        await delay(systemClock, CONTROL_RETRY_MS);
       }
     }
   }

@@ -1,12 +1,17 @@
 /**
  * Real speakers with graceful restart configured, killed and started again: their routes stay in use meanwhile, those that
- * they do not announce any more go at End-of-RIB, and all of them when they do not come back in the time that they asked for.
+ * they do not announce any more go at End-of-RIB, and all of them when they do not come back in the time that they asked for. A
+ * replay of what was recorded tells the RIB the same.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import type { SessionRecord } from "#src/mrt/record.ts";
 import { formatPrefix } from "#src/net/prefix.ts";
+import type { RouteUpdate } from "#src/rib/route.ts";
+import { Replay } from "#src/speaker/replay.ts";
+import { staleLimitsOf } from "#src/speaker/settings.ts";
 import type { Speaker } from "#src/speaker/speaker.ts";
 import { inNamespace, run } from "../common/namespace.ts";
 import { DAEMONS, Daemon, type DaemonKind, missingProgram } from "./daemons.ts";
@@ -14,13 +19,16 @@ import { address, Recorder, recordedSpeaker } from "./recorder.ts";
 
 const OURS = "10.9.0.1";
 const [STAYS, GOES] = ["203.0.113.10/32", "203.0.113.20/32"];
-const RESTART_TIME_SECONDS = 3;
+/** First time enough for a machine on which many others run; then not. */
+const RESTART_TIME_SECONDS = { first: 100, again: 3 };
 
 const kindNamed = (name: string): DaemonKind => DAEMONS.find((kind) => kind.name.startsWith(name)) as DaemonKind;
 
+const restartTimeSeconds = (isRestart: boolean): number => RESTART_TIME_SECONDS[isRestart ? "again" : "first"];
+
 /** As daemons that announce `prefixes`; the restart time is what they ask for. */
 const RESTARTING: Record<string, (prefixes: readonly string[], isRestart: boolean) => DaemonKind> = {
-  FRR: (prefixes) => ({
+  FRR: (prefixes, isRestart) => ({
     ...kindNamed("FRR"),
     configuration: ({ address: own, asn, peers: [{ address: peerAddress, asn: peerAsn }] }) => `
       router bgp ${asn}
@@ -29,7 +37,7 @@ const RESTARTING: Record<string, (prefixes: readonly string[], isRestart: boolea
        no bgp network import-check
        bgp graceful-restart
        bgp graceful-restart preserve-fw-state
-       bgp graceful-restart restart-time ${RESTART_TIME_SECONDS}
+       bgp graceful-restart restart-time ${restartTimeSeconds(isRestart)}
        neighbor ${peerAddress} remote-as ${peerAsn}
        neighbor ${peerAddress} ebgp-multihop 2
        neighbor ${peerAddress} update-source ${own}
@@ -49,7 +57,7 @@ ${prefixes.map((prefix) => `        network ${prefix}`).join("\n")}
         local ${own} as ${asn};
         neighbor ${peerAddress} as ${peerAsn};
         multihop 2; strict bind yes;
-        graceful restart on; graceful restart time ${RESTART_TIME_SECONDS};
+        graceful restart on; graceful restart time ${restartTimeSeconds(isRestart)};
         connect delay time 1; connect retry time 1;
         ipv4 { import none; export all; next hop self; };
       }
@@ -68,6 +76,7 @@ await inNamespace(import.meta.url, () => {
 
   /** One speaker of ours for all, each neighbor with a recorder of its own. */
   const told = new Map<number, Recorder>();
+  const records = new Map<number, SessionRecord[]>();
   const speaker: Promise<Speaker> = (async () => {
     const { speaker } = recordedSpeaker({
       asn: 65000,
@@ -75,6 +84,7 @@ await inNamespace(import.meta.url, () => {
       listen: { address: address(OURS), port: 179 },
       onUpdate: (update) => told.get(update.peer.address as number)?.onUpdate(update),
       onEvent: (event) => told.get(event.neighbor as number)?.onEvent(event),
+      record: (record) => records.get(record.peer as number)?.push(record),
     });
     cleanUps.push(() => speaker.stop());
     await speaker.start();
@@ -86,6 +96,14 @@ await inNamespace(import.meta.url, () => {
     run(`ip address add ${theirs}/32 dev lo`);
     const recorder = new Recorder();
     told.set(address(theirs), recorder);
+    records.set(address(theirs), []);
+    const isReplayed = (): void => {
+      const again: RouteUpdate[] = [];
+      const limitsOf = () => staleLimitsOf({});
+      const replay = new Replay({ localAsn: 65000, limitsOf, onUpdate: (update) => again.push(update) });
+      for (const record of records.get(address(theirs)) ?? []) replay.take(record);
+      expect(again).toEqual(recorder.updates);
+    };
     (await speaker).addNeighbor({ address: address(theirs), remoteAsn: 65001, localAddress: address(OURS), passive: true });
     const folder = mkdtempSync(join(tmpdir(), "ecmp-restart-"));
     cleanUps.push(() => rmSync(folder, { recursive: true, force: true }));
@@ -105,10 +123,12 @@ await inNamespace(import.meta.url, () => {
     await Promise.race([first.failed, Promise.all([hears("a route", STAYS), hears("another", GOES)])]);
     first.kill();
     await recorder.until("its end", () => recorder.hasEvent("session-down", address(theirs)));
+    isReplayed();
     const since = recorder.updates.length;
     const second = launch([STAYS], true);
     await Promise.race([second.failed, hears("the route again", STAYS, since)]);
     await recorder.until(`End-of-RIB of ${name}`, () => recorder.routes.includes("lost ipv4 stale"), 30_000);
+    isReplayed();
     const routesOfRestart = recorder.routes.slice(since);
     const atMs = recorder.events.length;
     second.kill();
@@ -137,7 +157,7 @@ await inNamespace(import.meta.url, () => {
     const [kept, overdue] = ["routes-kept", "stale-routes-gone"].map((kind) =>
       recorder.events.findLast((one) => one.kind === kind),
     );
-    expect(kept).toMatchObject({ families: ["ipv4"], seconds: RESTART_TIME_SECONDS });
-    expect((overdue?.atMs ?? 0) - (kept?.atMs ?? 0)).toBeGreaterThanOrEqual(RESTART_TIME_SECONDS * 1000 - 5);
+    expect(kept).toMatchObject({ families: ["ipv4"], seconds: RESTART_TIME_SECONDS.again });
+    expect((overdue?.atMs ?? 0) - (kept?.atMs ?? 0)).toBeGreaterThanOrEqual(RESTART_TIME_SECONDS.again * 1000 - 5);
   });
 });

@@ -10,17 +10,22 @@ import { encodeText } from "#src/bgp/bytes.ts";
 import { frame } from "#src/bgp/framer.ts";
 import type { SessionRecord } from "#src/mrt/record.ts";
 import { readRecording } from "#src/mrt/recording.ts";
+import { type Clock, systemClock } from "#src/net/clock.ts";
 import { ACCEPT_EVERYTHING } from "#src/rib/policy.ts";
+import type { RouteUpdate } from "#src/rib/route.ts";
 import { createRib } from "#src/rib/table.ts";
 import { replayBgp } from "#src/router/replay-bgp.ts";
 import { describeBgpRoute } from "#src/router/show.ts";
 import { Journal, type JournalOptions } from "#src/speaker/journal.ts";
+import { Replay } from "#src/speaker/replay.ts";
 import { RotatingFile } from "#src/speaker/rotating-file.ts";
+import { staleLimitsOf } from "#src/speaker/settings.ts";
+import type { Speaker } from "#src/speaker/speaker.ts";
 import { updateBody } from "../bgp/hex.ts";
 import { run } from "../common/namespace.ts";
 import { ribConfiguration } from "../rib/sketch.ts";
 import { RawPeer } from "./raw-peer.ts";
-import { address, eventually, recordedSpeaker } from "./recorder.ts";
+import { address, eventually, FakeClock, recordedSpeaker } from "./recorder.ts";
 
 const OURS = address("127.0.5.1");
 const PEERS = [address("127.0.5.2"), address("127.0.5.3")];
@@ -40,28 +45,31 @@ const announce = (nlri: string, nextHop: string) => frame(2, updateBody("", `${P
 const withdraw = (nlri: string) => frame(2, updateBody(nlri, "", ""));
 
 /** A speaker with a RIB and a journal, and two peers that say a few things; then one is lost. */
-async function live(options: JournalOptions) {
+async function live(options: JournalOptions, clock: Clock = systemClock) {
+  const records: SessionRecord[] = [];
   const failures: string[] = [];
   const journal = new Journal((file, problem) => failures.push(`${file}: ${problem}`));
   await journal.configure(options);
+  cleanUps.push(() => journal.configure(undefined));
   const rib = createRib();
-  const importPolicy = () => ACCEPT_EVERYTHING;
-  rib.configure(
-    ribConfiguration({ maximumPaths: 512, multipathRelax: true, interfaces: [], everyNextHopReachable: true, importPolicy }),
-  );
+  rib.configure(CONFIGURATION);
   const { speaker, told } = recordedSpeaker({
     asn: 65000,
     routerId: OURS,
     listen: { address: OURS, port: 0 },
-    record: (record) => journal.record(record),
+    clock,
+    record: (record) => {
+      records.push(record);
+      journal.record(record);
+    },
   });
   await speaker.start();
   cleanUps.push(() => speaker.stop());
   const port = speaker.listening()?.port ?? 0;
-  const dial = async (index: number): Promise<RawPeer> => {
+  const dial = async (index: number, capabilities?: string): Promise<RawPeer> => {
     const peer = RawPeer.dial(PEERS[index], OURS, port);
     cleanUps.push(() => peer.socket.destroy());
-    peer.open(65001, PEERS[index]);
+    peer.open(65001, PEERS[index], capabilities);
     const ups = () => told.events.filter(({ kind, neighbor }) => kind === "session-up" && neighbor === PEERS[index]).length;
     const before = ups();
     await told.until("session up", () => ups() > before);
@@ -72,8 +80,22 @@ async function live(options: JournalOptions) {
     for (const update of told.updates.splice(0)) rib.applyUpdate(update);
     return rib.routes().map(describeBgpRoute);
   };
-  return { journal, told, dial, routes, failures };
+  /** What a replay of all that was recorded until now knows. */
+  const replayed = () => {
+    const again = createRib();
+    again.configure(CONFIGURATION);
+    const onUpdate = (update: RouteUpdate) => void again.applyUpdate(update);
+    const replay = new Replay({ localAsn: 65000, limitsOf: () => staleLimitsOf({}), onUpdate });
+    for (const record of records) replay.take(record);
+    return again.routes().map(describeBgpRoute);
+  };
+  return { journal, speaker, told, dial, routes, replayed, failures };
 }
+
+const CONFIGURATION = ribConfiguration({
+  ...{ maximumPaths: 512, multipathRelax: true, interfaces: [], everyNextHopReachable: true },
+  importPolicy: () => ACCEPT_EVERYTHING,
+});
 
 async function tellAll({ told, dial }: Awaited<ReturnType<typeof live>>): Promise<RawPeer> {
   const [first, second] = [await dial(0), await dial(1)];
@@ -145,6 +167,94 @@ describe("a journal", () => {
     await journal.configure({ file, format: "json", maximumMegabytes: 1, files: 2 });
     await journal.configure(undefined);
     expect(readFileSync(`${file}.1`, "utf8")).toBe("before\n");
+  });
+});
+
+describe("a journal of graceful restarts", () => {
+  const END_OF_RIB = frame(2, new Uint8Array(4));
+  const FOUR_OCTETS = "4104 0000fde9";
+  /** 20 seconds; notifications are no end either (RFC 8538). */
+  const FIRST = `${FOUR_OCTETS} 4006 4014 0001 01 00`;
+  const AGAIN = `${FOUR_OCTETS} 4006 c014 0001 01 80`;
+  const [STAYS, GOES, OTHER] = ["20 cb007101", "20 cb007102", "20 cb007103"];
+  const shown = (routes: readonly { prefix: string }[]) => routes.map(({ prefix }) => prefix);
+
+  async function scene(format: JournalOptions["format"]) {
+    const clock = new FakeClock();
+    const file = join(folder, "journal");
+    const all = await live({ file, format, maximumMegabytes: 1, files: 1 }, clock);
+    const heard = (what: string) => all.told.until(what, () => all.told.routes.at(-1) === what);
+    const peer = await all.dial(0, FIRST);
+    peer.write(announce(STAYS, "0a000002"), announce(GOES, "0a000002"), END_OF_RIB);
+    await all.told.until("End-of-RIB", () => all.told.hasEvent("end-of-rib", PEERS[0]));
+    const same = (): string[] => {
+      const now = all.routes();
+      expect(all.replayed()).toEqual(now);
+      return shown(now);
+    };
+    let other: RawPeer | undefined;
+    /** The other neighbor says something: the journal knows that it is later. */
+    const later = async (seconds: number): Promise<void> => {
+      await clock.advance(seconds * 1000);
+      other ??= await all.dial(1);
+      const before = all.told.updates.length;
+      other.write(announce(OTHER, "0a000003"));
+      await all.told.until("another's word", () => all.told.updates.slice(before).some(({ kind }) => kind === "update"));
+    };
+    return { ...all, clock, file, peer, heard, same, later };
+  }
+
+  test.each(["json", "mrt"] as const)(
+    "as %s gives the RIB that was, while the peer is away and when it is back",
+    async (format) => {
+      const { peer, dial, heard, same, told, journal, file, routes } = await scene(format);
+      expect(same()).toEqual(["203.0.113.1/32", "203.0.113.2/32"]);
+      peer.socket.destroy();
+      await heard("stale ipv4");
+      expect(same()).toEqual(["203.0.113.1/32", "203.0.113.2/32"]);
+      const back = await dial(0, AGAIN);
+      back.write(announce(STAYS, "0a000002"));
+      await told.until("it is said again", () => told.updates.at(-1)?.kind === "update");
+      expect(same()).toEqual(["203.0.113.1/32", "203.0.113.2/32"]);
+      back.write(END_OF_RIB);
+      await heard("lost ipv4 stale");
+      expect(same()).toEqual(["203.0.113.1/32"]);
+      await journal.configure(undefined);
+      const report = await replayBgp({ files: [file], interfaces: [] });
+      expect(report.routes).toEqual(routes());
+      expect(report.peers).toMatchObject([{ up: true, losses: 1, updates: 5 }, { up: false }]);
+    },
+  );
+
+  test("that comes too late: the routes were gone by the time of the recording", async () => {
+    const { peer, heard, same, later } = await scene("json");
+    peer.socket.destroy();
+    await heard("stale ipv4");
+    await later(19);
+    expect(same()).toEqual(["203.0.113.1/32", "203.0.113.2/32", "203.0.113.3/32"]);
+    await later(2);
+    expect(same()).toEqual(["203.0.113.3/32"]);
+  });
+
+  test("that lost its forwarding state keeps nothing", async () => {
+    const { peer, dial, heard, same } = await scene("json");
+    peer.socket.destroy();
+    await heard("stale ipv4");
+    await dial(0, FIRST);
+    expect(same()).toEqual([]);
+  });
+
+  test.each([
+    ["a hold timer of ours", "kept", (scene: { clock: FakeClock }) => void scene.clock.advance(91_000)],
+    ["a Cease of ours", "lost", (scene: { speaker: Speaker }) => scene.speaker.resetNeighbor(PEERS[0])],
+    ["a NOTIFICATION of the peer", "kept", ({ peer }: { peer: RawPeer }) => peer.write(frame(3, Uint8Array.of(6, 4)))],
+    ["its Hard Reset", "lost", ({ peer }: { peer: RawPeer }) => peer.write(frame(3, Uint8Array.of(6, 9, 6, 4)))],
+    ["a malformed message", "kept", ({ peer }: { peer: RawPeer }) => peer.write(frame(2, updateBody("", "", "21")))],
+  ] as const)("%s: the routes are %s", async (_, fate, end) => {
+    const all = await scene("json");
+    end(all);
+    await all.told.until("the end", () => all.told.hasEvent("session-down", PEERS[0]));
+    expect(all.same()).toEqual(fate === "kept" ? ["203.0.113.1/32", "203.0.113.2/32"] : []);
   });
 });
 
