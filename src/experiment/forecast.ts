@@ -3,8 +3,8 @@
  * digest, and afterwards compares it with what the wire did, connection by connection.
  *
  * Every group that has the departed member is refilled by the state's selector from its table in force; a group that is
- * left without members gives its prefixes up, so that a less specific one may take their flows. Other groups keep all. A
- * path that waits in the RIB for a better one to go is not in a FIB's state, so none is forecast to step in.
+ * left without members gives its prefixes up, so that a less specific one may take their flows. Other groups keep all. Of
+ * buckets with ages, those of the flows in question count as in use, and the others are as old as the state says. A path that waits in the RIB for a better one to go is not in a FIB's state, so none is forecast to step in.
  */
 import { createHash } from "node:crypto";
 import { changeGroup } from "../ecmp/change.ts";
@@ -15,7 +15,7 @@ import { type Flow, formatFlow } from "../net/flow.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import { createDecider } from "./decision.ts";
 import { isMoved } from "./disruption.ts";
-import { type RestoredFib, restoreFib } from "./restore.ts";
+import { type RestoredFib, type RestoredGroup, restoreFib } from "./restore.ts";
 
 export interface FlowForecast {
   readonly flow: string;
@@ -34,8 +34,9 @@ export interface TableForecast {
   readonly after: SelectionTable | undefined;
 }
 
-export function forecastTables(state: FibState, departed: Address): TableForecast[] {
-  const fib = restoreFib(state);
+/** `flows` are in use then. */
+export function forecastTables(state: FibState, departed: Address, flows: readonly Flow[] = []): TableForecast[] {
+  const fib = withUsedBuckets(restoreFib(state), flows);
   const after = new Map(withoutMember(fib, departed).groups.map(({ prefixes, table }) => [prefixes, table]));
   return fib.groups.map(({ prefixes, table }) => ({
     prefixes: prefixes.map(formatPrefix),
@@ -44,11 +45,11 @@ export function forecastTables(state: FibState, departed: Address): TableForecas
   }));
 }
 
-export function forecastRemoval(state: FibState, flows: Iterable<Flow>, departed: Address): FlowForecast[] {
-  const fib = restoreFib(state);
+export function forecastRemoval(state: FibState, flows: readonly Flow[], departed: Address): FlowForecast[] {
+  const fib = withUsedBuckets(restoreFib(state), flows);
   const decideBefore = createDecider(fib);
   const decideAfter = createDecider(withoutMember(fib, departed));
-  return Array.from(flows, (flow) => {
+  return flows.map((flow) => {
     const { match, nextHop: before } = decideBefore(flow);
     const { nextHop: after } = decideAfter(flow);
     return {
@@ -65,9 +66,24 @@ function withoutMember(fib: RestoredFib, departed: Address): RestoredFib {
   const groups = fib.groups.map((group) => {
     const members = group.table.members.filter(({ address }) => address !== departed);
     if (members.length === group.table.members.length) return group;
-    return { ...group, table: changeGroup(group.table, members, fib.selector, fib.selectorOptions).after };
+    const { table, activity } = group;
+    return { ...group, table: changeGroup(table, members, fib.selector, fib.selectorOptions, activity).after };
   });
   return { ...fib, groups: groups.filter(({ table }) => table.members.length > 0) };
+}
+
+/** The flows that a forecast is about are alive, so their buckets are not idle, whatever they were when the state was saved. */
+function withUsedBuckets(fib: RestoredFib, flows: readonly Flow[]): RestoredFib {
+  if (!fib.groups.some(({ activity }) => activity)) return fib;
+  const decide = createDecider(fib);
+  const used = new Map<RestoredGroup, Set<number>>(fib.groups.map((group) => [group, new Set()]));
+  for (const { match, bucket } of flows.map(decide)) if (match && bucket !== undefined) used.get(match.group)?.add(bucket);
+  const groups = fib.groups.map((group) => {
+    if (!group.activity) return group;
+    const idleSeconds = Array.from(group.activity.idleSeconds, (age, bucket) => (used.get(group)?.has(bucket) ? 0 : age));
+    return { ...group, activity: { ...group.activity, idleSeconds } };
+  });
+  return { ...fib, groups };
 }
 
 const formatMaybe = (address: Address | undefined): string | undefined =>

@@ -6,8 +6,8 @@
 import { compileFlowHash, type FlowHash, HASH_NAMES } from "../ecmp/flow-hash.ts";
 import { FRAGMENT_RULES, ICMP_ERROR_RULES } from "../ecmp/packet-rule.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
-import type { Member, SelectionTable, Selector, SelectorMemory, SelectorOptions } from "../ecmp/table.ts";
-import type { FibState, GroupState, MemberState } from "../fib/state.ts";
+import type { BucketActivity, Member, SelectionTable, Selector, SelectorMemory, SelectorOptions } from "../ecmp/table.ts";
+import type { ActivityState, FibState, GroupState, MemberState } from "../fib/state.ts";
 import { parseAddress } from "../net/address.ts";
 import { formatPrefix, type Prefix, parsePrefix, prefixKey } from "../net/prefix.ts";
 
@@ -21,6 +21,7 @@ export interface RestoredFib extends Pick<FlowHash, "hashFields" | "writeKey"> {
 export interface RestoredGroup {
   readonly prefixes: readonly Prefix[];
   readonly table: SelectionTable;
+  readonly activity?: BucketActivity;
 }
 
 /** What `where` holds is not what is wanted. */
@@ -80,7 +81,10 @@ function restoreGroup(group: GroupState, where: string, largestHash: number): Re
   });
   const owners = Uint16Array.from(group.owners);
   const memory = group.memory === undefined ? {} : { memory: restoreMemory(group.memory, `${where}.memory`) };
-  if (group.reduction === "buckets") return { prefixes, table: { members, owners, ...memory, reduction: "buckets" } };
+  const activity =
+    group.activity === undefined ? {} : { activity: restoreActivity(group.activity, owners.length, `${where}.activity`) };
+  if (group.reduction === "buckets")
+    return { prefixes, table: { members, owners, ...memory, reduction: "buckets" }, ...activity };
   if (group.reduction !== "bounds") refuse(`${where}.reduction`, group.reduction, '"buckets" or "bounds"');
   return {
     prefixes,
@@ -98,6 +102,20 @@ function restoreMemory(memory: SelectorMemory, where: string): SelectorMemory {
   }
   return memory;
 }
+
+function restoreActivity(activity: ActivityState, buckets: number, where: string): BucketActivity {
+  const { idleSeconds, unbalancedSeconds } = object(activity, where);
+  const ages = list(idleSeconds, `${where}.idleSeconds`);
+  if (ages.length !== buckets) refuse(`the length of ${where}.idleSeconds`, ages.length, `${buckets}, one for each bucket`);
+  const restored = ages.map((age, i) => {
+    if (age === null) return Number.POSITIVE_INFINITY;
+    return isAge(age) ? age : refuse(`${where}.idleSeconds[${i}]`, age, "seconds from 0, or null");
+  });
+  if (!isAge(unbalancedSeconds)) refuse(`${where}.unbalancedSeconds`, unbalancedSeconds, "seconds from 0");
+  return { idleSeconds: restored, unbalancedSeconds };
+}
+
+const isAge = (value: unknown): value is number => typeof value === "number" && value >= 0;
 
 function restoreMember(member: MemberState, where: string): Member {
   const { address, weight } = object(member, where);

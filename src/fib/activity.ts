@@ -26,8 +26,11 @@ interface Block {
 export interface Activity {
   /** The time, for the workers and for the ages. Called every CLOCK_TICK_MS. */
   tick(nowMs: number): void;
-  /** Where the words of this group's buckets are; made where there are none for so many. Undefined: the image is full. */
-  blockOf(id: number, buckets: number, isNew: boolean): number | undefined;
+  /**
+   * Where the words of this group's buckets are; made where there are none for so many, with the past of `from`, the group
+   * that this one's flows come from. Undefined: the image is full.
+   */
+  blockOf(id: number, buckets: number, from: number | undefined): number | undefined;
   /** For a selector's `fill`: undefined of a group that has no words yet. */
   read(id: number): BucketActivity | undefined;
   /** Buckets whose owner is another than before have not been used by it; `isEven` starts or stops the time of unevenness. */
@@ -50,14 +53,16 @@ export function createActivity(words: Uint32Array, arena: Arena): Activity {
     tick(nowMs) {
       Atomics.store(words, HEADER.clock, Math.floor(nowMs / CLOCK_TICK_MS) + 1);
     },
-    blockOf(id, buckets, isNew) {
+    blockOf(id, buckets, from) {
       const known = blocks.get(id);
       if (known?.buckets === buckets) return known.offset;
       const offset = arena.allocate(buckets);
       if (offset === undefined) return undefined;
+      const past = from === undefined ? undefined : blocks.get(from);
+      if (past?.buckets === buckets) words.copyWithin(offset, past.offset, past.offset + buckets);
       // What is not known to be idle is taken for busy.
-      words.fill(isNew ? 0 : now(), offset, offset + buckets);
-      blocks.set(id, { offset, buckets, unevenSince: undefined });
+      else words.fill(from === undefined ? 0 : now(), offset, offset + buckets);
+      blocks.set(id, { offset, buckets, unevenSince: past?.buckets === buckets ? past.unevenSince : undefined });
       return offset;
     },
     read(id) {

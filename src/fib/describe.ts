@@ -1,9 +1,9 @@
 /** Groups as they are shown: whole, as a saved state has them, and in numbers only, for those who ask often. */
-import { memberShares } from "../ecmp/table.ts";
+import { type BucketActivity, memberShares } from "../ecmp/table.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 import { comparePrefixes, formatPrefix } from "../net/prefix.ts";
 import type { Group } from "./groups.ts";
-import type { GroupState } from "./state.ts";
+import type { ActivityState, GroupState } from "./state.ts";
 
 export interface GroupSize {
   readonly id: number;
@@ -17,7 +17,8 @@ export function measureGroup({ id, prefixes, members, table }: Group): GroupSize
   return { id, prefixCount: prefixes.size, members: members.map(({ address }, i) => ({ address, share: shares[i] })) };
 }
 
-export function describeGroup(group: Group): GroupState {
+/** `activity`: of the buckets of a selector with timers. */
+export function describeGroup(group: Group, activity?: BucketActivity): GroupState {
   const { table } = group;
   const shares = memberShares(table);
   const members = group.members.map(({ address, weight }, i) => ({ address: formatAddress(address), weight, share: shares[i] }));
@@ -29,5 +30,11 @@ export function describeGroup(group: Group): GroupState {
     owners: Array.from(table.owners),
     ...(table.reduction === "bounds" ? { bounds: Array.from(table.bounds) } : {}),
     ...(table.memory === undefined ? {} : { memory: table.memory }),
+    ...(activity === undefined ? {} : { activity: describeActivity(activity) }),
   };
 }
+
+const describeActivity = ({ idleSeconds, unbalancedSeconds }: BucketActivity): ActivityState => ({
+  idleSeconds: Array.from(idleSeconds, (seconds) => (Number.isFinite(seconds) ? seconds : null)),
+  unbalancedSeconds,
+});

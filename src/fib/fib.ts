@@ -146,22 +146,22 @@ export function createFib(options: FibOptions) {
   };
 
   /** How the table is reduced to, with what stands behind its owners; undefined when there is no room for that. */
-  const reductionOf = ({ id, table }: Group, isNew: boolean): Reduction | undefined => {
+  const reductionOf = ({ id, table }: Group, from: number | undefined): Reduction | undefined => {
     if (table.reduction === "bounds") return { reduction: REDUCTION.bounds, tail: table.bounds };
     if (!selector.timed) return PLAIN_BUCKETS;
-    const block = activity.blockOf(id, table.owners.length, isNew);
+    const block = activity.blockOf(id, table.owners.length, from);
     return block === undefined ? undefined : { reduction: REDUCTION.agedBuckets, tail: [block] };
   };
 
-  /** `before`: what the group's table was, if it had one. */
-  const writeGroup = (group: Group, before: SelectionTable | undefined): boolean => {
+  /** `from`: the group whose buckets these were, under that table; itself, unless it is new. */
+  const writeGroup = (group: Group, from: Pick<Group, "id" | "table"> | undefined): boolean => {
     const { id, table, members } = group;
     // A selector may give nobody anything (members that are in no bank): such packets have nowhere to go.
     if (table.owners.length === 0) return writeHeld(id, ["blackhole"], () => ({ kind: "blackhole" }), ONE_OWNER);
     const names = members.map(({ address }) => address);
-    const reduction = reductionOf(group, before === undefined);
+    const reduction = reductionOf(group, from?.id);
     if (!reduction || !writeHeld(id, names, (name) => initialAdjacency(name as Address), table, reduction)) return false;
-    if (selector.timed) activity.note(id, before, table, groups.isEven(group));
+    if (selector.timed) activity.note(id, from?.table, table, groups.isEven(group));
     return true;
   };
 
@@ -215,11 +215,11 @@ export function createFib(options: FibOptions) {
       const plan = groups.plan(changes);
       const turned = blackholes.take(changes);
       const refused = [...plan.refused];
-      for (const { group, before } of plan.refilled) {
-        if (writeGroup(group, before?.table)) continue;
+      for (const { group, origin } of plan.refilled) {
+        if (writeGroup(group, origin.before ? { id: group.id, table: origin.before.table } : origin.from)) continue;
         refused.push(...group.prefixes.values());
-        groups.revert(group, before);
-        if (!before) groups.releaseId(group.id);
+        groups.revert(group, origin.before);
+        if (!origin.before) groups.releaseId(group.id);
       }
       for (const { prefix, group } of plan.pointed) {
         const id = group && groups.groupOf(prefix) === group ? group.id : underlay(prefix);
@@ -244,7 +244,7 @@ export function createFib(options: FibOptions) {
       for (const group of groups.all()) {
         const before = activity.isUneven(group.id) ? groups.settle(group) : undefined;
         if (!before) continue;
-        if (writeGroup(group, before))
+        if (writeGroup(group, { id: group.id, table: before }))
           moved += before.owners.reduce((sum, owner, i) => sum + Number(owner !== group.table.owners[i]), 0);
         else groups.revert(group, { members: group.members, table: before });
       }
@@ -334,7 +334,7 @@ export function createFib(options: FibOptions) {
     state: (): FibState => ({
       hash: options.hash,
       selector: { name: options.selector, ...options.selectorOptions },
-      groups: [...groups.all()].sort((a, b) => a.id - b.id).map(describeGroup),
+      groups: [...groups.all()].sort((a, b) => a.id - b.id).map((group) => describeGroup(group, activity.read(group.id))),
     }),
   };
 }

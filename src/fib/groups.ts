@@ -20,10 +20,17 @@ export interface Group {
   table: SelectionTable;
 }
 
+/**
+ * What a group's table follows from: what the group itself was (`before`), or, of one that is made now, the group that its
+ * first prefixes come from, if they had one.
+ */
+export type GroupOrigin =
+  | { readonly before: Pick<Group, "members" | "table"> }
+  | { readonly before?: undefined; readonly from: Pick<Group, "id" | "table"> | undefined };
+
 /** What the writer has to do, in this order: refill or make groups, then point prefixes, then drop empty groups. */
 export interface GroupPlan {
-  /** `before` is what a group was that had a place already. */
-  readonly refilled: readonly { readonly group: Group; readonly before?: Pick<Group, "members" | "table"> }[];
+  readonly refilled: readonly { readonly group: Group; readonly origin: GroupOrigin }[];
   readonly pointed: readonly { readonly prefix: Prefix; readonly group: Group | undefined }[];
   readonly emptied: readonly Group[];
   /** Pointed nowhere, because there is no number left for their group. */
@@ -92,10 +99,11 @@ export function createGroupTable(
     if (!byMembers.has(membersKey(members))) byMembers.set(membersKey(members), group);
   };
 
-  const open = (members: readonly Member[], previous: SelectionTable | undefined): Group | undefined => {
+  const open = (members: readonly Member[], from: Group | undefined): Group | undefined => {
     const id = reserveId();
     if (id === undefined) return undefined;
-    const group: Group = { id, prefixes: new Map(), members, table: fill(members, previous) };
+    const table = fill(members, from?.table, from && activityOf(from.id));
+    const group: Group = { id, prefixes: new Map(), members, table };
     groups.add(group);
     byMembers.set(membersKey(members), group);
     return group;
@@ -125,7 +133,7 @@ export function createGroupTable(
 
   return {
     plan(changes) {
-      const refilled = new Map<Group, Pick<Group, "members" | "table"> | undefined>();
+      const refilled = new Map<Group, GroupOrigin>();
       const pointed: { prefix: Prefix; group: Group | undefined }[] = [];
       const refused: Prefix[] = [];
       const touched = new Set<Group>();
@@ -135,15 +143,15 @@ export function createGroupTable(
           if (from && wanted !== "" && list.length === from.prefixes.size) {
             const before = { members: from.members, table: from.table };
             become(from, members, fill(members, from.table, activityOf(from.id)));
-            refilled.set(from, before);
+            refilled.set(from, { before });
             continue;
           }
           let to: Group | undefined;
           if (wanted !== "") {
             to = byMembers.get(wanted);
             if (!to) {
-              to = open(members, from?.table);
-              if (to) refilled.set(to, undefined);
+              to = open(members, from);
+              if (to) refilled.set(to, { from: from && { id: from.id, table: from.table } });
               else refused.push(...list.map(({ prefix }) => prefix));
             }
           }
@@ -163,7 +171,7 @@ export function createGroupTable(
         refilled.delete(group);
       }
       return {
-        refilled: Array.from(refilled, ([group, before]) => (before ? { group, before } : { group })),
+        refilled: Array.from(refilled, ([group, origin]) => ({ group, origin })),
         pointed,
         emptied,
         refused,

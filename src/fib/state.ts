@@ -16,6 +16,13 @@ export interface MemberState {
   readonly share: number;
 }
 
+/** As `BucketActivity`, when the state was asked for. */
+export interface ActivityState {
+  /** For each bucket, how long ago its last packet was; null: none since it came to its member. */
+  readonly idleSeconds: readonly (number | null)[];
+  readonly unbalancedSeconds: number;
+}
+
 export interface GroupState {
   readonly id: number;
   /** The prefixes that use this group. */
@@ -28,6 +35,8 @@ export interface GroupState {
   readonly bounds?: readonly number[];
   /** What a stateful selector remembers besides. */
   readonly memory?: SelectorMemory;
+  /** Of a selector with timers. */
+  readonly activity?: ActivityState;
 }
 
 export interface FibState {

@@ -51,13 +51,15 @@ function start(selector: string, timers: SelectorOptions) {
     }
   };
   const owners = (): string[] => {
-    const [group] = fib.state().groups;
+    const group = fib.state().groups.find(({ prefixes }) => prefixes.includes("198.51.100.10/32"));
+    if (!group) return [];
     return group.owners.map((owner) => group.members[owner].address);
   };
-  const setMembers = (...last: number[]) => {
+  const route = (to: string, ...last: number[]) => {
     const nextHops = last.map((one) => ({ address: address(`10.0.0.${one}`), weight: 1 }));
-    expect(fib.apply([{ prefix: prefix("198.51.100.10/32"), protocol: "bgp", nextHops }])).toEqual([]);
+    expect(fib.apply([{ prefix: prefix(to), protocol: "bgp", nextHops }])).toEqual([]);
   };
+  const setMembers = (...last: number[]) => route("198.51.100.10/32", ...last);
   /** Seconds pass, each with a packet of each flow of `buckets`. */
   const passWith = (seconds: number, buckets: readonly number[]) => {
     for (let second = 0; second < seconds; second++) {
@@ -80,7 +82,7 @@ function start(selector: string, timers: SelectorOptions) {
     });
     return Array.from(after.owners, (owner) => formatAddress(after.members[owner].address));
   };
-  return { fib, clock, moves, send, owners, setMembers, passWith, expected };
+  return { fib, clock, moves, send, owners, route, setMembers, passWith, expected };
 }
 
 const ALL = Array.from({ length: BUCKETS }, (_, bucket) => bucket);
@@ -111,6 +113,21 @@ describe.each(["linux-resilient", "cumulus-spectrum"])("live buckets of %s", (se
         ALL.map((bucket) => (BUSY.includes(bucket) ? 0 : 11)),
       ),
     );
+  });
+
+  it("keep their past when a prefix parts from a group that it shared", () => {
+    const { fib, owners, route, setMembers, passWith } = start(selector, { idleTimerSeconds: 10 });
+    route("198.51.100.20/32", 11, 12, 13);
+    setMembers(11, 12, 13);
+    expect(fib.state().groups).toHaveLength(1);
+    passWith(12, BUSY);
+    const before = owners();
+    setMembers(11, 12, 13, 14);
+    expect(fib.state().groups).toHaveLength(2);
+    passWith(2, []);
+    const after = owners();
+    for (const bucket of BUSY) expect(after[bucket]).toBe(before[bucket]);
+    expect(IDLE.filter((bucket) => after[bucket] === "10.0.0.14").length).toBeGreaterThan(0);
   });
 
   it("of a member that leaves move at once, busy or not, and no others", () => {

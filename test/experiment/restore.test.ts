@@ -51,6 +51,13 @@ describe("a FIB state", () => {
     ["groups.0.owners.2", 2, "groups[0].owners[2] is 2, wanted the index of one of 2 members"],
     ["groups.0.owners", [], "groups[0].owners is [], wanted an owner for each bucket"],
     ["groups.0.reduction", "magic", 'groups[0].reduction is "magic"'],
+    [
+      "groups.0.activity",
+      { idleSeconds: [0], unbalancedSeconds: 0 },
+      "the length of groups[0].activity.idleSeconds is 1, wanted 3",
+    ],
+    ["groups.0.activity", { idleSeconds: [0, null, -1], unbalancedSeconds: 0 }, "groups[0].activity.idleSeconds[2] is -1"],
+    ["groups.0.activity", { idleSeconds: [0, null, 1] }, "groups[0].activity.unbalancedSeconds is undefined"],
   ])("is refused with %s = %j", (path, value, complaint) => {
     expect(() => restoreFib(spoil(sketch().buckets, path, value))).toThrow(complaint);
   });

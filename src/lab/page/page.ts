@@ -8,6 +8,7 @@ import { type Address, formatAddress } from "../../net/address.ts";
 import { formatPrefix, hostPrefix } from "../../net/prefix.ts";
 import { differencesOf, type LabResult, toJson } from "../report.ts";
 import type { RunResult, ServiceResult } from "../run.ts";
+import { planConnections } from "../traffic.ts";
 import { drawBalance, type NodeLoad } from "./balance-chart.ts";
 import { drawStrip } from "./bucket-strip.ts";
 import { renderCsv } from "./connections.ts";
@@ -119,7 +120,11 @@ function strategies({ runs }: LabResult): string {
 function runSection(result: LabResult, run: RunResult): string {
   const { lab } = result;
   const departed = lab.nodes.find(({ name }) => name === run.event.node);
-  const tables = forecastTables(run.state, departed?.address.address ?? 0);
+  const tables = forecastTables(
+    run.state,
+    departed?.address.address ?? 0,
+    planConnections(lab).map(({ flow }) => flow),
+  );
   const nodeOf = (address: Address) => {
     const index = lab.nodes.findIndex((node) => node.address.address === address);
     return { name: lab.nodes[index]?.name ?? formatAddress(address), index: Math.max(0, index) };
