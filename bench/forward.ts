@@ -111,7 +111,7 @@ function createTable(routes: number, random: () => number): Table {
     const address = (0x14000000 + randomBelow(random, 0xb0000000)) >>> 0;
     return { address: (address & ipv4Mask(length)) >>> 0, length };
   }).filter(({ address }) => address >>> 24 !== 127);
-  fib.apply(prefixes.map((prefix) => ({ prefix, protocol: "bgp", nextHops })));
+  fib.apply([{ prefixes, protocol: "bgp", nextHops }]);
   for (const [i, address] of NODES.entries())
     fib.setNeighbor(address, 1, { mac: 0x020000000a00 + i, source: 0x020000000002, mtu: 1500 });
   fib.publish();

@@ -151,7 +151,7 @@ function createTable(random: Random) {
   const nextHopsOf = (group: number) =>
     Array.from({ length: MEMBERS }, (_, i) => ({ address: 0x0a010001 + group * MEMBERS + i, weight: 1 }));
   const groups = Array.from({ length: GROUP_COUNT }, (_, group) => nextHopsOf(group));
-  fib.apply(prefixes.map((prefix, i) => ({ prefix, protocol: "bgp", nextHops: groups[i % GROUP_COUNT] })));
+  fib.apply(prefixes.map((prefix, i) => ({ prefixes: [prefix], protocol: "bgp", nextHops: groups[i % GROUP_COUNT] })));
   fib.publish();
   return { buffers, explain: createExplainer(fib.state()), addresses: prefixes.map(({ address }) => address) };
 }

@@ -25,13 +25,15 @@ export function decodeAsPath(value: Uint8Array, asnSize: AsnSize): AsPathSegment
     if (type < SEGMENT.set || type > SEGMENT.confederationSet) return `has a segment of type ${type}`;
     if (count === undefined || end > value.length) return "ends inside a segment";
     if (count === 0) return "has a segment without AS numbers";
-    const asns: number[] = [];
-    for (let at = offset + 2; at < end; at += asnSize) asns.push(asnSize === 4 ? read32(value, at) : read16(value, at));
+    // Arrays without room to grow: paths are kept by the hundred thousand.
+    const asns = new Array<number>(count);
+    for (let i = 0, at = offset + 2; i < count; i++, at += asnSize)
+      asns[i] = asnSize === 4 ? read32(value, at) : read16(value, at);
     if (asns.includes(0)) return "holds AS 0";
     segments.push({ type: type as AsPathSegment["type"], asns });
     offset = end;
   }
-  return segments;
+  return segments.slice();
 }
 
 /** In two octets, AS numbers that do not fit become AS_TRANS. Segments of more than 255 are cut. */

@@ -17,6 +17,8 @@ import type { PathAttributes, RawAttribute } from "./path.ts";
 
 const ROW_OF_TYPE = new Map<number, AttributeRow>([...ATTRIBUTES, ...CARRIED_ATTRIBUTES].map((row) => [row.type, row]));
 
+const NO_FAULTS: readonly Fault[] = [];
+
 const TYPE_FLAGS = ATTRIBUTE_FLAG.optional | ATTRIBUTE_FLAG.transitive;
 
 const updateError = (subcode: number, data: ArrayLike<number> = []) => bgpError(ERROR.updateMessage, subcode, data);
@@ -26,14 +28,14 @@ const holdsPrefixes = (type: number): boolean => type === ATTRIBUTE.mpReach || t
 export interface DecodedAttributes {
   readonly draft: AttributeDraft;
   readonly faults: readonly Fault[];
-  /** The types that are there, malformed or not. */
-  readonly types: ReadonlySet<number>;
+  /** The types that are there, malformed or not, each once. */
+  readonly types: readonly number[];
 }
 
 export function decodeAttributes(bytes: Uint8Array, context: DecodeContext): DecodedAttributes {
-  const draft: AttributeDraft = {};
+  const draft: AttributeDraft = { path: {} };
   const faults: Fault[] = [];
-  const types = new Set<number>();
+  const types: number[] = [];
   for (let offset = 0; offset < bytes.length; ) {
     const extended = (bytes[offset] & ATTRIBUTE_FLAG.extendedLength) !== 0;
     const start = offset + (extended ? 4 : 3);
@@ -47,13 +49,14 @@ export function decodeAttributes(bytes: Uint8Array, context: DecodeContext): Dec
     const end = start + (extended ? read16(bytes, offset + 2) : bytes[offset + 2]);
     if (end > bytes.length) {
       const what = `overruns the attributes by ${end - bytes.length} bytes`;
-      types.add(type);
+      if (!types.includes(type)) types.push(type);
       faults.push({ attribute: attributeName(type), what, consequence: "treat-as-withdraw" });
       break;
     }
-    const attribute = { type, flags, value: bytes.subarray(start, end) };
-    faults.push(...decodeAttribute(attribute, types.has(type), bytes.subarray(offset, end), context, draft));
-    types.add(type);
+    const isRepeated = types.includes(type);
+    const found = decodeAttribute({ type, flags, value: bytes.subarray(start, end) }, isRepeated, context, draft);
+    if (found.length > 0) faults.push(...found);
+    if (!isRepeated) types.push(type);
     offset = end;
   }
   return { draft, faults, types };
@@ -67,10 +70,9 @@ export const attributeName = (type: number): string => ROW_OF_TYPE.get(type)?.na
 function decodeAttribute(
   { type, flags, value }: RawAttribute,
   repeated: boolean,
-  whole: Uint8Array,
   context: DecodeContext,
   draft: AttributeDraft,
-): Fault[] {
+): readonly Fault[] {
   const attribute = attributeName(type);
   if (repeated) {
     const what = "is there twice";
@@ -81,10 +83,10 @@ function decodeAttribute(
   if (!row) return decodeUnrecognized({ type, flags, value }, attribute, draft);
   if (row.internalOnly && context.peerType === "external")
     return [{ attribute, what: "comes from an external peer", consequence: "discard" }];
-  const faults: Fault[] = [];
+  let faults = NO_FAULTS;
   if ((flags & TYPE_FLAGS) !== row.flags) {
     const what = `has flags 0x${flags.toString(16).padStart(2, "0")}, 0x${row.flags.toString(16)} wanted`;
-    faults.push({ attribute, what, consequence: "treat-as-withdraw" });
+    faults = [{ attribute, what, consequence: "treat-as-withdraw" }];
     // To withdraw prefixes one must know them.
     if (!holdsPrefixes(type)) return faults;
   }
@@ -94,7 +96,15 @@ function decodeAttribute(
     return [...faults, { attribute, what, consequence: row.malformed }];
   const family = familyToDisable(value, context.families);
   if (family) return [...faults, { attribute, what, consequence: "disable-family", family }];
-  return [...faults, { attribute, what, consequence: "reset", error: updateError(UPDATE_ERROR.optionalAttribute, whole) }];
+  return [
+    ...faults,
+    { attribute, what, consequence: "reset", error: updateError(UPDATE_ERROR.optionalAttribute, withHeader(value, flags)) },
+  ];
+}
+
+function withHeader(value: Uint8Array, flags: number): Uint8Array {
+  const headerLength = (flags & ATTRIBUTE_FLAG.extendedLength) === 0 ? 3 : 4;
+  return new Uint8Array(value.buffer, value.byteOffset - headerLength, headerLength + value.length);
 }
 
 /** The family of prefixes that cannot be found, where the session has another one to live for (RFC 7606 5.3, RFC 4760 7). */
@@ -114,16 +124,17 @@ function decodeUnrecognized({ type, flags, value }: RawAttribute, attribute: str
     return [{ attribute, what: "is marked as well-known", consequence: "treat-as-withdraw" }];
   if ((flags & ATTRIBUTE_FLAG.transitive) === 0) return [];
   const kept = { type, flags: (flags & ~ATTRIBUTE_FLAG.extendedLength) | ATTRIBUTE_FLAG.partial, value: Uint8Array.from(value) };
-  draft.unrecognized = [...(draft.unrecognized ?? []), kept];
+  draft.path.unrecognized = [...(draft.path.unrecognized ?? []), kept];
   return [];
 }
 
 /** The path of prefixes that go to `nextHop`; undefined where a mandatory attribute is not there to be believed. */
 export function pathOfDraft(draft: AttributeDraft, nextHop: Address | undefined): PathAttributes | undefined {
-  const { as4Path, as4Aggregator, reach, unreach, ...attributes } = draft;
-  const { origin, asPath, aggregator } = attributes;
+  const { as4Path, as4Aggregator } = draft;
+  const { origin, asPath, aggregator } = draft.path;
   if (origin === undefined || asPath === undefined || nextHop === undefined) return undefined;
-  const path = { ...attributes, origin, asPath, nextHop };
+  const path = { ...draft.path, origin, asPath, nextHop };
+  if (!as4Path && !as4Aggregator) return path;
   // RFC 6793 4.2.3: an AGGREGATOR other than AS_TRANS was put there later, by one who knew nothing of the AS4 attributes.
   if (aggregator && as4Aggregator && aggregator.asn !== AS_TRANS) return path;
   return {

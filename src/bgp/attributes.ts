@@ -27,13 +27,14 @@ export interface DecodeContext extends MultiprotocolContext {
 }
 
 /** What the attributes of one UPDATE say, before they are put together as a path. */
-export type AttributeDraft = { -readonly [Name in keyof PathAttributes]?: PathAttributes[Name] } & {
+export interface AttributeDraft {
+  readonly path: { -readonly [Name in keyof PathAttributes]?: PathAttributes[Name] };
   as4Path?: readonly AsPathSegment[];
   as4Aggregator?: Aggregator;
-  /** Undefined with the key present: a family that we do not take. */
+  /** Undefined: there is none, or of a family that we do not take. */
   reach?: Reach | undefined;
   unreach?: Unreach | undefined;
-};
+}
 
 export interface AttributeRow {
   readonly name: string;
@@ -58,7 +59,11 @@ const wrongLength = (value: Uint8Array, wanted: string | number): string => `has
 
 const isPositiveMultiple = (value: Uint8Array, of: number): boolean => value.length > 0 && value.length % of === 0;
 
-const words = (value: Uint8Array): number[] => Array.from({ length: value.length / 4 }, (_, i) => read32(value, 4 * i));
+function words(value: Uint8Array): number[] {
+  const all = new Array<number>(value.length / 4);
+  for (let i = 0; i < all.length; i++) all[i] = read32(value, 4 * i);
+  return all;
+}
 
 /** In RFC 7606 5.1's order: the attributes that hold prefixes first, then by type. */
 export const ATTRIBUTES: readonly AttributeRow[] = [
@@ -97,7 +102,7 @@ export const ATTRIBUTES: readonly AttributeRow[] = [
     decode: (value, _, draft) => {
       if (value.length !== 1) return wrongLength(value, 1);
       if (value[0] > ORIGIN.incomplete) return `is ${value[0]}, at most ${ORIGIN.incomplete} wanted`;
-      draft.origin = value[0] as Origin;
+      draft.path.origin = value[0] as Origin;
       return undefined;
     },
     encode: ({ origin }) => [origin],
@@ -115,7 +120,7 @@ export const ATTRIBUTES: readonly AttributeRow[] = [
         ({ type }) => type === SEGMENT.confederationSequence || type === SEGMENT.confederationSet,
       );
       if (confederation && peerType === "external") return "has a confederation's segment from outside";
-      draft.asPath = segments;
+      draft.path.asPath = segments;
       return undefined;
     },
     encode: ({ asPath }, asnSize) => encodeAsPath(asPath, asnSize),
@@ -127,7 +132,7 @@ export const ATTRIBUTES: readonly AttributeRow[] = [
     malformed: "treat-as-withdraw",
     decode: (value, _, draft) => {
       if (value.length !== 4) return wrongLength(value, 4);
-      draft.nextHop = readIpv4(value, 0);
+      draft.path.nextHop = readIpv4(value, 0);
       return undefined;
     },
     encode: ({ nextHop }) => (isIpv4(nextHop) ? uint32(nextHop) : undefined),
@@ -139,7 +144,7 @@ export const ATTRIBUTES: readonly AttributeRow[] = [
     malformed: "treat-as-withdraw",
     decode: (value, _, draft) => {
       if (value.length !== 4) return wrongLength(value, 4);
-      draft.multiExitDiscriminator = read32(value, 0);
+      draft.path.multiExitDiscriminator = read32(value, 0);
       return undefined;
     },
     encode: ({ multiExitDiscriminator }) => (multiExitDiscriminator === undefined ? undefined : uint32(multiExitDiscriminator)),
@@ -152,7 +157,7 @@ export const ATTRIBUTES: readonly AttributeRow[] = [
     internalOnly: true,
     decode: (value, _, draft) => {
       if (value.length !== 4) return wrongLength(value, 4);
-      draft.localPreference = read32(value, 0);
+      draft.path.localPreference = read32(value, 0);
       return undefined;
     },
     encode: ({ localPreference }) => (localPreference === undefined ? undefined : uint32(localPreference)),
@@ -164,7 +169,7 @@ export const ATTRIBUTES: readonly AttributeRow[] = [
     malformed: "discard",
     decode: (value, _, draft) => {
       if (value.length !== 0) return wrongLength(value, 0);
-      draft.atomicAggregate = true;
+      draft.path.atomicAggregate = true;
       return undefined;
     },
     encode: ({ atomicAggregate }) => (atomicAggregate ? [] : undefined),
@@ -178,7 +183,7 @@ export const ATTRIBUTES: readonly AttributeRow[] = [
       if (value.length !== asnSize + 4) return wrongLength(value, asnSize + 4);
       const asn = asnSize === 4 ? read32(value, 0) : read16(value, 0);
       if (asn === 0) return "holds AS 0";
-      draft.aggregator = { asn, address: readIpv4(value, asnSize) };
+      draft.path.aggregator = { asn, address: readIpv4(value, asnSize) };
       return undefined;
     },
     encode: ({ aggregator }, asnSize) => {
@@ -194,7 +199,7 @@ export const ATTRIBUTES: readonly AttributeRow[] = [
     malformed: "treat-as-withdraw",
     decode: (value, _, draft) => {
       if (!isPositiveMultiple(value, 4)) return wrongLength(value, "a multiple of 4");
-      draft.communities = words(value);
+      draft.path.communities = words(value);
       return undefined;
     },
     encode: ({ communities }) => communities?.flatMap(uint32),
@@ -207,7 +212,7 @@ export const ATTRIBUTES: readonly AttributeRow[] = [
     internalOnly: true,
     decode: (value, _, draft) => {
       if (value.length !== 4) return wrongLength(value, 4);
-      draft.originatorId = readIpv4(value, 0);
+      draft.path.originatorId = readIpv4(value, 0);
       return undefined;
     },
     encode: ({ originatorId }) => (originatorId === undefined ? undefined : uint32(originatorId)),
@@ -220,7 +225,7 @@ export const ATTRIBUTES: readonly AttributeRow[] = [
     internalOnly: true,
     decode: (value, _, draft) => {
       if (!isPositiveMultiple(value, 4)) return wrongLength(value, "a multiple of 4");
-      draft.clusterList = words(value);
+      draft.path.clusterList = words(value);
       return undefined;
     },
     encode: ({ clusterList }) => clusterList?.flatMap(uint32),
@@ -233,7 +238,7 @@ export const ATTRIBUTES: readonly AttributeRow[] = [
     malformed: "treat-as-withdraw",
     decode: (value, _, draft) => {
       if (!isPositiveMultiple(value, 8)) return wrongLength(value, "a multiple of 8");
-      draft.extendedCommunities = Uint8Array.from(value);
+      draft.path.extendedCommunities = Uint8Array.from(value);
       return undefined;
     },
     encode: ({ extendedCommunities }) => extendedCommunities,
@@ -281,7 +286,7 @@ export const ATTRIBUTES: readonly AttributeRow[] = [
     decode: (value, _, draft) => {
       if (!isPositiveMultiple(value, 12)) return wrongLength(value, "a multiple of 12");
       const all = words(value);
-      draft.largeCommunities = Array.from(
+      draft.path.largeCommunities = Array.from(
         { length: all.length / 3 },
         (_, i): LargeCommunity => [all[3 * i], all[3 * i + 1], all[3 * i + 2]],
       );
@@ -296,7 +301,7 @@ export const ATTRIBUTES: readonly AttributeRow[] = [
     malformed: "treat-as-withdraw",
     decode: (value, _, draft) => {
       if (value.length !== 4) return wrongLength(value, 4);
-      draft.onlyToCustomer = read32(value, 0);
+      draft.path.onlyToCustomer = read32(value, 0);
       return undefined;
     },
     encode: ({ onlyToCustomer }) => (onlyToCustomer === undefined ? undefined : uint32(onlyToCustomer)),

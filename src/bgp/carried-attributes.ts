@@ -57,7 +57,7 @@ const carried = (
     // What is not transitive ends with us.
     if (what !== undefined || (row.flags & ATTRIBUTE_FLAG.transitive) === 0) return what;
     const kept = { type: row.type, flags: row.flags | ATTRIBUTE_FLAG.partial, value: Uint8Array.from(value) };
-    draft.unrecognized = [...(draft.unrecognized ?? []), kept];
+    draft.path.unrecognized = [...(draft.path.unrecognized ?? []), kept];
     return undefined;
   },
   encode: () => undefined,

@@ -54,7 +54,8 @@ export class Framer {
   /** Hands over the next chunk; the last one must have been read to its end. */
   push(chunk: Uint8Array): void {
     if (this.offset < this.chunk.length && !this.failure) throw new Error("Framer: push before next() answered more");
-    this.chunk = chunk;
+    // Views of a Buffer are Buffers, and cost several times as much to make.
+    this.chunk = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     this.offset = 0;
   }
 

@@ -4,7 +4,7 @@
  * stands in front of each (RFC 7911 section 3).
  */
 import { type Address, type AddressFamily, addressToBytes, readIpv4, readIpv6 } from "../net/address.ts";
-import { makePrefix } from "../net/prefix.ts";
+import { ipv4Mask, maskAddress } from "../net/prefix.ts";
 import { joinBytes, read32, uint32 } from "./bytes.ts";
 import { AFI, SAFI } from "./iana.ts";
 import type { Nlri } from "./path.ts";
@@ -41,7 +41,6 @@ const PATH_ID_LENGTH = 4;
 export function decodePrefixes(bytes: Uint8Array, afi: number, withPathIds = false): Nlri[] | string {
   const maximum = afi === AFI.ipv4 ? 32 : 128;
   const prefixes: Nlri[] = [];
-  const padded = new Uint8Array(maximum / 8);
   for (let start = 0; start < bytes.length; ) {
     const offset = withPathIds ? start + PATH_ID_LENGTH : start;
     if (offset >= bytes.length) return "ends inside a path identifier";
@@ -49,13 +48,25 @@ export function decodePrefixes(bytes: Uint8Array, afi: number, withPathIds = fal
     const end = offset + 1 + ((length + 7) >>> 3);
     if (length > maximum) return `has a prefix of length ${length}, at most ${maximum} wanted`;
     if (end > bytes.length) return `ends inside a prefix of length ${length}`;
-    padded.fill(0);
-    padded.set(bytes.subarray(offset + 1, end));
-    const prefix = makePrefix(readAddress(padded, afi), length);
-    prefixes.push(withPathIds ? { ...prefix, pathId: read32(bytes, start) } : prefix);
+    const address =
+      afi === AFI.ipv4 ? readIpv4Start(bytes, offset + 1, length) : readIpv6Start(bytes.subarray(offset + 1, end), length);
+    prefixes.push(withPathIds ? { address, length, pathId: read32(bytes, start) } : { address, length });
     start = end;
   }
   return prefixes;
+}
+
+/** The address of which these are the first `length` bits; the rest of it is zero. */
+function readIpv4Start(bytes: Uint8Array, offset: number, length: number): number {
+  let address = 0;
+  for (let shift = 24, at = offset; shift > 24 - length; shift -= 8, at++) address |= bytes[at] << shift;
+  return (address & ipv4Mask(length)) >>> 0;
+}
+
+function readIpv6Start(start: Uint8Array, length: number): Address {
+  const padded = new Uint8Array(16);
+  padded.set(start);
+  return maskAddress(readIpv6(padded, 0), length);
 }
 
 export function encodePrefix(prefix: Nlri): Uint8Array {

@@ -73,15 +73,15 @@ export function decodeUpdate(body: Uint8Array, context: DecodeContext): DecodedU
   const attributes = body.subarray(attributesAt, nlriAt);
   const { draft, faults: attributeFaults, types } = decodeAttributes(attributes, context);
   const faults = [...attributeFaults];
-  const announcesAny = announced.length > 0 || types.has(ATTRIBUTE.mpReach);
+  const announcesAny = announced.length > 0 || types.includes(ATTRIBUTE.mpReach);
   if (announcesAny) faults.push(...missingFaults(types, announced.length > 0, context.peerType));
-  const onlyUnreach = types.size === 1 && types.has(ATTRIBUTE.mpUnreach);
+  const onlyUnreach = types.length === 1 && types[0] === ATTRIBUTE.mpUnreach;
   // RFC 7606 5.2: no prefixes to withdraw, and perhaps only because they could not be found.
   if (!announcesAny && !onlyUnreach && strongest(faults) === "treat-as-withdraw") {
     faults.push(resetFault("has malformed attributes and no prefixes", UPDATE_ERROR.malformedAttributeList));
   }
   const reachable = [
-    ...takeReachable(announced, draft.nextHop, ATTRIBUTE.nextHop, faults),
+    ...takeReachable(announced, draft.path.nextHop, ATTRIBUTE.nextHop, faults),
     ...takeReachable(draft.reach?.prefixes ?? [], draft.reach?.nextHop, ATTRIBUTE.mpReach, faults),
   ];
   const disabled = faults.flatMap((fault) => (fault.consequence === "disable-family" ? [fault.family] : []));
@@ -111,11 +111,11 @@ function endOfRibFamily(attributes: Uint8Array, onlyUnreach: Unreach | undefined
   return attributes.length === 0 ? IPV4_UNICAST : onlyUnreach?.family;
 }
 
-function missingFaults(types: ReadonlySet<number>, classic: boolean, peerType: DecodeContext["peerType"]): Fault[] {
+function missingFaults(types: readonly number[], classic: boolean, peerType: DecodeContext["peerType"]): Fault[] {
   const mandatory: number[] = [ATTRIBUTE.origin, ATTRIBUTE.asPath];
   if (classic) mandatory.push(ATTRIBUTE.nextHop);
   if (peerType === "internal") mandatory.push(ATTRIBUTE.localPreference);
-  const missing = mandatory.filter((type) => !types.has(type));
+  const missing = mandatory.filter((type) => !types.includes(type));
   return missing.map((type) => ({ attribute: attributeName(type), what: "is missing", consequence: "treat-as-withdraw" }));
 }
 
@@ -126,7 +126,7 @@ interface Reachable {
 
 /** The prefixes that a packet may be sent to; adds the faults that only show where prefixes and next hop meet. */
 function takeReachable(all: readonly Nlri[], nextHop: Address | undefined, attribute: number, faults: Fault[]): Reachable[] {
-  const prefixes = all.filter(isUnicast);
+  const prefixes = all.every(isUnicast) ? all : all.filter(isUnicast);
   if (prefixes.length < all.length) faults.push({ what: "announces prefixes that are not unicast", consequence: "discard" });
   if (prefixes.length === 0) return [];
   if (nextHop !== undefined && !isNextHop(nextHop)) {

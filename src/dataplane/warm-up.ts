@@ -20,7 +20,7 @@ export function warmUp(hash: HashOptions, selector: string): void {
   const prefix = (text: string) => parsePrefix(text) as NonNullable<ReturnType<typeof parsePrefix>>;
   fib.attach({ prefix: prefix("10.0.0.0/24"), port: 0 });
   const nextHops = [0x0a000002, 0x0a000003].map((address) => ({ address, weight: 1 }));
-  fib.apply([{ prefix: prefix("198.51.100.0/24"), protocol: "static", nextHops }]);
+  fib.apply([{ prefixes: [prefix("198.51.100.0/24")], protocol: "static", nextHops }]);
   for (const { address } of nextHops) fib.setNeighbor(address, 0, { mac: address, source: OUR_MAC, mtu: 1500 });
   fib.publish();
 

@@ -14,6 +14,8 @@ export function stateOfConfig({ ecmp, routes }: Config): FibState {
   // Member order is by address, as the RIB has it.
   const inMemberOrder = (nextHops: Config["routes"][number]["nextHops"]) =>
     [...nextHops].sort((a, b) => compareAddresses(a.address, b.address));
-  fib.apply(routes.map(({ prefix, nextHops }) => ({ prefix, protocol: "static", nextHops: inMemberOrder(nextHops) })));
+  fib.apply(
+    routes.map(({ prefix, nextHops }) => ({ prefixes: [prefix], protocol: "static", nextHops: inMemberOrder(nextHops) })),
+  );
   return fib.state();
 }

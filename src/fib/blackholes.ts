@@ -12,13 +12,20 @@ export function createBlackholes(): Blackholes {
   const keys = new Set<number | string>();
   return {
     has: (prefix) => keys.has(prefixKey(prefix)),
-    take: (changes) =>
-      changes.flatMap(({ prefix, isBlackhole = false }) => {
-        const key = prefixKey(prefix);
-        if (keys.has(key) === isBlackhole) return [];
-        if (isBlackhole) keys.add(key);
-        else keys.delete(key);
-        return [prefix];
-      }),
+    take(changes) {
+      const turned: Prefix[] = [];
+      for (const { prefixes, isBlackhole = false } of changes) {
+        // Mostly there are none, and nothing to look up for prefixes by the thousand.
+        if (!isBlackhole && keys.size === 0) continue;
+        for (const prefix of prefixes) {
+          const key = prefixKey(prefix);
+          if (keys.has(key) === isBlackhole) continue;
+          if (isBlackhole) keys.add(key);
+          else keys.delete(key);
+          turned.push(prefix);
+        }
+      }
+      return turned;
+    },
   };
 }

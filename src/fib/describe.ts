@@ -1,7 +1,7 @@
 /** Groups as they are shown: whole, as a saved state has them, and in numbers only, for those who ask often. */
 import { type BucketActivity, memberShares } from "../ecmp/table.ts";
 import { type Address, formatAddress } from "../net/address.ts";
-import { comparePrefixes, formatPrefix } from "../net/prefix.ts";
+import { comparePrefixes, formatPrefix, type Prefix } from "../net/prefix.ts";
 import type { Group } from "./groups.ts";
 import type { ActivityState, GroupState } from "./state.ts";
 
@@ -14,17 +14,17 @@ export interface GroupSize {
 
 export function measureGroup({ id, prefixes, members, table }: Group): GroupSize {
   const shares = memberShares(table);
-  return { id, prefixCount: prefixes.size, members: members.map(({ address }, i) => ({ address, share: shares[i] })) };
+  return { id, prefixCount: prefixes, members: members.map(({ address }, i) => ({ address, share: shares[i] })) };
 }
 
 /** `activity`: of the buckets of a selector with timers. */
-export function describeGroup(group: Group, activity?: BucketActivity): GroupState {
+export function describeGroup(group: Group, prefixes: readonly Prefix[], activity?: BucketActivity): GroupState {
   const { table } = group;
   const shares = memberShares(table);
   const members = group.members.map(({ address, weight }, i) => ({ address: formatAddress(address), weight, share: shares[i] }));
   return {
     id: group.id,
-    prefixes: [...group.prefixes.values()].sort(comparePrefixes).map(formatPrefix),
+    prefixes: [...prefixes].sort(comparePrefixes).map(formatPrefix),
     members,
     reduction: table.reduction,
     owners: Array.from(table.owners),

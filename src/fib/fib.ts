@@ -14,7 +14,7 @@ import { createActivity } from "./activity.ts";
 import { createArena } from "./arena.ts";
 import { createBlackholes } from "./blackholes.ts";
 import { describeGroup, measureGroup } from "./describe.ts";
-import { createGroupTable, type Group } from "./groups.ts";
+import { createGroupTable, type Group, type GroupOrigin } from "./groups.ts";
 import { type FibImage, type ImageBuffers, openImage, readAcknowledged, readGeneration } from "./image.ts";
 import { GROUP_RECORD, GROUPS, HEADER, MAXIMUM_GROUPS, REDUCTION } from "./layout.ts";
 import { type Adjacency, createNextHops, type NextHopName } from "./next-hops.ts";
@@ -165,6 +165,9 @@ export function createFib(options: FibOptions) {
     return true;
   };
 
+  const predecessorOf = ({ id }: Group, origin: GroupOrigin) =>
+    origin.before ? { id, table: origin.before.table } : origin.from;
+
   /** Groups of one next hop that no route names: for the router itself, for attached subnets and for resolved hosts. */
   const singleGroup = (name: NextHopName, initial: Adjacency): number | undefined => {
     const known = special.get(String(name));
@@ -197,6 +200,13 @@ export function createFib(options: FibOptions) {
     return prefix.length === maximumLength(prefix.address) ? (hosts.get(prefix.address) ?? 0) : 0;
   };
 
+  const describeAll = (): FibState["groups"] => {
+    const prefixes = groups.prefixesOf(new Set(groups.all()));
+    return [...prefixes]
+      .sort(([a], [b]) => a.id - b.id)
+      .map(([group, own]) => describeGroup(group, own, activity.read(group.id)));
+  };
+
   const retireId = (id: number): void => {
     Atomics.store(words, GROUPS + id, 0);
     dropRecord(id);
@@ -216,22 +226,33 @@ export function createFib(options: FibOptions) {
       const turned = blackholes.take(changes);
       const refused = [...plan.refused];
       for (const { group, origin } of plan.refilled) {
-        if (writeGroup(group, origin.before ? { id: group.id, table: origin.before.table } : origin.from)) continue;
-        refused.push(...group.prefixes.values());
+        if (writeGroup(group, predecessorOf(group, origin))) continue;
+        for (const prefix of groups.prefixesOf(new Set([group])).get(group) ?? []) refused.push(prefix);
         groups.revert(group, origin.before);
         if (!origin.before) groups.releaseId(group.id);
       }
-      for (const { prefix, group } of plan.pointed) {
-        const id = group && groups.groupOf(prefix) === group ? group.id : underlay(prefix);
-        if (point(prefix, id)) continue;
-        refused.push(prefix);
-        const emptied = groups.refuse(prefix);
-        if (emptied) retireId(emptied.id);
-        point(prefix, 0);
+      for (const { prefixes, group } of plan.pointed) {
+        for (const prefix of prefixes) {
+          const id = group && groups.groupOf(prefix) === group ? group.id : underlay(prefix);
+          if (point(prefix, id)) continue;
+          refused.push(prefix);
+          const emptied = groups.refuse(prefix);
+          if (emptied) retireId(emptied.id);
+          point(prefix, 0);
+        }
       }
       for (const prefix of turned) if (!groups.groupOf(prefix) && !point(prefix, underlay(prefix))) refused.push(prefix);
       for (const group of plan.emptied) retireId(group.id);
       return refused;
+    },
+
+    /**
+     * These next hops are gone, whatever the routes will be: no group that has another one goes there any more. One record a
+     * group, and no word of the trie; to be published. Where there is no room for it the group stays until `apply`.
+     */
+    withdraw(addresses: ReadonlySet<Address>): void {
+      for (const { group, origin } of groups.withdraw(addresses))
+        if (!writeGroup(group, predecessorOf(group, origin))) groups.revert(group, origin.before);
     },
 
     /** Whether time alone may move buckets: then `tick` is wanted every CLOCK_TICK_MS, and `settle` now and then. */
@@ -334,7 +355,7 @@ export function createFib(options: FibOptions) {
     state: (): FibState => ({
       hash: options.hash,
       selector: { name: options.selector, ...options.selectorOptions },
-      groups: [...groups.all()].sort((a, b) => a.id - b.id).map((group) => describeGroup(group, activity.read(group.id))),
+      groups: describeAll(),
     }),
   };
 }

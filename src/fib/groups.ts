@@ -5,33 +5,46 @@
  *   every prefix of a group goes to the same new next hops   ->  the group itself changes; no prefix is touched
  *   some prefixes of a group do                              ->  those move to another group, old or new
  *
- * The first is what a node's loss looks like, and why its cost does not depend on the number of prefixes behind it. A pure
- * table: it knows nothing of shared memory; `fib.ts` writes down what `plan` returns.
+ * The first is what a node's loss looks like, and why its cost does not depend on the number of prefixes behind it. Before
+ * the routes are even decided anew, `withdraw` takes the node out of every group that has others. A pure table: it knows
+ * nothing of shared memory; `fib.ts` writes down what `plan` and `withdraw` return.
  */
 import type { BucketActivity, Member, SelectionTable, Selector, SelectorOptions } from "../ecmp/table.ts";
-import { formatAddress } from "../net/address.ts";
-import { type Prefix, prefixKey } from "../net/prefix.ts";
+import { type Address, formatAddress } from "../net/address.ts";
+import type { Prefix } from "../net/prefix.ts";
+import { createPrefixTable } from "../net/prefix-table.ts";
 import type { RouteChange } from "../rib/route.ts";
 
 export interface Group {
   readonly id: number;
-  readonly prefixes: Map<number | string, Prefix>;
+  /** How many it has. */
+  prefixes: number;
   members: readonly Member[];
+  /** Of the members, as text. */
+  key: string;
   table: SelectionTable;
 }
+
+/** What a group was before it was filled anew. */
+export type GroupPast = Pick<Group, "members" | "table">;
 
 /**
  * What a group's table follows from: what the group itself was (`before`), or, of one that is made now, the group that its
  * first prefixes come from, if they had one.
  */
 export type GroupOrigin =
-  | { readonly before: Pick<Group, "members" | "table"> }
+  | { readonly before: GroupPast }
   | { readonly before?: undefined; readonly from: Pick<Group, "id" | "table"> | undefined };
+
+export interface Refill {
+  readonly group: Group;
+  readonly origin: GroupOrigin;
+}
 
 /** What the writer has to do, in this order: refill or make groups, then point prefixes, then drop empty groups. */
 export interface GroupPlan {
-  readonly refilled: readonly { readonly group: Group; readonly origin: GroupOrigin }[];
-  readonly pointed: readonly { readonly prefix: Prefix; readonly group: Group | undefined }[];
+  readonly refilled: readonly Refill[];
+  readonly pointed: readonly { readonly prefixes: readonly Prefix[]; readonly group: Group | undefined }[];
   readonly emptied: readonly Group[];
   /** Pointed nowhere, because there is no number left for their group. */
   readonly refused: readonly Prefix[];
@@ -39,11 +52,15 @@ export interface GroupPlan {
 
 export interface GroupTable {
   plan(changes: readonly RouteChange[]): GroupPlan;
+  /** Takes these members out of all groups that have others beside them. */
+  withdraw(addresses: ReadonlySet<Address>): readonly Refill[];
   /** A refilled group found no room: it is again what it was before, or, if it is new, nothing. */
-  revert(group: Group, before: Pick<Group, "members" | "table"> | undefined): void;
+  revert(group: Group, before: GroupPast | undefined): void;
   /** A pointed prefix found no room: it has no group. Returns the group if that was its last prefix. */
   refuse(prefix: Prefix): Group | undefined;
   groupOf(prefix: Prefix): Group | undefined;
+  /** A walk over all prefixes, for any number of groups. */
+  prefixesOf(groups: ReadonlySet<Group>): Map<Group, Prefix[]>;
   /** Fills the group's table again as the ages of its buckets now allow; the table before, or nothing if no bucket moved. */
   settle(group: Group): SelectionTable | undefined;
   /** Whether no bucket would move, even if all might. */
@@ -66,6 +83,35 @@ const allIdle = (buckets: number): BucketActivity => ({
 const isSame = (a: SelectionTable, b: SelectionTable): boolean =>
   a.owners.length === b.owners.length && a.owners.every((owner, bucket) => owner === b.owners[bucket]);
 
+/** Prefixes that go from one group to the same members. */
+interface Move {
+  readonly members: readonly Member[];
+  readonly prefixes: Prefix[];
+}
+
+function moveOf(
+  sorted: Map<Group | undefined, Map<string, Move>>,
+  from: Group | undefined,
+  wanted: string,
+  members: readonly Member[],
+): Move {
+  const moves = sorted.get(from) ?? new Map<string, Move>();
+  sorted.set(from, moves);
+  const move = moves.get(wanted) ?? { members, prefixes: [] };
+  moves.set(wanted, move);
+  return move;
+}
+
+/** Whether no later change names the prefix; one change names each of its own once. */
+function lastWords(changes: readonly RouteChange[]): (prefix: Prefix, index: number) => boolean {
+  if (changes.length < 2) return () => true;
+  const last = createPrefixTable();
+  changes.forEach(({ prefixes }, index) => {
+    for (const prefix of prefixes) last.set(prefix, index + 1);
+  });
+  return (prefix, index) => last.get(prefix) === index + 1;
+}
+
 /** `activityOf`: by a group's number, for selectors with timers. */
 export function createGroupTable(
   selector: Selector,
@@ -75,7 +121,8 @@ export function createGroupTable(
 ): GroupTable {
   const groups = new Set<Group>();
   const byMembers = new Map<string, Group>();
-  const byPrefix = new Map<number | string, Group>();
+  const byId: (Group | undefined)[] = [];
+  const idOf = createPrefixTable();
   const freeIds: number[] = [];
   let nextId = 1;
 
@@ -85,9 +132,16 @@ export function createGroupTable(
     activity?: BucketActivity | undefined,
   ): SelectionTable => selector.fill(members, options, selector.stateful ? previous : undefined, activity);
 
+  const groupOf = (prefix: Prefix): Group | undefined => byId[idOf.get(prefix)];
+
   const forget = (group: Group): void => {
-    const key = membersKey(group.members);
-    if (byMembers.get(key) === group) byMembers.delete(key);
+    if (byMembers.get(group.key) === group) byMembers.delete(group.key);
+  };
+
+  const remove = (group: Group): void => {
+    forget(group);
+    groups.delete(group);
+    byId[group.id] = undefined;
   };
 
   const reserveId = (): number | undefined => freeIds.pop() ?? (nextId < maximumGroups ? nextId++ : undefined);
@@ -95,79 +149,90 @@ export function createGroupTable(
   const become = (group: Group, members: readonly Member[], table: SelectionTable): void => {
     forget(group);
     group.members = members;
+    group.key = membersKey(members);
     group.table = table;
-    if (!byMembers.has(membersKey(members))) byMembers.set(membersKey(members), group);
+    if (!byMembers.has(group.key)) byMembers.set(group.key, group);
   };
 
-  const open = (members: readonly Member[], from: Group | undefined): Group | undefined => {
+  const refill = (group: Group, members: readonly Member[]): GroupOrigin => {
+    const before = { members: group.members, table: group.table };
+    become(group, members, fill(members, group.table, activityOf(group.id)));
+    return { before };
+  };
+
+  const open = (members: readonly Member[], key: string, from: Group | undefined): Group | undefined => {
     const id = reserveId();
     if (id === undefined) return undefined;
     const table = fill(members, from?.table, from && activityOf(from.id));
-    const group: Group = { id, prefixes: new Map(), members, table };
+    const group: Group = { id, prefixes: 0, members, key, table };
     groups.add(group);
-    byMembers.set(membersKey(members), group);
+    byMembers.set(key, group);
+    byId[id] = group;
     return group;
   };
 
   /** Changes that really change something, the last word for each prefix, by the group they leave and the members they want. */
-  const sortOut = (changes: readonly RouteChange[]): Map<Group | undefined, Map<string, RouteChange[]>> => {
-    const last = new Map(changes.map((change) => [prefixKey(change.prefix), change]));
-    const sorted = new Map<Group | undefined, Map<string, RouteChange[]>>();
-    for (const [key, change] of last) {
-      const from = byPrefix.get(key);
-      const wanted = membersKey(change.nextHops);
-      if (wanted === (from ? membersKey(from.members) : "")) continue;
-      const moves = sorted.get(from) ?? new Map<string, RouteChange[]>();
-      sorted.set(from, moves);
-      const list = moves.get(wanted);
-      if (list) list.push(change);
-      else moves.set(wanted, [change]);
-    }
+  const sortOut = (changes: readonly RouteChange[]): Map<Group | undefined, Map<string, Move>> => {
+    const isLast = lastWords(changes);
+    const sorted = new Map<Group | undefined, Map<string, Move>>();
+    changes.forEach(({ prefixes, nextHops }, index) => {
+      const wanted = membersKey(nextHops);
+      let from: Group | undefined;
+      let move: Move | undefined;
+      for (const prefix of prefixes) {
+        const group = groupOf(prefix);
+        if (wanted === (group?.key ?? "") || !isLast(prefix, index)) continue;
+        // Prefixes of one change mostly come from one group.
+        if (!move || group !== from) move = moveOf(sorted, group, wanted, nextHops);
+        from = group;
+        move.prefixes.push(prefix);
+      }
+    });
     return sorted;
   };
 
-  const leave = (change: RouteChange, from: Group | undefined): void => {
-    from?.prefixes.delete(prefixKey(change.prefix));
-    byPrefix.delete(prefixKey(change.prefix));
+  const point = (prefixes: readonly Prefix[], from: Group | undefined, to: Group | undefined): void => {
+    for (const prefix of prefixes) idOf.set(prefix, to?.id ?? 0);
+    if (from) from.prefixes -= prefixes.length;
+    if (to) to.prefixes += prefixes.length;
+  };
+
+  const prefixesOf = (wanted: ReadonlySet<Group>): Map<Group, Prefix[]> => {
+    const found = new Map(Array.from(wanted, (group): [Group, Prefix[]] => [group, []]));
+    const idsWanted = new Map(Array.from(wanted, (group) => [group.id, found.get(group)]));
+    idOf.forEach((prefix, id) => void idsWanted.get(id)?.push(prefix));
+    return found;
   };
 
   return {
     plan(changes) {
       const refilled = new Map<Group, GroupOrigin>();
-      const pointed: { prefix: Prefix; group: Group | undefined }[] = [];
+      const pointed: { prefixes: readonly Prefix[]; group: Group | undefined }[] = [];
       const refused: Prefix[] = [];
       const touched = new Set<Group>();
       for (const [from, moves] of sortOut(changes)) {
-        for (const [wanted, list] of moves) {
-          const members = list[0].nextHops;
-          if (from && wanted !== "" && list.length === from.prefixes.size) {
-            const before = { members: from.members, table: from.table };
-            become(from, members, fill(members, from.table, activityOf(from.id)));
-            refilled.set(from, { before });
+        for (const [wanted, { members, prefixes }] of moves) {
+          if (from && wanted !== "" && prefixes.length === from.prefixes) {
+            refilled.set(from, refill(from, members));
             continue;
           }
           let to: Group | undefined;
           if (wanted !== "") {
             to = byMembers.get(wanted);
             if (!to) {
-              to = open(members, from);
+              to = open(members, wanted, from);
               if (to) refilled.set(to, { from: from && { id: from.id, table: from.table } });
-              else refused.push(...list.map(({ prefix }) => prefix));
+              else for (const prefix of prefixes) refused.push(prefix);
             }
           }
-          for (const change of list) {
-            leave(change, from);
-            to?.prefixes.set(prefixKey(change.prefix), change.prefix);
-            if (to) byPrefix.set(prefixKey(change.prefix), to);
-            pointed.push({ prefix: change.prefix, group: to });
-          }
+          point(prefixes, from, to);
+          pointed.push({ prefixes, group: to });
           if (from) touched.add(from);
         }
       }
-      const emptied = [...touched].filter((group) => group.prefixes.size === 0);
+      const emptied = [...touched].filter((group) => group.prefixes === 0);
       for (const group of emptied) {
-        forget(group);
-        groups.delete(group);
+        remove(group);
         refilled.delete(group);
       }
       return {
@@ -177,26 +242,32 @@ export function createGroupTable(
         refused,
       };
     },
+    withdraw(addresses) {
+      const refilled: Refill[] = [];
+      for (const group of groups) {
+        const left = group.members.filter(({ address }) => !addresses.has(address));
+        if (left.length > 0 && left.length < group.members.length) refilled.push({ group, origin: refill(group, left) });
+      }
+      return refilled;
+    },
     revert(group, before) {
       if (before) become(group, before.members, before.table);
       else {
-        forget(group);
-        groups.delete(group);
-        for (const key of group.prefixes.keys()) byPrefix.delete(key);
-        group.prefixes.clear();
+        remove(group);
+        for (const prefix of prefixesOf(new Set([group])).get(group) ?? []) idOf.set(prefix, 0);
+        group.prefixes = 0;
       }
     },
     refuse(prefix) {
-      const group = byPrefix.get(prefixKey(prefix));
+      const group = groupOf(prefix);
       if (!group) return undefined;
-      group.prefixes.delete(prefixKey(prefix));
-      byPrefix.delete(prefixKey(prefix));
-      if (group.prefixes.size > 0) return undefined;
-      forget(group);
-      groups.delete(group);
+      point([prefix], group, undefined);
+      if (group.prefixes > 0) return undefined;
+      remove(group);
       return group;
     },
-    groupOf: (prefix) => byPrefix.get(prefixKey(prefix)),
+    groupOf,
+    prefixesOf,
     settle(group) {
       const before = group.table;
       const after = fill(group.members, before, activityOf(group.id));

@@ -1,8 +1,12 @@
 /**
- * Prefixes to numbers, for a million of them: IPv4 in an open-addressed table of typed arrays (nine bytes a slot, at most
- * three quarters full), IPv6 in a Map. A Map for both costs ten times that. The number 0 stands for "not there".
+ * Prefixes to numbers, for a million of them: IPv4 in an open-addressed table of two words a slot, at most three quarters
+ * full, IPv6 in a Map. A Map for both costs ten times that. The number 0 stands for "not there".
  *
- *   slot:  address (4) | length (1) | number (4)          linear probing; a deletion shifts the rest of its run back
+ *   slot:  address (32 bits) | number (26) length (6)     linear probing; a deletion shifts the rest of its run back
+ *
+ * What a lookup costs here is the cache line that it misses. So eight neighboring prefixes of one length, which often come in one
+ * UPDATE, lie in one line; and the place of these eight is the upper end of their hash, so that a table of twice the size has
+ * them in the same order, and is filled from one end to the other.
  */
 import { isIpv4 } from "./address.ts";
 import { type Prefix, prefixKey } from "./prefix.ts";
@@ -12,83 +16,96 @@ export interface PrefixTable {
   /** 0 deletes. */
   set(prefix: Prefix, number: number): void;
   readonly size: number;
-  /** In no order. The numbers may be changed meanwhile; nothing may be deleted. */
-  forEach(visit: (prefix: Prefix, number: number) => void): void;
+  /** In no order, those whose numbers are wanted. The numbers may be changed meanwhile; nothing may be deleted. */
+  forEach(visit: (prefix: Prefix, number: number) => void, isWanted?: (number: number) => boolean): void;
 }
 
+export const LARGEST_NUMBER = (1 << 26) - 1;
+
 const SMALLEST_CAPACITY = 1024;
+const NUMBER_SHIFT = 6;
+const LENGTH_MASK = (1 << NUMBER_SHIFT) - 1;
+const FREE = 0;
+/** Eight slots. */
+const LINE_SHIFT = 3;
 
 export function createPrefixTable(): PrefixTable {
   const ipv6 = new Map<number | string, { readonly prefix: Prefix; number: number }>();
   let capacity = SMALLEST_CAPACITY;
   let used = 0;
-  let addresses = new Uint32Array(capacity);
-  let lengths = new Uint8Array(capacity);
-  let numbers = new Uint32Array(capacity);
+  let words = new Uint32Array(2 * capacity);
+  /** Of a hash, beyond those that say which line. */
+  let unusedBits = Math.clz32(capacity - 1) + LINE_SHIFT;
 
+  /** Where the slot begins in which a search for the prefix begins. */
   const home = (address: number, length: number): number => {
-    const mixed = Math.imul(address ^ Math.imul(length, 0x9e3779b9), 0x85ebca6b);
-    return (mixed ^ (mixed >>> 15)) & (capacity - 1);
+    const ordinal = length === 0 ? 0 : address >>> (32 - length);
+    const line = (ordinal >>> LINE_SHIFT) ^ Math.imul(length, 0x85ebca6b);
+    const mixed = Math.imul(line ^ (line >>> 16), 0x9e3779b1);
+    return 2 * (((mixed >>> unusedBits) << LINE_SHIFT) | (ordinal & ((1 << LINE_SHIFT) - 1)));
   };
+
+  const next = (slot: number): number => (slot + 2) & (2 * capacity - 1);
 
   /** The slot of the prefix, or the free one where it belongs. */
   const find = (address: number, length: number): number => {
     let slot = home(address, length);
-    while (numbers[slot] !== 0 && (addresses[slot] !== address || lengths[slot] !== length)) slot = (slot + 1) & (capacity - 1);
+    for (let held = words[slot + 1]; held !== FREE; held = words[slot + 1]) {
+      if (words[slot] === address && (held & LENGTH_MASK) === length) break;
+      slot = next(slot);
+    }
     return slot;
   };
 
-  const write = (slot: number, address: number, length: number, number: number): void => {
-    addresses[slot] = address;
-    lengths[slot] = length;
-    numbers[slot] = number;
-  };
-
   const grow = (): void => {
-    const before = { addresses, lengths, numbers };
+    const before = words;
     capacity *= 2;
-    addresses = new Uint32Array(capacity);
-    lengths = new Uint8Array(capacity);
-    numbers = new Uint32Array(capacity);
-    for (const [slot, number] of before.numbers.entries()) {
-      if (number === 0) continue;
-      const [address, length] = [before.addresses[slot], before.lengths[slot]];
-      write(find(address, length), address, length, number);
+    unusedBits--;
+    words = new Uint32Array(2 * capacity);
+    for (let slot = 0; slot < before.length; slot += 2) {
+      const held = before[slot + 1];
+      if (held === FREE) continue;
+      const to = find(before[slot], held & LENGTH_MASK);
+      words[to] = before[slot];
+      words[to + 1] = held;
     }
   };
 
   /** What probed past the hole moves into it, so that no search ends too early. */
-  const closeHole = (hole: number): void => {
-    for (let slot = (hole + 1) & (capacity - 1); numbers[slot] !== 0; slot = (slot + 1) & (capacity - 1)) {
-      const wanted = home(addresses[slot], lengths[slot]);
-      const distance = (slot - wanted) & (capacity - 1);
-      if (distance < ((slot - hole) & (capacity - 1))) continue;
-      write(hole, addresses[slot], lengths[slot], numbers[slot]);
+  const closeHole = (start: number): void => {
+    let hole = start;
+    for (let slot = next(hole); words[slot + 1] !== FREE; slot = next(slot)) {
+      const distance = (slot - home(words[slot], words[slot + 1] & LENGTH_MASK)) & (2 * capacity - 1);
+      if (distance < ((slot - hole) & (2 * capacity - 1))) continue;
+      words[hole] = words[slot];
+      words[hole + 1] = words[slot + 1];
       hole = slot;
     }
-    numbers[hole] = 0;
+    words[hole + 1] = FREE;
   };
 
   const setIpv4 = (address: number, length: number, number: number): void => {
     const slot = find(address, length);
-    const isNew = numbers[slot] === 0;
+    const isNew = words[slot + 1] === FREE;
     if (number === 0) {
       if (isNew) return;
       used--;
       closeHole(slot);
       return;
     }
-    write(slot, address, length, number);
+    words[slot] = address;
+    words[slot + 1] = (number << NUMBER_SHIFT) | length;
     if (isNew && ++used * 4 > capacity * 3) grow();
   };
 
   return {
     get({ address, length }) {
-      if (isIpv4(address)) return numbers[find(address, length)];
+      if (isIpv4(address)) return words[find(address, length) + 1] >>> NUMBER_SHIFT;
       return ipv6.get(prefixKey({ address, length }))?.number ?? 0;
     },
     set(prefix, number) {
       const { address, length } = prefix;
+      if (number > LARGEST_NUMBER) throw new RangeError(`prefix table: the number ${number}, at most ${LARGEST_NUMBER} wanted`);
       if (isIpv4(address)) return setIpv4(address, length, number);
       const held = ipv6.get(prefixKey(prefix));
       if (number === 0) ipv6.delete(prefixKey(prefix));
@@ -99,11 +116,13 @@ export function createPrefixTable(): PrefixTable {
     get size() {
       return used + ipv6.size;
     },
-    forEach(visit) {
-      for (let slot = 0; slot < capacity; slot++) {
-        if (numbers[slot] !== 0) visit({ address: addresses[slot], length: lengths[slot] }, numbers[slot]);
+    forEach(visit, isWanted = () => true) {
+      for (let slot = 0; slot < words.length; slot += 2) {
+        const number = words[slot + 1] >>> NUMBER_SHIFT;
+        if (number === 0 || !isWanted(number)) continue;
+        visit({ address: words[slot], length: words[slot + 1] & LENGTH_MASK }, number);
       }
-      for (const { prefix, number } of ipv6.values()) visit(prefix, number);
+      for (const { prefix, number } of ipv6.values()) if (isWanted(number)) visit(prefix, number);
     },
   };
 }

@@ -3,14 +3,17 @@
  * UPDATE have the same path, and prefixes that all nodes announce have the same set. So a prefix costs one number (its
  * set's, in `net/prefix-table.ts`), a decision is made once a set, and what happens to a peer happens to sets, not to prefixes.
  *
- *   prefix --number--> set: paths, the route decided --> path: peer, attributes (kept once by content)
+ *   prefix --number--> set: paths, the route decided --> path: peer, family, attributes
  *
- * This is the Adj-RIBs-In of all peers at once (RFC 4271 section 3.2): unfiltered, refused paths included.
+ * This is the Adj-RIBs-In of all peers at once (RFC 4271 section 3.2): unfiltered, refused paths included. Both are found
+ * again by a hash of what they say; `shelf.ts` has the bound on what a peer can make of that.
  */
 import type { PathAttributes } from "../bgp/path.ts";
 import type { Address, AddressFamily } from "../net/address.ts";
+import { hashValue, mixHash, sameValue } from "../net/value.ts";
 import type { RefusalReason } from "./policy.ts";
 import type { RoutePeer } from "./route.ts";
+import { createShelf, type Shelved } from "./shelf.ts";
 
 /** One way to somewhere: who told us, and what. */
 export interface Path {
@@ -23,18 +26,20 @@ export interface Path {
   readonly isBlackhole?: boolean;
 }
 
-interface KeptPath extends Path {
-  readonly number: number;
-  readonly content: Content;
-  /** How many sets it is in. */
-  sets: number;
+/** How many paths of one peer lead to one next hop. */
+export interface NextHopUse {
+  readonly nextHop: Address;
+  readonly peer: Address;
+  paths: number;
 }
 
-/** Attributes, kept once, and the paths that have them. */
-interface Content {
-  readonly key: string;
-  readonly attributes: PathAttributes;
-  readonly paths: KeptPath[];
+interface KeptPath extends Path, Shelved {
+  readonly family: AddressFamily;
+  readonly use: NextHopUse;
+  /** How many sets it is in. */
+  sets: number;
+  /** The set of this one alone, which is what most prefixes of a full table have. */
+  alone: KeptSet<unknown> | undefined;
 }
 
 export interface PathSet<Route> {
@@ -47,107 +52,151 @@ export interface PathSet<Route> {
   route: Route;
 }
 
-interface KeptSet<Route> extends PathSet<Route> {
-  key: string;
+interface KeptSet<Route> extends PathSet<Route>, Shelved {
   paths: readonly KeptPath[];
   prefixes: number;
 }
 
 export interface PathSets<Route> {
-  /** The path that says this; to be put into a set before the next one is asked for. */
-  path(path: Path): Path;
+  /** The path that says this of a family; to be put into a set before the next one is asked for. */
+  path(path: Path, family: AddressFamily): Path;
   at(number: number): PathSet<Route> | undefined;
-  /** Whether the set is still one, and not forgotten. */
-  has(set: PathSet<Route>): boolean;
-  /** The set of these paths, as it was or new; undefined for none of them. */
-  of(family: AddressFamily, paths: readonly Path[]): PathSet<Route> | undefined;
-  /** A prefix goes from one set to another. A set without prefixes is forgotten. */
-  move(from: PathSet<Route> | undefined, to: PathSet<Route> | undefined): void;
+  /** The set of these paths of one family, as it was or new; undefined for none of them. */
+  of(paths: readonly Path[]): PathSet<Route> | undefined;
+  /** So many prefixes go from one set to another. A set without prefixes is forgotten. */
+  move(from: PathSet<Route> | undefined, to: PathSet<Route> | undefined, prefixes: number): void;
   /** Takes those paths out of all sets, which keep their numbers and prefixes; says which sets lost how many of their prefixes' paths. */
   removePaths(isGone: (path: Path, family: AddressFamily) => boolean): { set: PathSet<Route>; lost: number }[];
   all(): Iterable<PathSet<Route>>;
+  nextHopUses(): Iterable<NextHopUse>;
 }
 
+const hashPath = ({ peer, attributes, pathId = 0, isBlackhole }: Path, family: AddressFamily): number =>
+  hashValue(attributes, mixHash(mixHash(peer.routerId ^ pathId, peer.epoch ?? 0), family.length + Number(isBlackhole)));
+
+const saysTheSame = (a: Path, b: Path): boolean =>
+  a.peer === b.peer &&
+  a.pathId === b.pathId &&
+  a.refused === b.refused &&
+  a.isBlackhole === b.isBlackhole &&
+  sameValue(a.attributes, b.attributes);
+
+/** Whatever the order of the paths. */
+const hashPaths = (paths: readonly KeptPath[]): number => paths.reduce((sum, { hash }) => (sum + mixHash(1, hash)) | 0, 0);
+
+const sameMembers = (a: readonly KeptPath[], b: readonly KeptPath[]): boolean =>
+  a.length === b.length && a.every((path) => b.includes(path));
+
 export function createPathSets<Route>(decide: (paths: readonly Path[]) => Route): PathSets<Route> {
-  const contents = new Map<string, Content>();
-  const byKey = new Map<string, KeptSet<Route>>();
+  const paths = createShelf<KeptPath>();
+  const sets = createShelf<KeptSet<Route>>();
   const byNumber: (KeptSet<Route> | undefined)[] = [undefined];
   const freeNumbers: number[] = [];
-  let pathCount = 0;
+  const uses = new Map<Address, NextHopUse[]>();
 
-  /** As text: whatever attributes there will be, two that differ differ in it. In another order they are just not shared. */
-  const keep = (attributes: PathAttributes): Content => {
-    const key = JSON.stringify(attributes);
-    const content = contents.get(key) ?? { key, attributes, paths: [] };
-    contents.set(key, content);
-    return content;
+  const useOf = (nextHop: Address, peer: Address): NextHopUse => {
+    const ofNextHop = uses.get(nextHop) ?? [];
+    uses.set(nextHop, ofNextHop);
+    const known = ofNextHop.find((use) => use.peer === peer);
+    if (known) return known;
+    const use = { nextHop, peer, paths: 0 };
+    ofNextHop.push(use);
+    return use;
   };
 
   const release = (path: KeptPath): void => {
     if (--path.sets > 0) return;
-    const { content } = path;
-    content.paths.splice(content.paths.indexOf(path), 1);
-    if (content.paths.length === 0) contents.delete(content.key);
+    paths.remove(path);
+    const { use } = path;
+    if (--use.paths > 0) return;
+    const others = (uses.get(use.nextHop) ?? []).filter((one) => one !== use);
+    if (others.length > 0) uses.set(use.nextHop, others);
+    else uses.delete(use.nextHop);
   };
 
-  const keyOf = (family: AddressFamily, paths: readonly KeptPath[]): string =>
-    `${family} ${paths.map(({ number }) => number).join(" ")}`;
+  const shelve = (set: KeptSet<Route>): void => {
+    if (set.paths.length === 1) set.paths[0].alone ??= set;
+    else if (set.paths.length > 1) sets.add(set);
+  };
+
+  const unshelve = (set: KeptSet<Route>): void => {
+    if (set.paths.length > 1) sets.remove(set);
+    else if (set.paths.length === 1 && set.paths[0].alone === set) set.paths[0].alone = undefined;
+  };
+
+  const find = (wanted: readonly KeptPath[], hash: number): KeptSet<Route> | undefined =>
+    wanted.length === 1
+      ? (wanted[0].alone as KeptSet<Route> | undefined)
+      : sets.find(hash, ({ paths }) => sameMembers(paths, wanted));
 
   const forget = (set: KeptSet<Route>): void => {
-    if (byKey.get(set.key) === set) byKey.delete(set.key);
+    unshelve(set);
     byNumber[set.number] = undefined;
     freeNumbers.push(set.number);
     for (const path of set.paths) release(path);
   };
 
   return {
-    path(path) {
-      const content = keep(path.attributes);
-      const known = content.paths.find(
-        (one) =>
-          one.peer === path.peer &&
-          one.pathId === path.pathId &&
-          one.refused === path.refused &&
-          one.isBlackhole === path.isBlackhole,
-      );
+    path(path, family) {
+      const hash = hashPath(path, family);
+      const known = paths.find(hash, (one) => one.family === family && saysTheSame(one, path));
       if (known) return known;
-      const kept: KeptPath = { ...path, attributes: content.attributes, number: pathCount++, content, sets: 0 };
-      content.paths.push(kept);
+      const { peer, attributes, pathId, refused, isBlackhole = false } = path;
+      const use = useOf(attributes.nextHop, peer.address);
+      // Field by field: a literal of this size that begins with a spread takes ten times as long.
+      const kept: KeptPath = {
+        peer,
+        attributes,
+        pathId,
+        refused,
+        isBlackhole,
+        family,
+        use,
+        sets: 0,
+        alone: undefined,
+        hash,
+        next: undefined,
+      };
+      paths.add(kept);
+      use.paths++;
       return kept;
     },
 
     at: (number) => byNumber[number],
-    has: (set) => byNumber[set.number] === set,
 
-    of(family, paths) {
-      if (paths.length === 0) return undefined;
-      const kept = (paths as readonly KeptPath[]).toSorted((a, b) => a.number - b.number);
-      const key = keyOf(family, kept);
-      const known = byKey.get(key);
+    of(wanted) {
+      if (wanted.length === 0) return undefined;
+      const kept = wanted as readonly KeptPath[];
+      const hash = hashPaths(kept);
+      const known = find(kept, hash);
       if (known) return known;
       const number = freeNumbers.pop() ?? byNumber.length;
-      const set: KeptSet<Route> = { number, family, key, paths: kept, prefixes: 0, route: decide(kept) };
+      const { family } = kept[0];
+      const set: KeptSet<Route> = { number, family, paths: kept, prefixes: 0, route: decide(kept), hash, next: undefined };
       for (const path of kept) path.sets++;
-      byKey.set(key, set);
+      shelve(set);
       byNumber[number] = set;
       return set;
     },
 
-    move(from, to) {
-      if (to) (to as KeptSet<Route>).prefixes++;
-      if (from && --(from as KeptSet<Route>).prefixes === 0) forget(from as KeptSet<Route>);
+    move(from, to, prefixes) {
+      if (to) (to as KeptSet<Route>).prefixes += prefixes;
+      if (!from) return;
+      const left = from as KeptSet<Route>;
+      left.prefixes -= prefixes;
+      if (left.prefixes === 0) forget(left);
     },
 
     removePaths(isGone) {
       const changed: { set: KeptSet<Route>; lost: number }[] = [];
       for (const set of byNumber) {
         if (!set?.paths.some((path) => isGone(path, set.family))) continue;
-        const gone = set.paths.filter((path) => isGone(path, set.family));
-        if (byKey.get(set.key) === set) byKey.delete(set.key);
-        set.paths = set.paths.filter((path) => !gone.includes(path));
+        const [gone, left] = [true, false].map((wanted) => set.paths.filter((path) => isGone(path, set.family) === wanted));
+        unshelve(set);
+        set.paths = left;
+        set.hash = hashPaths(left);
         // Another set of the same paths may be there already: both go on, as joining them would touch every prefix.
-        set.key = keyOf(set.family, set.paths);
-        if (!byKey.has(set.key)) byKey.set(set.key, set);
+        if (!find(left, set.hash)) shelve(set);
         for (const path of gone) release(path);
         changed.push({ set, lost: gone.length * set.prefixes });
       }
@@ -156,6 +205,10 @@ export function createPathSets<Route>(decide: (paths: readonly Path[]) => Route)
 
     *all() {
       for (const set of byNumber) if (set) yield set;
+    },
+
+    *nextHopUses() {
+      for (const ofNextHop of uses.values()) yield* ofNextHop;
     },
   };
 }
@@ -167,6 +220,7 @@ export function withWord(
   pathId: number | undefined,
   path: Path | undefined,
 ): readonly Path[] {
+  if (paths.length === 0) return path ? [path] : paths;
   const others = paths.filter((one) => one.peer.address !== peer || one.pathId !== pathId);
   return path ? [...others, path] : others;
 }

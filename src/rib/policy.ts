@@ -6,7 +6,7 @@
  */
 import { COMMUNITY, hasCommunity } from "../bgp/communities.ts";
 import { type PathAttributes, SEGMENT } from "../bgp/path.ts";
-import type { Address } from "../net/address.ts";
+import { type Address, isIpv4 } from "../net/address.ts";
 import { hostPrefix, type Prefix } from "../net/prefix.ts";
 import { type PrefixRule, parsePrefixRule, ruleMatches } from "../net/prefix-rule.ts";
 import type { RoutePeer } from "./route.ts";
@@ -48,6 +48,22 @@ export const ACCEPT_EVERYTHING: ImportPolicy = {
   ownAsns: [],
 };
 
+/** By the first eight bits, whether an IPv4 prefix can be a martian: of a full table nearly none can. */
+const MAYBE_MARTIAN = Uint8Array.from({ length: 256 }, (_, first) =>
+  Number(MARTIANS.some(({ prefix }) => isIpv4(prefix.address) && isAbout(prefix, first))),
+);
+
+/** Whether the two have addresses in common. */
+function isAbout({ address, length }: Prefix, first: number): boolean {
+  const shared = Math.min(length, 8);
+  return ((address as number) >>> 24) >> (8 - shared) === first >> (8 - shared);
+}
+
+const isMartian = (prefix: Prefix): boolean => {
+  const { address, length } = prefix;
+  return (length < 8 || !isIpv4(address) || MAYBE_MARTIAN[address >>> 24] === 1) && matchesAny(MARTIANS, prefix);
+};
+
 const matchesAny = (list: readonly PrefixRule[], prefix: Prefix): boolean => list.some((rule) => ruleMatches(rule, prefix));
 
 const isMartianNextHop = (nextHop: Address): boolean => matchesAny(NO_ONES, hostPrefix(nextHop));
@@ -70,7 +86,7 @@ export function refusePath(
 
 /** What is refused of a prefix, whatever the path. */
 export function refusePrefix({ type }: RoutePeer, prefix: Prefix, { accept }: ImportPolicy): RefusalReason | undefined {
-  if (matchesAny(MARTIANS, prefix)) return "martian prefix";
+  if (isMartian(prefix)) return "martian prefix";
   if (accept === undefined) return type === "external" ? "no import policy" : undefined;
   return matchesAny(accept, prefix) ? undefined : "not accepted";
 }

@@ -76,9 +76,9 @@ export function inMemberOrder(nextHops: readonly RouteNextHop[], addsUp: boolean
 
 export type RouteProtocol = "bgp" | "static" | "connected";
 
-/** What the FIB has to do: the prefix now goes to these next hops; to none when the list is empty. */
+/** What the FIB has to do: these prefixes, each named once, now go to these next hops; to none when the list is empty. */
 export interface RouteChange {
-  readonly prefix: Prefix;
+  readonly prefixes: readonly Prefix[];
   readonly protocol: RouteProtocol;
   /** In member order (by address, unless the configuration says otherwise). */
   readonly nextHops: readonly RouteNextHop[];

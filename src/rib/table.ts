@@ -12,11 +12,12 @@
  * More than 300 lines, because it is the one thing that keeps all tables of the folder in step.
  */
 import { type Nlri, nlriKey, type PathAttributes } from "../bgp/path.ts";
-import { type Address, type AddressFamily, addressFamily, compareAddresses } from "../net/address.ts";
+import { type Address, type AddressFamily, addressFamily } from "../net/address.ts";
 import { comparePrefixes, makePrefix, type Prefix, prefixKey } from "../net/prefix.ts";
 import { createPrefixTable } from "../net/prefix-table.ts";
-import { type Decision, decide, type LostPath, type MultipathOptions } from "./decide.ts";
-import { createResolver, type NextHopContext, type Resolution, type StaticRoute, type UnresolvedReason } from "./next-hop.ts";
+import { decide, type MultipathOptions } from "./decide.ts";
+import { createMemberLists, sameNextHops } from "./member-list.ts";
+import { createResolver, type NextHopContext, type Resolution, type StaticRoute } from "./next-hop.ts";
 import { createPathSets, type Path, type PathSet, withWord } from "./path.ts";
 import { type ImportPolicy, isBlackhole, type RefusalReason, refusePath, refusePrefix } from "./policy.ts";
 import {
@@ -28,10 +29,8 @@ import {
   type RouteProtocol,
   type RouteUpdate,
 } from "./route.ts";
+import { type Judgement, type RouteView, viewRoute } from "./view.ts";
 import { type LinkBandwidthRule, weighPaths } from "./weight.ts";
-
-/** The lower is preferred; within BGP the decision process has the word, not the distance. */
-export const ADMINISTRATIVE_DISTANCE = { connected: 0, static: 1, external: 20, internal: 200 } as const;
 
 export interface RibConfiguration extends MultipathOptions, Omit<NextHopContext, "bgpNextHops"> {
   /** Ours, which is also our cluster's (RFC 4456). */
@@ -41,25 +40,6 @@ export interface RibConfiguration extends MultipathOptions, Omit<NextHopContext,
   readonly linkBandwidth: LinkBandwidthRule;
   importPolicy(peer: RoutePeer): ImportPolicy;
 }
-
-/** One prefix as `show bgp routes` and `show routes` print it. */
-export interface RouteView {
-  readonly prefix: Prefix;
-  /** Of the route in force; undefined when no path is usable. */
-  readonly protocol: RouteProtocol | undefined;
-  readonly distance: number | undefined;
-  readonly nextHops: readonly RouteNextHop[];
-  readonly isBlackhole: boolean;
-  /** Best first, then those that came nearest to it. */
-  readonly paths: readonly PathView[];
-}
-
-export type PathView = Path & { readonly stale?: true } & (
-    | { readonly status: "best" | "multipath" }
-    | { readonly status: "lost"; readonly reason: LostPath["reason"] }
-    | { readonly status: "ineligible"; readonly reason: UnresolvedReason }
-    | { readonly status: "refused"; readonly reason: RefusalReason }
-  );
 
 /** Of one peer, now: paths heard, and of those the ones that its import policy refused, by reason. */
 export interface PeerPaths {
@@ -81,8 +61,8 @@ export interface Route {
   readonly isBlackhole: boolean;
   /** Of BGP. */
   readonly best?: Path;
-  /** The next hops as the paths that share the traffic name them: behind the gateways. */
-  readonly through?: readonly Address[];
+  /** The paths that share the traffic, the best one first: their next hops lie behind the gateways. */
+  readonly sharing?: readonly Path[];
 }
 
 export interface Rib {
@@ -112,6 +92,24 @@ const MAXIMUM_ROUNDS = 16;
 /** Next hops remembered beyond those in use. */
 const SPARE_NEXT_HOPS = 4096;
 
+/** Prefixes of one UPDATE that go from the same set to the same other one: mostly all of them do, and they go together. */
+interface Run {
+  readonly peer?: RoutePeer;
+  readonly path?: Path | undefined;
+  readonly pathId?: number | undefined;
+  readonly from: number;
+  /** Undefined: there is no run. */
+  readonly to?: number;
+  readonly prefixes: Prefix[];
+}
+
+const NO_RUN: Run = { from: 0, prefixes: [] };
+
+/** While it may still have more prefixes. */
+interface OpenChange extends RouteChange {
+  readonly prefixes: Prefix[];
+}
+
 const NOBODY: RibConfiguration = {
   routerId: 0,
   interfaces: [],
@@ -132,26 +130,41 @@ export function createRib(): Rib {
   let configuration = NOBODY;
   /** Connected and static routes: preferred to whatever peers say. */
   let overrides = new Map<number | string, Override>();
-  const bgpNextHops = (prefix: Prefix): readonly Address[] | undefined => sets.at(numbers.get(prefix))?.route.through;
+  const bgpNextHops = (prefix: Prefix): readonly Address[] | undefined =>
+    sets.at(numbers.get(prefix))?.route.sharing?.map(({ attributes }) => attributes.nextHop);
   let resolver = createResolver({ ...NOBODY, bgpNextHops });
 
   // What one call of `configure` or `applyUpdate` gathers.
-  let routes: RouteChange[] = [];
+  let routes: OpenChange[] = [];
   let touched: Prefix[] = [];
   let mustResolve = false;
+  let run = NO_RUN;
+  const memberLists = createMemberLists();
   let spareNextHops = SPARE_NEXT_HOPS;
 
   const inForce = (prefix: Prefix): Route => overrides.get(prefixKey(prefix)) ?? sets.at(numbers.get(prefix))?.route ?? NO_ROUTE;
 
-  function note({ address, length }: Prefix, before: Route, after: Route): void {
-    if (before === after) return;
-    const prefix = { address, length };
-    touched.push(prefix);
-    mustResolve ||= resolver.concerns(prefix);
-    if (!forwardsTheSame(before, after)) routes.push(changeOf(prefix, after, before.protocol));
+  /** These prefixes, each named once, have another route. */
+  function note(prefixes: readonly Prefix[], before: Route, after: Route): void {
+    if (before === after || prefixes.length === 0) return;
+    for (const prefix of prefixes) {
+      touched.push(prefix);
+      mustResolve ||= resolver.concerns(prefix);
+    }
+    if (forwardsTheSame(before, after)) return;
+    const change = changeOf(prefixes, after, before.protocol);
+    const last = routes.at(-1);
+    if (last && goesTheSameWay(last, change)) for (const prefix of prefixes) last.prefixes.push(prefix);
+    else routes.push({ ...change, prefixes: [...prefixes] });
   }
 
-  function judge(paths: readonly Path[]): { decision: Decision | undefined; resolutions: Map<Path, Resolution> } {
+  /** What BGP says of them now, which counts where nothing is above it. */
+  function noteBgp(prefixes: readonly Prefix[], before: Route, after: Route): void {
+    const isOpen = (prefix: Prefix): boolean => !overrides.has(prefixKey(prefix));
+    note(overrides.size === 0 ? prefixes : prefixes.filter(isOpen), before, after);
+  }
+
+  function judge(paths: readonly Path[]): Judgement {
     const allowed = paths.filter(({ refused }) => refused === undefined);
     const resolutions = new Map(allowed.map((path) => [path, resolutionOf(path)]));
     const eligible = allowed.filter((path) => resolutions.get(path)?.eligible);
@@ -163,48 +176,47 @@ export function createRib(): Rib {
     isBlackhole ? { eligible: true, gateways: [] } : resolver.resolve(attributes.nextHop);
 
   function chooseAmong(paths: readonly Path[]): Route {
-    if (paths.length === 1) return onlyPath(paths[0]);
+    if (paths.length === 1) return onlyPath(paths);
     const { decision, resolutions } = judge(paths);
     if (!decision) return NO_ROUTE;
     const { best, multipath } = decision;
-    if (best.isBlackhole) return { protocol: "bgp", nextHops: [], isBlackhole: true, best, through: [] };
+    if (best.isBlackhole) return { protocol: "bgp", nextHops: [], isBlackhole: true, best, sharing: [] };
     const weighed = weighPaths(multipath, configuration.linkBandwidth);
     const gateways = (weighed ?? multipath.map((path) => ({ path, weight: 1 }))).flatMap(({ path, weight }) => {
       const resolution = resolutions.get(path);
       return resolution?.eligible ? resolution.gateways.map((one) => ({ ...one, weight: one.weight * weight })) : [];
     });
-    const through = multipath.map(({ attributes }) => attributes.nextHop);
-    return { protocol: "bgp", nextHops: inMemberOrder(gateways, weighed !== undefined), isBlackhole: false, best, through };
+    const nextHops = memberLists.keep(inMemberOrder(gateways, weighed !== undefined));
+    return { protocol: "bgp", nextHops, isBlackhole: false, best, sharing: multipath };
   }
 
   /** As a full table mostly has them: nothing to decide, and the members are those of all that lies over the same gateways. */
-  function onlyPath(best: Path): Route {
+  function onlyPath(sharing: readonly Path[]): Route {
+    const [best] = sharing;
     const resolution = best.refused === undefined ? resolutionOf(best) : undefined;
     if (!resolution?.eligible) return NO_ROUTE;
-    const { isBlackhole = false, attributes } = best;
-    return { protocol: "bgp", nextHops: resolution.gateways, isBlackhole, best, through: [attributes.nextHop] };
+    return { protocol: "bgp", nextHops: resolution.gateways, isBlackhole: best.isBlackhole === true, best, sharing };
   }
 
   /** Decides anew for sets of which something has changed, and names the prefixes that it concerns. */
   function decideAgain(which: Iterable<PathSet<Route>>): void {
-    const before = new Map<number, Route>();
+    const moved = new Map<number, { readonly before: Route; readonly prefixes: Prefix[] }>();
     for (const set of which) {
       const route = chooseAmong(set.paths);
-      if (!sameRoute(set.route, route) || set.paths.length === 0) before.set(set.number, set.route);
+      if (!sameRoute(set.route, route) || set.paths.length === 0) moved.set(set.number, { before: set.route, prefixes: [] });
       set.route = route;
     }
-    if (before.size === 0) return;
-    const empty: Prefix[] = [];
-    numbers.forEach((prefix, number) => {
-      const old = before.get(number);
+    if (moved.size === 0) return;
+    numbers.forEach(
+      (prefix, number) => void moved.get(number)?.prefixes.push(prefix),
+      (number) => moved.has(number),
+    );
+    for (const [number, { before, prefixes }] of moved) {
       const set = sets.at(number);
-      if (!old || !set) return;
-      if (!overrides.has(prefixKey(prefix))) note(prefix, old, set.route);
-      if (set.paths.length === 0) empty.push(prefix);
-    });
-    for (const prefix of empty) {
-      sets.move(sets.at(numbers.get(prefix)), undefined);
-      numbers.set(prefix, 0);
+      noteBgp(prefixes, before, set?.route ?? NO_ROUTE);
+      if (set?.paths.length !== 0) continue;
+      for (const prefix of prefixes) numbers.set(prefix, 0);
+      sets.move(set, undefined, prefixes.length);
     }
   }
 
@@ -252,21 +264,27 @@ export function createRib(): Rib {
     return change;
   }
 
-  /** Prefixes that came in one UPDATE mostly go from the same set to the same set. */
-  let latest: { from: PathSet<Route> | undefined; path: Path; to: PathSet<Route> } | undefined;
+  function put(prefix: Nlri, peer: RoutePeer, path: Path | undefined): void {
+    const from = numbers.get(prefix);
+    if (from !== run.from || path !== run.path || prefix.pathId !== run.pathId || run.to === undefined) {
+      endRun();
+      const paths = withWord(sets.at(from)?.paths ?? [], peer.address, prefix.pathId, path);
+      run = { peer, path, pathId: prefix.pathId, from, to: sets.of(paths)?.number ?? 0, prefixes: [] };
+    }
+    if (run.to === from || run.to === undefined) return;
+    numbers.set(prefix, run.to);
+    run.prefixes.push(withoutPathId(prefix));
+  }
 
-  function put(prefix: Prefix, peer: RoutePeer, pathId: number | undefined, path: Path | undefined): void {
-    const family = addressFamily(prefix.address);
-    const from = sets.at(numbers.get(prefix));
-    const again = latest?.path === path && latest?.from === from && latest?.to.family === family ? latest?.to : undefined;
-    const to = again && sets.has(again) ? again : sets.of(family, withWord(from?.paths ?? [], peer.address, pathId, path));
-    latest = path && to && { from, path, to };
-    if (from === to) return;
-    count(peer.address, family, (to?.paths.length ?? 0) - (from?.paths.length ?? 0));
-    const before = from?.route ?? NO_ROUTE;
-    numbers.set(prefix, to?.number ?? 0);
-    sets.move(from, to);
-    if (!overrides.has(prefixKey(prefix))) note(prefix, before, to?.route ?? NO_ROUTE);
+  function endRun(): void {
+    const { peer, prefixes } = run;
+    const [from, to] = [sets.at(run.from), sets.at(run.to ?? 0)];
+    run = NO_RUN;
+    const family = (to ?? from)?.family;
+    if (!peer || !family || prefixes.length === 0) return;
+    count(peer.address, family, ((to?.paths.length ?? 0) - (from?.paths.length ?? 0)) * prefixes.length);
+    noteBgp(prefixes, from?.route ?? NO_ROUTE, to?.route ?? NO_ROUTE);
+    sets.move(from, to, prefixes.length);
   }
 
   function count(peer: Address, family: AddressFamily, difference: number): void {
@@ -280,19 +298,22 @@ export function createRib(): Rib {
     const ofPath = refusePath(peer, attributes, policy, configuration.routerId);
     const blackhole = isBlackhole(attributes, policy);
     let path: Path | undefined;
+    let family: AddressFamily | undefined;
     for (const prefix of announced) {
       const refused = ofPath ?? refusePrefix(peer, prefix, policy);
       const { pathId } = prefix;
-      if (!path || path.refused !== refused || path.pathId !== pathId)
-        path = sets.path({ peer, attributes, pathId, refused, isBlackhole: blackhole });
-      put(prefix, peer, pathId, path);
+      if (!path || path.refused !== refused || path.pathId !== pathId || family !== addressFamily(prefix.address)) {
+        family = addressFamily(prefix.address);
+        path = sets.path({ peer, attributes, pathId, refused, isBlackhole: blackhole }, family);
+      }
+      put(prefix, peer, path);
     }
   }
 
   /** A prefix that one UPDATE withdraws and announces is announced (RFC 4271 4.3). */
   function withdraw(peer: RoutePeer, withdrawn: readonly Nlri[], announced: readonly Nlri[]): void {
     const again = withdrawn.length > 0 ? new Set(announced.map(nlriKey)) : undefined;
-    for (const prefix of withdrawn) if (!again?.has(nlriKey(prefix))) put(prefix, peer, prefix.pathId, undefined);
+    for (const prefix of withdrawn) if (!again?.has(nlriKey(prefix))) put(prefix, peer, undefined);
   }
 
   function lose(update: Extract<RouteUpdate, { kind: "lost" }>): void {
@@ -317,12 +338,12 @@ export function createRib(): Rib {
         const policy = configuration.importPolicy(path.peer);
         const refused =
           refusePath(path.peer, path.attributes, policy, configuration.routerId) ?? refusePrefix(path.peer, prefix, policy);
-        return sets.path({ ...path, refused, isBlackhole: isBlackhole(path.attributes, policy) });
+        return sets.path({ ...path, refused, isBlackhole: isBlackhole(path.attributes, policy) }, set.family);
       });
-      const to = sets.of(set.family, paths);
+      const to = sets.of(paths);
       if (to === set || !to) return;
       numbers.set(prefix, to.number);
-      sets.move(set, to);
+      sets.move(set, to, 1);
     });
   }
 
@@ -330,19 +351,7 @@ export function createRib(): Rib {
 
   function view(prefix: Prefix): RouteView {
     const paths = sets.at(numbers.get(prefix))?.paths ?? [];
-    const { decision, resolutions } = judge(paths);
-    const { protocol, nextHops, isBlackhole } = inForce(prefix);
-    const family = addressFamily(prefix.address);
-    return {
-      prefix,
-      protocol,
-      distance: distanceOf(protocol, decision?.best),
-      nextHops,
-      isBlackhole,
-      paths: [...viewDecision(decision), ...viewIneligible(resolutions), ...viewRefused(paths)].map((path) =>
-        isStale(path, family) ? { ...path, stale: true } : path,
-      ),
-    };
+    return viewRoute(prefix, inForce(prefix), paths, judge(paths), (path) => isStale(path, addressFamily(prefix.address)));
   }
 
   const isEmpty = (prefix: Prefix): boolean => numbers.get(prefix) === 0 && !overrides.has(prefixKey(prefix));
@@ -370,8 +379,8 @@ export function createRib(): Rib {
       overrides = news;
       judgeAgain();
       settleAll();
-      for (const { prefix } of added) note(prefix, NO_ROUTE, inForce(prefix));
-      for (const [prefix, route] of before) note(prefix, route, inForce(prefix));
+      for (const { prefix } of added) note([prefix], NO_ROUTE, inForce(prefix));
+      for (const [prefix, route] of before) note([prefix], route, inForce(prefix));
       return taken();
     },
 
@@ -383,6 +392,7 @@ export function createRib(): Rib {
       else {
         withdraw(update.peer, update.withdrawn, update.announced);
         if (update.attributes) announce(update.peer, update.announced, update.attributes);
+        endRun();
       }
       settle();
       return taken();
@@ -392,7 +402,7 @@ export function createRib(): Rib {
       known()
         .map((prefix) => [prefix, inForce(prefix)] as const)
         .filter(([, route]) => route.nextHops.length > 0 || route.isBlackhole)
-        .map(([prefix, route]) => changeOf(prefix, route, undefined)),
+        .map(([prefix, route]) => changeOf([prefix], route, undefined)),
 
     route(prefix) {
       const route = inForce(prefix);
@@ -422,50 +432,26 @@ export function createRib(): Rib {
   };
 }
 
+const withoutPathId = (nlri: Nlri): Prefix => (nlri.pathId === undefined ? nlri : { address: nlri.address, length: nlri.length });
+
 const changeOf = (
-  prefix: Prefix,
+  prefixes: readonly Prefix[],
   { protocol, nextHops, isBlackhole }: Route,
   before: RouteProtocol | undefined,
 ): RouteChange => ({
-  prefix,
+  prefixes,
   protocol: (nextHops.length > 0 || isBlackhole ? protocol : before) ?? "bgp",
   nextHops,
   ...(isBlackhole ? { isBlackhole } : {}),
 });
 
-function distanceOf(protocol: RouteProtocol | undefined, best: Path | undefined): number | undefined {
-  if (protocol === "bgp") return best && ADMINISTRATIVE_DISTANCE[best.peer.type];
-  return protocol && ADMINISTRATIVE_DISTANCE[protocol];
-}
-
-function viewDecision(decision: Decision | undefined): PathView[] {
-  if (!decision) return [];
-  const chosen = decision.multipath.map((path) => ({ ...path, status: path === decision.best ? "best" : "multipath" }) as const);
-  return [...chosen, ...decision.lost.map(({ path, reason }) => ({ ...path, status: "lost", reason }) as const)];
-}
-
-function viewIneligible(resolutions: Map<Path, Resolution>): PathView[] {
-  const views: PathView[] = [];
-  for (const [path, resolution] of resolutions) {
-    if (!resolution.eligible) views.push({ ...path, status: "ineligible", reason: resolution.reason });
-  }
-  return views.sort(byPeer);
-}
-
-const viewRefused = (paths: readonly Path[]): PathView[] =>
-  paths.flatMap((path) => (path.refused ? [{ ...path, status: "refused", reason: path.refused } as const] : [])).sort(byPeer);
-
-const byPeer = (a: Path, b: Path): number => compareAddresses(a.peer.address, b.peer.address);
+const goesTheSameWay = (a: RouteChange, b: RouteChange): boolean =>
+  a.nextHops === b.nextHops && a.protocol === b.protocol && a.isBlackhole === b.isBlackhole;
 
 const forwardsTheSame = (a: Route, b: Route): boolean => a.isBlackhole === b.isBlackhole && sameNextHops(a.nextHops, b.nextHops);
 
 const sameRoute = (a: Route, b: Route): boolean =>
-  a === b || (a.best === b.best && forwardsTheSame(a, b) && sameElements(a.through ?? [], b.through ?? []));
+  a === b || (a.best === b.best && forwardsTheSame(a, b) && sameNextHopsBehind(a.sharing ?? [], b.sharing ?? []));
 
-function sameNextHops(a: readonly RouteNextHop[], b: readonly RouteNextHop[]): boolean {
-  if (a === b) return true;
-  return a.length === b.length && a.every(({ address, weight }, i) => address === b[i].address && weight === b[i].weight);
-}
-
-const sameElements = (a: readonly unknown[], b: readonly unknown[]): boolean =>
-  a.length === b.length && a.every((item, i) => item === b[i]);
+const sameNextHopsBehind = (a: readonly Path[], b: readonly Path[]): boolean =>
+  a === b || (a.length === b.length && a.every(({ attributes }, i) => attributes.nextHop === b[i].attributes.nextHop));

@@ -16,7 +16,8 @@ import { readSegmentDrops } from "../port/segment-drops.ts";
 import { createAdjOut, type Told } from "../rib/adj-out.ts";
 import type { ImportPolicy } from "../rib/policy.ts";
 import type { Audience, RouteAnnouncements, RouteChange, RoutePeer, RouteUpdate } from "../rib/route.ts";
-import { createRib, type RibChange, type RouteView } from "../rib/table.ts";
+import { createRib, type RibChange } from "../rib/table.ts";
+import type { RouteView } from "../rib/view.ts";
 import type { Listener } from "../speaker/context.ts";
 import { Journal } from "../speaker/journal.ts";
 import { Speaker } from "../speaker/speaker.ts";
@@ -62,8 +63,9 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
   const apply = (changes: readonly RouteChange[]): void => {
     if (changes.length === 0 || !dataplane) return;
     const { generation, refused } = dataplane.apply(changes);
-    events.add("routes", { count: changes.length, prefixes: few(changes.map(({ prefix }) => prefix)), generation });
-    if (refused.length > 0) events.add("fib-full", { count: refused.length, prefixes: few(refused) });
+    const count = changes.reduce((sum, { prefixes }) => sum + prefixes.length, 0);
+    events.add("routes", { count, prefixes: few(changes), generation });
+    if (refused.length > 0) events.add("fib-full", { count: refused.length, prefixes: few([{ prefixes: refused }]) });
   };
 
   const importPolicy = ({ address }: RoutePeer): ImportPolicy => importPolicyOf(config?.bgp, address);
@@ -269,7 +271,12 @@ const whatIsBeside = (dataplane: Dataplane | undefined) => ({
   links: dataplane?.links ?? [],
 });
 
-const few = (prefixes: readonly Prefix[]): string[] => prefixes.slice(0, PREFIXES_IN_EVENT).map(formatPrefix);
+const few = (changes: readonly { readonly prefixes: readonly Prefix[] }[]): string[] =>
+  changes
+    .slice(0, PREFIXES_IN_EVENT)
+    .flatMap(({ prefixes }) => prefixes.slice(0, PREFIXES_IN_EVENT))
+    .slice(0, PREFIXES_IN_EVENT)
+    .map(formatPrefix);
 
 /** Absent rather than undefined: what `exactOptionalPropertyTypes` means and zod does not say. */
 function withoutUndefined<Value extends object>(value: Value): { [Key in keyof Value]: Exclude<Value[Key], undefined> } {

@@ -6,7 +6,7 @@ import { formatCommunity, linkBandwidth } from "../bgp/communities.ts";
 import type { PathAttributes } from "../bgp/path.ts";
 import { formatAddress } from "../net/address.ts";
 import { formatPrefix, parsePrefix } from "../net/prefix.ts";
-import type { PathView, RouteView } from "../rib/table.ts";
+import type { PathView, RouteView } from "../rib/view.ts";
 import type { ControlAnswer } from "./control.ts";
 import type { Router } from "./router.ts";
 

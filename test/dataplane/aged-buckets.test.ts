@@ -57,7 +57,7 @@ function start(selector: string, timers: SelectorOptions) {
   };
   const route = (to: string, ...last: number[]) => {
     const nextHops = last.map((one) => ({ address: address(`10.0.0.${one}`), weight: 1 }));
-    expect(fib.apply([{ prefix: prefix(to), protocol: "bgp", nextHops }])).toEqual([]);
+    expect(fib.apply([{ prefixes: [prefix(to)], protocol: "bgp", nextHops }])).toEqual([]);
   };
   const setMembers = (...last: number[]) => route("198.51.100.10/32", ...last);
   /** Seconds pass, each with a packet of each flow of `buckets`. */

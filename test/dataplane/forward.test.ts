@@ -39,13 +39,13 @@ function makeRouter(selector = "modulo", hash: HashOptions = HASH, vlans = [0, 0
   const nextHops6 = [11, 12, 13, 14].map((last) => ({ address: node6(last), weight: last - 10 }));
   const nextHops = [11, 12, 13, 14].map((last) => ({ address: address(`10.0.0.${last}`), weight: last - 10 }));
   fib.apply([
-    { prefix: prefix("198.51.100.10/32"), protocol: "bgp", nextHops },
-    { prefix: prefix("198.51.100.15/32"), protocol: "bgp", nextHops: [{ address: address("10.0.0.15"), weight: 1 }] },
-    { prefix: prefix("2001:db8:51::/48"), protocol: "bgp", nextHops: nextHops6 },
-    { prefix: prefix("2001:db8:51:15::/64"), protocol: "bgp", nextHops: [{ address: node6(15), weight: 1 }] },
-    { prefix: prefix("2001:db8:51:66::/64"), protocol: "bgp", nextHops: [], isBlackhole: true },
-    { prefix: prefix("198.51.100.44/32"), protocol: "bgp", nextHops: [{ address: node6(14), weight: 1 }] },
-    { prefix: prefix("198.51.100.99/32"), protocol: "bgp", nextHops: [{ address: address("172.16.0.1"), weight: 1 }] },
+    { prefixes: [prefix("198.51.100.10/32")], protocol: "bgp", nextHops },
+    { prefixes: [prefix("198.51.100.15/32")], protocol: "bgp", nextHops: [{ address: address("10.0.0.15"), weight: 1 }] },
+    { prefixes: [prefix("2001:db8:51::/48")], protocol: "bgp", nextHops: nextHops6 },
+    { prefixes: [prefix("2001:db8:51:15::/64")], protocol: "bgp", nextHops: [{ address: node6(15), weight: 1 }] },
+    { prefixes: [prefix("2001:db8:51:66::/64")], protocol: "bgp", nextHops: [], isBlackhole: true },
+    { prefixes: [prefix("198.51.100.44/32")], protocol: "bgp", nextHops: [{ address: node6(14), weight: 1 }] },
+    { prefixes: [prefix("198.51.100.99/32")], protocol: "bgp", nextHops: [{ address: address("172.16.0.1"), weight: 1 }] },
   ]);
   for (const last of [11, 12, 13, 14]) {
     for (const node of [address(`10.0.0.${last}`), node6(last)])

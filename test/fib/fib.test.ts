@@ -11,7 +11,7 @@ const address = (text: string) => parseAddress(text) as number;
 const prefix = (text: string) => parsePrefix(text) as NonNullable<ReturnType<typeof parsePrefix>>;
 const nextHops = (...last: number[]) => last.map((one) => ({ address: address(`10.0.0.${one}`), weight: 1 }));
 const route = (text: string, ...last: number[]) => ({
-  prefix: prefix(text),
+  prefixes: [prefix(text)],
   protocol: "bgp" as const,
   nextHops: nextHops(...last),
 });
@@ -104,8 +104,7 @@ describe("the FIB", () => {
   it.each([1, 1000, 100_000])("writes as many words when a node leaves, with %i prefixes behind it", (count) => {
     const fib = makeFib("resilient", 0, { buckets: 128 });
     const prefixes = Array.from({ length: count }, (_, i) => ({ address: (0x14000000 + i * 256) >>> 0, length: 24 }));
-    const to = (...last: number[]) =>
-      prefixes.map((one) => ({ prefix: one, protocol: "bgp" as const, nextHops: nextHops(...last) }));
+    const to = (...last: number[]) => [{ prefixes, protocol: "bgp" as const, nextHops: nextHops(...last) }];
     fib.apply(to(11, 12, 13, 14));
     const before = fib.writeCounts();
     fib.apply(to(11, 13, 14));
@@ -252,14 +251,12 @@ describe("the FIB", () => {
         address: (0x14000000 + i * 256) >>> 0,
         length: 32,
       }));
-      const changes = hosts.map((host) => ({ prefix: host, protocol: "bgp" as const, nextHops: nextHops(11) }));
+      const changes = [{ prefixes: hosts, protocol: "bgp" as const, nextHops: nextHops(11) }];
       const refused = fib.apply([...changes, route("198.51.100.0/24", 12)]);
       expect(refused).toEqual(hosts.slice(MAXIMUM_BLOCKS));
       expect(follow(fib, "198.51.100.1")).toEqual(["incomplete 12"]);
       expect(fib.state().groups.map((group) => group.prefixes.length)).toEqual([MAXIMUM_BLOCKS, 1]);
-      expect(
-        fib.apply(hosts.slice(MAXIMUM_BLOCKS).map((host) => ({ prefix: host, protocol: "bgp" as const, nextHops: [] }))),
-      ).toEqual([]);
+      expect(fib.apply([{ prefixes: hosts.slice(MAXIMUM_BLOCKS), protocol: "bgp", nextHops: [] }])).toEqual([]);
     });
   });
 
