@@ -15,7 +15,7 @@ const LAW: Record<string, readonly string[]> = {
   bgp: ["net"],
   mrt: ["net", "bgp"],
   rib: ["net", "types:bgp", "bgp/path", "bgp/communities"],
-  port: ["net", "pcap", "native-bindings"],
+  port: ["net", "wire", "pcap", "native-bindings"],
   speaker: ["net", "bgp", "mrt", "types:rib/route", "port/tcp-socket"],
   conform: ["net", "bgp"],
   bfd: ["net", "port/datagram-socket", "port/thread", "port/wake"],

@@ -23,8 +23,8 @@ export async function* ask(control: string, request: ControlRequest): AsyncGener
   }
 }
 
-export async function askOnce(control: string, show: readonly string[]): Promise<unknown> {
-  for await (const line of ask(control, { show })) {
+export async function askOnce(control: string, request: ControlRequest): Promise<unknown> {
+  for await (const line of ask(control, request)) {
     const answer = JSON.parse(line) as ControlAnswer;
     if ("error" in answer) throw new CommandError(answer.error);
     return answer.value;

@@ -57,7 +57,7 @@ async function loadExplainer(options: ExplainOptions): Promise<(flow: Flow) => E
 
 async function loadState({ config, state, live, control }: ExplainOptions): Promise<FibState> {
   if (state !== undefined) return loadSavedState(state);
-  if (live) return (await askOnce(control, ["groups"])) as FibState;
+  if (live) return (await askOnce(control, { show: ["groups"] })) as FibState;
   if (config !== undefined) return loadConfiguredState(config);
   throw new CommandError("explain: nothing to decide by, wanted --config FILE, --state FILE or --live");
 }

@@ -6,6 +6,7 @@ import { checkCommand } from "./check.ts";
 import { conformCommand } from "./conform.ts";
 import { disruptCommand } from "./disrupt.ts";
 import { explainCommand } from "./explain.ts";
+import { faultCommand } from "./fault.ts";
 import { labCommand } from "./lab.ts";
 import { CommandError, EXIT } from "./output.ts";
 import { profilesCommand } from "./profiles.ts";
@@ -24,6 +25,7 @@ const COMMANDS = [
   balanceCommand,
   profilesCommand,
   showCommand,
+  faultCommand,
   labCommand,
   conformCommand,
 ];

@@ -6,6 +6,7 @@ import { formatAddress } from "../net/address.ts";
 import { systemClock } from "../net/clock.ts";
 import { parseEndpoint } from "../net/flow.ts";
 import { entropySeed, seededRandom } from "../net/random.ts";
+import { answerFault } from "../router/answer-fault.ts";
 import { DEFAULT_CONTROL_SOCKET, serveControl } from "../router/control.ts";
 import { createRouter, type Router } from "../router/router.ts";
 import { type ScrapeServer, serveScrapes } from "../router/scrape.ts";
@@ -35,7 +36,7 @@ export async function run(file: string, options: { control: string; metrics?: st
     else process.stderr.write(`${formatEvent(event)}\n`);
   });
   const control = await serveControl(options.control, {
-    answer: ({ show }) => answerShow(router, show),
+    answer: (request) => ("show" in request ? answerShow(router, request.show) : answerFault(router, request.fault)),
     follow(_, send) {
       for (const event of router.events.past()) send(event);
       return router.events.follow(send);

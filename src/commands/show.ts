@@ -28,7 +28,7 @@ async function show(what: string[], options: { control: string; follow?: boolean
     }
     return;
   }
-  const value = await askOnce(options.control, words);
+  const value = await askOnce(options.control, { show: words });
   if (!asJson) print(formatShown(words, value));
   else if (isEvents) for (const event of value as unknown[]) printJson(event);
   else printJson(value);

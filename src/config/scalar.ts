@@ -23,4 +23,10 @@ export const oneOf = (names: readonly string[]) => {
 };
 
 export const address = parsed<Address>(parseAddress, 'an IP address such as "10.0.0.1"');
+export const unicast = parsed<Address>((text) => {
+  const value = parseAddress(text);
+  const isUnicast =
+    typeof value === "number" ? value > 0xffffff && value < 0xe0000000 : value !== undefined && !/^(ff|0{32}$)/.test(value);
+  return isUnicast ? value : undefined;
+}, 'a unicast IP address such as "10.0.0.1"');
 export const prefix = parsed<Prefix>(parsePrefix, 'a prefix without host bits such as "198.51.100.0/24"');

@@ -4,52 +4,26 @@
  */
 import { z } from "zod";
 import { DEFAULT_RESILIENT_BUCKETS } from "../ecmp/select/resilient.ts";
-import { type Address, isIpv4, parseAddress, parseIpv4, routerOn } from "../net/address.ts";
+import { isIpv4, parseIpv4, routerOn } from "../net/address.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import { bfdProfilesSchema, bfdSchema } from "./bfd-schema.ts";
 import { neighborPolicy, prefixLists } from "./bgp-policy-schema.ts";
 import { ecmpSchema } from "./ecmp-schema.ts";
 import { isPassword, LONGEST_PASSWORD_BYTES } from "./password.ts";
-import { address, parsed, prefix, whole } from "./scalar.ts";
+import { interfaceName, portSchema } from "./port-schema.ts";
+import { address, parsed, prefix, unicast, whole } from "./scalar.ts";
 
 /** RFC 6286: any number but zero, written as an address. */
 const routerId = parsed<number>(
   (text) => parseIpv4(text) || undefined,
   'a router id, an IPv4 address but 0.0.0.0, such as "10.0.0.1"',
 );
-const unicast = parsed<Address>((text) => {
-  const value = parseAddress(text);
-  const isUnicast =
-    typeof value === "number" ? value > 0xffffff && value < 0xe0000000 : value !== undefined && !/^(ff|0{32}$)/.test(value);
-  return isUnicast ? value : undefined;
-}, 'a unicast IP address such as "10.0.0.1"');
 /** RFC 6793: AS_TRANS is nobody's own. */
 const asn = whole(1, 4294967295).refine((number) => number !== 23456, { error: "wanted an AS number; 23456 stands for others" });
 /** RFC 4271 4.2: zero, or at least three seconds. */
 const holdTimeSeconds = whole(0, 65535).refine((seconds) => seconds === 0 || seconds >= 3, {
   error: "wanted 0 (no keepalives) or a whole number from 3 to 65535",
 });
-
-const vlanId = whole(1, 4094);
-/** One VLAN, or an outer and an inner one (802.1ad). */
-const vlan = z.union([vlanId.transform((id): [number, number] => [id, 0]), z.tuple([vlanId, vlanId])], {
-  error: "wanted a VLAN id from 1 to 4094, or two: [outer, inner]",
-});
-
-const interfaceName = z
-  .string({ error: "wanted an interface's name" })
-  .regex(/^(?!lo$)[^\s/%]{1,15}$/, { error: "wanted an interface's name, 1 to 15 characters, and not lo" });
-
-/** An interface by its name or by an address that it has: container engines give names as they like, and addresses as they are told. */
-const portSchema = z
-  .strictObject({
-    interface: interfaceName.optional(),
-    address: unicast.optional(),
-    vlan: vlan.optional(),
-  })
-  .refine((port) => (port.interface === undefined) !== (port.address === undefined), {
-    error: "wanted an interface's name (interface), or an address that it has (address)",
-  });
 
 /** What a neighbor and a range of neighbors have in common. */
 const sessionFields = {

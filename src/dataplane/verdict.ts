@@ -29,6 +29,8 @@ export const DROP_REASONS = [
   "slow-queue-full",
   /** The egress port refused the frame: its queue is full or its interface is down. */
   "egress-refused",
+  /** Lost on its way out by a fault that was asked for. */
+  "fault",
 ] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 

@@ -5,19 +5,27 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { acknowledge, type ImageBuffers, openImage, readGeneration } from "../fib/image.ts";
 import type { HashState } from "../fib/state.ts";
+import { systemClock } from "../net/clock.ts";
+import { createFaultyWaiter, FaultyPort } from "../port/fault.ts";
+import type { FaultMemory } from "../port/fault-rule.ts";
 import { PacketRing } from "../port/packet-ring.ts";
 import { PacketWaiter } from "../port/packet-waiter.ts";
+import { TapPort } from "../port/tap.ts";
 import { createChannelWriter } from "./channel.ts";
 import type { PortIdentity } from "./classify.ts";
 import { createCounterWriter } from "./counters.ts";
 import { createForwarder } from "./forward.ts";
 import { createLoop } from "./loop.ts";
+import { DROP } from "./verdict.ts";
 import { warmUp } from "./warm-up.ts";
 
 export interface WorkerPort extends PortIdentity {
   readonly interface: string;
   /** One group a port, shared by all workers; absent where there is one worker. */
   readonly fanoutGroup?: number;
+  /** What is put around the port; nothing happens there until these say so. */
+  readonly fault: FaultMemory;
+  readonly tap: SharedArrayBuffer;
 }
 
 export interface WorkerSetup {
@@ -29,6 +37,8 @@ export interface WorkerSetup {
   readonly image: ImageBuffers;
   readonly counters: SharedArrayBuffer;
   readonly channel: SharedArrayBuffer;
+  /** By worker: where its taps put what they copy. */
+  readonly taps: readonly SharedArrayBuffer[];
   /** One Int32: not zero says stop. */
   readonly stop: SharedArrayBuffer;
   readonly wakeDescriptor: number;
@@ -49,11 +59,26 @@ function run(setup: WorkerSetup): void {
   const channel = createChannelWriter(setup.channel);
   warmUp(setup.hash, setup.selector);
 
-  const ports = setup.ports.map(({ interface: name, fanoutGroup }) => {
+  const rings = setup.ports.map(({ interface: name, fanoutGroup }) => {
     const fanout = fanoutGroup === undefined ? {} : { fanout: { group: fanoutGroup } };
     return new PacketRing({ interface: name, slots: setup.slots, ...fanout });
   });
-  const waiter = new PacketWaiter(ports, setup.wakeDescriptor);
+  const faulty = rings.map(
+    (port, i) =>
+      new FaultyPort({
+        port,
+        memory: setup.ports[i].fault,
+        index: setup.index,
+        dropReason: DROP.fault,
+        nowMs: systemClock.nowMs,
+      }),
+  );
+  const { unixMicroseconds } = systemClock;
+  const ports = faulty.map(
+    (port, index) =>
+      new TapPort({ port, index, settings: setup.ports[index].tap, memory: setup.taps[setup.index], unixMicroseconds }),
+  );
+  const waiter = createFaultyWaiter(new PacketWaiter(rings, setup.wakeDescriptor), faulty);
   const breathe = createLoop({
     ports,
     forward: createForwarder({ image, hash: setup.hash, selector: setup.selector, ports: setup.ports }),

@@ -19,7 +19,7 @@ export const ENHANCED_PACKET = 6;
 const OBSOLETE_PACKET = 2;
 const SIMPLE_PACKET = 3;
 
-const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
+export const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 const FRAME_BYTES = 12;
 /** Up to the packet's bytes. */
 export const ENHANCED_HEADER_BYTES = 28;

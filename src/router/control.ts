@@ -1,5 +1,5 @@
 /**
- * The door for `ecmp show`: a Unix socket that only the router's own user may open. One request a connection, a line of
+ * The door for `ecmp show` and `ecmp fault`: a Unix socket that only the router's own user may open. One request a connection, a line of
  * JSON; the answer is one line of JSON, or, for what is followed, a line for each event until the other side hangs up.
  */
 import { chmodSync, mkdirSync, rmSync } from "node:fs";
@@ -8,18 +8,25 @@ import { dirname } from "node:path";
 
 export const DEFAULT_CONTROL_SOCKET = "/run/ecmp-router/control.sock";
 
-export interface ControlRequest {
+export interface ShowRequest {
   /** The words after `ecmp show`. */
   readonly show: readonly string[];
   readonly follow?: boolean;
 }
+
+export interface FaultControlRequest {
+  /** Whoever answers reads it. */
+  readonly fault: unknown;
+}
+
+export type ControlRequest = ShowRequest | FaultControlRequest;
 
 export type ControlAnswer = { readonly value: unknown } | { readonly error: string };
 
 export interface ControlHandler {
   answer(request: ControlRequest): ControlAnswer;
   /** Called for `follow`; returns what ends it. */
-  follow(request: ControlRequest, send: (line: unknown) => void): () => void;
+  follow(request: ShowRequest, send: (line: unknown) => void): () => void;
 }
 
 const LONGEST_REQUEST_BYTES = 64 * 1024;
@@ -83,7 +90,7 @@ function serveOne(socket: Socket, handler: ControlHandler): void {
     socket.resume();
     const request = parseRequest(text.slice(0, end));
     if (!request) return void socket.end(`${JSON.stringify({ error: 'wanted a line like {"show":["groups"]}' })}\n`);
-    if (!request.follow) return void socket.end(`${JSON.stringify(answerSafely(handler, request))}\n`);
+    if (!("show" in request && request.follow)) return void socket.end(`${JSON.stringify(answerSafely(handler, request))}\n`);
     const unfollow = handler.follow(request, (line) => {
       write(line);
       if (socket.writableLength > LARGEST_BACKLOG_BYTES) socket.destroy();
@@ -105,7 +112,9 @@ function answerSafely(handler: ControlHandler, request: ControlRequest): Control
 function parseRequest(line: string): ControlRequest | undefined {
   try {
     const value: unknown = JSON.parse(line);
-    if (typeof value !== "object" || value === null || !("show" in value) || !Array.isArray(value.show)) return undefined;
+    if (typeof value !== "object" || value === null) return undefined;
+    if ("fault" in value) return { fault: value.fault };
+    if (!("show" in value) || !Array.isArray(value.show)) return undefined;
     if (!value.show.every((word) => typeof word === "string")) return undefined;
     return { show: value.show, follow: "follow" in value && value.follow === true };
   } catch {

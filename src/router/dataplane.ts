@@ -12,30 +12,25 @@ import type { FibState } from "../fib/state.ts";
 import { type Address, type AddressFamily, addressFamily, formatAddress, isLinkLocal, zoneOf } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { formatMac, macHigh, macLow } from "../net/mac.ts";
-import { makePrefix, type Prefix, prefixContains } from "../net/prefix.ts";
+import { makePrefix, type Prefix } from "../net/prefix.ts";
 import { installIngressRule, ownAddresses } from "../port/ingress-rule.ts";
-import { findInterface, type InterfaceInfo, listInterfaces } from "../port/interface.ts";
+import { listInterfaces } from "../port/interface.ts";
 import { PacketRing } from "../port/packet-ring.ts";
+import { TapPort } from "../port/tap.ts";
 import type { RouteChange } from "../rib/route.ts";
 import { startBucketTimers } from "./bucket-timers.ts";
 import { claimNamespace } from "./claim.ts";
 import type { EventRecord } from "./events.ts";
 import { createNeighbors } from "./neighbors.ts";
+import { linkLocalOf, requirePorts, sourceFor } from "./port-facts.ts";
+import { createPortFaults } from "./port-faults.ts";
+import { createPortTaps } from "./port-taps.ts";
 import { portState, watchPorts } from "./port-watch.ts";
 import { createRouterDiscovery } from "./router-discovery.ts";
 import { createSlowPath } from "./slow-path.ts";
 import { createSupervisor } from "./supervisor.ts";
 
 export type Dataplane = Awaited<ReturnType<typeof startDataplane>>;
-
-/** Every interface of the configuration, or the first reason why it cannot be a port. Asked before anything is touched. */
-export function requirePorts(config: Config): InterfaceInfo[] {
-  if (config.ports.length === 0) throw new Error("ports: [], wanted at least one port to forward on");
-  const infos = config.ports.map(requireInterface);
-  const twice = infos.find((info, i) => infos.findIndex(({ name }) => name === info.name) !== i);
-  if (twice) throw new Error(`ports: two entries mean the interface "${twice.name}", wanted each interface once`);
-  return infos;
-}
 
 /** If anything cannot be had, what was had already is given back before this rejects. */
 /** `links`: the names of the unnumbered links, as of now. */
@@ -84,8 +79,28 @@ async function build(
     macLow: macLow(mac),
     vlans: vlanStack(...(config.ports[i].vlan ?? [0, 0])),
   }));
-  const senders = facts.map((fact) => {
-    const sender = new PacketRing({ interface: fact.name, receive: false });
+  const names = facts.map(({ name }) => name);
+  const faults = createPortFaults({ ports: names, workers: config.workers, indexOf: fib.nextHopIndex });
+  // The workers' and, last, that of the slow path.
+  const taps = createPortTaps({ clock, events, ports: names, threads: config.workers + 1, nextHopName: fib.nextHopName });
+  cleanUp.push(taps.stop);
+  const configurePorts = async ({ ports }: Pick<Config, "ports">): Promise<void> => {
+    for (const [i, { tap, fault = [] }] of ports.entries()) {
+      faults.configure(i, fault);
+      await taps.configure(i, tap);
+    }
+  };
+  await configurePorts(config);
+  const senders = facts.map((fact, index) => {
+    const port = new PacketRing({ interface: fact.name, receive: false });
+    const { unixMicroseconds } = clock;
+    const sender = new TapPort({
+      port,
+      index,
+      settings: taps.settings[index],
+      memory: taps.memories[config.workers],
+      unixMicroseconds,
+    });
     cleanUp.push(() => sender.close());
     return sender;
   });
@@ -104,6 +119,7 @@ async function build(
   let announced = 0;
   const publish = (): number => {
     const generation = fib.publish();
+    faults.refresh();
     supervisor.wake();
     return generation;
   };
@@ -154,9 +170,12 @@ async function build(
     hash,
     selector: name,
     image: buffers,
+    taps: taps.memories,
     ports: facts.map((fact, i) => ({
       interface: fact.name,
       ...identities[i],
+      fault: faults.memories[i],
+      tap: taps.settings[i],
       ...(config.workers > 1 ? { fanoutGroup: (process.pid + i) & 0xffff } : {}),
     })),
     onEntry: (entry) => slowPath.take(entry, neighbors, discovery),
@@ -179,7 +198,9 @@ async function build(
 
   return {
     interfaces,
-    links: facts.map(({ name }) => name),
+    links: names,
+    faults,
+    configurePorts,
     routerOn: discovery.routerOn,
     stop,
 
@@ -215,6 +236,7 @@ async function build(
         mac: formatMac(fact.mac),
         mtu: fact.mtu,
         addresses: fact.addresses.map(({ address, length }) => `${formatAddress(address)}/${length}`),
+        ...(taps.state(i) ? { tap: taps.state(i) } : {}),
         counters: readCounters(memories, facts.length).ports[i],
       })),
     counters() {
@@ -244,27 +266,4 @@ function resolveNextHops(fib: Fib, resolve: (address: Address, port: number) => 
     const port = fib.portOf(address);
     if (port !== undefined) resolve(address, port);
   }
-}
-
-/** It comes late: asked for anew each time. */
-const linkLocalOf = (name: string): Address | undefined =>
-  listInterfaces()
-    .find((info) => info.name === name)
-    ?.addresses.find(({ address }) => isLinkLocal(address))?.address;
-
-const sourceFor = (addresses: readonly Prefix[], address: Address): Address | undefined =>
-  addresses.find((own) => prefixContains(makePrefix(own.address, own.length), address))?.address;
-
-function requireInterface({ interface: name, address }: Config["ports"][number]): InterfaceInfo {
-  const info = name === undefined ? findInterfaceOf(address as Address) : findInterface(name);
-  if (!info.up) throw new Error(`ports: "${info.name}" is down, wanted an interface that is up (ip link set ${info.name} up)`);
-  return info;
-}
-
-function findInterfaceOf(address: Address): InterfaceInfo {
-  const all = listInterfaces();
-  const found = all.find(({ addresses }) => addresses.some((own) => own.address === address));
-  const known = all.flatMap(({ addresses }) => addresses.map((own) => formatAddress(own.address)));
-  if (!found) throw new Error(`ports: no interface has the address ${formatAddress(address)}, wanted one of ${known.join(", ")}`);
-  return found;
 }

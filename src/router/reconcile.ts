@@ -20,6 +20,7 @@ export type JournalConfig = NonNullable<Config["journal"]>;
 export type Action =
   | { readonly kind: "configure-journal"; readonly journal: JournalConfig | undefined }
   | { readonly kind: "start-dataplane"; readonly config: Config }
+  | { readonly kind: "configure-ports"; readonly config: Config }
   | { readonly kind: "configure-routes"; readonly config: Config }
   | { readonly kind: "start-speaker"; readonly bgp: BgpConfig }
   | { readonly kind: "remove-neighbor"; readonly address: Address }
@@ -35,7 +36,15 @@ const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.str
 
 /** What the data plane is made of: a change there means a new one. */
 const dataplaneOf = (config: Config | undefined) =>
-  config && { ports: config.ports, ecmp: config.ecmp, workers: config.workers, ringSlots: config.ringSlots };
+  config && {
+    ports: config.ports.map(({ tap: _, fault: _fault, ...port }) => port),
+    ecmp: config.ecmp,
+    workers: config.workers,
+    ringSlots: config.ringSlots,
+  };
+
+/** What is put around ports and taken away while they work. */
+const aroundPorts = (config: Config | undefined) => config?.ports.map(({ tap, fault }) => ({ tap, fault }));
 
 /** What the speaker itself is made of; its neighbors are compared one by one. */
 const speakerOf = (config: Config | undefined) => config?.bgp && speakerPart(config.bgp);
@@ -72,6 +81,7 @@ export function reconcile(current: Config | undefined, wanted: Config | undefine
   if (isNewSpeaker && current?.bgp) actions.push({ kind: "stop-speaker" });
   if (isNewDataplane && current) actions.push({ kind: "stop-dataplane" });
   if (isNewDataplane && wanted) actions.push({ kind: "start-dataplane", config: wanted });
+  else if (wanted && !same(aroundPorts(current), aroundPorts(wanted))) actions.push({ kind: "configure-ports", config: wanted });
   if (wanted && (isNewDataplane || !same(routesOf(current, wanted), routesOf(wanted, current))))
     actions.push({ kind: "configure-routes", config: wanted });
   if (isNewSpeaker && wanted?.bgp) actions.push({ kind: "start-speaker", bgp: wanted.bgp });

@@ -23,7 +23,7 @@ import { Journal } from "../speaker/journal.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import { createBfdWatch } from "./bfd-watch.ts";
 import type { ControlAnswer } from "./control.ts";
-import { type Dataplane, requirePorts, startDataplane } from "./dataplane.ts";
+import { type Dataplane, startDataplane } from "./dataplane.ts";
 import { createEventRecord } from "./events.ts";
 import {
   type BgpConfig,
@@ -35,6 +35,7 @@ import {
   speakerPart,
   unnumberedLinks,
 } from "./policy.ts";
+import { requirePorts } from "./port-facts.ts";
 import { createPrefixLimits } from "./prefix-limit.ts";
 import { type Action, reconcile } from "./reconcile.ts";
 import { watchSegments } from "./segment-watch.ts";
@@ -155,6 +156,8 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
       case "start-dataplane":
         dataplane = await startDataplane(action.config, clock, events, () => unnumberedLinks(config?.bgp));
         return apply(rib.installed());
+      case "configure-ports":
+        return dataplane?.configurePorts(action.config);
       case "configure-routes":
         take(rib.configure({ ...ribConfiguration(action.config), ...whatIsBeside(dataplane), importPolicy }), true);
         return limits.reconsider();

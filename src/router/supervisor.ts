@@ -19,6 +19,7 @@ export interface SupervisorOptions {
   readonly hash: HashState;
   readonly selector: string;
   readonly image: ImageBuffers;
+  readonly taps: readonly SharedArrayBuffer[];
   onEntry(entry: ChannelEntry): void;
   onAcknowledged(): void;
   onDeath(index: number, reason: string): void;

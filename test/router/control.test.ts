@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ask, askOnce } from "#src/commands/control-client.ts";
-import { type ControlServer, serveControl } from "#src/router/control.ts";
+import { type ControlRequest, type ControlServer, serveControl } from "#src/router/control.ts";
 
 let folder: string;
 let path: string;
@@ -13,7 +13,10 @@ let server: ControlServer | undefined;
 let follower: ((line: unknown) => void) | undefined;
 
 const handler = {
-  answer: ({ show }: { show: readonly string[] }) => (show[0] === "no" ? { error: "no such thing" } : { value: { words: show } }),
+  answer(request: ControlRequest) {
+    if ("fault" in request) return { value: { fault: request.fault } };
+    return request.show[0] === "no" ? { error: "no such thing" } : { value: { words: request.show } };
+  },
   follow(_: unknown, send: (line: unknown) => void) {
     send({ n: 0 });
     follower = send;
@@ -38,9 +41,14 @@ const closed = (socket: ReturnType<typeof connect>): Promise<void> =>
 describe("the control socket", () => {
   it("answers a question and is its owner's alone", async () => {
     server = await serveControl(path, handler);
-    expect(await askOnce(path, ["groups"])).toEqual({ words: ["groups"] });
-    await expect(askOnce(path, ["no"])).rejects.toThrow("no such thing");
+    expect(await askOnce(path, { show: ["groups"] })).toEqual({ words: ["groups"] });
+    await expect(askOnce(path, { show: ["no"] })).rejects.toThrow("no such thing");
     expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  it("hands a request for faults on as it is", async () => {
+    server = await serveControl(path, handler);
+    expect(await askOnce(path, { fault: { action: "list" } })).toEqual({ fault: { action: "list" } });
   });
 
   it("follows until the other side hangs up", async () => {
@@ -65,7 +73,7 @@ describe("the control socket", () => {
       await closed(socket);
     }
     connect(path).unref();
-    expect(await askOnce(path, ["still", "here"])).toEqual({ words: ["still", "here"] });
+    expect(await askOnce(path, { show: ["still", "here"] })).toEqual({ words: ["still", "here"] });
   });
 
   it("takes the place of a router that was killed, and not of one that runs", async () => {
@@ -74,11 +82,13 @@ describe("the control socket", () => {
     await server.close();
     writeFileSync(path, "");
     server = await serveControl(path, handler);
-    expect(await askOnce(path, ["a"])).toEqual({ words: ["a"] });
+    expect(await askOnce(path, { show: ["a"] })).toEqual({ words: ["a"] });
   });
 
   it("says whom it could not reach", async () => {
     server = undefined;
-    await expect(askOnce(join(folder, "none.sock"), ["groups"])).rejects.toThrow(/none\.sock: ENOENT, wanted the control socket/);
+    await expect(askOnce(join(folder, "none.sock"), { show: ["groups"] })).rejects.toThrow(
+      /none\.sock: ENOENT, wanted the control socket/,
+    );
   });
 });

@@ -48,6 +48,14 @@ describe("reconcile", () => {
     expect(reconcile(config(), config())).toEqual([]);
   });
 
+  it("puts taps and faults around ports without a new data plane", () => {
+    const port = (text: string): Config => (readConfig(`ports: [{interface: eth0${text}}]`) as { config: Config }).config;
+    expect(kinds(port(""), port(", tap: {file: a}"))).toEqual(["configure-ports"]);
+    expect(kinds(port(", fault: {losePct: 1}"), port(""))).toEqual(["configure-ports"]);
+    expect(kinds(undefined, port(", fault: {losePct: 1}"))).toEqual(["start-dataplane", "configure-routes"]);
+    expect(kinds(port(""), port(", vlan: 5"))).toEqual(["stop-dataplane", "start-dataplane", "configure-routes"]);
+  });
+
   it("touches only the neighbor that changed", () => {
     const before = withNeighbors("{address: 10.0.0.11, remoteAsn: 1}", "{address: 10.0.0.12, remoteAsn: 1}");
     const after = withNeighbors(
