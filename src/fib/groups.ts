@@ -3,7 +3,8 @@
  * changes into as few changes of groups as possible:
  *
  *   every prefix of a group goes to the same new next hops   ->  the group itself changes; no prefix is touched
- *   some prefixes of a group do                              ->  those move to another group, old or new
+ *   some prefixes of a group do, or the few that it has, where
+ *   another group is already what it would become            ->  those move to that group, or a new one
  *
  * The first is what a node's loss looks like, and why its cost does not depend on the number of prefixes behind it. Before
  * the routes are even decided anew, `withdraw` takes the node out of every group that has others. A pure table: it knows
@@ -13,6 +14,7 @@ import type { BucketActivity, Member, SelectionTable, Selector, SelectorOptions 
 import { type Address, formatAddress } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 import { createPrefixTable } from "../net/prefix-table.ts";
+import { sameValue } from "../net/value.ts";
 import type { RouteChange } from "../rib/route.ts";
 
 export interface Group {
@@ -70,6 +72,13 @@ export interface GroupTable {
   reserveId(): number | undefined;
   releaseId(id: number): void;
 }
+
+/** A table that comes UPDATE by UPDATE moves so from one group to the next: the last few follow the others. */
+const MAXIMUM_JOINED = 1024;
+
+/** Not if anything in the table would be another thing there: whose a bucket is, and what the next change knows of. */
+const mayJoin = (group: Group, other: Group | undefined, table: SelectionTable): boolean =>
+  other !== undefined && group.prefixes <= MAXIMUM_JOINED && sameValue(other.table, table);
 
 const membersKey = (members: readonly Member[]): string =>
   members.map((member) => `${formatAddress(member.address)}*${member.weight}`).join(" ");
@@ -154,9 +163,13 @@ export function createGroupTable(
     if (!byMembers.has(group.key)) byMembers.set(group.key, group);
   };
 
-  const refill = (group: Group, members: readonly Member[]): GroupOrigin => {
+  const refill = (
+    group: Group,
+    members: readonly Member[],
+    table = fill(members, group.table, activityOf(group.id)),
+  ): GroupOrigin => {
     const before = { members: group.members, table: group.table };
-    become(group, members, fill(members, group.table, activityOf(group.id)));
+    become(group, members, table);
     return { before };
   };
 
@@ -213,8 +226,11 @@ export function createGroupTable(
       for (const [from, moves] of sortOut(changes)) {
         for (const [wanted, { members, prefixes }] of moves) {
           if (from && wanted !== "" && prefixes.length === from.prefixes) {
-            refilled.set(from, refill(from, members));
-            continue;
+            const table = fill(members, from.table, activityOf(from.id));
+            if (!mayJoin(from, byMembers.get(wanted), table)) {
+              refilled.set(from, refill(from, members, table));
+              continue;
+            }
           }
           let to: Group | undefined;
           if (wanted !== "") {

@@ -1,5 +1,5 @@
 /**
- * Plain values (numbers, texts, arrays, bytes, objects of these) by their content: whether two say the same, and a number by
+ * Plain values (numbers, texts, arrays, typed ones too, objects of these) by their content: whether two say the same, and a number by
  * which those that do are found. A field that is undefined counts as one that is not there. The RIB keeps what peers say once by them.
  */
 
@@ -16,12 +16,8 @@ export function hashValue(value: unknown, hash = 0): number {
     return hash;
   }
   if (typeof value !== "object" || value === null) return mixHash(hash, Number(value));
-  if (Array.isArray(value)) {
+  if (isList(value)) {
     for (let i = 0; i < value.length; i++) hash = hashValue(value[i], hash);
-    return mixHash(hash, value.length);
-  }
-  if (value instanceof Uint8Array) {
-    for (let i = 0; i < value.length; i++) hash = mixHash(hash, value[i]);
     return mixHash(hash, value.length);
   }
   for (const key in value) {
@@ -35,11 +31,11 @@ export function hashValue(value: unknown, hash = 0): number {
 export function sameValue(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
-  if (Array.isArray(a)) return Array.isArray(b) && sameItems(a, b);
-  if (a instanceof Uint8Array) return b instanceof Uint8Array && sameItems(a, b);
-  if (Array.isArray(b) || b instanceof Uint8Array) return false;
-  return hasFieldsOf(a, b) && hasFieldsOf(b, a);
+  if (isList(a) !== isList(b) || Array.isArray(a) !== Array.isArray(b)) return false;
+  return isList(a) ? sameItems(a, b as typeof a) : hasFieldsOf(a, b) && hasFieldsOf(b, a);
 }
+
+const isList = (value: object): value is ArrayLike<unknown> => Array.isArray(value) || ArrayBuffer.isView(value);
 
 function sameItems(a: ArrayLike<unknown>, b: ArrayLike<unknown>): boolean {
   if (a.length !== b.length) return false;

@@ -77,6 +77,11 @@ export interface Rib {
   /** How many paths of this family the peer has sent and not taken back. */
   received(peer: Address, family: AddressFamily): number;
   peerPaths(peer: Address): PeerPaths;
+  /**
+   * Gateways that nothing but this peer's paths leads over: without them no route will, whatever is decided then. Told from the
+   * next hops alone, of which there are few, so that the FIB can be told so before a decision is made anew.
+   */
+  onlyThrough(peer: Address): Set<Address>;
   /** By prefix, or the one asked for. */
   routes(prefix?: Prefix): RouteView[];
 }
@@ -423,6 +428,21 @@ export function createRib(): Rib {
         }
       }
       return { received, refused };
+    },
+
+    onlyThrough(peer) {
+      const own = new Set<Address>();
+      const others = new Set<Address>();
+      const note = (gateways: readonly RouteNextHop[], to: Set<Address>): void => {
+        for (const { address } of gateways) to.add(address);
+      };
+      for (const use of sets.nextHopUses()) {
+        const resolution = resolver.resolve(use.nextHop);
+        if (resolution.eligible) note(resolution.gateways, use.peer === peer ? own : others);
+      }
+      for (const { nextHops } of configuration.staticRoutes) note(nextHops, others);
+      for (const address of others) own.delete(address);
+      return own;
     },
 
     routes(prefix) {

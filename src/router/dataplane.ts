@@ -224,6 +224,13 @@ async function build(
       return { generation, refused };
     },
 
+    /** At once, and before the routes say so: nothing goes to these any more where there is another way. */
+    withdraw(nextHops: ReadonlySet<Address>): void {
+      if (nextHops.size === 0) return;
+      fib.withdraw(nextHops);
+      publish();
+    },
+
     groups: (): FibState => fib.state(),
     groupSizes: fib.groupSizes,
     groupIdOf: fib.groupIdOf,

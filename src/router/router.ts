@@ -97,6 +97,8 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
   };
 
   const onUpdate = (update: RouteUpdate): void => {
+    // With a full table it takes a second to decide anew for all prefixes; packets need not go to a lost peer meanwhile.
+    if (update.kind === "lost" && !update.family && !update.staleOnly) dataplane?.withdraw(rib.onlyThrough(update.peer.address));
     take(rib.applyUpdate(update));
     if (update.kind === "update") limits.check(update.peer.address);
   };

@@ -1,0 +1,113 @@
+/** RIB and FIB together, as `router.ts` has them: what the loss of a peer costs, and that the short way ends where the long one does. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createFib, type Fib } from "#src/fib/fib.ts";
+import { createImage } from "#src/fib/image.ts";
+import type { Prefix } from "#src/net/prefix.ts";
+import type { RoutePeer, RouteUpdate } from "#src/rib/route.ts";
+import { createRib, type Rib } from "#src/rib/table.ts";
+import { external, ribConfiguration, sketchAttributes } from "../rib/sketch.ts";
+
+const BUCKETS = 64;
+const PEERS = [1, 2, 3, 4, 5, 6, 7, 8];
+/** Prefixes of one set of attributes. */
+const TOGETHER = 100;
+
+function start(): { rib: Rib; fib: Fib } {
+  const rib = createRib();
+  rib.configure(ribConfiguration());
+  const hash = { algorithm: "xxh32", fields: ["5-tuple"], seed: 1 };
+  const fib = createFib({
+    buffers: createImage(),
+    selector: "resilient",
+    selectorOptions: { buckets: BUCKETS },
+    hash,
+    workers: 0,
+  });
+  return { rib, fib };
+}
+
+const prefixAt = (i: number): Prefix => ({ address: 0x14000000 + i * 256, length: 24 });
+
+const say = (peer: RoutePeer, announced: readonly Prefix[], med?: number): RouteUpdate => ({
+  kind: "update",
+  peer,
+  withdrawn: [],
+  announced,
+  attributes: sketchAttributes({ peer, asns: [65000], med }),
+});
+
+const lose = (peer: RoutePeer): RouteUpdate => ({ kind: "lost", peer, reason: "hold timer expired" });
+
+describe("the loss of a peer", () => {
+  it.each([1, 1000, 100_000])("writes as many words with %i prefixes, which all have one group", (count) => {
+    const { rib, fib } = start();
+    const prefixes = Array.from({ length: count }, (_, i) => prefixAt(i));
+    for (const n of PEERS) {
+      for (let at = 0; at < count; at += TOGETHER)
+        fib.apply(rib.applyUpdate(say(external(n), prefixes.slice(at, at + TOGETHER), at)).routes);
+    }
+    expect(fib.groupSizes()).toMatchObject([{ prefixCount: count, members: { length: PEERS.length } }]);
+
+    const before = fib.writeCounts();
+    fib.withdraw(rib.onlyThrough(external(3).address));
+    const withdrawn = fib.writeCounts();
+    // Its owners, two words in front of them, and the group's own.
+    expect(withdrawn).toEqual({ trie: before.trie, records: before.records + BUCKETS + 3 });
+    expect(fib.groupSizes()).toMatchObject([{ prefixCount: count, members: { length: PEERS.length - 1 } }]);
+
+    const change = rib.applyUpdate(lose(external(3)));
+    expect(change.routes).toMatchObject([{ prefixes: { length: count }, nextHops: { length: PEERS.length - 1 } }]);
+    expect(fib.apply(change.routes)).toEqual([]);
+    expect(fib.writeCounts()).toEqual(withdrawn);
+  });
+
+  it("takes nothing from whom another peer leads there too, or a static route does", () => {
+    const { rib } = start();
+    rib.applyUpdate(say(external(1), [prefixAt(0)]));
+    rib.applyUpdate({
+      ...say(external(2), [prefixAt(1)]),
+      attributes: sketchAttributes({ peer: external(2), nextHop: external(1).address }),
+    } as RouteUpdate);
+    rib.applyUpdate(say(external(3), [prefixAt(2)]));
+    expect(rib.onlyThrough(external(1).address)).toEqual(new Set());
+    expect(rib.onlyThrough(external(3).address)).toEqual(new Set([external(3).address]));
+    rib.applyUpdate(lose(external(2)));
+    expect(rib.onlyThrough(external(1).address)).toEqual(new Set([external(1).address]));
+    const nextHops = [{ address: external(3).address, weight: 1 }];
+    rib.configure(ribConfiguration({ staticRoutes: [{ prefix: prefixAt(9), nextHops }] }));
+    expect(rib.onlyThrough(external(3).address)).toEqual(new Set());
+  });
+
+  it("ends where it would without the short way", () => {
+    const update = fc.record({
+      peer: fc.constantFrom(...PEERS.slice(0, 4)),
+      first: fc.nat(3),
+      count: fc.nat(3),
+      med: fc.nat(1),
+      isLost: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(update, { maxLength: 20 }), (history) => {
+        const [short, long] = [start(), start()];
+        const prefixes = Array.from({ length: 8 }, (_, i) => prefixAt(i));
+        for (const { peer: n, first, count, med, isLost } of history) {
+          const peer = external(n);
+          const update = isLost ? lose(peer) : say(peer, prefixes.slice(first, first + count), med);
+          if (isLost) short.fib.withdraw(short.rib.onlyThrough(peer.address));
+          for (const { rib, fib } of [short, long]) fib.apply(rib.applyUpdate(update).routes);
+          expect(membersByPrefix(short.fib)).toEqual(membersByPrefix(long.fib));
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+const membersByPrefix = (fib: Fib): Record<string, string[]> =>
+  Object.fromEntries(
+    fib
+      .state()
+      .groups.flatMap(({ prefixes, members }) => prefixes.map((one) => [one, members.map(({ address }) => address)] as const))
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
