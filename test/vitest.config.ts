@@ -9,6 +9,7 @@ const WIRE = [
   "test/port/packet-ring.test.ts",
   "test/port/*-kernel.test.ts",
   "test/speaker/daemons.test.ts",
+  "test/speaker/features.test.ts",
   "test/speaker/protection.test.ts",
   "test/bfd/daemons.test.ts",
   "test/conform/speakers.test.ts",

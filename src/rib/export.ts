@@ -1,6 +1,6 @@
 /**
- * Export policy: whether a route is announced to a peer, and with which attributes (RFC 4271 section 5, RFC 1997, RFC 8212).
- * Pure; `adj-out.ts` asks for each prefix and peer. Nothing goes out that no prefix list names; nothing goes back to whom it
+ * Export policy: whether a route is announced to a peer, and with which attributes (RFC 4271 section 5, RFC 1997, RFC 8212,
+ * RFC 9234). Pure; `adj-out.ts` asks for each prefix and peer. Nothing goes out that no prefix list names; nothing goes back to whom it
  * came from, from one internal peer to another (there are no route reflectors here), or against its communities; what is
  * thrown away here is not announced.
  */
@@ -10,6 +10,7 @@ import { type Address, addressFamily } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 import { type PrefixRule, ruleMatches } from "../net/prefix-rule.ts";
 import { DEFAULT_LOCAL_PREFERENCE } from "./decide.ts";
+import { markFor, markOf, mayGoTo } from "./leak.ts";
 import type { Audience } from "./route.ts";
 import type { Route } from "./table.ts";
 
@@ -33,14 +34,17 @@ export function exportRoute(
   if (route?.isBlackhole) return undefined;
   const best = route?.best;
   if (!best) return shaped(ownAttributes(route ? ORIGIN.incomplete : ORIGIN.igp, self), audience, policy, self);
-  const { peer, attributes } = best;
+  const { peer } = best;
+  const mark = markOf(peer, best.attributes);
+  const attributes = mark === undefined ? best.attributes : { ...best.attributes, onlyToCustomer: mark };
   const isOwnWord = peer.address === audience.address;
   const isReflection = peer.type === "internal" && audience.type === "internal";
   if (isOwnWord || isReflection || isHeldBack(attributes, audience)) return undefined;
   return shaped(attributes, audience, policy, self);
 }
 
-function isHeldBack(attributes: PathAttributes, { type }: Audience): boolean {
+function isHeldBack(attributes: PathAttributes, { type, role }: Audience): boolean {
+  if (!mayGoTo(role, attributes.onlyToCustomer)) return true;
   if (hasCommunity(attributes, COMMUNITY.noAdvertise)) return true;
   if (type === "internal") return false;
   return hasCommunity(attributes, COMMUNITY.noExport) || hasCommunity(attributes, COMMUNITY.noExportSubconfed);
@@ -48,7 +52,7 @@ function isHeldBack(attributes: PathAttributes, { type }: Audience): boolean {
 
 const ownAttributes = (origin: Origin, nextHop: Address): PathAttributes => ({ origin, asPath: [], nextHop });
 
-function shaped(attributes: PathAttributes, { type }: Audience, policy: ExportPolicy, self: Address): PathAttributes {
+function shaped(attributes: PathAttributes, { type, role }: Audience, policy: ExportPolicy, self: Address): PathAttributes {
   const { localPreference, multiExitDiscriminator, originatorId, clusterList, extendedCommunities, ...passedOn } = attributes;
   if (type === "internal") {
     const nextHop = policy.nextHopSelf ? self : attributes.nextHop;
@@ -56,7 +60,13 @@ function shaped(attributes: PathAttributes, { type }: Audience, policy: ExportPo
   }
   const kept = extendedCommunities && transitiveOnly(extendedCommunities);
   const asPath = prepended(attributes.asPath, policy.prepend);
-  return { ...passedOn, asPath, nextHop: self, ...(kept && { extendedCommunities: kept }) };
+  const mark = markFor(role, attributes.onlyToCustomer, policy.prepend[0]);
+  return {
+    ...passedOn,
+    ...{ asPath, nextHop: self },
+    ...(kept && { extendedCommunities: kept }),
+    ...(mark !== undefined && { onlyToCustomer: mark }),
+  };
 }
 
 /** RFC 4271 5.1.2 b; the encoder cuts a sequence that grows too long. Confederation segments stay inside (RFC 5065). */

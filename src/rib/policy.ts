@@ -1,14 +1,15 @@
 /**
  * Import policy: why a path is not even looked at by the decision process. What the configuration allows (external peers
  * are refused all that nothing allows, RFC 8212), what can only be wrong (martians, RFC 7454), and what has been here before
- * (loops of ASes, clusters and originators: RFC 4271 9.1.2, RFC 4456 section 8). A refused path is kept and shown with its
- * reason, for a change of the policy and for people.
+ * (loops of ASes, clusters and originators: RFC 4271 9.1.2, RFC 4456 section 8), or should not have come this way (RFC 9234). A
+ * refused path is kept and shown with its reason, for a change of the policy and for people.
  */
 import { COMMUNITY, hasCommunity } from "../bgp/communities.ts";
 import { type PathAttributes, SEGMENT } from "../bgp/path.ts";
 import { type Address, isIpv4 } from "../net/address.ts";
 import { hostPrefix, type Prefix } from "../net/prefix.ts";
 import { type PrefixRule, parsePrefixRule, ruleMatches } from "../net/prefix-rule.ts";
+import { isLeak } from "./leak.ts";
 import type { RoutePeer } from "./route.ts";
 
 export type RefusalReason =
@@ -16,6 +17,7 @@ export type RefusalReason =
   | "first AS is not the peer's"
   | "originator is ourselves"
   | "cluster loop"
+  | "route leak"
   | "martian next hop"
   | "martian prefix"
   | "no import policy"
@@ -80,6 +82,7 @@ export function refusePath(
   if (peer.type === "external" && policy.enforceFirstAs && firstAs(attributes) !== peer.asn) return "first AS is not the peer's";
   if (peer.type === "internal" && originatorId === routerId) return "originator is ourselves";
   if (peer.type === "internal" && clusterList?.includes(routerId)) return "cluster loop";
+  if (isLeak(peer, attributes)) return "route leak";
   if (isMartianNextHop(nextHop)) return "martian next hop";
   return undefined;
 }

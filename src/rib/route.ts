@@ -3,6 +3,7 @@
  * the FIB. Values only.
  */
 import type { Nlri, PathAttributes } from "../bgp/path.ts";
+import type { Role } from "../bgp/role.ts";
 import { type Address, type AddressFamily, compareAddresses, type Ipv4Address } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 
@@ -13,6 +14,8 @@ export interface RoutePeer {
   readonly routerId: Ipv4Address;
   /** eBGP or iBGP, as seen from us. */
   readonly type: "external" | "internal";
+  /** Ours towards it, if it is external and one is configured (RFC 9234). */
+  readonly role?: Role | undefined;
   /** Grows whenever the peer begins to say everything anew: with each session, and within one when it is asked to. */
   readonly epoch?: number;
 }
@@ -45,6 +48,7 @@ export type RouteUpdate =
 export interface Audience {
   readonly address: Address;
   readonly type: RoutePeer["type"];
+  readonly role?: RoutePeer["role"];
   /** Our own address of each family that was agreed on, where the peer can reach us: the next hop that we are. */
   readonly nextHops: Partial<Record<AddressFamily, Address>>;
 }

@@ -104,10 +104,10 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
   };
 
   /** As each family's next hop, the address of it that we have on the link to the listener, or else where it reaches us. */
-  const audienceOf = ({ address, type, families, extendedNextHop, localAddress }: Listener): Audience => {
+  const audienceOf = ({ address, type, role, families, extendedNextHop, localAddress }: Listener): Audience => {
     const instead = (family: AddressFamily) => (extendedNextHop.includes(family) ? localAddress : undefined);
     const ours = families.map((family) => [family, dataplane?.addressBeside(localAddress, family) ?? instead(family)] as const);
-    return { address, type, nextHops: Object.fromEntries(ours.filter(([, nextHop]) => nextHop !== undefined)) };
+    return { address, type, role, nextHops: Object.fromEntries(ours.filter(([, nextHop]) => nextHop !== undefined)) };
   };
 
   /** RFC 9384. A session that is not Established has no routes to take, or stale ones, which BFD does not judge (RFC 5882 4.3). */

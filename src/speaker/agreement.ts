@@ -9,7 +9,8 @@ import { bgpError, type Decoded } from "../bgp/error.ts";
 import { AFI, ERROR, OPEN_ERROR } from "../bgp/iana.ts";
 import { type Family, hasFamily, IPV4_UNICAST, sameFamily } from "../bgp/nlri.ts";
 import type { OpenMessage } from "../bgp/open.ts";
-import { type LocalSide, localCapabilities, ROLES, type Role } from "./offer.ts";
+import { ROLES, type Role } from "../bgp/role.ts";
+import { type LocalSide, localCapabilities } from "./offer.ts";
 
 type GracefulRestart = Extract<Capability, { name: "graceful-restart" }>;
 
@@ -40,6 +41,9 @@ export const MINIMUM_HOLD_TIME_SECONDS = 3;
 
 export const peerType = ({ localAsn, remoteAsn }: Pick<LocalSide, "localAsn" | "remoteAsn">): "external" | "internal" =>
   remoteAsn === "internal" || remoteAsn === localAsn ? "internal" : "external";
+
+/** RFC 9234 is about what ASes are to each other. */
+export const roleOf = (local: LocalSide): Role | undefined => (peerType(local) === "external" ? local.role : undefined);
 
 /** Whether a peer of that AS is the one that was configured. */
 const isExpected = ({ localAsn, remoteAsn }: LocalSide, asn: number): boolean =>

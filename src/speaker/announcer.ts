@@ -15,7 +15,7 @@ import { Outbox } from "./outbox.ts";
 
 export interface AnnouncerOptions {
   readonly context: Pick<SessionContext, "onUp" | "onRefresh">;
-  readonly peer: Pick<RoutePeer, "address" | "type">;
+  readonly peer: Pick<RoutePeer, "address" | "type" | "role">;
   readonly agreement: Agreement;
   readonly connection: Pick<Connection, "hasRoom" | "localAddress">;
   send(message: Message): void;

@@ -29,6 +29,7 @@ export interface SessionContext extends SpeakerSettings {
 export interface Listener {
   readonly address: Address;
   readonly type: RoutePeer["type"];
+  readonly role?: RoutePeer["role"];
   readonly families: readonly AddressFamily[];
   /** Those whose next hops may be of IPv6 although they are not. */
   readonly extendedNextHop: readonly AddressFamily[];

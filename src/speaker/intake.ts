@@ -23,6 +23,7 @@ import type { StaleLimits } from "./settings.ts";
 export interface IntakeOptions {
   readonly address: Address;
   readonly type: RoutePeer["type"];
+  readonly role?: RoutePeer["role"];
   limits(): StaleLimits;
   readonly clock: Clock;
   onUpdate(update: RouteUpdate): void;
@@ -196,9 +197,9 @@ export class Intake {
   }
 
   private nextPeer({ peer: { asn, routerId } }: Agreement): RoutePeer {
-    const { address, type } = this.options;
+    const { address, type, role } = this.options;
     this.epoch++;
-    this.peer = { address, asn, routerId, type, epoch: this.epoch };
+    this.peer = { address, asn, routerId, type, ...(role && { role }), epoch: this.epoch };
     return this.peer;
   }
 }

@@ -7,10 +7,11 @@ import { CONSEQUENCES, type Consequence } from "../bgp/error.ts";
 import { MESSAGE_KINDS, type Message } from "../bgp/message.ts";
 import type { Ipv6NextHop } from "../bgp/multiprotocol.ts";
 import type { Family, FamilyName } from "../bgp/nlri.ts";
+import type { Role } from "../bgp/role.ts";
 import type { Address, AddressFamily, Ipv4Address } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type { StateName } from "./fsm-state.ts";
-import type { RemoteAsn, Role } from "./offer.ts";
+import type { RemoteAsn } from "./offer.ts";
 
 export interface NeighborOptions {
   /** `routerOn` an interface: whichever router is at the other end of that link. */

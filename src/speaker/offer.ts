@@ -7,11 +7,8 @@ import { AFI } from "../bgp/iana.ts";
 import type { Ipv6NextHop } from "../bgp/multiprotocol.ts";
 import { type Family, hasFamily, IPV4_UNICAST } from "../bgp/nlri.ts";
 import type { OpenMessage } from "../bgp/open.ts";
+import { ROLES, type Role } from "../bgp/role.ts";
 import type { Ipv4Address } from "../net/address.ts";
-
-/** RFC 9234 section 4.1, in the order of its numbers. */
-export const ROLES = ["provider", "rs-server", "rs-client", "customer", "peer"] as const;
-export type Role = (typeof ROLES)[number];
 
 /** The neighbor's AS, or only whether it is ours: then its OPEN says which. */
 export type RemoteAsn = number | "external" | "internal";

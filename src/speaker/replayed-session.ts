@@ -13,6 +13,7 @@ import { MESSAGE } from "../bgp/iana.ts";
 import { decodeMessage, type Message } from "../bgp/message.ts";
 import { FAMILIES, hasFamily, IPV4_UNICAST } from "../bgp/nlri.ts";
 import type { OpenMessage } from "../bgp/open.ts";
+import { ROLES } from "../bgp/role.ts";
 import type { UpdateMessage } from "../bgp/update.ts";
 import type { DumpPeer, Ends, MessageRecord, StateRecord } from "../mrt/record.ts";
 import type { Address } from "../net/address.ts";
@@ -57,6 +58,9 @@ const WITHOUT_OPENS: Terms = {
   ...{ asnSize: 4, families: ALL_FAMILIES, pathIds: [], extendedNextHop: [IPV4_UNICAST] },
   ...{ extendedMessage: true, enhancedRefresh: false },
 };
+
+/** Nobody listens. */
+const report = (): void => {};
 
 /** Of what we said, what tells of the session: how to read the rest, and why it ended. */
 const TELLING: readonly number[] = [MESSAGE.open, MESSAGE.notification];
@@ -130,12 +134,18 @@ export class ReplayedSession {
 
   private up(ends: Omit<Ends, "local">, routerId = this.opens.received?.open.routerId ?? 0): Intake {
     const { address, clock, limits, onUpdate } = this.options;
-    this.intake ??= new Intake({ address, type: typeOf(ends), limits, clock, onUpdate, report: () => undefined });
+    this.intake ??= new Intake({ address, type: typeOf(ends), role: this.role(ends), limits, clock, onUpdate, report });
     if (this.isUp) return this.intake;
     this.isUp = true;
     this.asn = ends.peerAsn;
     this.intake.begin(this.agreement(ends, routerId));
     return this.intake;
+  }
+
+  /** The one that we said in our OPEN. */
+  private role(ends: Omit<Ends, "local">): RoutePeer["role"] {
+    const said = findCapability(this.opens.sent?.open.capabilities ?? [], "role");
+    return said && typeOf(ends) === "external" ? ROLES[said.role] : undefined;
   }
 
   private agreement({ peerAsn }: Omit<Ends, "local">, routerId: number): Agreement {

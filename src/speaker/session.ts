@@ -15,7 +15,7 @@ import { REFRESH } from "../bgp/route-refresh.ts";
 import type { UpdateMessage } from "../bgp/update.ts";
 import { linkOfRouter, zoneOf } from "../net/address.ts";
 import type { RouteAnnouncements } from "../rib/route.ts";
-import { type Agreement, peerType } from "./agreement.ts";
+import { type Agreement, peerType, roleOf } from "./agreement.ts";
 import { Announcer } from "./announcer.ts";
 import { Connection } from "./connection.ts";
 import type { SessionContext } from "./context.ts";
@@ -64,6 +64,7 @@ export class Session {
     this.intake = new Intake({
       address: options.address,
       type: peerType(this.config),
+      role: roleOf(this.config),
       limits: () => staleLimitsOf(this.options),
       clock,
       onUpdate: (update) => context.onUpdate(update),
@@ -248,7 +249,7 @@ export class Session {
     if (!connection) return;
     const { context } = this;
     const announcer = new Announcer({
-      peer: { address: this.options.address, type: peerType(this.config) },
+      peer: { address: this.options.address, type: peerType(this.config), role: roleOf(this.config) },
       ...{ context, agreement, connection },
       send: (message) => this.send(direction, message),
       onTooLong: (prefixes) => this.ledger.pathsTooLong(prefixes),
