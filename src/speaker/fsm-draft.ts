@@ -50,9 +50,15 @@ export function send(draft: Draft, direction: Direction, message: Message): void
   draft.effects.push({ kind: "send", direction, message });
 }
 
-export function setHold(draft: Draft, direction: Direction, { holdTimeSeconds }: Agreement): void {
-  if (holdTimeSeconds > 0) set(draft, `hold-${direction}`, holdTimeSeconds);
-  else cancel(draft, `hold-${direction}`);
+const HOLD = { outgoing: "hold-outgoing", incoming: "hold-incoming" } as const;
+
+export const holdEffect = (direction: Direction, { holdTimeSeconds }: Agreement): Effect =>
+  holdTimeSeconds > 0
+    ? { kind: "set-timer", timer: HOLD[direction], seconds: holdTimeSeconds }
+    : { kind: "cancel-timer", timer: HOLD[direction] };
+
+export function setHold(draft: Draft, direction: Direction, agreement: Agreement): void {
+  draft.effects.push(holdEffect(direction, agreement));
 }
 
 export function set(draft: Draft, timer: Timer, seconds: number): void {

@@ -1,6 +1,7 @@
 /**
  * The running timers of one session, by name: setting one again replaces it. Here the seconds of the state machine become
- * real ones, with the jitter of RFC 4271 section 10.
+ * real ones, with the jitter of RFC 4271 section 10. A hold timer, which every message sets anew, is only told its new end,
+ * and sets itself again when it runs out before that.
  */
 import type { CancelTimer, Clock } from "../net/clock.ts";
 import type { Random } from "../net/random.ts";
@@ -10,6 +11,8 @@ const isHold = (timer: Timer): boolean => timer === "hold-outgoing" || timer ===
 
 export class Timers {
   private readonly running = new Map<Timer, CancelTimer>();
+  /** When the hold timers that are running are to run out. */
+  private readonly holdEndMs = new Map<Timer, number>();
   private readonly clock: Clock;
   private readonly random: Random;
   private readonly onExpired: (timer: Timer) => void;
@@ -21,11 +24,17 @@ export class Timers {
   }
 
   set(timer: Timer, seconds: number): void {
-    this.cancel(timer);
+    const endMs = this.clock.nowMs() + seconds * 1000;
+    const isRunningForLess = endMs >= (this.holdEndMs.get(timer) ?? Number.POSITIVE_INFINITY);
+    if (!isRunningForLess) this.cancel(timer);
+    if (isHold(timer)) this.holdEndMs.set(timer, endMs);
+    if (isRunningForLess) return;
     const expire = () => {
       if (this.running.get(timer) !== cancel) return;
-      this.running.delete(timer);
-      this.onExpired(timer);
+      const leftMs = (this.holdEndMs.get(timer) ?? 0) - this.clock.nowMs();
+      this.cancel(timer);
+      if (leftMs > 0) this.set(timer, leftMs / 1000);
+      else this.onExpired(timer);
     };
     // If this process was busy, the peer's keepalive may lie in the socket: let it be read before the peer is blamed.
     const run = isHold(timer) ? () => void setImmediate(expire) : expire;
@@ -36,6 +45,7 @@ export class Timers {
   cancel(timer: Timer): void {
     this.running.get(timer)?.();
     this.running.delete(timer);
+    this.holdEndMs.delete(timer);
   }
 
   /** From three quarters to the whole, so that neighbors do not march in step; what is agreed on is kept to. */

@@ -54,3 +54,19 @@ test("a hold timer that is set again while the sockets have their turn does not 
   await passing;
   expect(expired).toEqual([]);
 });
+
+test("a hold timer that is set again and again runs out that long after the last time, or sooner if that is asked for", async () => {
+  const { clock, timers, expired } = start(0);
+  for (let second = 0; second < 35; second += 5) {
+    timers.set("hold-outgoing", 10);
+    await clock.advance(5_000);
+  }
+  await clock.advance(4_999);
+  expect(expired).toEqual([]);
+  await clock.advance(1);
+  expect(expired).toEqual(["hold-outgoing"]);
+  timers.set("hold-incoming", 240);
+  timers.set("hold-incoming", 90);
+  await clock.advance(90_000);
+  expect(expired).toEqual(["hold-outgoing", "hold-incoming"]);
+});
