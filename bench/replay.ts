@@ -30,6 +30,7 @@ const SERVICE = 0xc633640a;
 const STATE: FibState = {
   hash: { algorithm: "xxh32", fields: ["5-tuple"], seed: SEED },
   selector: { name: "modulo" },
+  memberOrder: "address",
   groups: [
     {
       id: 1,

@@ -1,6 +1,6 @@
 /** `ecmp profiles`: the routers that can be imitated, and how far each may be believed. */
 import { Command } from "commander";
-import { fidelityOf, PROFILES, type Profile } from "../ecmp/profile.ts";
+import { fidelityOf, memberOrderOf, PROFILES, type Profile } from "../ecmp/profile.ts";
 import { CommandError, formatTable, print, printJson } from "./output.ts";
 
 export function profilesCommand(): Command {
@@ -24,8 +24,12 @@ function profiles(name: string | undefined, options: { json?: boolean }): void {
   else print(formatProfile(profile));
 }
 
-/** The row with the lesser of its two claims spelled out, for scripts. */
-const withFidelity = (profile: Profile) => ({ ...profile, fidelity: fidelityOf(profile) });
+/** The row with the lesser of its two claims and the default spelled out, for scripts. */
+const withFidelity = (profile: Profile) => ({
+  ...profile,
+  fidelity: fidelityOf(profile),
+  memberOrder: memberOrderOf(profile),
+});
 
 function formatList(all: readonly Profile[]): string {
   const rows = all.map((profile) => [
@@ -59,6 +63,7 @@ function formatProfile(profile: Profile): string {
     ["", describeClaim(profile.hashClaim)],
     ["selector", [selector.name, ...options].join(", ")],
     ["", describeClaim(profile.selectionClaim)],
+    ["members", memberOrderOf(profile)],
     ["fragments", profile.fragments],
     ["ICMP errors", profile.icmpErrors],
     ...(profile.departs === undefined ? [] : [["departs", profile.departs]]),

@@ -193,7 +193,7 @@ function formatRoutes(routes: readonly ShownRoute[]): string {
   return formatTable(["", "Prefix", "Distance", "Group", "Next hop", ""], rows);
 }
 
-function formatGroups({ hash, selector, groups }: FibState): string {
+function formatGroups({ hash, selector, memberOrder, groups }: FibState): string {
   const rows = groups.flatMap(({ id, prefixes, members, owners }) =>
     members.map(({ address, weight, share }, i) => [
       i === 0 ? String(id) : "",
@@ -204,7 +204,7 @@ function formatGroups({ hash, selector, groups }: FibState): string {
       i === 0 ? owners.length : "",
     ]),
   );
-  const title = `hash ${hash.algorithm} over ${hash.fields.join(", ")}, seed ${hash.seed}; selector ${selector.name}`;
+  const title = `hash ${hash.algorithm} over ${hash.fields.join(", ")}, seed ${hash.seed}; selector ${selector.name}; member order ${memberOrder}`;
   return `${title}\n\n${formatTable(["Group", "Prefixes", "Member", "Weight", "Share", "Buckets"], rows)}`;
 }
 

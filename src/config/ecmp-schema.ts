@@ -6,8 +6,9 @@ import { z } from "zod";
 import type { HashOptions } from "../ecmp/flow-hash.ts";
 import { HASHES } from "../ecmp/hash.ts";
 import { ADDRESS_FIELD_NAMES, expandFieldNames, FIELD_ALIASES, FIELD_NAMES } from "../ecmp/key.ts";
+import { MEMBER_ORDERS, type MemberOrder } from "../ecmp/member-order.ts";
 import { FRAGMENT_RULES, ICMP_ERROR_RULES } from "../ecmp/packet-rule.ts";
-import { PROFILES, type Profile } from "../ecmp/profile.ts";
+import { memberOrderOf, PROFILES, type Profile } from "../ecmp/profile.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import { MAXIMUM_BUCKETS, type SelectorOptions } from "../ecmp/table.ts";
 import { address, oneOf, whole } from "./scalar.ts";
@@ -82,6 +83,8 @@ export const selectorSchema = z.strictObject({
   backendPort: whole(1, 65535).optional(),
 });
 
+export const memberOrderSchema = z.enum(MEMBER_ORDERS, { error: `wanted one of ${MEMBER_ORDERS.join(", ")}` });
+
 export const ecmpSchema = z
   .strictObject({
     profile: oneOf([...PROFILES.keys()]).optional(),
@@ -96,6 +99,7 @@ export const ecmpSchema = z
     socketHash: whole(0, 4294967295).optional(),
     hash: hashSchema.optional(),
     selector: selectorSchema.optional(),
+    memberOrder: memberOrderSchema.optional(),
   })
   .superRefine((ecmp, context) => {
     const refuse = (key: keyof typeof ecmp, message: string) =>
@@ -115,7 +119,10 @@ export const ecmpSchema = z
     if (profile.hash.policy !== undefined && ecmp.seed === 0)
       refuse("seed", "wanted a number from 1: the kernel takes 0 for a random seed");
   })
-  .transform((ecmp) => (ecmp.profile === undefined ? fromParts(ecmp.hash, ecmp.selector) : fromProfile(ecmp.profile, ecmp)));
+  .transform(
+    (ecmp): EcmpConfig =>
+      ecmp.profile === undefined ? fromParts(ecmp.hash, ecmp.selector, ecmp.memberOrder) : fromProfile(ecmp.profile, ecmp),
+  );
 
 /** What may be said of a profile besides its name: of which, and what else is wanted. */
 const PROFILE_TAKES = {
@@ -132,22 +139,25 @@ const BUILT_KEYS = ["hash", "selector"] as const;
 interface EcmpConfig {
   readonly hash: HashOptions;
   readonly selector: { readonly name: string } & SelectorOptions;
+  readonly memberOrder: MemberOrder;
 }
 
 function fromParts(
   hash: z.output<typeof hashSchema> = hashSchema.parse({}),
   selector: z.output<typeof selectorSchema> = { name: "modulo" },
+  memberOrder: MemberOrder = "address",
 ): EcmpConfig {
-  return { hash, selector };
+  return { hash, selector, memberOrder };
 }
 
 /** What was said besides the profile's name. */
 type ProfileChoices = { readonly [Key in "seed" | "offset" | "fields" | "socketHash"]?: number | undefined } & Pick<
   HashOptions,
   "fragments" | "icmpErrors"
->;
+> & { readonly memberOrder?: MemberOrder | undefined };
 
-function fromProfile(name: string, { seed = 1, offset, fields, socketHash, fragments, icmpErrors }: ProfileChoices): EcmpConfig {
+function fromProfile(name: string, choices: ProfileChoices): EcmpConfig {
+  const { seed = 1, offset, fields, socketHash, fragments, icmpErrors, memberOrder } = choices;
   const profile = PROFILES.get(name) as Profile;
   const { hash, selector } = profile;
   const counted = hash.seedBits === undefined ? seed : seed % 2 ** hash.seedBits;
@@ -165,6 +175,7 @@ function fromProfile(name: string, { seed = 1, offset, fields, socketHash, fragm
       ...linux,
     },
     selector: { name: selector.name, ...selector.options },
+    memberOrder: memberOrder ?? memberOrderOf(profile),
   };
 }
 

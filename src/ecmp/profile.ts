@@ -12,6 +12,7 @@
  * and the row as a whole is the lesser of the two. Not here: Cisco's "tunnel" algorithm, of which nothing is published that
  * would tell it from "universal", and other rows that could only be renamed copies.
  */
+import type { MemberOrder } from "./member-order.ts";
 import type { FragmentRule, IcmpErrorRule } from "./packet-rule.ts";
 import type { SelectorOptions } from "./table.ts";
 
@@ -56,6 +57,8 @@ export interface Profile {
   readonly summary: string;
   readonly hash: ProfileHash;
   readonly selector: ProfileSelector;
+  /** Where it is known; by address elsewhere. */
+  readonly memberOrder?: MemberOrder;
   readonly fragments: FragmentRule;
   readonly icmpErrors: IcmpErrorRule;
   readonly hashClaim: Claim;
@@ -68,6 +71,8 @@ export interface Profile {
 /** The lesser of the two claims. */
 export const fidelityOf = ({ hashClaim, selectionClaim }: Profile): Fidelity =>
   FIDELITIES[Math.max(FIDELITIES.indexOf(hashClaim.level), FIDELITIES.indexOf(selectionClaim.level))];
+
+export const memberOrderOf = ({ memberOrder = "address" }: Profile): MemberOrder => memberOrder;
 
 const ADDRESSES = ["source-address", "destination-address"];
 const THREE_TUPLE = [...ADDRESSES, "protocol"];
@@ -106,6 +111,7 @@ const KERNEL_THRESHOLD: Claim = {
 };
 const LINUX = {
   selector: { name: "linux-threshold", options: {} },
+  memberOrder: "configured",
   hashClaim: KERNEL_HASH,
   selectionClaim: KERNEL_THRESHOLD,
   sources: ["Linux net/ipv4/route.c, net/ipv6/route.c, net/core/flow_dissector.c", "Documentation/networking/ip-sysctl.rst"],
@@ -325,11 +331,12 @@ const ROWS: readonly Profile[] = [
     summary: "behavioral-model's action selector with the crc16 of P4's examples: the hash's remainder picks",
     hash: hash("crc16-ibm", FIVE_TUPLE, "none"),
     selector: modulo,
+    memberOrder: "configured",
     fragments: "payload-as-ports",
     icmpErrors: "outer",
     hashClaim: published("the fields are the P4 program's choice; a program that parses ports without looking at the offset"),
     selectionClaim: published(
-      "all of one weight; in order of address here, of addition there; its h % n of 64 bits is ours of the crc's 16",
+      "all of one weight; its members are in the order of their handles, for which the written order stands; its remainder is of 64 bits, of which this crc fills 16",
     ),
     sources: ["p4lang/behavioral-model src/bm_sim/calculations.cpp, src/bm_sim/action_profile.cpp"],
   },

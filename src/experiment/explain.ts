@@ -2,6 +2,7 @@
  * Which next hop will this flow take, and why? Offline, from a FIB's state, with each step in the answer: `ecmp explain`
  * prints it.
  */
+import type { MemberOrder } from "../ecmp/member-order.ts";
 import type { SelectionTable } from "../ecmp/table.ts";
 import type { FibState } from "../fib/state.ts";
 import { formatAddress } from "../net/address.ts";
@@ -28,7 +29,8 @@ export interface Explanation {
 
 /** Throws where the state is none, and where by its hash a flow has no next hop: each packet goes its own way. */
 export function createExplainer(state: FibState): (flow: Flow) => Explanation {
-  const decide = createDecider(restoreFib(state));
+  const fib = restoreFib(state);
+  const decide = createDecider(fib);
   const describe = (reduction: SelectionTable["reduction"]) => describeRule(state.hash, state.selector.name, reduction);
   const rules = { buckets: describe("buckets"), bounds: describe("bounds") };
   return (flow) => {
@@ -42,12 +44,16 @@ export function createExplainer(state: FibState): (flow: Flow) => Explanation {
       hash,
       bucket,
       nextHop: nextHop === undefined ? null : formatAddress(nextHop),
-      reason: giveReason(flow, decision),
+      reason: giveReason(flow, decision, fib.memberOrder),
     };
   };
 }
 
-function giveReason({ destination }: Flow, { match, hash, bucket, owner, nextHop }: FlowDecision): string {
+function giveReason(
+  { destination }: Flow,
+  { match, hash, bucket, owner, nextHop }: FlowDecision,
+  memberOrder: MemberOrder,
+): string {
   if (!match) return `no prefix contains ${formatAddress(destination)}`;
   if (bucket === undefined || owner === undefined || nextHop === undefined)
     return `${formatPrefix(match.prefix)} has no next hop`;
@@ -56,5 +62,5 @@ function giveReason({ destination }: Flow, { match, hash, bucket, owner, nextHop
     table.reduction === "buckets"
       ? `mod ${table.owners.length} is bucket ${bucket}`
       : `is in range ${bucket}, ${bucket === 0 ? 0 : table.bounds[bucket - 1] + 1} to ${table.bounds[bucket]}`;
-  return `${hash} ${place}, owned by ${formatAddress(nextHop)}, member ${owner + 1} of ${table.members.length}`;
+  return `${hash} ${place}, owned by ${formatAddress(nextHop)}, member ${owner + 1} of ${table.members.length}, order ${memberOrder}`;
 }

@@ -4,6 +4,7 @@
  * wrong is said with its place.
  */
 import { compileFlowHash, type FlowHash, HASH_NAMES } from "../ecmp/flow-hash.ts";
+import { MEMBER_ORDERS, type MemberOrder } from "../ecmp/member-order.ts";
 import { FRAGMENT_RULES, ICMP_ERROR_RULES } from "../ecmp/packet-rule.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import type { BucketActivity, Member, SelectionTable, Selector, SelectorMemory, SelectorOptions } from "../ecmp/table.ts";
@@ -15,6 +16,7 @@ export interface RestoredFib extends Pick<FlowHash, "hashFields" | "writeKey"> {
   readonly algorithm: string;
   readonly selector: Selector;
   readonly selectorOptions: SelectorOptions;
+  readonly memberOrder: MemberOrder;
   readonly groups: readonly RestoredGroup[];
 }
 
@@ -30,7 +32,7 @@ function refuse(where: string, value: unknown, wanted: string): never {
 }
 
 export function restoreFib(state: FibState): RestoredFib {
-  const { hash, selector, groups } = object(state, "its top");
+  const { hash, selector, memberOrder, groups } = object(state, "its top");
   if (!hash || !selector) refuse("its top", { hash, selector }, 'an object with "hash", "selector" and "groups"');
   if (!HASH_NAMES.includes(hash.algorithm)) refuse("hash.algorithm", hash.algorithm, `one of ${HASH_NAMES}`);
   refuseOutside(FRAGMENT_RULES, hash.fragments, "hash.fragments");
@@ -41,6 +43,7 @@ export function restoreFib(state: FibState): RestoredFib {
     refuse("hash.key", hash.key, "hex digits, two a byte");
   if (!isWhole(hash.seed, 0, 0xffffffff)) refuse("hash.seed", hash.seed, "a whole number from 0 to 4294967295");
   if (!Object.hasOwn(SELECTORS, selector.name)) refuse("selector.name", selector.name, `one of ${Object.keys(SELECTORS)}`);
+  if (!MEMBER_ORDERS.includes(memberOrder)) refuse("memberOrder", memberOrder, `one of ${MEMBER_ORDERS.join(", ")}`);
   const { name: _, ...selectorOptions } = selector;
   const restored = list(groups, "groups").map((group, i) =>
     restoreGroup(group, `groups[${i}]`, 2 ** (SELECTORS[selector.name].hashBits ?? 32) - 1),
@@ -51,6 +54,7 @@ export function restoreFib(state: FibState): RestoredFib {
     ...compileFlowHash({ ...hash, fields: list(hash.fields, "hash.fields") }, SELECTORS[selector.name].hashBits),
     selector: SELECTORS[selector.name],
     selectorOptions,
+    memberOrder,
     groups: restored,
   };
 }

@@ -4,6 +4,7 @@
  *
  *   RouteChange[] -> groups.plan -> records (arena) -> one word a group -> slots of the trie -> generation
  */
+import type { MemberOrder } from "../ecmp/member-order.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import type { SelectionTable, SelectorOptions } from "../ecmp/table.ts";
 import { type Address, compareAddresses, isIpv4, isLinkLocal, zoneOf } from "../net/address.ts";
@@ -27,6 +28,8 @@ export interface FibOptions {
   /** A row of SELECTORS. */
   readonly selector: string;
   readonly selectorOptions: SelectorOptions;
+  /** By address, unless told. */
+  readonly memberOrder?: MemberOrder;
   /** Only kept for the record; the workers hash. */
   readonly hash: HashState;
   readonly workers: number;
@@ -70,7 +73,14 @@ export function createFib(options: FibOptions) {
   const nextHops = createNextHops(words, arena, nextGeneration, options.onNextHop);
   const selector = SELECTORS[options.selector];
   const activity = createActivity(words, arena);
-  const groups = createGroupTable(selector, options.selectorOptions, MAXIMUM_GROUPS, activity.read);
+  const { selectorOptions, memberOrder = "address" } = options;
+  const groups = createGroupTable({
+    selector,
+    selectorOptions,
+    memberOrder,
+    maximumGroups: MAXIMUM_GROUPS,
+    activityOf: activity.read,
+  });
   const records = new Map<number, { offset: number; words: number; held: NextHopName[] }>();
   const attached: AttachedSubnet[] = [];
   const special = new Map<string, number>();
@@ -354,7 +364,8 @@ export function createFib(options: FibOptions) {
 
     state: (): FibState => ({
       hash: options.hash,
-      selector: { name: options.selector, ...options.selectorOptions },
+      selector: { name: options.selector, ...selectorOptions },
+      memberOrder,
       groups: describeAll(),
     }),
   };

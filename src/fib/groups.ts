@@ -10,12 +10,14 @@
  * the routes are even decided anew, `withdraw` takes the node out of every group that has others. A pure table: it knows
  * nothing of shared memory; `fib.ts` writes down what `plan` and `withdraw` return.
  */
+import { type MemberOrder, orderMembers } from "../ecmp/member-order.ts";
 import type { BucketActivity, Member, SelectionTable, Selector, SelectorOptions } from "../ecmp/table.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 import { createPrefixTable } from "../net/prefix-table.ts";
 import { sameValue } from "../net/value.ts";
 import type { RouteChange } from "../rib/route.ts";
+import { sortOut, type Wanted } from "./moves.ts";
 
 export interface Group {
   readonly id: number;
@@ -92,42 +94,22 @@ const allIdle = (buckets: number): BucketActivity => ({
 const isSame = (a: SelectionTable, b: SelectionTable): boolean =>
   a.owners.length === b.owners.length && a.owners.every((owner, bucket) => owner === b.owners[bucket]);
 
-/** Prefixes that go from one group to the same members. */
-interface Move {
-  readonly members: readonly Member[];
-  readonly prefixes: Prefix[];
+export interface GroupTableOptions {
+  readonly selector: Selector;
+  readonly selectorOptions: SelectorOptions;
+  readonly memberOrder: MemberOrder;
+  readonly maximumGroups: number;
+  /** By a group's number, for selectors with timers. */
+  activityOf(id: number): BucketActivity | undefined;
 }
 
-function moveOf(
-  sorted: Map<Group | undefined, Map<string, Move>>,
-  from: Group | undefined,
-  wanted: string,
-  members: readonly Member[],
-): Move {
-  const moves = sorted.get(from) ?? new Map<string, Move>();
-  sorted.set(from, moves);
-  const move = moves.get(wanted) ?? { members, prefixes: [] };
-  moves.set(wanted, move);
-  return move;
-}
-
-/** Whether no later change names the prefix; one change names each of its own once. */
-function lastWords(changes: readonly RouteChange[]): (prefix: Prefix, index: number) => boolean {
-  if (changes.length < 2) return () => true;
-  const last = createPrefixTable();
-  changes.forEach(({ prefixes }, index) => {
-    for (const prefix of prefixes) last.set(prefix, index + 1);
-  });
-  return (prefix, index) => last.get(prefix) === index + 1;
-}
-
-/** `activityOf`: by a group's number, for selectors with timers. */
-export function createGroupTable(
-  selector: Selector,
-  options: SelectorOptions,
-  maximumGroups: number,
-  activityOf: (id: number) => BucketActivity | undefined = () => undefined,
-): GroupTable {
+export function createGroupTable({
+  selector,
+  selectorOptions,
+  memberOrder,
+  maximumGroups,
+  activityOf,
+}: GroupTableOptions): GroupTable {
   const groups = new Set<Group>();
   const byMembers = new Map<string, Group>();
   const byId: (Group | undefined)[] = [];
@@ -139,7 +121,7 @@ export function createGroupTable(
     members: readonly Member[],
     previous: SelectionTable | undefined,
     activity?: BucketActivity | undefined,
-  ): SelectionTable => selector.fill(members, options, selector.stateful ? previous : undefined, activity);
+  ): SelectionTable => selector.fill(members, selectorOptions, selector.stateful ? previous : undefined, activity);
 
   const groupOf = (prefix: Prefix): Group | undefined => byId[idOf.get(prefix)];
 
@@ -184,24 +166,15 @@ export function createGroupTable(
     return group;
   };
 
-  /** Changes that really change something, the last word for each prefix, by the group they leave and the members they want. */
-  const sortOut = (changes: readonly RouteChange[]): Map<Group | undefined, Map<string, Move>> => {
-    const isLast = lastWords(changes);
-    const sorted = new Map<Group | undefined, Map<string, Move>>();
-    changes.forEach(({ prefixes, nextHops }, index) => {
-      const wanted = membersKey(nextHops);
-      let from: Group | undefined;
-      let move: Move | undefined;
-      for (const prefix of prefixes) {
-        const group = groupOf(prefix);
-        if (wanted === (group?.key ?? "") || !isLast(prefix, index)) continue;
-        // Prefixes of one change mostly come from one group.
-        if (!move || group !== from) move = moveOf(sorted, group, wanted, nextHops);
-        from = group;
-        move.prefixes.push(prefix);
-      }
-    });
-    return sorted;
+  /** What these next hops make of a group: of any, or, where its past has a say, of that one. */
+  const orderFor = (nextHops: readonly Member[]): ((from: Group | undefined) => Wanted) => {
+    const order = (from?: Group): Wanted => {
+      const members = orderMembers(memberOrder, nextHops, from?.members);
+      return { members, key: membersKey(members) };
+    };
+    if (memberOrder === "announced") return order;
+    const always = order();
+    return () => always;
   };
 
   const point = (prefixes: readonly Prefix[], from: Group | undefined, to: Group | undefined): void => {
@@ -223,7 +196,7 @@ export function createGroupTable(
       const pointed: { prefixes: readonly Prefix[]; group: Group | undefined }[] = [];
       const refused: Prefix[] = [];
       const touched = new Set<Group>();
-      for (const [from, moves] of sortOut(changes)) {
+      for (const [from, moves] of sortOut(changes, groupOf, orderFor)) {
         for (const [wanted, { members, prefixes }] of moves) {
           if (from && wanted !== "" && prefixes.length === from.prefixes) {
             const table = fill(members, from.table, activityOf(from.id));

@@ -3,6 +3,7 @@
  * holds all that decides a flow's next hop, so that another process, another day, decides the same.
  */
 import type { HashOptions } from "../ecmp/flow-hash.ts";
+import type { MemberOrder } from "../ecmp/member-order.ts";
 import type { SelectorMemory, SelectorOptions } from "../ecmp/table.ts";
 
 export type HashState = HashOptions;
@@ -42,5 +43,6 @@ export interface GroupState {
 export interface FibState {
   readonly hash: HashState;
   readonly selector: SelectorState;
+  readonly memberOrder: MemberOrder;
   readonly groups: readonly GroupState[];
 }

@@ -1,5 +1,5 @@
 /**
- * Lists of members, in member order: whether two are the same, and one list for all routes that go the same way, so that
+ * Lists of next hops, in the order in which the FIB is told: whether two are the same, and one list for all routes that go the same way, so that
  * many routes are told to the FIB as one change. It remembers lists to be found again, and knows of none whether it is in use.
  */
 import { hashValue, mixHash } from "../net/value.ts";

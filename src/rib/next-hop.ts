@@ -9,12 +9,12 @@
  */
 import { type Address, isIpv4, zoneOf } from "../net/address.ts";
 import { makePrefix, maximumLength, type Prefix, prefixContains, prefixKey } from "../net/prefix.ts";
-import { inMemberOrder, type RouteNextHop } from "./route.ts";
+import { byAddress, type RouteNextHop } from "./route.ts";
 
 export type UnresolvedReason = "next hop unreachable" | "next hop is our own address";
 
 export type Resolution =
-  /** In member order, each once. */
+  /** By address, each once. */
   | { readonly eligible: true; readonly gateways: readonly RouteNextHop[] }
   | { readonly eligible: false; readonly reason: UnresolvedReason };
 
@@ -100,7 +100,7 @@ export function createResolver({
     const known = answers.get(nextHop);
     if (known) return known;
     const found = find(nextHop, []);
-    const answer = found.eligible ? { ...found, gateways: inMemberOrder(found.gateways, false) } : found;
+    const answer = found.eligible ? { ...found, gateways: byAddress(found.gateways, false) } : found;
     answers.set(nextHop, answer);
     return answer;
   };

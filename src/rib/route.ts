@@ -68,7 +68,7 @@ export interface RouteNextHop {
 }
 
 /** By address, each once: two paths over one gateway are one way to go, with the shares of both where shares are told apart. */
-export function inMemberOrder(nextHops: readonly RouteNextHop[], addsUp: boolean): RouteNextHop[] {
+export function byAddress(nextHops: readonly RouteNextHop[], addsUp: boolean): RouteNextHop[] {
   const members: RouteNextHop[] = [];
   for (const nextHop of [...nextHops].sort((a, b) => compareAddresses(a.address, b.address))) {
     const last = members.at(-1);
@@ -84,7 +84,7 @@ export type RouteProtocol = "bgp" | "static" | "connected";
 export interface RouteChange {
   readonly prefixes: readonly Prefix[];
   readonly protocol: RouteProtocol;
-  /** In member order (by address, unless the configuration says otherwise). */
+  /** Of a static route as they are written, learned ones by address; what order a group has them in, the FIB decides. */
   readonly nextHops: readonly RouteNextHop[];
   /** Packets to it are thrown away; there are no next hops then. */
   readonly isBlackhole?: boolean;

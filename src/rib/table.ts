@@ -21,8 +21,8 @@ import { createResolver, type NextHopContext, type Resolution, type StaticRoute 
 import { createPathSets, type Path, type PathSet, withWord } from "./path.ts";
 import { type ImportPolicy, isBlackhole, type RefusalReason, refusePath, refusePrefix } from "./policy.ts";
 import {
+  byAddress,
   epochOf,
-  inMemberOrder,
   type RouteChange,
   type RouteNextHop,
   type RoutePeer,
@@ -191,7 +191,7 @@ export function createRib(): Rib {
       const resolution = resolutions.get(path);
       return resolution?.eligible ? resolution.gateways.map((one) => ({ ...one, weight: one.weight * weight })) : [];
     });
-    const nextHops = memberLists.keep(inMemberOrder(gateways, weighed !== undefined));
+    const nextHops = memberLists.keep(byAddress(gateways, weighed !== undefined));
     return { protocol: "bgp", nextHops, isBlackhole: false, best, sharing: multipath };
   }
 
@@ -374,7 +374,7 @@ export function createRib(): Rib {
       resolver = createResolver({ ...wanted, bgpNextHops });
       const news = new Map<number | string, Override>();
       for (const { prefix, nextHops } of wanted.staticRoutes) {
-        news.set(prefixKey(prefix), { prefix, protocol: "static", nextHops: inMemberOrder(nextHops, false), isBlackhole: false });
+        news.set(prefixKey(prefix), { prefix, protocol: "static", nextHops, isBlackhole: false });
       }
       for (const { address, length } of wanted.interfaces) {
         const prefix = makePrefix(address, length);

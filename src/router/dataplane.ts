@@ -58,7 +58,7 @@ async function build(
   const facts = requirePorts(config);
   // Link-local subnets are on every port and routed on none.
   const interfaces = facts.flatMap(({ addresses }) => addresses.filter(({ address }) => !isLinkLocal(address)));
-  const { hash, selector } = config.ecmp;
+  const { hash, selector, memberOrder } = config.ecmp;
   const { name, ...selectorOptions } = selector;
   const nextHopBases = new Map<number, { packets: number; bytes: number }>();
   const buffers = createImage();
@@ -66,6 +66,7 @@ async function build(
     buffers,
     selector: name,
     selectorOptions,
+    memberOrder,
     hash,
     workers: config.workers,
     links: facts.map(({ name }) => name),

@@ -47,7 +47,9 @@ describe("ecmp explain", () => {
     expect(lines[2]).toBe(
       "  rule      linux-l4: fib_multipath_hash_policy 1 with seed 42; 31 bits; upper bounds (linux-threshold)",
     );
-    expect(lines[6]).toMatch(/^ {2}because {3}\d+ is in range \d, \d+ to \d+, owned by 10\.0\.0\.1\d, member \d of 3$/);
+    expect(lines[6]).toMatch(
+      /^ {2}because {3}\d+ is in range \d, \d+ to \d+, owned by 10\.0\.0\.1\d, member \d of 3, order configured$/,
+    );
   });
 
   it("shows another draw of a socket's hash under another number", async () => {

@@ -30,7 +30,7 @@ describe("explain", () => {
       hash,
       bucket,
       nextHop: NODES[bucket],
-      reason: `${hash} mod 4 is bucket ${bucket}, owned by ${NODES[bucket]}, member ${bucket + 1} of 4`,
+      reason: `${hash} mod 4 is bucket ${bucket}, owned by ${NODES[bucket]}, member ${bucket + 1} of 4, order address`,
     });
   });
 

@@ -26,6 +26,7 @@ export function sketchState({ selector, buckets, fields = ["5-tuple"], seed = 42
   const state: FibState = {
     hash: { algorithm: "xxh32", fields, seed },
     selector: { name: selector, ...options },
+    memberOrder: "address",
     groups: groups.map(({ prefixes, members, history = [] }, i) => {
       let table: SelectionTable | undefined;
       for (const list of [...history, members])

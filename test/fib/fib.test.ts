@@ -53,6 +53,38 @@ describe("the FIB", () => {
     expect(follow(fib, "10.0.0.1")).toEqual(["local 0"]);
   });
 
+  it.each([
+    ["address", ["11 12 14", "11 12 13 14", "11 13", "11 12 13"]],
+    ["configured", ["14 11 12", "13 14 11 12", "13 11", "12 13 11"]],
+    ["announced", ["14 11 12", "14 11 12 13", "11 13", "11 13 12"]],
+  ] as const)("has the members of a group in the order that was asked for: %s", (memberOrder, expected) => {
+    const fib = createFib({
+      buffers: createImage(1 << 16),
+      selector: "modulo",
+      selectorOptions: {},
+      memberOrder,
+      hash: HASH,
+      workers: 0,
+    });
+    const seen = (
+      [
+        [14, 11, 12],
+        [13, 14, 11, 12],
+        [13, 11],
+        [12, 13, 11],
+      ] as const
+    ).map((members) => {
+      fib.apply([route("198.51.100.10/32", ...members)]);
+      expect(follow(fib, "198.51.100.10").map((hop) => hop.split(" ")[1])).toEqual(
+        fib.state().groups[0].members.map(({ address }) => address.split(".")[3]),
+      );
+      return follow(fib, "198.51.100.10")
+        .map((hop) => hop.split(" ")[1])
+        .join(" ");
+    });
+    expect(seen).toEqual(expected);
+  });
+
   it("throws away what a route throws away, and stops when it no longer does", () => {
     const fib = makeFib();
     const blackhole = (text: string) => ({ ...route(text), isBlackhole: true });
@@ -182,6 +214,7 @@ describe("the FIB", () => {
     expect(fib.state()).toEqual({
       hash: HASH,
       selector: { name: "threshold" },
+      memberOrder: "address",
       groups: [
         {
           id: expect.any(Number),

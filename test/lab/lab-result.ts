@@ -80,5 +80,10 @@ function makeState(lab: Lab, { name, ...options }: SelectorChoice): FibState {
     };
   });
   const fields = ["source-address", "destination-address", "protocol", "source-port", "destination-port"] as const;
-  return { hash: { algorithm: "xxh32", fields, seed: lab.experiment.hash.seed }, selector: { name, ...options }, groups };
+  return {
+    hash: { algorithm: "xxh32", fields, seed: lab.experiment.hash.seed },
+    selector: { name, ...options },
+    memberOrder: "address",
+    groups,
+  };
 }

@@ -175,8 +175,8 @@ describe("the RIB", () => {
         prefixes: [prefix(net)],
         protocol: "static",
         nextHops: [
-          { address: address("10.0.0.101"), weight: 1 },
           { address: address("10.0.0.102"), weight: 2 },
+          { address: address("10.0.0.101"), weight: 1 },
         ],
       },
     ]);

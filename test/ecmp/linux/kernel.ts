@@ -7,6 +7,7 @@ import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { shuffledNumbers } from "#src/ecmp/select/scatter.ts";
 import { type Address, formatAddress, isIpv4 } from "#src/net/address.ts";
 import { type Flow, PROTOCOLS } from "#src/net/flow.ts";
 import { type Random, randomBelow } from "#src/net/random.ts";
@@ -57,20 +58,31 @@ export function setHash(family: FamilyNumber, { policy, fields, seed }: HashSett
   if (policy === 3) set(`ipv${family}/fib_multipath_hash_fields`, fields);
 }
 
-const GATEWAY = { 4: (n: number) => `10.0.0.${n}`, 6: (n: number) => `fd00::${n.toString(16)}` } as const;
-const PREFIX = { 4: "198.0.0.0/8", 6: "2001:db8::/32" } as const;
+export const GATEWAY = { 4: (n: number) => `10.0.0.${n}`, 6: (n: number) => `fd00::${n.toString(16)}` } as const;
+export const PREFIX = { 4: "198.0.0.0/8", 6: "2001:db8::/32" } as const;
 const FIRST_GROUP = 1000;
 
-/** One next hop for each weight, in that order, behind the prefix of the family. */
-export function setMultipathRoute(family: FamilyNumber, weights: readonly number[]): void {
+export interface GroupMember {
+  readonly id: number;
+  readonly weight: number;
+}
+
+/** Next hops 1 to that many with these weights, in no order at all: what a kernel makes of an order shows in any but ascending. */
+export function drawMembers(random: Random, weights: readonly number[]): GroupMember[] {
+  return [...shuffledNumbers(weights.length, random())].map((i) => ({ id: i + 1, weight: weights[i] }));
+}
+
+export const toMembers = (members: readonly GroupMember[]) => members.map(({ id, weight }) => ({ address: id, weight }));
+
+/** In that order, behind the prefix of the family. */
+export function setMultipathRoute(family: FamilyNumber, members: readonly GroupMember[]): void {
   clearRoutes(family);
-  const hops = weights.map((weight, i) => `nexthop via ${GATEWAY[family](i + 1)} dev out0 weight ${weight}`);
+  const hops = members.map(({ id, weight }) => `nexthop via ${GATEWAY[family](id)} dev out0 weight ${weight}`);
   run(`ip -${family} route replace ${PREFIX[family]} ${hops.join(" ")}`);
 }
 
-export function setNextHopGroup(family: FamilyNumber, weights: readonly number[], type = ""): void {
+export function setNextHopGroup(family: FamilyNumber, members: readonly GroupMember[], type = ""): void {
   clearRoutes(family);
-  const members = weights.map((weight, i) => ({ id: i + 1, weight }));
   askIp(
     family,
     members.map(({ id }) => `nexthop add id ${id} via ${GATEWAY[family](id)} dev out0\n`),
@@ -85,11 +97,6 @@ function askIp(family: FamilyNumber, lines: readonly string[]): string {
   const { stdout, stderr, status } = spawnSync("ip", [`-${family}`, "-o", "-batch", "-"], options);
   if (status !== 0) throw new Error(`ip -${family}: ${stderr}`);
   return stdout;
-}
-
-export interface GroupMember {
-  readonly id: number;
-  readonly weight: number;
 }
 
 export function replaceGroup(members: readonly GroupMember[], type = ""): void {

@@ -20,11 +20,14 @@ import { batchOf, copyFrames } from "../../common/port.ts";
 import {
   addNeighbors,
   createRouter,
+  drawMembers,
   type FamilyNumber,
   findObstacle,
+  type GroupMember,
   numberOfMac,
   setHash,
   setMultipathRoute,
+  toMembers,
 } from "./kernel.ts";
 import { KINDS } from "./packets.ts";
 
@@ -88,9 +91,9 @@ await inNamespace(import.meta.url, () => {
     return hops;
   };
 
-  const choose = (options: LinuxHashOptions, weights: readonly number[], packets: readonly Uint8Array[]): number[] => {
+  const choose = (options: LinuxHashOptions, group: readonly GroupMember[], packets: readonly Uint8Array[]): number[] => {
     const hash = createLinuxHash(options);
-    const members = weights.map((weight, i) => ({ address: i + 1, weight }));
+    const members = toMembers(group);
     const table = linuxThreshold.fill(members, {});
     const headers = createHeaders();
     return packets.map((packet) => {
@@ -107,17 +110,21 @@ await inNamespace(import.meta.url, () => {
     const kinds = Object.keys(KINDS[family]);
 
     it.each(settings)("policy $policy, fields $fields: forwards every kind of packet where we say", ({ policy, fields }) => {
-      const weights = Array.from({ length: MEMBERS }, () => 1 + randomBelow(random, 30));
-      setMultipathRoute(family, weights);
+      const group = drawMembers(
+        random,
+        Array.from({ length: MEMBERS }, () => 1 + randomBelow(random, 30)),
+      );
+      setMultipathRoute(family, group);
       const options = { policy, fields, seed: 1 + randomBelow(random, 0xffffffff) } as const;
       setHash(family, options);
       const chosen = Array.from({ length: Math.max(PACKETS, 3 * kinds.length) }, (_, i) => kinds[i % kinds.length]);
       const packets = chosen.map((kind) => KINDS[family][kind](random));
       const named = (hops: readonly number[]) => chosen.map((kind, i) => `${i} ${kind}: ${hops[i]}`);
       const witnessed = forward(family, packets);
-      expect(named(choose(options, weights, packets)), `seed ${seed}, hash seed ${options.seed}, weights ${weights}`).toEqual(
-        named(witnessed),
-      );
+      expect(
+        named(choose(options, group, packets)),
+        `seed ${seed}, hash seed ${options.seed}, members ${JSON.stringify(group)}`,
+      ).toEqual(named(witnessed));
     });
   });
 });

@@ -1,6 +1,6 @@
 /**
  * `linux-resilient` against `ip nexthop bucket show`: first layouts, and scripts of removals, additions and changes of weight,
- * with idle buckets, with busy ones, and with the timers that run out.
+ * with members in any order, with idle buckets, with busy ones, and with the timers that run out.
  */
 import { beforeAll, describe, expect, it, test } from "vitest";
 import { createHeaders, flowToHeaders } from "#src/ecmp/linux/headers.ts";
@@ -16,6 +16,7 @@ import {
   askRouteGet,
   clearRoutes,
   createRouter,
+  drawMembers,
   findObstacle,
   type GroupMember,
   randomFlow,
@@ -23,11 +24,11 @@ import {
   replaceGroup,
   setHash,
   setNextHopGroup,
+  toMembers,
 } from "./kernel.ts";
 
 const HASH_SEED = 0xbeef;
 const PATIENCE_MS = 15_000;
-const toMembers = (members: readonly GroupMember[]) => members.map(({ id, weight }) => ({ address: id, weight }));
 const ownersOf = ({ members, owners }: SelectionTable) => [...owners].map((owner) => members[owner].address);
 const type = (buckets: number, idleSeconds: number, unbalancedSeconds = 0) =>
   ` type resilient buckets ${buckets} idle_timer ${idleSeconds} unbalanced_timer ${unbalancedSeconds}`;
@@ -53,13 +54,9 @@ await inNamespace(import.meta.url, () => {
   describe("of idle buckets", () => {
     it.each([1, 5, 8, 31, 100, 1024])("lays %d buckets out as the kernel does, for any weights", (buckets) => {
       for (const count of [1, 2, 3, 20]) {
-        const members = equalMembers(count).map(({ id }) => ({ id, weight: 1 + randomBelow(random, 200) }));
-        for (const group of [equalMembers(count), members]) {
-          setNextHopGroup(
-            4,
-            group.map(({ weight }) => weight),
-            type(buckets, 100),
-          );
+        const weights = Array.from({ length: count }, () => 1 + randomBelow(random, 200));
+        for (const group of [drawMembers(random, new Array<number>(count).fill(1)), drawMembers(random, weights)]) {
+          setNextHopGroup(4, group, type(buckets, 100));
           const table = linuxResilient.fill(toMembers(group), { buckets });
           expect(ownersOf(table), `${context}: ${JSON.stringify(group)}`).toEqual(readBuckets().owners);
         }
@@ -68,8 +65,8 @@ await inNamespace(import.meta.url, () => {
 
     it("moves the same buckets through a long script of removals, additions and changes of weight", () => {
       for (const buckets of [8, 33, 128]) {
-        let members = equalMembers(4);
-        setNextHopGroup(4, [1, 1, 1, 1], type(buckets, 100));
+        let members = drawMembers(random, [1, 1, 1, 1]);
+        setNextHopGroup(4, members, type(buckets, 100));
         for (let id = 5; id <= 12; id++) addNextHop(4, id);
         let table = linuxResilient.fill(toMembers(members), { buckets });
         for (let step = 0; step < 60; step++) {
@@ -113,8 +110,9 @@ await inNamespace(import.meta.url, () => {
 
     it("picks the members of the kernel's buckets", () => {
       const buckets = 48;
-      setNextHopGroup(4, [3, 1, 2], type(buckets, 100));
-      const table = linuxResilient.fill(toMembers([3, 1, 2].map((weight, i) => ({ id: i + 1, weight }))), { buckets });
+      const group = drawMembers(random, [3, 1, 2, 1, 1]);
+      setNextHopGroup(4, group, type(buckets, 100));
+      const table = linuxResilient.fill(toMembers(group), { buckets });
       const hash = createLinuxHash({ policy: 1, seed: HASH_SEED });
       const headers = createHeaders();
       const flows = drawFlows(500);
@@ -125,13 +123,14 @@ await inNamespace(import.meta.url, () => {
     it("leaves busy buckets where they are, and orphans not", () => {
       const buckets = 40;
       const options: SelectorOptions = { buckets, idleTimerSeconds: 100 };
-      setNextHopGroup(4, [1, 1, 1, 1], type(buckets, 100));
+      const group = drawMembers(random, [1, 1, 1, 1]);
+      setNextHopGroup(4, group, type(buckets, 100));
       addNextHop(4, 5);
-      const before = linuxResilient.fill(toMembers(equalMembers(4)), options);
+      const before = linuxResilient.fill(toMembers(group), options);
       const busy = use(buckets, drawFlows(50));
       expect(busy.size).toBeGreaterThan(20);
       expect(busy.size).toBeLessThan(buckets);
-      const added = [...equalMembers(4), { id: 5, weight: 4 }];
+      const added = [{ id: 5, weight: 4 }, ...group];
       replaceGroup(added, ` type resilient`);
       const grown = linuxResilient.fill(toMembers(added), options, before, activityOf(busy, buckets));
       expect(ownersOf(grown), context).toEqual(readBuckets().owners);
@@ -164,7 +163,7 @@ await inNamespace(import.meta.url, () => {
     ])("$what", ({ idleTimerSeconds, unbalancedTimerSeconds, next }) => {
       const buckets = 24;
       const options: SelectorOptions = { buckets, idleTimerSeconds, unbalancedTimerSeconds };
-      setNextHopGroup(4, [1, 1], type(buckets, idleTimerSeconds, unbalancedTimerSeconds));
+      setNextHopGroup(4, equalMembers(2), type(buckets, idleTimerSeconds, unbalancedTimerSeconds));
       addNextHop(4, 3);
       const before = linuxResilient.fill(toMembers(equalMembers(2)), options);
       const busy = use(buckets, drawFlows(200));

@@ -47,7 +47,10 @@ await inNamespace(import.meta.url, () => {
   beforeAll(async () => {
     createRouter();
     addNeighbors(MEMBERS);
-    setMultipathRoute(4, new Array<number>(MEMBERS).fill(1));
+    setMultipathRoute(
+      4,
+      Array.from({ length: MEMBERS }, (_, i) => ({ id: i + 1, weight: 1 })),
+    );
     client = spawn("unshare", ["--net", "sh", "-c", "echo ready; exec cat"], { stdio: ["pipe", "pipe", "inherit"] });
     await once(client.stdout!, "data");
     run(`ip link set dev source0 netns ${client.pid}`);
