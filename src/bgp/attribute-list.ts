@@ -133,7 +133,8 @@ export function pathOfDraft(draft: AttributeDraft, nextHop: Address | undefined)
   const { as4Path, as4Aggregator } = draft;
   const { origin, asPath, aggregator } = draft.path;
   if (origin === undefined || asPath === undefined || nextHop === undefined) return undefined;
-  const path = { ...draft.path, origin, asPath, nextHop };
+  // Mostly it is there as it has to be, and is not made again.
+  const path = draft.path.nextHop === nextHop ? (draft.path as PathAttributes) : { ...draft.path, origin, asPath, nextHop };
   if (!as4Path && !as4Aggregator) return path;
   // RFC 6793 4.2.3: an AGGREGATOR other than AS_TRANS was put there later, by one who knew nothing of the AS4 attributes.
   if (aggregator && as4Aggregator && aggregator.asn !== AS_TRANS) return path;

@@ -43,6 +43,7 @@ export function summarizeNeighbors(
 ) {
   const peers = neighbors.map((neighbor) => {
     const uptime = uptimeMs(neighbor, nowMs);
+    const { received, refused } = pathsOf(neighbor.address);
     return [
       formatPeer(neighbor.address),
       {
@@ -55,8 +56,8 @@ export function summarizeNeighbors(
         peerUptime: uptime === undefined ? "never" : formatUptime(uptime),
         peerUptimeMsec: uptime ?? 0,
         outq: neighbor.outboxLength,
-        pfxRcd: neighbor.prefixesReceived,
-        pfxRefused: sum(pathsOf(neighbor.address).refused),
+        pfxRcd: received,
+        pfxRefused: sum(refused),
         // RFC 8212: nothing is taken from an external neighbor of which the configuration says nothing.
         hasImportPolicy: neighbor.type === "internal" || importPolicyOf(bgp, neighbor.address).accept !== undefined,
         pfxSnt: toldTo(neighbor.address).length,
@@ -78,7 +79,7 @@ export function summarizeNeighbors(
   };
 }
 
-export function describeNeighbor(neighbor: NeighborState, { refused }: PeerPaths, prefixesSent: number, nowMs: number) {
+export function describeNeighbor(neighbor: NeighborState, { received, refused }: PeerPaths, prefixesSent: number, nowMs: number) {
   const { holdTimeSeconds, keepaliveSeconds, routerId, lastUpdateFault, lastNotification, lastReset } = neighbor;
   return {
     remoteAs: neighbor.remoteAsn,
@@ -108,7 +109,7 @@ export function describeNeighbor(neighbor: NeighborState, { refused }: PeerPaths
     ...(lastUpdateFault === undefined
       ? {}
       : { lastUpdateFault: { ...lastUpdateFault, atMs: undefined, agoMsec: Math.round(nowMs - lastUpdateFault.atMs) } }),
-    prefixesReceived: neighbor.prefixesReceived,
+    prefixesReceived: received,
     prefixesRefused: refused,
     prefixesSent,
     endOfRibReceived: neighbor.endOfRibReceived,

@@ -8,7 +8,7 @@
  *     stale:       from the end, or a Begin-of-RIB                      at an End-of-RIB, or when a timer runs out
  */
 import { addressFamilyOf, type Family, formatFamily, hasFamily } from "../bgp/nlri.ts";
-import type { Nlri, PathAttributes } from "../bgp/path.ts";
+import type { PathAttributes } from "../bgp/path.ts";
 import { REFRESH, type RouteRefreshMessage } from "../bgp/route-refresh.ts";
 import type { UpdateMessage } from "../bgp/update.ts";
 import { type Address, type AddressFamily, addressFamily, inZone, isLinkLocal } from "../net/address.ts";
@@ -17,7 +17,6 @@ import type { RoutePeer, RouteUpdate } from "../rib/route.ts";
 import type { Agreement } from "./agreement.ts";
 import { type EndCause, familiesKept, familiesPreserved } from "./graceful-restart.ts";
 import type { NeighborEvent } from "./neighbor.ts";
-import { createNlriSet, type NlriSet } from "./nlri-set.ts";
 import type { StaleLimits } from "./settings.ts";
 
 export interface IntakeOptions {
@@ -42,8 +41,6 @@ interface Table {
   /** As of when the peer says this family. */
   peer: RoutePeer;
   endOfRib: boolean;
-  /** What the peer announces now. */
-  announced: NlriSet;
 }
 
 /** A link-local next hop means something on one link only, which the message does not name. */
@@ -70,7 +67,7 @@ export class Intake {
     const peer = this.nextPeer(agreement);
     const tables = agreement.families.map((family): [AddressFamily, Table] => [
       addressFamilyOf(family),
-      { peer, endOfRib: false, announced: createNlriSet() },
+      { peer, endOfRib: false },
     ]);
     this.current = { agreement, link, families: new Map(tables) };
     const preserved = familiesPreserved(agreement).map(addressFamilyOf);
@@ -85,14 +82,11 @@ export class Intake {
     const { current, peer } = this;
     if (!current || !peer) return;
     if (endOfRib) this.endOfRib(endOfRib);
-    const tableOf = ({ address }: Nlri) => current.families.get(addressFamily(address));
-    for (const nlri of withdrawn) tableOf(nlri)?.announced.delete(nlri);
     if (withdrawn.length > 0 && announcements.length === 0) {
       this.options.onUpdate({ kind: "update", peer, withdrawn, announced: [] });
     }
     for (const [index, { prefixes, attributes }] of announcements.entries()) {
-      for (const nlri of prefixes) tableOf(nlri)?.announced.add(nlri);
-      const from = tableOf(prefixes[0])?.peer ?? peer;
+      const from = current.families.get(addressFamily(prefixes[0].address))?.peer ?? peer;
       const gone = index === 0 ? withdrawn : [];
       this.options.onUpdate({
         kind: "update",
@@ -154,7 +148,6 @@ export class Intake {
     const tables = [...(this.current?.families.values() ?? [])];
     return {
       families: this.current?.agreement.families ?? [],
-      prefixesReceived: tables.reduce((sum, { announced }) => sum + announced.size, 0),
       endOfRibReceived: tables.length > 0 && tables.every(({ endOfRib }) => endOfRib),
       staleFamilies: [...this.stale.keys()],
     };
@@ -171,8 +164,6 @@ export class Intake {
   /** RFC 7606 section 2: the rest of the session goes on without this family. */
   private disable(family: Family): void {
     const name = addressFamilyOf(family);
-    const table = this.current?.families.get(name);
-    if (table) table.announced = createNlriSet();
     const reason = `${formatFamily(family)} is disabled`;
     if (this.peer) this.options.onUpdate({ kind: "lost", peer: this.peer, family: name, reason });
   }

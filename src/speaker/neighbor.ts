@@ -111,7 +111,6 @@ export interface NeighborState {
   /** Those that were agreed on. */
   readonly families: readonly Family[];
   readonly capabilities: { readonly sent: readonly Capability[]; readonly received: readonly Capability[] };
-  readonly prefixesReceived: number;
   /** Of all families. */
   readonly endOfRibReceived: boolean;
   /** Those of which routes of an earlier session, or of before a refresh, are still in use. */

@@ -1,9 +1,10 @@
 /** Speakers for tests, and everything that they tell: tests wait for what they expect to be told, with a deadline. */
-import { type Address, type Ipv4Address, parseAddress } from "#src/net/address.ts";
+import { nlriKey } from "#src/bgp/path.ts";
+import { type Address, addressFamily, type Ipv4Address, parseAddress } from "#src/net/address.ts";
 import { type Clock, delay, systemClock } from "#src/net/clock.ts";
 import { formatPrefix } from "#src/net/prefix.ts";
 import { seededRandom } from "#src/net/random.ts";
-import type { RouteUpdate } from "#src/rib/route.ts";
+import { epochOf, type RouteUpdate } from "#src/rib/route.ts";
 import type { NeighborState, SpeakerEvent } from "#src/speaker/neighbor.ts";
 import { Speaker, type SpeakerOptions } from "#src/speaker/speaker.ts";
 
@@ -57,6 +58,25 @@ export class Recorder {
     }
   }
 
+  /** How many paths the neighbor has announced and not lost, as the RIB counts them. */
+  received(neighbor: Address): number {
+    const paths = new Map<number | string, { by: RouteUpdate["peer"]; family: string }>();
+    for (const update of this.updates) {
+      const { peer } = update;
+      if (peer.address !== neighbor || update.kind === "stale") continue;
+      if (update.kind === "lost") {
+        for (const [key, { by, family }] of paths) {
+          const isLost = !update.staleOnly || epochOf(by) < epochOf(peer);
+          if (isLost && family === (update.family ?? family)) paths.delete(key);
+        }
+        continue;
+      }
+      for (const nlri of update.withdrawn) paths.delete(nlriKey(nlri));
+      for (const nlri of update.announced) paths.set(nlriKey(nlri), { by: peer, family: addressFamily(nlri.address) });
+    }
+    return paths.size;
+  }
+
   hasEvent(kind: SpeakerEvent["kind"], at: Address, times = 1): boolean {
     return this.events.filter((event) => event.kind === kind && event.neighbor === at).length >= times;
   }
@@ -80,7 +100,8 @@ export async function eventually(what: string, holds: () => boolean | Promise<bo
 export interface Recorded {
   readonly speaker: Speaker;
   readonly told: Recorder;
-  neighbor(at: Address): NeighborState;
+  /** With what it has announced, counted when asked for. */
+  neighbor(at: Address): NeighborState & { readonly prefixesReceived: number };
 }
 
 export function recordedSpeaker(options: Partial<SpeakerOptions> & Pick<SpeakerOptions, "asn" | "routerId">): Recorded {
@@ -100,7 +121,12 @@ export function recordedSpeaker(options: Partial<SpeakerOptions> & Pick<SpeakerO
     neighbor: (at) => {
       const state = speaker.neighbors().find((neighbor) => neighbor.address === at);
       if (!state) throw new Error("No such neighbor");
-      return state;
+      return {
+        ...state,
+        get prefixesReceived() {
+          return told.received(at);
+        },
+      };
     },
   };
 }
