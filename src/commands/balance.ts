@@ -1,5 +1,6 @@
 /** `ecmp balance`: is the distribution even, by flows and by bytes, and does it stay so through several tiers of routers? */
 import { Command } from "commander";
+import { type MemberOrder, orderMembers } from "../ecmp/member-order.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import type { SelectionTable } from "../ecmp/table.ts";
 import { type Balance, drawBytes, measureBalance } from "../experiment/balance.ts";
@@ -15,6 +16,7 @@ import {
   hashOf,
   listOf,
   membersOf,
+  orderOf,
   recipeOf,
   selectorsOf,
   wholeNumber,
@@ -89,7 +91,7 @@ interface Filled {
 }
 
 function fillTables(options: BalanceOptions): Filled[] {
-  const members = membersOf(options);
+  const members = orderMembers(orderOf(options), membersOf(options));
   return selectorsOf(options).map(({ name, options: own }) => {
     const { hashBits, fill } = SELECTORS[name];
     return { selector: name, hashBits, table: fill(members, own) };
@@ -100,21 +102,21 @@ function reportBalance(options: BalanceOptions): void {
   const { bytes, hash } = trafficOf(options);
   const balances = fillTables(options).map(({ selector, hashBits, table }) => {
     const hashes = hash({ options: hashOf(options), bits: hashBits });
-    return { selector, ...measureBalance(table, hashes, bytes) };
+    return { selector, memberOrder: orderOf(options), ...measureBalance(table, hashes, bytes) };
   });
   if (options.json) printJson(balances.map(describeBalance));
   else if (options.csv)
     print(formatCsv(balances.flatMap(({ selector, members }) => describeMembers(members).map((row) => ({ selector, ...row })))));
-  else print(`${formatBalances(balances)}\n\n${formatMembers(balances)}`);
+  else print(`${formatBalances(balances)}\n\nmember order ${orderOf(options)}\n\n${formatMembers(balances)}`);
 }
 
-type Named<Value> = Value & { readonly selector: string };
+type Named<Value> = Value & { readonly selector: string; readonly memberOrder: MemberOrder };
 
 const describeMembers = (members: Balance["members"]) =>
   members.map((member) => ({ ...member, address: formatAddress(member.address) }));
 
-function describeBalance({ selector, members, flows, ...evenness }: Named<Balance>) {
-  return { selector, members: members.length, flows, ...evenness, nextHops: describeMembers(members) };
+function describeBalance({ selector, memberOrder, members, flows, ...evenness }: Named<Balance>) {
+  return { selector, memberOrder, members: members.length, flows, ...evenness, nextHops: describeMembers(members) };
 }
 
 function formatBalances(balances: readonly Named<Balance>[]): string {

@@ -11,9 +11,11 @@ import { isCapture, loadCaptureFlows } from "./capture-flows.ts";
 import { readText } from "./config-file.ts";
 import {
   addExperimentOptions,
+  addressAfter,
   type ExperimentOptions,
   hashOf,
   membersOf,
+  orderOf,
   recipeOf,
   selectorsOf,
   wholeNumber,
@@ -36,8 +38,8 @@ export function disruptCommand(): Command {
     .argument("[scenario]", "a scenario file (YAML), instead of the flags for members, selectors, flows and hash");
   return addExperimentOptions(command)
     .option("--in <file>", "flows of a capture (pcap, pcapng) instead of flows from a seed")
-    .option("--remove <i>", "the next hop that departs, from 1 in member order", wholeNumber(1, 65534))
-    .option("--add", "a next hop arrives, at the end of the order")
+    .option("--remove <i>", "the next hop that departs, from 1 as they are written", wholeNumber(1, 65534))
+    .option("--add", "a next hop arrives, with an address after all others")
     .option("--threads <n>", "as many as the machine has, unless told", wholeNumber(1, 64))
     .option("--per-member", "a row for each next hop: its flows before and after")
     .option("--json", "one JSON array")
@@ -70,6 +72,7 @@ function scenarioOfFlags(options: DisruptOptions): Scenario {
   const members = membersOf(options);
   return {
     members,
+    memberOrder: orderOf(options),
     selectors: selectorsOf(options),
     events: [eventOfFlags(options, members)],
     flows: options.in === undefined ? recipeOf(options) : loadCaptureFlows(options.in).flows,
@@ -80,8 +83,7 @@ function scenarioOfFlags(options: DisruptOptions): Scenario {
 function eventOfFlags({ remove, add }: DisruptOptions, members: Scenario["members"]): MemberEvent {
   if ((remove === undefined) === (add === undefined))
     throw new CommandError("disrupt: wanted either --remove I, --add or a scenario file");
-  if (remove === undefined)
-    return { kind: "add", label: "add", address: Number(members[members.length - 1].address) + 1, weight: 1 };
+  if (remove === undefined) return { kind: "add", label: "add", address: addressAfter(members), weight: 1 };
   if (remove > members.length) throw new CommandError(`--remove: ${remove}, wanted a next hop from 1 to ${members.length}`);
   return { kind: "remove", label: `remove ${remove}`, address: members[remove - 1].address };
 }
@@ -116,7 +118,8 @@ function formatOutcomes(outcomes: readonly Outcome[]): string {
       row.excess,
       row.maxOverMean.toFixed(3),
     ]);
-  return formatTable(["selector", "members", "event", "flows", "moved", "share", "unavoidable", "excess", "max/mean"], rows);
+  const header = ["selector", "members", "event", "flows", "moved", "share", "unavoidable", "excess", "max/mean"];
+  return `${formatTable(header, rows)}\n\nmember order ${outcomes[0].memberOrder}`;
 }
 
 /** Flows before and after, a column pair a selector and event. */

@@ -5,7 +5,8 @@ import { ecmpSchema, experimentHashSchema } from "../config/ecmp-schema.ts";
 import type { HashOptions } from "../ecmp/flow-hash.ts";
 import { HASHES } from "../ecmp/hash.ts";
 import { expandFieldNames } from "../ecmp/key.ts";
-import { PROFILES } from "../ecmp/profile.ts";
+import { MEMBER_ORDERS, type MemberOrder } from "../ecmp/member-order.ts";
+import { memberOrderOf, PROFILES } from "../ecmp/profile.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import { MAXIMUM_BUCKETS, type Member } from "../ecmp/table.ts";
 import type { FlowRecipe } from "../experiment/flows.ts";
@@ -18,7 +19,7 @@ import {
   equalMembers,
   MAXIMUM_SCENARIO_MEMBERS,
 } from "../experiment/scenario-file.ts";
-import { type Address, formatAddress, isIpv4, parseAddress } from "../net/address.ts";
+import { type Address, addressFamily, compareAddresses, formatAddress, isIpv4, parseAddress } from "../net/address.ts";
 import { formatPrefix, type Prefix, parsePrefix } from "../net/prefix.ts";
 import { CommandError } from "./output.ts";
 
@@ -26,7 +27,9 @@ export interface ExperimentOptions {
   /** A whole router, whose hash takes the place of the three flags of the hash, and whose selector is the default one. */
   readonly profile?: string;
   readonly selector?: readonly string[];
-  readonly members: number;
+  /** How many, or which, in the order of the route. */
+  readonly members: number | readonly Address[];
+  readonly memberOrder?: MemberOrder;
   readonly weights?: readonly number[];
   readonly buckets?: number;
   readonly selectorSeed?: number;
@@ -96,7 +99,12 @@ export function addExperimentOptions(command: Command): Command {
       oneOf([...PROFILES.keys()]),
     )
     .option("--selector <names>", `one or several of ${selectors.join(", ")} (default: modulo)`, listOf(oneOf(selectors)))
-    .option("--members <n>", "how many next hops there are", wholeNumber(1, MAXIMUM_SCENARIO_MEMBERS), 8)
+    .option("--members <n|list>", "how many next hops there are, or their addresses as a route writes them", memberList, 8)
+    .addOption(
+      new Option("--member-order <order>", "what a group makes of that order (default: the profile's, else address)").choices(
+        MEMBER_ORDERS,
+      ),
+    )
     .option("--weights <list>", "their weights, in order: 3,1,1", listOf(wholeNumber(1, 256)))
     .option("--buckets <n>", "size of the table, for selectors that have one to choose", wholeNumber(1, MAXIMUM_BUCKETS))
     .option("--selector-seed <n>", "seed of selectors that scatter", wholeNumber(0, 0xffffffff))
@@ -117,10 +125,35 @@ export function addExperimentOptions(command: Command): Command {
     .option("--hash-seed <n>", "the hash's seed (default: 0; of a profile, 1)", wholeNumber(0, 0xffffffff));
 }
 
-/** As many as asked for, or as there are weights. */
+const wantedMembers = `a number from 1 to ${MAXIMUM_SCENARIO_MEMBERS}, or a list of addresses of one family, each once`;
+const memberCount = wholeNumber(1, MAXIMUM_SCENARIO_MEMBERS);
+
+function memberList(text: string): number | readonly Address[] {
+  if (/^[0-9]+$/.test(text)) return memberCount(text);
+  const addresses = listOf(parsed(parseAddress, wantedMembers))(text);
+  const isSound = new Set(addresses).size === addresses.length && new Set(addresses.map(addressFamily)).size === 1;
+  if (isSound && addresses.length <= MAXIMUM_SCENARIO_MEMBERS) return addresses;
+  throw new InvalidArgumentError(`Wanted ${wantedMembers}.`);
+}
+
+/** As written: those named, or as many as asked for, or as there are weights. */
 export function membersOf({ members, weights }: Pick<ExperimentOptions, "members" | "weights">): Member[] {
-  if (weights) return weights.map((weight, i) => ({ ...equalMembers(weights.length)[i], weight }));
-  return equalMembers(members);
+  const named = typeof members === "number" ? equalMembers(weights?.length ?? members) : members.map(unweighted);
+  if (weights === undefined) return named;
+  if (weights.length !== named.length)
+    throw new CommandError(`--weights: ${weights.length} of them, wanted ${named.length}, one for each of --members`);
+  return named.map((member, i) => ({ ...member, weight: weights[i] }));
+}
+
+const unweighted = (address: Address): Member => ({ address, weight: 1 });
+
+export const orderOf = ({ memberOrder, profile }: ExperimentOptions): MemberOrder => memberOrder ?? memberOrderOf(profile);
+
+/** Of a next hop that arrives: the one after all that are there. */
+export function addressAfter(members: readonly Member[]): Address {
+  const greatest = members.map(({ address }) => address).sort(compareAddresses)[members.length - 1];
+  if (isIpv4(greatest)) return greatest < 0xffffffff ? greatest + 1 : 1;
+  return (BigInt(`0x${greatest}`) + 1n).toString(16).padStart(32, "0").slice(-32);
 }
 
 export function selectorsOf(options: ExperimentOptions): SelectorChoice[] {

@@ -28,7 +28,7 @@ function profiles(name: string | undefined, options: { json?: boolean }): void {
 const withFidelity = (profile: Profile) => ({
   ...profile,
   fidelity: fidelityOf(profile),
-  memberOrder: memberOrderOf(profile),
+  memberOrder: memberOrderOf(profile.name),
 });
 
 function formatList(all: readonly Profile[]): string {
@@ -63,7 +63,7 @@ function formatProfile(profile: Profile): string {
     ["", describeClaim(profile.hashClaim)],
     ["selector", [selector.name, ...options].join(", ")],
     ["", describeClaim(profile.selectionClaim)],
-    ["members", memberOrderOf(profile)],
+    ["members", memberOrderOf(profile.name)],
     ["fragments", profile.fragments],
     ["ICMP errors", profile.icmpErrors],
     ...(profile.departs === undefined ? [] : [["departs", profile.departs]]),

@@ -145,7 +145,7 @@ interface EcmpConfig {
 function fromParts(
   hash: z.output<typeof hashSchema> = hashSchema.parse({}),
   selector: z.output<typeof selectorSchema> = { name: "modulo" },
-  memberOrder: MemberOrder = "address",
+  memberOrder = memberOrderOf(undefined),
 ): EcmpConfig {
   return { hash, selector, memberOrder };
 }
@@ -175,7 +175,7 @@ function fromProfile(name: string, choices: ProfileChoices): EcmpConfig {
       ...linux,
     },
     selector: { name: selector.name, ...selector.options },
-    memberOrder: memberOrder ?? memberOrderOf(profile),
+    memberOrder: memberOrder ?? memberOrderOf(name),
   };
 }
 

@@ -72,8 +72,6 @@ export interface Profile {
 export const fidelityOf = ({ hashClaim, selectionClaim }: Profile): Fidelity =>
   FIDELITIES[Math.max(FIDELITIES.indexOf(hashClaim.level), FIDELITIES.indexOf(selectionClaim.level))];
 
-export const memberOrderOf = ({ memberOrder = "address" }: Profile): MemberOrder => memberOrder;
-
 const ADDRESSES = ["source-address", "destination-address"];
 const THREE_TUPLE = [...ADDRESSES, "protocol"];
 const PORTS = ["source-port", "destination-port"];
@@ -408,3 +406,6 @@ const ROWS: readonly Profile[] = [
 ];
 
 export const PROFILES: ReadonlyMap<string, Profile> = new Map(ROWS.map((row) => [row.name, row]));
+
+/** Of whoever says nothing: the router's, where one is named and its order known. */
+export const memberOrderOf = (profile: string | undefined): MemberOrder => PROFILES.get(profile ?? "")?.memberOrder ?? "address";

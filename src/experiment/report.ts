@@ -1,4 +1,5 @@
 /** Outcomes as rows for people and scripts: one row an outcome, or one row a member of it. */
+import type { MemberOrder } from "../ecmp/member-order.ts";
 import { formatAddress } from "../net/address.ts";
 import type { Outcome } from "./scenario.ts";
 
@@ -14,9 +15,10 @@ export interface OutcomeRow {
   readonly unavoidable: number;
   readonly excess: number;
   readonly maxOverMean: number;
+  readonly memberOrder: MemberOrder;
 }
 
-export const outcomeRow = ({ selector, members, event, disruption }: Outcome): OutcomeRow => ({
+export const outcomeRow = ({ selector, memberOrder, members, event, disruption }: Outcome): OutcomeRow => ({
   selector,
   members,
   event,
@@ -26,6 +28,7 @@ export const outcomeRow = ({ selector, members, event, disruption }: Outcome): O
   unavoidable: disruption.unavoidable,
   excess: disruption.excess,
   maxOverMean: disruption.maxOverMean,
+  memberOrder,
 });
 
 export interface MemberRow {

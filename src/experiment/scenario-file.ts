@@ -4,11 +4,12 @@
  * whoever has files reads them.
  */
 import { z } from "zod";
-import { experimentHashSchema, selectorSchema } from "../config/ecmp-schema.ts";
+import { experimentHashSchema, memberOrderSchema, selectorSchema } from "../config/ecmp-schema.ts";
 import { type ConfigMistake, readYaml } from "../config/read.ts";
 import { address, prefix, whole } from "../config/scalar.ts";
+import { memberOrderOf } from "../ecmp/profile.ts";
 import type { Member } from "../ecmp/table.ts";
-import { type Address, compareAddresses, formatAddress } from "../net/address.ts";
+import { type Address, formatAddress } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type { FlowRecipe } from "./flows.ts";
 import type { MemberEvent, Scenario } from "./scenario.ts";
@@ -39,8 +40,7 @@ const membersSchema = z
     ],
     { error: `wanted a number from 1 to ${MAXIMUM_SCENARIO_MEMBERS}, or a list of {address, weight}` },
   )
-  .transform((members) => [...members].sort((a, b) => compareAddresses(a.address, b.address)))
-  .refine((members) => members.every((member, i) => i === 0 || member.address !== members[i - 1].address), {
+  .refine((members) => new Set(members.map(({ address }) => address)).size === members.length, {
     error: "wanted each address once",
   });
 
@@ -84,8 +84,9 @@ const scenarioSchema = z
     events: z.array(eventSchema, { error: "wanted a list of events" }).min(1, { error: "wanted at least one event" }),
     flows: flowsSchema.prefault({}),
     hash: experimentHashSchema.prefault({}),
+    memberOrder: memberOrderSchema.optional(),
   })
-  .transform(({ members, selectors, events, flows, hash }, context): ScenarioFile => {
+  .transform(({ members, selectors, events, flows, hash, memberOrder }, context): ScenarioFile => {
     const refuse = (index: number, wanted: string) =>
       void context.issues.push({ code: "custom", path: ["events", index], message: wanted, input: events[index] });
     return {
@@ -96,6 +97,7 @@ const scenarioSchema = z
       ),
       flows,
       hash,
+      memberOrder: memberOrder ?? memberOrderOf(hash.profile),
     };
   });
 

@@ -7,14 +7,16 @@
  *   events: [{remove: 3}, {add: 10.0.0.99}, {reweight: 10.0.0.2, weight: 4}, {return: 3}]
  *   flows: {count: 100000, seed: 7}              # or {file: flows.csv}, or of a capture
  *   hash: {algorithm: xxh32, fields: 5-tuple, seed: 42}      # or {profile: linux-l4, seed: 42, socketHash: 7}
+ *   memberOrder: configured                      # or address, announced; unless told, the profile's
  *
- * A member is named by its address, or by its place in the list of the beginning, from 1.
+ * A member is named by its address, or by its place in the list of the beginning, as it is written, from 1.
  */
 import { changeGroup, type GroupChange } from "../ecmp/change.ts";
 import type { HashOptions } from "../ecmp/flow-hash.ts";
+import { type MemberOrder, orderMembers } from "../ecmp/member-order.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import type { Member, SelectionTable, SelectorOptions } from "../ecmp/table.ts";
-import { type Address, compareAddresses, formatAddress } from "../net/address.ts";
+import { type Address, formatAddress } from "../net/address.ts";
 import type { Flow } from "../net/flow.ts";
 import { type Disruption, disrupt } from "./disruption.ts";
 import { hashFlows } from "./flow-hashes.ts";
@@ -23,7 +25,9 @@ import { sweep } from "./sweep.ts";
 import type { SweptChange } from "./sweep-chunk.ts";
 
 export interface Scenario {
+  /** As written; what order groups have them in is `memberOrder`. */
   readonly members: readonly Member[];
+  readonly memberOrder: MemberOrder;
   readonly selectors: readonly SelectorChoice[];
   readonly events: readonly MemberEvent[];
   readonly flows: FlowRecipe | readonly Flow[];
@@ -45,6 +49,7 @@ export type MemberEvent = { readonly label: string; readonly address: Address } 
 /** One selector's answer to one event. */
 export interface Outcome {
   readonly selector: string;
+  readonly memberOrder: MemberOrder;
   readonly event: string;
   /** How many there were before the event. */
   readonly members: number;
@@ -67,21 +72,22 @@ function countListed(changes: readonly SweptChange[], flows: readonly Flow[], op
 }
 
 /** Each event changes the table that the one before it left. */
-function planSteps({ members: first, events }: Scenario, { name, options }: SelectorChoice): Omit<Outcome, "disruption">[] {
+function planSteps(scenario: Scenario, { name, options }: SelectorChoice): Omit<Outcome, "disruption">[] {
+  const { members: written, memberOrder, events } = scenario;
   const selector = SELECTORS[name];
-  let members = first;
-  let table: SelectionTable = changeGroup(undefined, members, selector, options).after;
+  let given = written;
+  let table: SelectionTable = changeGroup(undefined, orderMembers(memberOrder, given), selector, options).after;
   return events.map((event) => {
-    const count = members.length;
-    members = applyEvent(members, event);
-    const change = changeGroup(table, members, selector, options);
+    const count = given.length;
+    given = applyEvent(given, event, written);
+    const change = changeGroup(table, orderMembers(memberOrder, given, table.members), selector, options);
     table = change.after;
-    return { selector: name, event: event.label, members: count, change };
+    return { selector: name, memberOrder, event: event.label, members: count, change };
   });
 }
 
-/** Members are kept in the order of their addresses, as the RIB keeps them. */
-export function applyEvent(members: readonly Member[], event: MemberEvent): Member[] {
+/** Members are as a route would be written then: who returns stands where it is in `written`, who is not there at the end. */
+export function applyEvent(members: readonly Member[], event: MemberEvent, written: readonly Member[]): Member[] {
   const others = members.filter(({ address }) => address !== event.address);
   const isThere = others.length < members.length;
   if (isThere === (event.kind === "add")) {
@@ -90,6 +96,9 @@ export function applyEvent(members: readonly Member[], event: MemberEvent): Memb
     );
   }
   if (event.kind === "remove") return others;
-  const changed = [...others, { address: event.address, weight: event.weight }];
-  return changed.sort((a, b) => compareAddresses(a.address, b.address));
+  const changed = { address: event.address, weight: event.weight };
+  if (isThere) return members.map((member) => (member.address === event.address ? changed : member));
+  const places = new Map(written.map(({ address }, place) => [address, place]));
+  const placeOf = ({ address }: Member): number => places.get(address) ?? written.length;
+  return [...others, changed].sort((a, b) => placeOf(a) - placeOf(b));
 }

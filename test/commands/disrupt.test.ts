@@ -39,7 +39,18 @@ function save(name: string, text: string): string {
 describe("ecmp disrupt", () => {
   it("answers the flags with the contract's JSON, a row a selector", async () => {
     const rows = JSON.parse(await disrupt("--selector modulo,resilient --members 8 --remove 3 --flows 20000 --seed 7 --json"));
-    const keys = ["selector", "members", "event", "flows", "moved", "movedShare", "unavoidable", "excess", "maxOverMean"];
+    const keys = [
+      "selector",
+      "members",
+      "event",
+      "flows",
+      "moved",
+      "movedShare",
+      "unavoidable",
+      "excess",
+      "maxOverMean",
+      "memberOrder",
+    ];
     expect(rows.map(Object.keys)).toEqual([keys, keys]);
     const [modulo, resilient] = rows;
     expect(modulo).toMatchObject({ selector: "modulo", members: 8, event: "remove 3", flows: 20_000 });
@@ -76,7 +87,7 @@ describe("ecmp disrupt", () => {
       "scenario.yaml",
       `members: [{address: 10.0.0.3}, {address: 10.0.0.1, weight: 2}, {address: 10.0.0.2}]
 selectors: [{name: auto-recovery, buckets: 64}, resilient]
-events: [{remove: 2}, {add: 10.0.0.9}, {return: 10.0.0.2}, {reweight: 1, weight: 5}]
+events: [{remove: 2}, {add: 10.0.0.9}, {return: 10.0.0.1}, {reweight: 1, weight: 5}]
 flows: {count: 5000, seed: 3}
 hash: {algorithm: xxh32, fields: 3-tuple, seed: 4}
 `,
@@ -86,10 +97,63 @@ hash: {algorithm: xxh32, fields: 3-tuple, seed: 4}
       ["auto-recovery", "resilient"].flatMap((name) => [
         `${name} 3 remove 2`,
         `${name} 2 add 10.0.0.9`,
-        `${name} 3 return 10.0.0.2`,
+        `${name} 3 return 10.0.0.1`,
         `${name} 4 reweight 1 to 5`,
       ]),
     );
+  });
+
+  it("removes who is written in that place, and deals by the member order that was asked for", async () => {
+    const scenario = (order: string) =>
+      save(
+        "scenario.yaml",
+        `members: [{address: 10.0.0.3}, {address: 10.0.0.1}, {address: 10.0.0.2}]
+selectors: [threshold]
+events: [{remove: 2}, {return: 2}]
+flows: {count: 20000}
+memberOrder: ${order}
+`,
+      );
+    const play = async (words: string) => JSON.parse(await disrupt(`${words} --json`));
+    const listed = "--selector threshold --flows 20000 --members 10.0.0.3,10.0.0.1,10.0.0.2 --remove 2 --member-order";
+    const moved: Record<string, number[]> = {};
+    for (const order of ["address", "configured", "announced"]) {
+      const file = scenario(order);
+      const rows = await play(file);
+      expect(await play(`${listed} ${order}`)).toEqual([rows[0]]);
+      expect(rows.map(({ memberOrder }: { memberOrder: string }) => memberOrder)).toEqual([order, order]);
+      const gone = (await play(`${file} --per-member`)).find((row: { flowsAfter: number }) => row.flowsAfter === 0);
+      expect(gone).toMatchObject({ event: "remove 2", address: "10.0.0.1" });
+      moved[order] = rows.map((row: { moved: number }) => row.moved);
+    }
+    // Of three ranges the middle one takes a third of the flows along, one at an end a half. As announced, who returns is at the end.
+    const [third, half] = [moved.configured[0], moved.address[0]];
+    expect(half / third).toBeCloseTo(1.5, 1);
+    expect(moved.configured).toEqual([third, third]);
+    expect(moved.address).toEqual([half, half]);
+    expect(moved.announced[0]).toBe(third);
+    expect(moved.announced[1] / third).toBeCloseTo(1.5, 1);
+  });
+
+  it("deals as a profile's router lists its members, unless told", async () => {
+    const orderOf = async (words: string) =>
+      JSON.parse(await disrupt(`${words} --members 10.0.0.2,10.0.0.1 --remove 1 --flows 10 --json`))[0].memberOrder;
+    expect(await orderOf("--profile linux-l4")).toBe("configured");
+    expect(await orderOf("--profile linux-l4 --member-order address")).toBe("address");
+    expect(await orderOf("--profile lemming")).toBe("address");
+    expect(await orderOf("--selector modulo")).toBe("address");
+    const shares = async (order: string) =>
+      JSON.parse(await balance(`--members 10.0.0.2,10.0.0.1 --weights 3,1 --member-order ${order} --flows 100 --json`))[0]
+        .nextHops;
+    expect((await shares("address")).map((hop: { address: string }) => hop.address)).toEqual(["10.0.0.1", "10.0.0.2"]);
+    expect(await shares("configured")).toMatchObject([
+      { address: "10.0.0.2", weight: 3 },
+      { address: "10.0.0.1", weight: 1 },
+    ]);
+  });
+
+  it.each(["10.0.0.1,10.0.0.1", "10.0.0.1,2001:db8::1", "10.0.0.1,x", "0"])("refuses the members %s", async (members) => {
+    await expect(disrupt(`--members ${members} --remove 1`)).rejects.toThrow(/Wanted a/);
   });
 
   it("takes a scenario's flows from a CSV file beside it", async () => {
@@ -190,6 +254,7 @@ describe("ecmp balance", () => {
     const [modulo, resilient] = JSON.parse(await balance("--selector modulo,resilient --weights 3,1,1 --flows 50000 --json"));
     expect(Object.keys(modulo)).toEqual([
       "selector",
+      "memberOrder",
       "members",
       "flows",
       "maxOverMean",
