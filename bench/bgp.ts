@@ -17,11 +17,11 @@ import { parseIpv4 } from "../src/net/address.ts";
 import { delay, systemClock } from "../src/net/clock.ts";
 import { randomBelow, seededRandom } from "../src/net/random.ts";
 
-const PREFIXES = 1_000_000;
+export const PREFIXES = 1_000_000;
 const SETS = 100_000;
 const SEED = 42;
-const INJECTOR = "10.99.0.1";
-const INJECTOR_ASN = 65001;
+export const INJECTOR = "10.99.0.1";
+export const INJECTOR_ASN = 65001;
 const RECEIVER_ASN = 65000;
 const DEADLINE_MS = 180_000;
 const POLL_MS = 50;
@@ -136,7 +136,7 @@ protocol bgp injector {
 ];
 
 /** Each set of attributes is one UPDATE: ten /24s, a path of two to six ASes, a MED and a community. */
-function encodeTable(): Buffer {
+export function encodeTable(): Buffer {
   const random = seededRandom(SEED);
   const each = PREFIXES / SETS;
   const nextHop = parseIpv4(INJECTOR) ?? 0;
@@ -180,7 +180,7 @@ const open = (asn: number): Buffer =>
 const BGP_KEEPALIVE = 4;
 
 /** Connects, again until somebody answers, and settles with the socket once the peer has sent its KEEPALIVE. */
-async function establish(address: string) {
+export async function establish(address: string) {
   for (const endMs = systemClock.nowMs() + 20_000; systemClock.nowMs() < endMs; await delay(systemClock, POLL_MS)) {
     const socket = connect({ host: address, port: 179, localAddress: INJECTOR });
     const isUp = await new Promise<boolean>((resolve) => {

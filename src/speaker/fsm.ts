@@ -304,15 +304,18 @@ function failBy(draft: Draft, on: Direction, connection: ConnectionState, direct
 
 /**
  * What follows from the end of `connection`, unless another one lives on. Who connects to us is known by its address only:
- * its failures shut the door for a moment, and neither hinder our own attempts nor make the neighbor Idle. What we dialed,
- * or what was Established, is the neighbor, and is damped.
+ * its failures shut the door for a moment, and neither hinder our own attempts nor make the neighbor Idle; nor does it when it
+ * hangs up, however far it had come. What we dialed, and a session that ended in an error, is the neighbor's, and is damped.
  */
 function fail(draft: Draft, on: Direction, connection: ConnectionState, reason: string, cause: EndCause): void {
   const wasEstablished = connection.phase === "Established";
   if (hasAgreed(draft[opposite(on)])) return;
-  if (on === "incoming" && !wasEstablished) {
+  if (on === "incoming" && (!wasEstablished || cause.kind === "closed")) {
     if (draft.incomingFailures === 0) set(draft, "incoming-window", INCOMING_WINDOW_SECONDS);
     draft.incomingFailures++;
+    if (!wasEstablished) return end(draft, wasEstablished, reason, cause);
+    cancel(draft, "stable");
+    retryIn(draft, RESTART_SECONDS);
   } else if (isOpen(draft, "incoming")) {
     // Perhaps the better half of a collision, and perhaps a stranger.
     retryIn(draft, RESTART_SECONDS);

@@ -76,12 +76,27 @@ const ROWS: Record<string, Row[]> = {
     discard("400101 02", "ORIGIN is there twice"),
     discard("c0630101 c0630102", "attribute 99 is there twice"),
     reset("800f03000101 800f03000101", "MP_UNREACH_NLRI is there twice", 1),
+    reset("800e0b 00010104 0a000002 00 08 0b".repeat(2), "MP_REACH_NLRI is there twice", 1),
   ],
   "4 lengths": [
     withdraw({ more: "c00805 00000001" }, "COMMUNITIES overruns the attributes by 1 bytes"),
     withdraw({ more: "c0" }, "UPDATE ends inside the header of an attribute"),
     withdraw({ more: "c008" }, "UPDATE ends inside the header of an attribute"),
     withdraw({ more: "d00800" }, "UPDATE ends inside the header of an attribute"),
+  ],
+  // But for AS_PATH and ATOMIC_AGGREGATE nothing is empty; those of a section of their own have a row there.
+  "5.3 empty": [
+    withdraw({ nextHop: "400300" }, "NEXT_HOP has 0 bytes, 4 wanted"),
+    withdraw({ more: "800400" }, "MULTI_EXIT_DISC has 0 bytes, 4 wanted"),
+    withdraw({ more: "400500" }, "LOCAL_PREF has 0 bytes, 4 wanted", { from: "internal" }),
+    withdraw({ more: `${GOOD.localPreference} 800900` }, "ORIGINATOR_ID has 0 bytes, 4 wanted", { from: "internal" }),
+    withdraw({ more: "c01000" }, "EXTENDED_COMMUNITIES has 0 bytes, a multiple of 8 wanted"),
+    withdraw({ more: "c02300" }, "ONLY_TO_CUSTOMER has 0 bytes, 4 wanted"),
+    discard("c00700", "AGGREGATOR has 0 bytes, 8 wanted"),
+    row({ more: "400600" }, "none"),
+    row({ path: "400204 0201 5ba0", more: "c01100" }, "none", undefined, { from: "old" }),
+    reset("800e00", "MP_REACH_NLRI has 0 bytes, at least 5 wanted", 9),
+    reset("800f00", "MP_UNREACH_NLRI has 0 bytes, at least 3 wanted", 9),
   ],
   "7.1 ORIGIN": [
     withdraw({ origin: "400100" }, "ORIGIN has 0 bytes, 1 wanted"),
@@ -103,6 +118,7 @@ const ROWS: Record<string, Row[]> = {
     withdraw({ nextHop: "400304 00000000" }, "NEXT_HOP is no address of a node"),
     withdraw({ nextHop: "400304 7f000001" }, "NEXT_HOP is no address of a node"),
     withdraw({ nextHop: "400304 e0000001" }, "NEXT_HOP is no address of a node"),
+    withdraw({ nextHop: "400304 f0000001" }, "NEXT_HOP is no address of a node"),
     withdraw({ nextHop: "400304 ffffffff" }, "NEXT_HOP is no address of a node"),
   ],
   "7.4 MULTI_EXIT_DISC": [withdraw({ more: "800403 000001" }, "MULTI_EXIT_DISC has 3 bytes, 4 wanted")],
@@ -129,6 +145,9 @@ const ROWS: Record<string, Row[]> = {
   ],
   "7.10 CLUSTER_LIST": [
     discard("800a04 0a000007", "CLUSTER_LIST comes from an external peer"),
+    withdraw({ more: `${GOOD.localPreference} 800a03 0a0000` }, "CLUSTER_LIST has 3 bytes, a multiple of 4 wanted", {
+      from: "internal",
+    }),
     withdraw({ more: `${GOOD.localPreference} 800a00` }, "CLUSTER_LIST has 0 bytes, a multiple of 4 wanted", {
       from: "internal",
     }),
@@ -161,6 +180,8 @@ const ROWS: Record<string, Row[]> = {
   "RFC 9234 4: ONLY_TO_CUSTOMER": [
     withdraw({ more: "c02303 00fde9" }, "ONLY_TO_CUSTOMER has 3 bytes, 4 wanted"),
     row({ more: "c02304 0000fde9" }, "none"),
+    // RFC 7607 does not name it, and RFC 9234 gives 0 no meaning: a mark like any other.
+    row({ more: "c02304 00000000" }, "none"),
   ],
   "RFC 9012 13: TUNNEL_ENCAP": [
     withdraw({ more: "c01700" }, "TUNNEL_ENCAP has 0 bytes"),
@@ -196,6 +217,8 @@ const ROWS: Record<string, Row[]> = {
     row({ path: "400204 0201 5ba0", more: "c01204 fa56ea00" }, "discard", "AS4_AGGREGATOR has 4 bytes, 8 wanted", {
       from: "old",
     }),
+    row({ path: "400204 0201 5ba0", more: "c01208 00000000 0a000009" }, "discard", "AS4_AGGREGATOR holds AS 0", { from: "old" }),
+    row({ path: "400204 0201 5ba0", more: "c01106 0201 00000000" }, "discard", "AS4_PATH holds AS 0", { from: "old" }),
   ],
   "attributes that nobody knows": [
     withdraw({ more: "406300" }, "attribute 99 is marked as well-known"),
@@ -252,6 +275,14 @@ describe("RFC 7606", () => {
       "nextHop",
       "origin",
     ]);
+  });
+
+  test("3.g: of what is there twice the first counts", () => {
+    const { update } = decodeUpdate(
+      body("", `${GOOD.origin} ${GOOD.path} ${GOOD.nextHop} 400101 02 800404 00000005 800404 00000006`, "08 0a"),
+      contexts.external,
+    );
+    expect(update.announcements[0].attributes).toMatchObject({ origin: 0, multiExitDiscriminator: 5 });
   });
 
   test("7.11: what MP_REACH_NLRI announces is withdrawn with the rest", () => {

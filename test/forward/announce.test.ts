@@ -11,21 +11,23 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { systemClock } from "#src/net/clock.ts";
+import { delay, systemClock } from "#src/net/clock.ts";
 import { ECMP, Host, type Program, start } from "../common/host.ts";
 import { inNamespace, run } from "../common/namespace.ts";
 
 const DEADLINE_MS = 60_000;
+/** Each question is a process, beside those that are to find the answer. */
+const ASK_EVERY_MS = 100;
 const SERVICES = [1, 2, 3].map((n) => `198.51.100.${n}/32`);
 
 const folder = mkdtempSync(join(tmpdir(), "ecmp-announce-"));
 const place = (...names: string[]): string => join(folder, ...names);
 
 /** Asks again and again: the speakers have no other way to tell. */
-function until(what: string, ask: () => string, wanted: RegExp): void {
+async function until(what: string, ask: () => string, wanted: RegExp): Promise<void> {
   const endMs = systemClock.nowMs() + DEADLINE_MS;
   let said = "";
-  while (systemClock.nowMs() < endMs) {
+  for (; systemClock.nowMs() < endMs; await delay(systemClock, ASK_EVERY_MS)) {
     try {
       said = ask();
     } catch (error) {
@@ -198,7 +200,7 @@ bgp:
       for (const command of speaker.commands()) programs.push(nodes[i].start(command));
     }
     for (const [i, { name, setUp }] of SPEAKERS.entries()) {
-      if (setUp) until(`${name} set up`, () => `done${nodes[i].run(setUp().join(" "))}`, /^done/);
+      if (setUp) await until(`${name} set up`, () => `done${nodes[i].run(setUp().join(" "))}`, /^done/);
     }
   });
 
@@ -209,8 +211,9 @@ bgp:
   });
 
   describe("the router announces", () => {
-    test("a default route that FRR, BIRD and GoBGP learn, and that the first two use", { timeout: 200_000 }, () => {
-      for (const [i, { name, ask, learned }] of SPEAKERS.entries()) until(`${name} learns`, () => nodes[i].run(ask), learned);
+    test("a default route that FRR, BIRD and GoBGP learn, and that the first two use", { timeout: 200_000 }, async () => {
+      for (const [i, { name, ask, learned }] of SPEAKERS.entries())
+        await until(`${name} learns`, () => nodes[i].run(ask), learned);
       for (const i of [0, 1]) expect(nodes[i].run("ping -c 1 -W 5 10.0.1.2")).toContain("1 received");
       expect(client.run("ip route")).toContain("default via 10.0.1.1");
       for (const { address } of SPEAKERS) {
@@ -221,9 +224,9 @@ bgp:
       }
     });
 
-    test("takes from each what its prefix list names, and shows the rest as refused", { timeout: 100_000 }, () => {
-      until("FRR's and BIRD's", () => routesTo(SERVICES[0]).join(" "), /^10\.0\.11\.2 10\.0\.12\.2$/);
-      until("GoBGP's", () => routesTo(SERVICES[2]).join(" "), /^10\.0\.13\.2$/);
+    test("takes from each what its prefix list names, and shows the rest as refused", { timeout: 100_000 }, async () => {
+      await until("FRR's and BIRD's", () => routesTo(SERVICES[0]).join(" "), /^10\.0\.11\.2 10\.0\.12\.2$/);
+      await until("GoBGP's", () => routesTo(SERVICES[2]).join(" "), /^10\.0\.13\.2$/);
       const [{ paths }] = show<{ paths: { peer: string; status: string; reason?: string }[] }[]>(`bgp routes ${SERVICES[2]}`);
       expect(paths.map(({ peer, status, reason }) => [peer, status, reason])).toEqual([
         ["10.0.13.2", "best", undefined],
@@ -239,7 +242,7 @@ bgp:
     }, async () => {
       await reload({ bgp: "networks: []", gobgp: "" });
       for (const [i, { name, ask, forgotten }] of SPEAKERS.entries())
-        until(`${name} forgets`, () => nodes[i].run(ask), forgotten);
+        await until(`${name} forgets`, () => nodes[i].run(ask), forgotten);
       expect(routesTo(SERVICES[2])).toEqual([]);
       expect(ecmp("show", "bgp", "summary", "--control", control)).toMatch(/10\.0\.13\.2 .*\(Policy\) +1 /);
       const peers = Object.values(show<{ peers: Record<string, { connectionsEstablished: number }> }>("bgp summary").peers);
@@ -254,11 +257,25 @@ bgp:
       nodes[1].run(`birdc -s ${place("bird.ctl")} restart services`);
       await ended;
       const birdSays = () => nodes[1].run(`birdc -s ${place("bird.ctl")} show protocols all upstream`);
-      until("BIRD hears why", birdSays, /Maximum number of prefixes reached/i);
+      await until("BIRD hears why", birdSays, /Maximum number of prefixes reached/i);
       expect(show<{ peers: Record<string, { state: string }> }>("bgp summary").peers["10.0.12.2"].state).toBe("Idle");
       await reload({ bird: ", prefixLimit: {maxPrefixes: 3}" });
-      until("BIRD is back", birdSays, /Established/);
-      until("its service", () => routesTo(SERVICES[0]).join(" "), /10\.0\.12\.2/);
+      await until("BIRD is back", birdSays, /Established/);
+      await until("its service", () => routesTo(SERVICES[0]).join(" "), /10\.0\.12\.2/);
+    });
+
+    test("tries BIRD again after the restart time, and gives it up again as long as it announces too many", {
+      timeout: 100_000,
+    }, async () => {
+      const exceeded = () => router.said(/prefix-limit-exceeded peer=10\.0\.12\.2 .*restartTimeSeconds=1/);
+      const first = exceeded();
+      await reload({ bird: ", prefixLimit: {maxPrefixes: 2, restartTimeSeconds: 1}" });
+      // A limit is looked at when something is announced.
+      nodes[1].run(`birdc -s ${place("bird.ctl")} restart services`);
+      await first;
+      await exceeded();
+      await reload({ bird: ", prefixLimit: {maxPrefixes: 3, restartTimeSeconds: 1}" });
+      await until("its service", () => routesTo(SERVICES[0]).join(" "), /10\.0\.12\.2/);
     });
   });
 });

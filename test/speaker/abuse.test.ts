@@ -2,6 +2,7 @@
  * What whoever reaches our port may try, over real TCP: to say nothing, to say it slowly, to say too much, to be somebody
  * else. Each costs a bounded buffer and a bounded time, and has a counter with a name.
  */
+import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
 import { frame } from "#src/bgp/framer.ts";
 import { MESSAGE } from "#src/bgp/iana.ts";
@@ -16,6 +17,7 @@ import { address, eventually, FakeClock, recordedSpeaker } from "./recorder.ts";
 const OURS = address("127.0.6.1");
 const PEER = address("127.0.6.2");
 const OTHER = address("127.0.6.3");
+const DIALED = address("127.0.6.4");
 const STRANGER = address("127.0.6.66");
 const ASN = 65001;
 
@@ -220,6 +222,51 @@ describe("a neighbor that speaks and does not listen", () => {
 });
 
 const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((all, one) => all + one, 0);
+
+test("a storm of connections from a neighbor's address, of every kind, does not keep us from the neighbor that we dial", async () => {
+  const { speaker, told, neighbor, dial } = await scene();
+  const theirs = recordedSpeaker({ asn: ASN, routerId: DIALED, listen: { address: DIALED, port: 0 } });
+  cleanUps.push(() => theirs.speaker.stop());
+  await theirs.speaker.start();
+  theirs.speaker.addNeighbor({ address: OURS, remoteAsn: 65000, passive: true });
+  const port = theirs.speaker.listening()?.port ?? 0;
+  // Nobody listens there yet: our dial fails, as it does while a machine starts.
+  speaker.addNeighbor({ address: DIALED, remoteAsn: ASN, port: 1, localAddress: OURS, connectRetrySeconds: 1 });
+  const kinds: ((peer: RawPeer) => void)[] = [
+    () => undefined,
+    (peer) => peer.open(ASN, DIALED),
+    (peer) => peer.open(64999, DIALED),
+    (peer) => peer.write(new Uint8Array(19)),
+  ];
+  for (let count = 0; count < 60; count++) {
+    const peer = dial(DIALED);
+    await once(peer.socket, "connect");
+    kinds[count % kinds.length](peer);
+    peer.socket.resetAndDestroy();
+  }
+  const up = () => told.events.filter((event) => event.kind === "session-up" && event.neighbor === DIALED).length;
+  // The door is shut after five failures, for seconds: those who are refused try again.
+  for (const endMs = systemClock.nowMs() + 15_000; up() < 2 && systemClock.nowMs() < endMs; await delay(systemClock, 100)) {
+    const peer = dial(DIALED);
+    await once(peer.socket, "connect");
+    peer.open(ASN, DIALED);
+    await eventually("an end", () => peer.closed || neighbor(DIALED).state === "Established");
+    peer.socket.resetAndDestroy();
+    await eventually("a beginning", () => neighbor(DIALED).state !== "Established");
+  }
+  expect([up(), neighbor(DIALED).damped]).toEqual([2, false]);
+  speaker.changeNeighbor({ address: DIALED, remoteAsn: ASN, port, localAddress: OURS, connectRetrySeconds: 1 });
+  await told.until("the neighbor is up", () => up() === 3);
+  // Nor does it end the session; who stays to hear it is told so.
+  const { connectionsDropped } = neighbor(DIALED);
+  for (let count = 0; count < 20; count++) {
+    const peer = dial(DIALED);
+    await once(peer.socket, "connect");
+    peer.socket.resetAndDestroy();
+  }
+  expect(await dial(DIALED).hearsNotification()).toMatch(/^Cease/);
+  expect(neighbor(DIALED)).toMatchObject({ state: "Established", connectionsDropped });
+});
 
 test("whoever claims to be a neighbor from elsewhere is refused unread", async () => {
   const { dial, speaker, told, up, neighbor } = await scene();

@@ -432,6 +432,16 @@ describe("the way down", () => {
     expect(refusal(act(state, { kind: "timer", timer: "incoming-window" })[2])).toBeUndefined();
   });
 
+  test("who came to us and hangs up, however far it had come, shuts the door for a moment and is not damped", () => {
+    const up = { ...running({ incoming: { phase: "Established", agreement } }), incomingFailures: 4 };
+    const [name, does, next] = act(up, { kind: "closed", direction: "incoming", reason: "gone" });
+    expect([name, next.mode, next.failures]).toEqual(["Active", "running", 0]);
+    expect(does).toEqual(expect.arrayContaining(["connect-retry 1", "ended: gone"]));
+    expect(refusal(next)).toEqual(cease(5));
+    const dialed = running({ outgoing: { phase: "Established", agreement } });
+    expect(act(dialed, { kind: "closed", direction: "outgoing", reason: "gone" })[2].failures).toBe(1);
+  });
+
   test("one that says nothing does not keep us from dialing, one that has said its OPEN does", () => {
     const silent = running({ incoming: { phase: "OpenSent" } });
     expect(act(silent, { kind: "timer", timer: "connect-retry" })[1]).toEqual(["connect", "connect-retry 120"]);
