@@ -24,12 +24,12 @@ const BATCHES = 256;
 const SEED = 42;
 const CLIENT = 0x0a000102;
 const NODES = [0x0a010002, 0x0a010003, 0x0a010004, 0x0a010005];
-const HASH = {
+export const HASH = {
   algorithm: "xxh32",
   fields: ["source-address", "destination-address", "protocol", "source-port", "destination-port"],
   seed: SEED,
 };
-const ROUTER = { macHigh: 0x0200, macLow: 1, vlans: 0 };
+export const ROUTER = { macHigh: 0x0200, macLow: 1, vlans: 0 };
 
 export interface ForwardFigure {
   readonly name: string;
@@ -95,7 +95,7 @@ interface Table {
   readonly addresses: readonly number[];
 }
 
-interface Load {
+export interface Load {
   readonly batch: Batch;
   readonly template: Uint8Array;
 }
@@ -127,7 +127,7 @@ function createTable(routes: number, random: () => number): Table {
   return { explain, forward, addresses: prefixes.map(({ address }) => address) };
 }
 
-function createLoad(addresses: readonly number[], random: () => number): Load {
+export function createLoad(addresses: readonly number[], random: () => number): Load {
   const batch = createBatch(new Uint8Array(FRAME_BYTES * 64));
   for (let i = 0; i < batch.capacity; i++) {
     const frame = i * FRAME_BYTES + VIRTIO_HEADER_LENGTH;

@@ -74,32 +74,32 @@ export function decodeUpdate(body: Uint8Array, context: DecodeContext): DecodedU
   const { draft, faults: attributeFaults, types } = decodeAttributes(attributes, context);
   const faults = [...attributeFaults];
   const announcesAny = announced.length > 0 || types.includes(ATTRIBUTE.mpReach);
-  if (announcesAny) faults.push(...missingFaults(types, announced.length > 0, context.peerType));
+  if (announcesAny) noteMissing(faults, types, announced.length > 0, context.peerType);
   const onlyUnreach = types.length === 1 && types[0] === ATTRIBUTE.mpUnreach;
   // RFC 7606 5.2: no prefixes to withdraw, and perhaps only because they could not be found.
   if (!announcesAny && !onlyUnreach && strongest(faults) === "treat-as-withdraw") {
     faults.push(resetFault("has malformed attributes and no prefixes", UPDATE_ERROR.malformedAttributeList));
   }
-  const reachable = [
-    ...takeReachable(announced, draft.path.nextHop, ATTRIBUTE.nextHop, faults),
-    ...takeReachable(draft.reach?.prefixes ?? [], draft.reach?.nextHop, ATTRIBUTE.mpReach, faults),
-  ];
+  const reachable: Reachable[] = [];
+  takeReachable(reachable, announced, draft.path.nextHop, ATTRIBUTE.nextHop, faults);
+  if (draft.reach) takeReachable(reachable, draft.reach.prefixes, draft.reach.nextHop, ATTRIBUTE.mpReach, faults);
   const disabled = faults.flatMap((fault) => (fault.consequence === "disable-family" ? [fault.family] : []));
   if (disabled.length > 0 && context.families.every((family) => disabled.some((one) => sameFamily(one, family)))) {
     faults.push(resetFault("leaves no address family to believe", UPDATE_ERROR.optionalAttribute));
   }
   const consequence = strongest(faults);
   if (consequence === "reset") return { update: NOTHING, consequence, faults };
-  const gone = [...withdrawn, ...(draft.unreach?.prefixes ?? [])];
+  const gone = draft.unreach ? [...withdrawn, ...draft.unreach.prefixes] : withdrawn;
   if (consequence === "treat-as-withdraw" || consequence === "disable-family") {
     gone.push(...reachable.flatMap(({ prefixes }) => prefixes));
     const update: UpdateMessage = { kind: "update", withdrawn: gone, announcements: [] };
     return { update: consequence === "disable-family" ? { ...update, disabled } : update, consequence, faults };
   }
-  const announcements = reachable.flatMap(({ prefixes, nextHop }) => {
-    const path = pathOfDraft(draft, nextHop);
-    return path ? [{ prefixes, attributes: path }] : [];
-  });
+  const announcements: Announcement[] = [];
+  for (const { prefixes, nextHop } of reachable) {
+    const attributes = pathOfDraft(draft, nextHop);
+    if (attributes) announcements.push({ prefixes, attributes });
+  }
   const update: UpdateMessage = { kind: "update", withdrawn: gone, announcements };
   const saysNothing = gone.length === 0 && !announcesAny;
   const endOfRib = saysNothing ? endOfRibFamily(attributes, onlyUnreach ? draft.unreach : undefined) : undefined;
@@ -111,12 +111,15 @@ function endOfRibFamily(attributes: Uint8Array, onlyUnreach: Unreach | undefined
   return attributes.length === 0 ? IPV4_UNICAST : onlyUnreach?.family;
 }
 
-function missingFaults(types: readonly number[], classic: boolean, peerType: DecodeContext["peerType"]): Fault[] {
-  const mandatory: number[] = [ATTRIBUTE.origin, ATTRIBUTE.asPath];
-  if (classic) mandatory.push(ATTRIBUTE.nextHop);
-  if (peerType === "internal") mandatory.push(ATTRIBUTE.localPreference);
-  const missing = mandatory.filter((type) => !types.includes(type));
-  return missing.map((type) => ({ attribute: attributeName(type), what: "is missing", consequence: "treat-as-withdraw" }));
+function noteMissing(faults: Fault[], types: readonly number[], classic: boolean, peerType: DecodeContext["peerType"]): void {
+  const want = (type: number): void => {
+    if (types.includes(type)) return;
+    faults.push({ attribute: attributeName(type), what: "is missing", consequence: "treat-as-withdraw" });
+  };
+  want(ATTRIBUTE.origin);
+  want(ATTRIBUTE.asPath);
+  if (classic) want(ATTRIBUTE.nextHop);
+  if (peerType === "internal") want(ATTRIBUTE.localPreference);
 }
 
 interface Reachable {
@@ -124,15 +127,21 @@ interface Reachable {
   readonly nextHop: Address | undefined;
 }
 
-/** The prefixes that a packet may be sent to; adds the faults that only show where prefixes and next hop meet. */
-function takeReachable(all: readonly Nlri[], nextHop: Address | undefined, attribute: number, faults: Fault[]): Reachable[] {
+/** Takes the prefixes that a packet may be sent to; adds the faults that only show where prefixes and next hop meet. */
+function takeReachable(
+  taken: Reachable[],
+  all: readonly Nlri[],
+  nextHop: Address | undefined,
+  attribute: number,
+  faults: Fault[],
+): void {
   const prefixes = all.every(isUnicast) ? all : all.filter(isUnicast);
   if (prefixes.length < all.length) faults.push({ what: "announces prefixes that are not unicast", consequence: "discard" });
-  if (prefixes.length === 0) return [];
+  if (prefixes.length === 0) return;
   if (nextHop !== undefined && !isNextHop(nextHop)) {
     faults.push({ attribute: attributeName(attribute), what: "is no address of a node", consequence: "treat-as-withdraw" });
   }
-  return [{ prefixes, nextHop }];
+  taken.push({ prefixes, nextHop });
 }
 
 /** RFC 4271 6.3: a prefix of multicast or reserved addresses is ignored. */

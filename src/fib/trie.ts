@@ -5,11 +5,11 @@
  */
 import type { Ipv4Address } from "../net/address.ts";
 import { ipv4Mask } from "../net/prefix.ts";
+import { createPrefixTable } from "../net/prefix-table.ts";
 import { BLOCK_FLAG, BLOCK_SLOTS, DIRECT_SLOTS, MAXIMUM_BLOCKS } from "./layout.ts";
 
 /** Depth of a slot: the length of the prefix that filled it, plus one; 0 for none. */
 const depthOf = (length: number): number => length + 1;
-const keyOf = (address: Ipv4Address, length: number): number => address * 64 + length;
 
 export interface Trie {
   /** Maps the prefix to `group` (1..32767), or to nothing with 0. False when the table has no block left: nothing was changed. */
@@ -24,7 +24,7 @@ export interface Trie {
 }
 
 export function createTrie(slots: Uint16Array): Trie {
-  const groups = new Map<number, number>();
+  const groups = createPrefixTable();
   const directDepth = new Uint8Array(DIRECT_SLOTS);
   const blockDepth: (Uint8Array | undefined)[] = [];
   const freeBlocks: number[] = [];
@@ -42,7 +42,7 @@ export function createTrie(slots: Uint16Array): Trie {
   /** The longest prefix shorter than `length` that covers the address: what shows through when that one goes. */
   const coveringLength = (address: Ipv4Address, length: number): number => {
     for (let shorter = length - 1; shorter > 0; shorter--) {
-      if (groups.has(keyOf((address & ipv4Mask(shorter)) >>> 0, shorter))) return shorter;
+      if (groups.get({ address: (address & ipv4Mask(shorter)) >>> 0, length: shorter }) !== 0) return shorter;
     }
     return 0;
   };
@@ -104,25 +104,22 @@ export function createTrie(slots: Uint16Array): Trie {
 
   return {
     set(address, length, group) {
-      const key = keyOf(address, length);
-      const before = groups.get(key) ?? 0;
-      if (before === group) return true;
+      if (groups.get({ address, length }) === group) return true;
       const removing = group === 0;
       const covering = removing ? coveringLength(address, length) : 0;
       const change: Change = removing
         ? {
             removing,
             depth: depthOf(length),
-            value: covering > 0 ? (groups.get(keyOf((address & ipv4Mask(covering)) >>> 0, covering)) as number) : 0,
+            value: covering > 0 ? groups.get({ address: (address & ipv4Mask(covering)) >>> 0, length: covering }) : 0,
             newDepth: covering > 0 ? depthOf(covering) : 0,
           }
         : { removing, depth: depthOf(length), value: group, newDepth: depthOf(length) };
       if (!(length > 24 ? setLong(address, length, change) : setShort(address, length, change))) return false;
-      if (removing) groups.delete(key);
-      else groups.set(key, group);
+      groups.set({ address, length }, group);
       return true;
     },
-    get: (address, length) => groups.get(keyOf(address, length)) ?? 0,
+    get: (address, length) => groups.get({ address, length }),
     retireBlocks(generation) {
       for (const block of emptied) retired.push({ block, generation });
       emptied = [];

@@ -80,6 +80,7 @@ export function decide(paths: readonly Path[], options: MultipathOptions): Decis
   let equal: readonly Path[] = [...paths].sort(compareTied);
   let lost: LostPath[] = [];
   for (const rule of RULES) {
+    if (allMeasureTheSame(rule, equal)) continue;
     const keeps = competition(rule, equal);
     lost = [...equal.filter((path) => !keeps(path)).map((path) => ({ path, reason: rule.name })), ...lost];
     equal = equal.filter(keeps);
@@ -98,6 +99,14 @@ export function decide(paths: readonly Path[], options: MultipathOptions): Decis
     else multipath.push(path);
   }
   return { best, multipath, lost: [...shut, ...lost] };
+}
+
+/** Then nobody loses, whoever competes with whom: so it is with most rules and most paths. */
+function allMeasureTheSame({ measure }: Rule, paths: readonly Path[]): boolean {
+  if (paths.length < 2) return true;
+  const first = measure(paths[0]);
+  for (let i = 1; i < paths.length; i++) if (measure(paths[i]) !== first) return false;
+  return true;
 }
 
 /** Whether a path has the lowest measure of all it competes with. */
