@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { type MemberOrder, orderMembers } from "../ecmp/member-order.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import type { SelectionTable } from "../ecmp/table.ts";
+import { describeUnevenness } from "../ecmp/unevenness.ts";
 import { type Balance, drawBytes, measureBalance } from "../experiment/balance.ts";
 import { type Hashing, hashFlows, hashRecipe } from "../experiment/flow-hashes.ts";
 import { measurePolarization, type Tier, type TierLoad } from "../experiment/polarization.ts";
@@ -21,7 +22,7 @@ import {
   selectorsOf,
   wholeNumber,
 } from "./experiment-options.ts";
-import { CommandError, formatTable, print, printJson } from "./output.ts";
+import { CommandError, formatTable, print, printJson, warn } from "./output.ts";
 
 interface BalanceOptions extends ExperimentOptions {
   readonly in?: string;
@@ -93,8 +94,11 @@ interface Filled {
 function fillTables(options: BalanceOptions): Filled[] {
   const members = orderMembers(orderOf(options), membersOf(options));
   return selectorsOf(options).map(({ name, options: own }) => {
-    const { hashBits, fill } = SELECTORS[name];
-    return { selector: name, hashBits, table: fill(members, own) };
+    const selector = SELECTORS[name];
+    const table = selector.fill(members, own);
+    const uneven = describeUnevenness(selector, own, table);
+    if (uneven !== undefined) warn([uneven]);
+    return { selector: name, hashBits: selector.hashBits, table };
   });
 }
 

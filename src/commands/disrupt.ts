@@ -2,6 +2,8 @@
 import { dirname, resolve } from "node:path";
 import { Command } from "commander";
 import { formatMistake } from "../config/read.ts";
+import { SELECTORS } from "../ecmp/selector.ts";
+import { describeUnevenness } from "../ecmp/unevenness.ts";
 import { parseFlowsCsv } from "../experiment/flows.ts";
 import { formatCsv, memberRows, outcomeRow } from "../experiment/report.ts";
 import { type MemberEvent, type Outcome, playScenario, type Scenario } from "../experiment/scenario.ts";
@@ -20,7 +22,7 @@ import {
   selectorsOf,
   wholeNumber,
 } from "./experiment-options.ts";
-import { CommandError, formatTable, print, printJson } from "./output.ts";
+import { CommandError, formatTable, print, printJson, warn } from "./output.ts";
 
 interface DisruptOptions extends ExperimentOptions {
   readonly in?: string;
@@ -48,7 +50,9 @@ export function disruptCommand(): Command {
 }
 
 async function disrupt(file: string | undefined, options: DisruptOptions): Promise<void> {
-  const outcomes = await play(file === undefined ? scenarioOfFlags(options) : loadScenario(file), options.threads);
+  const scenario = file === undefined ? scenarioOfFlags(options) : loadScenario(file);
+  const outcomes = await play(scenario, options.threads);
+  warn(describeFirstTables(scenario, outcomes));
   const rows = options.perMember ? outcomes.flatMap(memberRows) : outcomes.map(outcomeRow);
   if (options.json) printJson(rows);
   else if (options.csv) print(formatCsv(rows));
@@ -56,6 +60,14 @@ async function disrupt(file: string | undefined, options: DisruptOptions): Promi
     print(formatOutcomes(outcomes));
     print(`\n${formatMembers(outcomes)}`);
   }
+}
+
+/** Of each selector's table before all events. */
+function describeFirstTables({ selectors, events }: Scenario, outcomes: readonly Outcome[]): string[] {
+  return selectors.flatMap(({ name, options }, i) => {
+    const { change } = outcomes[i * events.length];
+    return describeUnevenness(SELECTORS[name], options, change.before) ?? [];
+  });
 }
 
 /** A selector may refuse what it is asked to fill: too few buckets, no prime, weights that do not fit. */

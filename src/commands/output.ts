@@ -13,6 +13,10 @@ export class CommandError extends Error {
 }
 
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);
+/** What is no error, on stderr. */
+export function warn(warnings: readonly string[]): void {
+  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
+}
 export const printJson = (value: unknown): void => print(JSON.stringify(value));
 
 let onClosedOutput = (): void => process.exit(EXIT.done);

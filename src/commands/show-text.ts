@@ -205,7 +205,11 @@ function formatGroups({ hash, selector, memberOrder, groups }: FibState): string
     ]),
   );
   const title = `hash ${hash.algorithm} over ${hash.fields.join(", ")}, seed ${hash.seed}; selector ${selector.name}; member order ${memberOrder}`;
-  return `${title}\n\n${formatTable(["Group", "Prefixes", "Member", "Weight", "Share", "Buckets"], rows)}`;
+  const refusals = groups.flatMap(({ id, refusal }) =>
+    refusal === undefined ? [] : [`group ${id} goes by the hash's remainder: ${refusal}`],
+  );
+  const table = formatTable(["Group", "Prefixes", "Member", "Weight", "Share", "Buckets"], rows);
+  return [title, table, ...(refusals.length > 0 ? [refusals.join("\n")] : [])].join("\n\n");
 }
 
 interface ShownPort {

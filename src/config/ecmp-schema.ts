@@ -73,7 +73,11 @@ export const selectorSchema = z.strictObject({
   replicas: whole(1, 65536).optional(),
   capacity: whole(1, 65535).optional(),
   redundancy: whole(1, 65535).optional(),
-  banks: z.array(z.array(address).min(1, { error: "wanted at least one member" })).optional(),
+  banks: z
+    .array(z.array(address).min(1, { error: "wanted at least one member" }))
+    .min(1, { error: "wanted at least one bank" })
+    .refine((banks) => new Set(banks.flat()).size === banks.flat().length, { error: "wanted each member in one bank, once" })
+    .optional(),
   idleTimerSeconds: whole(0, 86400).optional(),
   unbalancedTimerSeconds: whole(0, 86400).optional(),
   hashSeed: z

@@ -3,7 +3,6 @@
  * has the thing. Addresses and prefixes become values here; whatever is unknown is a mistake, never ignored.
  */
 import { z } from "zod";
-import { DEFAULT_RESILIENT_BUCKETS } from "../ecmp/select/resilient.ts";
 import { isIpv4, parseIpv4, routerOn } from "../net/address.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import { bfdProfilesSchema, bfdSchema } from "./bfd-schema.ts";
@@ -12,6 +11,7 @@ import { ecmpSchema } from "./ecmp-schema.ts";
 import { isPassword, LONGEST_PASSWORD_BYTES } from "./password.ts";
 import { interfaceName, portSchema } from "./port-schema.ts";
 import { address, parsed, prefix, unicast, whole } from "./scalar.ts";
+import { findUnserved } from "./served.ts";
 
 /** RFC 6286: any number but zero, written as an address. */
 const routerId = parsed<number>(
@@ -199,21 +199,17 @@ export const configSchema = z
       .refine((slots) => slots % 32 === 0 && slots >= 64 && slots <= 65536, { error: "wanted a multiple of 32 from 64 to 65536" })
       .default(8192),
   })
-  .superRefine(({ ecmp, bgp, routes }, context) => {
+  .superRefine((config, context) => {
     // Mistakes in it were found already.
-    if (ecmp?.selector?.name !== "resilient") return;
-    const buckets = ecmp.selector.buckets ?? DEFAULT_RESILIENT_BUCKETS;
-    const members = Math.max(
-      bgp?.maximumPaths ?? 0,
-      bgp?.maximumPathsIbgp ?? 0,
-      ...routes.map(({ nextHops }) => nextHops.length),
-    );
-    if (members <= buckets) return;
-    const message = `wanted at least ${members} buckets, one for each member that a group may have`;
-    context.addIssue({ code: "custom", path: ["ecmp", "selector", "buckets"], message });
+    if (!config.ecmp?.hash || !config.ecmp.selector || !config.routes?.every(isWhole)) return;
+    for (const { path, message } of findUnserved(config)) context.addIssue({ code: "custom", path, message });
   });
 
 export type Config = z.output<typeof configSchema>;
+
+/** Parts that are mistakes have no value. */
+const isWhole = (route: z.output<typeof routeSchema> | undefined): boolean =>
+  route?.nextHops?.every((nextHop) => nextHop?.address !== undefined && nextHop.weight !== undefined) === true;
 
 /** A list in which no two entries share what `keyOf` gives. */
 function refuseTwice<Entry>(keyOf: (entry: Entry) => unknown, what: string) {

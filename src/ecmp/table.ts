@@ -25,6 +25,8 @@ export type SelectionTable = {
   readonly owners: Uint16Array;
   /** What a stateful selector has to know for the next change and cannot read off the owners. */
   readonly memory?: SelectorMemory;
+  /** Why the selector has not filled it: then the hash's remainder picks. */
+  readonly refusal?: string;
 } & ({ readonly reduction: "buckets" } | { readonly reduction: "bounds"; readonly bounds: Uint32Array });
 
 /** Named lists of numbers and addresses: plain JSON, so that a saved state brings it back. */

@@ -33,13 +33,15 @@ export function createExplainer(state: FibState): (flow: Flow) => Explanation {
   const decide = createDecider(fib);
   const describe = (reduction: SelectionTable["reduction"]) => describeRule(state.hash, state.selector.name, reduction);
   const rules = { buckets: describe("buckets"), bounds: describe("bounds") };
+  const ruleOf = ({ reduction, refusal }: SelectionTable): string =>
+    refusal === undefined ? rules[reduction] : `${describeRule(state.hash, "modulo", reduction)}, because: ${refusal}`;
   return (flow) => {
     const decision = decide(flow);
     const { key, hash, match, bucket = null, nextHop } = decision;
     return {
       flow: formatFlow(flow),
       prefix: match ? formatPrefix(match.prefix) : null,
-      rule: match ? rules[match.group.table.reduction] : null,
+      rule: match ? ruleOf(match.group.table) : null,
       key,
       hash,
       bucket,
@@ -55,8 +57,10 @@ function giveReason(
   memberOrder: MemberOrder,
 ): string {
   if (!match) return `no prefix contains ${formatAddress(destination)}`;
-  if (bucket === undefined || owner === undefined || nextHop === undefined)
-    return `${formatPrefix(match.prefix)} has no next hop`;
+  if (bucket === undefined || owner === undefined || nextHop === undefined) {
+    const members = match.group.table.members.length;
+    return `${formatPrefix(match.prefix)} has no next hop${members > 0 ? `: of ${members} members none is in a bank` : ""}`;
+  }
   const { table } = match.group;
   const place =
     table.reduction === "buckets"

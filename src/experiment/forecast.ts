@@ -7,7 +7,7 @@
  * buckets with ages, those of the flows in question count as in use, and the others are as old as the state says. A path that waits in the RIB for a better one to go is not in a FIB's state, so none is forecast to step in.
  */
 import { createHash } from "node:crypto";
-import { changeGroup } from "../ecmp/change.ts";
+import { fillAnyway } from "../ecmp/fill.ts";
 import type { SelectionTable } from "../ecmp/table.ts";
 import type { FibState } from "../fib/state.ts";
 import { type Address, formatAddress } from "../net/address.ts";
@@ -67,7 +67,7 @@ function withoutMember(fib: RestoredFib, departed: Address): RestoredFib {
     const members = group.table.members.filter(({ address }) => address !== departed);
     if (members.length === group.table.members.length) return group;
     const { table, activity } = group;
-    return { ...group, table: changeGroup(table, members, fib.selector, fib.selectorOptions, activity).after };
+    return { ...group, table: fillAnyway(fib.selector, members, fib.selectorOptions, table, activity) };
   });
   return { ...fib, groups: groups.filter(({ table }) => table.members.length > 0) };
 }

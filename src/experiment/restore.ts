@@ -45,8 +45,9 @@ export function restoreFib(state: FibState): RestoredFib {
   if (!Object.hasOwn(SELECTORS, selector.name)) refuse("selector.name", selector.name, `one of ${Object.keys(SELECTORS)}`);
   if (!MEMBER_ORDERS.includes(memberOrder)) refuse("memberOrder", memberOrder, `one of ${MEMBER_ORDERS.join(", ")}`);
   const { name: _, ...selectorOptions } = selector;
+  const largestHash = 2 ** (SELECTORS[selector.name].hashBits ?? 32) - 1;
   const restored = list(groups, "groups").map((group, i) =>
-    restoreGroup(group, `groups[${i}]`, 2 ** (SELECTORS[selector.name].hashBits ?? 32) - 1),
+    restoreGroup(group, `groups[${i}]`, largestHash, selector.banks !== undefined),
   );
   refuseRepeats(restored);
   return {
@@ -69,7 +70,7 @@ function refuseOutside(names: readonly string[], value: string | undefined, wher
 }
 
 /** `largestHash`: where the last range has to end. */
-function restoreGroup(group: GroupState, where: string, largestHash: number): RestoredGroup {
+function restoreGroup(group: GroupState, where: string, largestHash: number, mayOwnNothing: boolean): RestoredGroup {
   object(group, where);
   const prefixes = list(group.prefixes, `${where}.prefixes`).map(
     (text, i) => parsePrefix(textOf(text)) ?? refuse(`${where}.prefixes[${i}]`, text, 'a prefix such as "198.51.100.0/24"'),
@@ -77,18 +78,21 @@ function restoreGroup(group: GroupState, where: string, largestHash: number): Re
   const members = list(group.members, `${where}.members`).map((member, i) => restoreMember(member, `${where}.members[${i}]`));
   const addresses = new Set(members.map(({ address }) => address));
   if (addresses.size < members.length) refuse(`${where}.members`, group.members, "every address once");
-  const least = Math.sign(members.length);
-  if (list(group.owners, `${where}.owners`).length < least) refuse(`${where}.owners`, group.owners, "an owner for each bucket");
+  // Members that are in no bank own nothing.
+  if (list(group.owners, `${where}.owners`).length === 0 && members.length > 0 && !mayOwnNothing)
+    refuse(`${where}.owners`, group.owners, "an owner for each bucket");
   group.owners.forEach((owner, i) => {
     if (isWhole(owner, 0, members.length - 1)) return;
     refuse(`${where}.owners[${i}]`, owner, `the index of one of ${members.length} members`);
   });
   const owners = Uint16Array.from(group.owners);
   const memory = group.memory === undefined ? {} : { memory: restoreMemory(group.memory, `${where}.memory`) };
+  if (group.refusal !== undefined && typeof group.refusal !== "string") refuse(`${where}.refusal`, group.refusal, "a text");
+  const refusal = group.refusal === undefined ? {} : { refusal: group.refusal };
   const activity =
     group.activity === undefined ? {} : { activity: restoreActivity(group.activity, owners.length, `${where}.activity`) };
   if (group.reduction === "buckets")
-    return { prefixes, table: { members, owners, ...memory, reduction: "buckets" }, ...activity };
+    return { prefixes, table: { members, owners, ...memory, ...refusal, reduction: "buckets" }, ...activity };
   if (group.reduction !== "bounds") refuse(`${where}.reduction`, group.reduction, '"buckets" or "bounds"');
   return {
     prefixes,

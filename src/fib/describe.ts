@@ -8,13 +8,16 @@ import type { ActivityState, GroupState } from "./state.ts";
 export interface GroupSize {
   readonly id: number;
   readonly prefixCount: number;
+  /** The selector has not filled it. */
+  readonly isRefused: boolean;
   /** `share` of the hash's range, 0 to 1. */
   readonly members: readonly { readonly address: Address; readonly share: number }[];
 }
 
 export function measureGroup({ id, prefixes, members, table }: Group): GroupSize {
   const shares = memberShares(table);
-  return { id, prefixCount: prefixes, members: members.map(({ address }, i) => ({ address, share: shares[i] })) };
+  const isRefused = table.refusal !== undefined;
+  return { id, prefixCount: prefixes, isRefused, members: members.map(({ address }, i) => ({ address, share: shares[i] })) };
 }
 
 /** `activity`: of the buckets of a selector with timers. */
@@ -30,6 +33,7 @@ export function describeGroup(group: Group, prefixes: readonly Prefix[], activit
     owners: Array.from(table.owners),
     ...(table.reduction === "bounds" ? { bounds: Array.from(table.bounds) } : {}),
     ...(table.memory === undefined ? {} : { memory: table.memory }),
+    ...(table.refusal === undefined ? {} : { refusal: table.refusal }),
     ...(activity === undefined ? {} : { activity: describeActivity(activity) }),
   };
 }

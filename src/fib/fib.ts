@@ -37,6 +37,8 @@ export interface FibOptions {
   readonly links?: readonly string[];
   /** An index was given to a next hop, perhaps not for the first time: what was counted for it until now was another's. */
   onNextHop?(index: number): void;
+  /** A group is such, from now on, that the selector cannot serve it: it goes by the hash's remainder. */
+  onRefusal?(group: number, because: string): void;
 }
 
 /** A subnet that is on a port: its next hops and hosts are resolved there. */
@@ -166,6 +168,7 @@ export function createFib(options: FibOptions) {
   /** `from`: the group whose buckets these were, under that table; itself, unless it is new. */
   const writeGroup = (group: Group, from: Pick<Group, "id" | "table"> | undefined): boolean => {
     const { id, table, members } = group;
+    if (table.refusal !== undefined && from?.table.refusal === undefined) options.onRefusal?.(id, table.refusal);
     // A selector may give nobody anything (members that are in no bank): such packets have nowhere to go.
     if (table.owners.length === 0) return writeHeld(id, ["blackhole"], () => ({ kind: "blackhole" }), ONE_OWNER);
     const names = members.map(({ address }) => address);

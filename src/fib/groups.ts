@@ -10,6 +10,7 @@
  * the routes are even decided anew, `withdraw` takes the node out of every group that has others. A pure table: it knows
  * nothing of shared memory; `fib.ts` writes down what `plan` and `withdraw` return.
  */
+import { fillAnyway } from "../ecmp/fill.ts";
 import { type MemberOrder, orderMembers } from "../ecmp/member-order.ts";
 import type { BucketActivity, Member, SelectionTable, Selector, SelectorOptions } from "../ecmp/table.ts";
 import { type Address, formatAddress } from "../net/address.ts";
@@ -121,7 +122,7 @@ export function createGroupTable({
     members: readonly Member[],
     previous: SelectionTable | undefined,
     activity?: BucketActivity | undefined,
-  ): SelectionTable => selector.fill(members, selectorOptions, selector.stateful ? previous : undefined, activity);
+  ): SelectionTable => fillAnyway(selector, members, selectorOptions, previous, activity);
 
   const groupOf = (prefix: Prefix): Group | undefined => byId[idOf.get(prefix)];
 

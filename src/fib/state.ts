@@ -36,6 +36,8 @@ export interface GroupState {
   readonly bounds?: readonly number[];
   /** What a stateful selector remembers besides. */
   readonly memory?: SelectorMemory;
+  /** Why the group does not go by the selector but by the hash's remainder. */
+  readonly refusal?: string;
   /** Of a selector with timers. */
   readonly activity?: ActivityState;
 }

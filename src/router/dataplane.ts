@@ -70,6 +70,7 @@ async function build(
     hash,
     workers: config.workers,
     links: facts.map(({ name }) => name),
+    onRefusal: (group, because) => events.add("group-refused", { group, because }),
     onNextHop: (index) => void nextHopBases.set(index, countNextHop(index)),
   });
 

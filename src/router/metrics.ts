@@ -96,6 +96,12 @@ const METRICS: readonly Metric[] = [
     samples: ({ groups }) => groups.map(({ id, prefixCount }) => ({ labels: { group: id }, value: prefixCount })),
   },
   {
+    name: "ecmp_groups_refused",
+    type: "gauge",
+    help: "Groups that the selector cannot serve, and that go by the hash's remainder.",
+    samples: ({ groups }) => one(groups.filter(({ isRefused }) => isRefused).length),
+  },
+  {
     name: "ecmp_group_member_share_ratio",
     type: "gauge",
     help: "Share of the hash's range that leads to the member.",

@@ -4,6 +4,7 @@ import type { HashOptions } from "#src/ecmp/flow-hash.ts";
 import { SELECTORS, type SelectorName } from "#src/ecmp/selector.ts";
 import { createExplainer } from "#src/experiment/explain.ts";
 import { generateFlows } from "#src/experiment/flows.ts";
+import { parseIpv4 } from "#src/net/address.ts";
 import { type Flow, parseFlow } from "#src/net/flow.ts";
 import { parsePrefix } from "#src/net/prefix.ts";
 import { slowXxh32 } from "../oracle/xxh32.ts";
@@ -32,6 +33,31 @@ describe("explain", () => {
       nextHop: NODES[bucket],
       reason: `${hash} mod 4 is bucket ${bucket}, owned by ${NODES[bucket]}, member ${bucket + 1} of 4, order address`,
     });
+  });
+
+  it("says why where the selector has not filled the group's table, and where no member is in a bank, and goes on elsewhere", () => {
+    const groups = [
+      { prefixes: ["198.51.100.10/32"], members: NODES },
+      { prefixes: ["198.51.100.20/32"], members: NODES.slice(0, 2) },
+    ];
+    const explained = (state: Parameters<typeof createExplainer>[0], to: string) =>
+      createExplainer(state)(flow(`tcp 10.1.0.2:1000 ${to}:80`));
+    const state = sketchState({ selector: "resilient", buckets: 4, groups });
+    const refused = { ...state, groups: [{ ...state.groups[0], refusal: "Cannot fill it" }, state.groups[1]] };
+    expect(explained(refused, "198.51.100.10").rule).toMatch(/\(modulo\), because: Cannot fill it$/);
+    expect(explained(refused, "198.51.100.20").rule).toMatch(/\(resilient\)$/);
+
+    const banks = [[parseIpv4("10.0.0.1") as number]];
+    const banked = {
+      ...state,
+      selector: { name: "sonic-fgnhg", banks },
+      groups: [{ ...state.groups[0], owners: [] }, state.groups[1]],
+    };
+    expect(explained(banked, "198.51.100.10")).toMatchObject({
+      nextHop: null,
+      reason: "198.51.100.10/32 has no next hop: of 4 members none is in a bank",
+    });
+    expect(explained(banked, "198.51.100.20").nextHop).toMatch(/^10\.0\.0\.[12]$/);
   });
 
   it("names the range where the table has bounds", () => {

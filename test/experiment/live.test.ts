@@ -5,6 +5,7 @@ import { ORIGIN, SEGMENT } from "#src/bgp/path.ts";
 import { createForwarder } from "#src/dataplane/forward.ts";
 import { MEMBER_ORDERS, type MemberOrder } from "#src/ecmp/member-order.ts";
 import { SELECTORS } from "#src/ecmp/selector.ts";
+import type { SelectorOptions } from "#src/ecmp/table.ts";
 import { createExplainer } from "#src/experiment/explain.ts";
 import { generateFlows } from "#src/experiment/flows.ts";
 import { forecastRemoval } from "#src/experiment/forecast.ts";
@@ -31,15 +32,25 @@ const announce = (node: number, service: number): RouteUpdate => ({
   attributes: { origin: ORIGIN.igp, asPath: [{ type: SEGMENT.sequence, asns: [64500] }], nextHop: peer(node).address },
 });
 
-function startRouter(selector: string, memberOrder: MemberOrder) {
+function startRouter(selector: string, memberOrder: MemberOrder, selectorOptions: SelectorOptions = { buckets: 251 }) {
   const rib = createRib();
+  const refusals: string[] = [];
   const buffers = createImage(1 << 16);
   const hash = { algorithm: "xxh32", fields: ["5-tuple"], seed: 42 };
-  const fib = createFib({ buffers, selector, selectorOptions: { buckets: 251 }, memberOrder, hash, workers: 0 });
+  const fib = createFib({
+    buffers,
+    selector,
+    selectorOptions,
+    memberOrder,
+    hash,
+    workers: 0,
+    onRefusal: (_, because) => void refusals.push(because),
+  });
   fib.apply(rib.configure(ribConfiguration()).routes);
   const forward = createForwarder({ image: fib.image, hash, selector, ports: [{ macHigh: 0x0200, macLow: 1, vlans: 0 }] });
   let nowMs = 0;
   return {
+    refusals,
     apply: (update: RouteUpdate) => fib.apply(rib.applyUpdate(update).routes),
     state: () => JSON.parse(JSON.stringify(fib.state())),
     /** A packet of each, which keeps its bucket busy. */
@@ -105,31 +116,56 @@ describe("a forecast and the router's own RIB and FIB", () => {
     [4, b],
   ]);
 
+  /** Whether forecast and router agree on every flow; returns how many moved. */
+  const compare = (router: ReturnType<typeof startRouter>, history: readonly Step[], departed: number): number => {
+    for (const [node, service, seconds, everyNth] of history) {
+      router.pass(seconds);
+      router.send(flows.filter((_, i) => i % everyNth === everyNth - 1));
+      router.apply(announce(node, service));
+    }
+    const forecast = forecastRemoval(router.state(), flows, peer(departed).address);
+    const explainBefore = createExplainer(router.state());
+    router.send(flows);
+    router.apply({ kind: "lost", peer: peer(departed), reason: "hold timer expired" });
+    const explainAfter = createExplainer(router.state());
+    for (const [i, flow] of flows.entries()) {
+      const [before, after] = [explainBefore(flow).nextHop ?? undefined, explainAfter(flow).nextHop ?? undefined];
+      expect(forecast[i]).toMatchObject({ flow: formatFlow(flow), before, after });
+    }
+    return forecast.filter((flow) => flow.moved).length;
+  };
+  const anyNode = fc.constantFrom(...NODES);
+  const anyOrder = fc.constantFrom(...MEMBER_ORDERS);
+
   for (const selector of Object.keys(SELECTORS)) {
     it(`agree on every flow when a speaker is lost, with selector ${selector}`, () => {
       let moved = 0;
       fc.assert(
-        fc.property(history, fc.constantFrom(...NODES), fc.constantFrom(...MEMBER_ORDERS), (history, departed, order) => {
-          const router = startRouter(selector, order);
-          for (const [node, service, seconds, everyNth] of history) {
-            router.pass(seconds);
-            router.send(flows.filter((_, i) => i % everyNth === everyNth - 1));
-            router.apply(announce(node, service));
-          }
-          const forecast = forecastRemoval(router.state(), flows, peer(departed).address);
-          const explainBefore = createExplainer(router.state());
-          router.send(flows);
-          router.apply({ kind: "lost", peer: peer(departed), reason: "hold timer expired" });
-          const explainAfter = createExplainer(router.state());
-          for (const [i, flow] of flows.entries()) {
-            const [before, after] = [explainBefore(flow).nextHop ?? undefined, explainAfter(flow).nextHop ?? undefined];
-            expect(forecast[i]).toMatchObject({ flow: formatFlow(flow), before, after });
-          }
-          moved += forecast.filter((flow) => flow.moved).length;
+        fc.property(history, anyNode, anyOrder, (history, departed, order) => {
+          moved += compare(startRouter(selector, order), history, departed);
         }),
         { numRuns: 15, examples: [[found, 1, "address"]] },
       );
       expect(moved).toBeGreaterThan(0);
     });
   }
+
+  const tooSmall = {
+    resilient: { buckets: 2 },
+    "cumulus-spectrum": { buckets: 3 },
+    maglev: { buckets: 2 },
+    anchor: { capacity: 2 },
+  };
+  it.each(Object.entries(tooSmall))("agree where %s cannot serve all groups: %j", (selector, options) => {
+    let refused = 0;
+    fc.assert(
+      fc.property(history, anyNode, anyOrder, (history, departed, order) => {
+        const router = startRouter(selector, order, options);
+        compare(router, history, departed);
+        refused += router.refusals.length;
+      }),
+      { numRuns: 15 },
+    );
+    expect(refused).toBeGreaterThan(0);
+  });
 });

@@ -85,6 +85,36 @@ describe("the FIB", () => {
     expect(seen).toEqual(expected);
   });
 
+  it("goes on by the hash's remainder where the selector cannot serve a group, says so, and comes back", () => {
+    const refusals: [number, string][] = [];
+    const fib = createFib({
+      buffers: createImage(1 << 16),
+      selector: "resilient",
+      selectorOptions: { buckets: 2 },
+      hash: HASH,
+      workers: 0,
+      onRefusal: (group, because) => void refusals.push([group, because]),
+    });
+    const seen = [
+      [11, 12],
+      [11, 12, 13],
+      [11, 12, 13, 14],
+      [12, 13],
+    ].map((members) => {
+      fib.apply([route("198.51.100.10/32", ...members)]);
+      const [{ refusal }] = fib.state().groups;
+      expect(fib.groupSizes()[0].isRefused).toBe(refusal !== undefined);
+      return [follow(fib, "198.51.100.10").length, refusal !== undefined];
+    });
+    expect(seen).toEqual([
+      [2, false],
+      [3, true],
+      [4, true],
+      [2, false],
+    ]);
+    expect(refusals).toEqual([[expect.any(Number), expect.stringContaining("2 buckets for 3 members")]]);
+  });
+
   it("throws away what a route throws away, and stops when it no longer does", () => {
     const fib = makeFib();
     const blackhole = (text: string) => ({ ...route(text), isBlackhole: true });
