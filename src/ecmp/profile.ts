@@ -4,8 +4,9 @@
  *
  * A row claims what is shown and no more. Its two halves, the hash and the selection, are each
  *
- *   bit-exact    the same answer as the real thing for every input that the named test tries
- *   algorithm    the published algorithm, not held against the real thing
+ *   bit-exact    the same answer as the real thing for every input that the named tests try
+ *   algorithm    the published algorithm, held by the named tests against published vectors or a slow twin of its text, and
+ *                not against the real thing
  *   policy       the published behavior (what moves, what counts); the arithmetic behind it is ours
  *   structure    what goes in is published, what is made of it is not: another function stands in
  *
@@ -46,7 +47,7 @@ export interface ProfileSelector {
 
 export interface Claim {
   readonly level: Fidelity;
-  /** With bit-exact: the tests that show it. */
+  /** With bit-exact and algorithm: the tests that show it. */
   readonly shownBy?: readonly string[];
   /** What is ours, where it is not the router's. */
   readonly note?: string;
@@ -82,7 +83,9 @@ const standIn = (name: string, more = ""): Claim => ({
   level: "structure",
   note: `the function is not published; ${name} stands in${more}`,
 });
-const published = (note: string): Claim => ({ level: "algorithm", note });
+const published = (shownBy: readonly string[], note: string): Claim => ({ level: "algorithm", shownBy, note });
+const hashTest = (name: string): string[] => [`test/ecmp/hash/${name}.test.ts`];
+const selectorTest = (name: string): string[] => [`test/ecmp/select/${name}.test.ts`];
 const behavior = (note: string): Claim => ({ level: "policy", note });
 const unknownTable: Claim = { level: "structure", note: "how the hash becomes a next hop is not published; modulo stands in" };
 const modulo: ProfileSelector = { name: "modulo", options: {} };
@@ -321,7 +324,10 @@ const ROWS: readonly Profile[] = [
     fragments: "address-only",
     icmpErrors: "outer",
     hashClaim: { level: "structure", note: "SAI names the algorithm; polynomial and width are each chip's own" },
-    selectionClaim: published("which bucket of a member goes first follows its number, not the order in which it got them"),
+    selectionClaim: published(
+      selectorTest("vendors"),
+      "which bucket of a member goes first follows its number, not the order in which it got them",
+    ),
     sources: ["sonic-net/sonic-swss orchagent/fgnhgorch.cpp", "sonic-net/SONiC doc/ecmp/fine_grained_next_hop_hld.md"],
   },
   {
@@ -332,9 +338,13 @@ const ROWS: readonly Profile[] = [
     memberOrder: "configured",
     fragments: "payload-as-ports",
     icmpErrors: "outer",
-    hashClaim: published("the fields are the P4 program's choice; a program that parses ports without looking at the offset"),
+    hashClaim: published(
+      hashTest("crc"),
+      "the fields are the P4 program's choice; a program that parses ports without looking at the offset",
+    ),
     selectionClaim: published(
-      "all of one weight; its members are in the order of their handles, for which the written order stands; its remainder is of 64 bits, of which this crc fills 16",
+      selectorTest("modulo"),
+      "all of one weight; its members are in the order of their handles, for which the written order stands; its remainder is of 64 bits, of which its crc16 fills 16",
     ),
     sources: ["p4lang/behavioral-model src/bm_sim/calculations.cpp, src/bm_sim/action_profile.cpp"],
   },
@@ -374,9 +384,13 @@ const ROWS: readonly Profile[] = [
     fragments: "dropped",
     icmpErrors: "quoted",
     hashClaim: published(
+      hashTest("jhash"),
       "of IPv6 the source is one part of the key here and a hash of its own there; its connection table is left out",
     ),
-    selectionClaim: published("a member's own hash is its address, and its place in the order is that of its address"),
+    selectionClaim: published(
+      selectorTest("maglev-katran"),
+      "a member's own hash is its address, and its place in the order is that of its address",
+    ),
     sources: ["facebookincubator/katran katran/lib/MaglevHashV2.cpp, katran/lib/bpf/balancer_helpers.h"],
   },
   {
@@ -387,9 +401,10 @@ const ROWS: readonly Profile[] = [
     fragments: "first-with-ports",
     icmpErrors: "outer",
     hashClaim: published(
+      hashTest("jhash"),
       "protocol is one byte of the key here and a word there; its connection and fragment tables are left out",
     ),
-    selectionClaim: published("a backend's name is made of its address and one port for all"),
+    selectionClaim: published(selectorTest("maglev-cilium"), "a backend's name is made of its address and one port for all"),
     sources: ["cilium/cilium bpf/lib/hash.h, pkg/maglev/maglev.go"],
   },
   {
@@ -399,8 +414,11 @@ const ROWS: readonly Profile[] = [
     selector: modulo,
     fragments: "address-only",
     icmpErrors: "outer",
-    hashClaim: published("the fields are the configuration's, and their order there is ours"),
-    selectionClaim: published("weights are divided by their common factor here; its member order is that of a Go map, any"),
+    hashClaim: published(hashTest("crc"), "the fields are the configuration's, and their order there is ours"),
+    selectionClaim: published(
+      selectorTest("modulo"),
+      "weights are divided by their common factor here; its member order is that of a Go map, any",
+    ),
     sources: ["openconfig/lemming dataplane/saiserver/routing.go"],
   },
 ];

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { HASHES } from "#src/ecmp/hash.ts";
 import { modulo } from "#src/ecmp/select/modulo.ts";
 import { MAXIMUM_BUCKETS, select } from "#src/ecmp/table.ts";
-import { memberLists } from "../../common/selector.ts";
+import { equalMembers, memberLists } from "../../common/selector.ts";
 import { slowModulo } from "../../oracle/selectors.ts";
 
 describe("modulo", () => {
@@ -19,6 +20,17 @@ describe("modulo", () => {
         expect(String(picked)).toBe(slowModulo(plain, hash));
       }),
     );
+  });
+
+  // bmv2 hands an action selector's hash on as 64 bits (get_from_hash: h % size); its crc16 and crc32 fill the lower ones.
+  it("picks as a remainder of 64 bits does, for every hash of 16 bits and for hashes of 32", () => {
+    const few = Array.from({ length: 0x10000 }, (_, hash) => hash);
+    const hashes = [...few, 0x10000, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff];
+    for (const count of [1, 2, 3, 5, 7, 16, 61, 255, 1000]) {
+      const table = modulo.fill(equalMembers(count), {});
+      expect(hashes.filter((hash) => BigInt(select(table, hash)) !== BigInt(hash) % BigInt(count))).toEqual([]);
+    }
+    expect(HASHES["crc16-ibm"].bits).toBe(16);
   });
 
   it("refuses weights that need more buckets than a table has", () => {
