@@ -71,7 +71,7 @@ export const TIE_BREAKS = [
   { number: 8, name: "shortest cluster list", compare: (a, b) => clusterListLength(a) - clusterListLength(b) },
   { number: 9, name: "lowest peer address", compare: (a, b) => compareAddresses(a.peer.address, b.peer.address) },
   // Of several paths that one peer told us.
-  { number: 10, name: "lowest path identifier", compare: (a, b) => (a.pathId ?? 0) - (b.pathId ?? 0) },
+  { number: 10, name: "lowest path identifier", compare: comparePathIds },
 ] as const satisfies readonly TieBreak[];
 
 /** Decides between the eligible paths to one prefix; undefined when there are none. */
@@ -114,6 +114,11 @@ function competition({ measure, among = () => 0 }: Rule, paths: readonly Path[])
   const lowest = new Map<number, number>();
   for (const path of paths) lowest.set(among(path), Math.min(measure(path), lowest.get(among(path)) ?? Infinity));
   return (path) => measure(path) === lowest.get(among(path));
+}
+
+/** A stale path of a session without identifiers may stand beside those of one with them: it comes first. */
+export function comparePathIds(a: Path, b: Path): number {
+  return (a.pathId ?? -1) - (b.pathId ?? -1);
 }
 
 function compareTied(a: Path, b: Path): number {

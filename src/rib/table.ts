@@ -225,11 +225,7 @@ export function createRib(): Rib {
     }
   }
 
-  const inUse = (): Set<Address> => {
-    const nextHops = new Set<Address>();
-    for (const { paths } of sets.all()) for (const { attributes } of paths) nextHops.add(attributes.nextHop);
-    return nextHops;
-  };
+  const inUse = (): Set<Address> => new Set(Array.from(sets.nextHopUses(), ({ nextHop }) => nextHop));
 
   /** Next hops lie elsewhere when routes that they lie behind have changed, and so on. */
   function settle(): void {

@@ -4,7 +4,7 @@
  */
 import { compareAddresses } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
-import type { Decision, LostPath } from "./decide.ts";
+import { comparePathIds, type Decision, type LostPath } from "./decide.ts";
 import type { Resolution, UnresolvedReason } from "./next-hop.ts";
 import type { Path } from "./path.ts";
 import type { RefusalReason } from "./policy.ts";
@@ -60,21 +60,34 @@ function distanceOf(protocol: RouteProtocol | undefined, best: Path | undefined)
   return protocol && ADMINISTRATIVE_DISTANCE[protocol];
 }
 
+/** What a path says, without what it is kept by. */
+const said = ({ peer, attributes, pathId, refused, isBlackhole = false }: Path): Path => ({
+  peer,
+  attributes,
+  pathId,
+  refused,
+  isBlackhole,
+});
+
 function viewDecision(decision: Decision | undefined): PathView[] {
   if (!decision) return [];
-  const chosen = decision.multipath.map((path) => ({ ...path, status: path === decision.best ? "best" : "multipath" }) as const);
-  return [...chosen, ...decision.lost.map(({ path, reason }) => ({ ...path, status: "lost", reason }) as const)];
+  const chosen = decision.multipath.map(
+    (path) => ({ ...said(path), status: path === decision.best ? "best" : "multipath" }) as const,
+  );
+  return [...chosen, ...decision.lost.map(({ path, reason }) => ({ ...said(path), status: "lost", reason }) as const)];
 }
 
 function viewIneligible(resolutions: ReadonlyMap<Path, Resolution>): PathView[] {
   const views: PathView[] = [];
   for (const [path, resolution] of resolutions) {
-    if (!resolution.eligible) views.push({ ...path, status: "ineligible", reason: resolution.reason });
+    if (!resolution.eligible) views.push({ ...said(path), status: "ineligible", reason: resolution.reason });
   }
   return views.sort(byPeer);
 }
 
 const viewRefused = (paths: readonly Path[]): PathView[] =>
-  paths.flatMap((path) => (path.refused ? [{ ...path, status: "refused", reason: path.refused } as const] : [])).sort(byPeer);
+  paths
+    .flatMap((path) => (path.refused ? [{ ...said(path), status: "refused", reason: path.refused } as const] : []))
+    .sort(byPeer);
 
-const byPeer = (a: Path, b: Path): number => compareAddresses(a.peer.address, b.peer.address);
+const byPeer = (a: Path, b: Path): number => compareAddresses(a.peer.address, b.peer.address) || comparePathIds(a, b);

@@ -9,7 +9,8 @@ import type { Address } from "#src/net/address.ts";
 import type { Prefix } from "#src/net/prefix.ts";
 import type { RoutePeer, RouteUpdate } from "#src/rib/route.ts";
 
-interface Said {
+export interface Said {
+  readonly nlri: Nlri;
   readonly peer: RoutePeer;
   readonly attributes: PathAttributes;
 }
@@ -42,7 +43,7 @@ export function slowNextHops(rib: SlowRib, prefix: Prefix): Address[] {
   return [...new Set(sharing.map(({ attributes }) => attributes.nextHop))].sort(compare);
 }
 
-function newestWords(history: readonly RouteUpdate[], prefix: Prefix): Said[] {
+export function newestWords(history: readonly RouteUpdate[], prefix: Prefix): Said[] {
   const said = new Map<string, Said>();
   const family = typeof prefix.address === "number" ? "ipv4" : "ipv6";
   for (const update of history) {
@@ -58,10 +59,21 @@ function newestWords(history: readonly RouteUpdate[], prefix: Prefix): Said[] {
     for (const withdrawn of update.withdrawn) if (samePrefix(withdrawn, prefix)) said.delete(nameOf(withdrawn));
     for (const announced of update.announced) {
       if (update.attributes && samePrefix(announced, prefix))
-        said.set(nameOf(announced), { peer, attributes: update.attributes });
+        said.set(nameOf(announced), { nlri: announced, peer, attributes: update.attributes });
     }
   }
   return [...said.values()];
+}
+
+/** The marks of what is stale that are still good: those of the peer's last restart, unless it was lost as a whole since. */
+export function staleMarks(history: readonly RouteUpdate[]): RouteUpdate[] {
+  const marks = new Map<string, RouteUpdate>();
+  for (const update of history) {
+    if (update.kind === "stale") marks.set(`${update.peer.address} ${update.family}`, update);
+    if (update.kind === "lost" && !update.family)
+      for (const [name, { peer }] of marks) if (peer.address === update.peer.address) marks.delete(name);
+  }
+  return [...marks.values()];
 }
 
 /** Whether `a` is preferred to `b` before the tie-break; champions of other neighbor ASes speak for their whole AS. */
