@@ -1,5 +1,4 @@
-/** RIB and FIB together, as `router.ts` has them: what the loss of a peer costs, and that the short way ends where the long one does. */
-import fc from "fast-check";
+/** RIB and FIB together, as `router.ts` has them: what the loss of a peer costs. That it ends right is in test/rib/history.test.ts. */
 import { describe, expect, it } from "vitest";
 import { createFib, type Fib } from "#src/fib/fib.ts";
 import { createImage } from "#src/fib/image.ts";
@@ -78,36 +77,4 @@ describe("the loss of a peer", () => {
     rib.configure(ribConfiguration({ staticRoutes: [{ prefix: prefixAt(9), nextHops }] }));
     expect(rib.onlyThrough(external(3).address)).toEqual(new Set());
   });
-
-  it("ends where it would without the short way", () => {
-    const update = fc.record({
-      peer: fc.constantFrom(...PEERS.slice(0, 4)),
-      first: fc.nat(3),
-      count: fc.nat(3),
-      med: fc.nat(1),
-      isLost: fc.boolean(),
-    });
-    fc.assert(
-      fc.property(fc.array(update, { maxLength: 20 }), (history) => {
-        const [short, long] = [start(), start()];
-        const prefixes = Array.from({ length: 8 }, (_, i) => prefixAt(i));
-        for (const { peer: n, first, count, med, isLost } of history) {
-          const peer = external(n);
-          const update = isLost ? lose(peer) : say(peer, prefixes.slice(first, first + count), med);
-          if (isLost) short.fib.withdraw(short.rib.onlyThrough(peer.address));
-          for (const { rib, fib } of [short, long]) fib.apply(rib.applyUpdate(update).routes);
-          expect(membersByPrefix(short.fib)).toEqual(membersByPrefix(long.fib));
-        }
-      }),
-      { numRuns: 60 },
-    );
-  });
 });
-
-const membersByPrefix = (fib: Fib): Record<string, string[]> =>
-  Object.fromEntries(
-    fib
-      .state()
-      .groups.flatMap(({ prefixes, members }) => prefixes.map((one) => [one, members.map(({ address }) => address)] as const))
-      .sort(([a], [b]) => (a < b ? -1 : 1)),
-  );
