@@ -1,6 +1,7 @@
 /**
  * From a worker to the main thread: a ring of bytes with one writer and one reader, for the frames that a breath does not
- * finish (unresolved neighbor) and those that our neighbor table wants to see (ARP, neighbor discovery). Bounded: a push that does not fit is
+ * finish (unresolved neighbor, fragmentation), those that our neighbor table wants to see (ARP, neighbor discovery), and the
+ * beginnings of those whose senders are owed an ICMP error. Bounded: a push that does not fit is
  * refused and becomes a named drop.
  *
  *   Int32  head (writer) │ tail (reader) │ armed (reader: ring the bell at the next push)
@@ -17,14 +18,17 @@ const HEADER_BYTES = 16;
 const ENTRY_HEADER_BYTES = 20;
 const FILLER = 0;
 
-/** `hearing`: what our neighbor table wants to see. */
-export const CHANNEL_KIND = { hearing: 1, neighbor: 2 } as const;
+/**
+ * `hearing`: what our neighbor table wants to see. To `slow` and `dropped` the reason is added: a packet to go on with, and the
+ * first bytes of one whose sender is owed an error.
+ */
+export const CHANNEL_KIND = { hearing: 1, slow: 0x100, dropped: 0x200 } as const;
 
 export interface ChannelEntry {
   readonly kind: number;
   /** The port that the frame came in by. */
   readonly port: number;
-  /** Index of the unresolved next hop; 0 for a hearing. */
+  /** Index of the next hop that was picked; 0 for a hearing. */
   readonly nextHop: number;
   /** Frame with VIRTIO_HEADER_LENGTH bytes in front; a copy. */
   readonly bytes: Uint8Array;

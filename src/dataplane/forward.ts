@@ -16,7 +16,7 @@ import * as ipv6 from "../wire/ipv6.ts";
 import { isDiscoveryMessage } from "../wire/neighbor-discovery.ts";
 import { classify, type PortIdentity } from "./classify.ts";
 import { createExtractor, isFragment } from "./extract.ts";
-import { fitsMtu, rewrite } from "./rewrite.ts";
+import { fitsMtu, mayBeFragmented, rewrite } from "./rewrite.ts";
 import { DROP, PUNT, SLOW } from "./verdict.ts";
 import { insertTags } from "./vlan.ts";
 
@@ -38,13 +38,14 @@ const { agedBuckets: REDUCTION_AGED, bounds: REDUCTION_BOUNDS } = REDUCTION;
 const {
   blackhole: DROP_BLACKHOLE,
   fragment: DROP_FRAGMENT,
+  martian: DROP_MARTIAN,
   "next-hop-unreachable": DROP_NEXT_HOP_UNREACHABLE,
   "no-route": DROP_NO_ROUTE,
   "too-big": DROP_TOO_BIG,
   "ttl-expired": DROP_TTL_EXPIRED,
 } = DROP;
 const { local: PUNT_LOCAL, "neighbor-discovery": PUNT_NEIGHBOR_DISCOVERY } = PUNT;
-const { neighbor: SLOW_NEIGHBOR } = SLOW;
+const { fragmentation: SLOW_FRAGMENTATION, neighbor: SLOW_NEIGHBOR } = SLOW;
 
 export interface ForwarderOptions {
   readonly image: FibImage;
@@ -114,11 +115,19 @@ export function createForwarder({ image, hash: hashOptions, selector, ports }: F
     const ip = fields[FIELD_NETWORK_OFFSET];
     if ((isIpv4 ? ipv4.readTtl(bytes, ip) : ipv6.readHopLimit(bytes, ip)) <= 1)
       return settle(rows, row, VERDICT_DROP, DROP_TTL_EXPIRED);
+    // Link-local goes no further than its link (RFC 4291 2.5.6).
+    if (!isIpv4 && bytes[ip + 8] === 0xfe && (bytes[ip + 9] & 0xc0) === 0x80)
+      return settle(rows, row, VERDICT_DROP, DROP_MARTIAN);
     if (kind !== KIND_REACHABLE) return settleUnready(rows, row, kind);
-    if (!fitsMtu(bytes, frame, fields, words[adjacency + HOP_MTU])) return settle(rows, row, VERDICT_DROP, DROP_TOO_BIG);
+    if (!fitsMtu(bytes, frame, fields, words[adjacency + HOP_MTU])) return settleTooBig(bytes, rows, row, frame);
     rewrite(bytes, frame, words, adjacency, isIpv4);
     if (hasVlans && ports[egress].vlans !== 0) insertTags(bytes, rows, row, ports[egress].vlans);
     settle(rows, row, VERDICT_FORWARD, 0);
+  };
+
+  const settleTooBig = (bytes: Uint8Array, rows: Uint32Array, row: number, frame: number): void => {
+    if (mayBeFragmented(bytes, frame, fields)) settle(rows, row, VERDICT_SLOW, SLOW_FRAGMENTATION);
+    else settle(rows, row, VERDICT_DROP, DROP_TOO_BIG);
   };
 
   const settleUnready = (rows: Uint32Array, row: number, kind: number): void => {

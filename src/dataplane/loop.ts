@@ -4,10 +4,18 @@
  */
 import { type Batch, ROW, ROW_WORDS, VERDICT } from "../port/batch.ts";
 import type { Port } from "../port/port.ts";
+import { ETHERNET_HEADER_LENGTH } from "../wire/ethernet.ts";
+import { LARGEST_QUOTE } from "../wire/icmp-error.ts";
 import { CHANNEL_KIND, type ChannelWriter } from "./channel.ts";
 import type { CounterWriter } from "./counters.ts";
 import type { Forward } from "./forward.ts";
-import { DROP, PUNT } from "./verdict.ts";
+import { ANSWERED_DROPS, DROP, DROP_REASONS, PUNT } from "./verdict.ts";
+
+/** More would only meet the limit on errors, and keep the main thread from what else it has to do. */
+const ERRORS_A_BATCH = 8;
+const MAXIMUM_LENGTH = 0xffffffff;
+const QUOTED_LENGTH = ETHERNET_HEADER_LENGTH + LARGEST_QUOTE;
+const isAnswered: readonly boolean[] = DROP_REASONS.map((reason) => (ANSWERED_DROPS as readonly string[]).includes(reason));
 
 export interface LoopParts {
   readonly ports: readonly Port[];
@@ -20,22 +28,30 @@ export interface LoopParts {
 export type Breathe = () => number;
 
 export function createLoop({ ports, forward, counters, channel }: LoopParts): Breathe {
-  /** Hands over the slow frames and what neighbors say; a frame the channel has no room for becomes a drop. Returns the egress ports in use, a bit each. */
-  const handOver = ({ bytes, rows, count }: Batch, ingress: number): number => {
+  /** True when the frame of `row` is in the channel. */
+  const push = ({ bytes, rows }: Batch, row: number, ingress: number, kind: number, limit = MAXIMUM_LENGTH): boolean => {
+    const length = Math.min(rows[row + ROW.length], limit);
+    return channel.push(kind, ingress, rows[row + ROW.nextHop], bytes, rows[row + ROW.offset], length);
+  };
+
+  /**
+   * Hands over the slow frames, what neighbors say, and what errors are owed for. A slow frame that the channel has no room for
+   * becomes a drop; the rest is worth no more than an attempt. Returns the egress ports in use, a bit each.
+   */
+  const handOver = (batch: Batch, ingress: number): number => {
+    const { rows, count } = batch;
     let egresses = 0;
+    let errors = 0;
     for (let row = 0; row < count * ROW_WORDS; row += ROW_WORDS) {
       const verdict = rows[row + ROW.verdict];
-      if (verdict === VERDICT.forward) {
-        egresses |= 1 << (rows[row + ROW.egress] & 31);
-        continue;
-      }
-      const frame = rows[row + ROW.offset];
-      const length = rows[row + ROW.length];
-      if (verdict === VERDICT.punt && isHearing(rows[row + ROW.reason])) {
-        channel.push(CHANNEL_KIND.hearing, ingress, 0, bytes, frame, length);
-      } else if (verdict === VERDICT.slow) {
-        const nextHop = rows[row + ROW.nextHop];
-        if (channel.push(CHANNEL_KIND.neighbor, ingress, nextHop, bytes, frame, length)) continue;
+      const reason = rows[row + ROW.reason];
+      if (verdict === VERDICT.forward) egresses |= 1 << (rows[row + ROW.egress] & 31);
+      else if (verdict === VERDICT.drop) {
+        if (isAnswered[reason] && errors++ < ERRORS_A_BATCH)
+          push(batch, row, ingress, CHANNEL_KIND.dropped + reason, QUOTED_LENGTH);
+      } else if (verdict === VERDICT.punt) {
+        if (isHearing(reason)) push(batch, row, ingress, CHANNEL_KIND.hearing);
+      } else if (!push(batch, row, ingress, CHANNEL_KIND.slow + reason)) {
         rows[row + ROW.verdict] = VERDICT.drop;
         rows[row + ROW.reason] = DROP["slow-queue-full"];
       }

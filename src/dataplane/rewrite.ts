@@ -17,7 +17,12 @@ const {
   sourceHigh: HOP_SOURCE_HIGH,
   sourceLow: HOP_SOURCE_LOW,
 } = NEXT_HOP_RECORD;
-const { networkOffset: FIELD_NETWORK_OFFSET, protocol: FIELD_PROTOCOL, transportOffset: FIELD_TRANSPORT_OFFSET } = FIELD;
+const {
+  family: FIELD_FAMILY,
+  networkOffset: FIELD_NETWORK_OFFSET,
+  protocol: FIELD_PROTOCOL,
+  transportOffset: FIELD_TRANSPORT_OFFSET,
+} = FIELD;
 
 /** New Ethernet addresses from the next hop's record, and one hop less to live. The caller has seen a TTL or hop limit above 1. */
 export function rewrite(bytes: Uint8Array, frame: number, words: Uint32Array, record: number, isIpv4: boolean): void {
@@ -41,4 +46,10 @@ export function fitsMtu(bytes: Uint8Array, frame: number, fields: Fields, mtu: n
   const l4 = fields[FIELD_TRANSPORT_OFFSET];
   const l4Length = fields[FIELD_PROTOCOL] === TCP ? (bytes[l4 + 12] >>> 4) << 2 : UDP_HEADER_LENGTH;
   return (bytes[header + 4] | (bytes[header + 5] << 8)) + l4 - ip + l4Length <= mtu;
+}
+
+/** Whether a packet that does not fit may be cut: only IPv4 whose sender allows it; segments are the kernel's to make. */
+export function mayBeFragmented(bytes: Uint8Array, frame: number, fields: Fields): boolean {
+  const isGso = bytes[frame - VIRTIO_HEADER_LENGTH + 1] !== 0;
+  return !isGso && fields[FIELD_FAMILY] === 4 && !ipv4.readDontFragment(bytes, fields[FIELD_NETWORK_OFFSET]);
 }

@@ -39,7 +39,11 @@ export const PUNT_REASONS = ["local", "group-address", "arp", "neighbor-discover
 export type PuntReason = (typeof PUNT_REASONS)[number];
 
 /** Copied to a bounded queue and handled outside the breath. */
-export const SLOW_REASONS = ["neighbor"] as const;
+export const SLOW_REASONS = [
+  "neighbor",
+  /** Too big for its egress, and allowed to be cut. */
+  "fragmentation",
+] as const;
 export type SlowReason = (typeof SLOW_REASONS)[number];
 
 const indexed = <Name extends string>(names: readonly Name[]): Readonly<Record<Name, number>> =>
@@ -48,3 +52,12 @@ const indexed = <Name extends string>(names: readonly Name[]): Readonly<Record<N
 export const DROP = indexed(DROP_REASONS);
 export const PUNT = indexed(PUNT_REASONS);
 export const SLOW = indexed(SLOW_REASONS);
+
+/** Drops that the sender is owed an ICMP error for. */
+export const ANSWERED_DROPS = [
+  "no-route",
+  "next-hop-unreachable",
+  "ttl-expired",
+  "too-big",
+] as const satisfies readonly DropReason[];
+export type AnsweredDrop = (typeof ANSWERED_DROPS)[number];

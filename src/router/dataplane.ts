@@ -21,6 +21,7 @@ import type { RouteChange } from "../rib/route.ts";
 import { startBucketTimers } from "./bucket-timers.ts";
 import { claimNamespace } from "./claim.ts";
 import type { EventRecord } from "./events.ts";
+import { createIcmpErrors } from "./icmp-errors.ts";
 import { createNeighbors } from "./neighbors.ts";
 import { linkLocalOf, requirePorts, sourceFor } from "./port-facts.ts";
 import { createPortFaults } from "./port-faults.ts";
@@ -112,10 +113,18 @@ async function build(
   const forward = createForwarder({ image: fib.image, hash, selector: name, ports: identities });
   const slowPath = createSlowPath({
     forward,
+    image: fib.image,
     ports: senders,
-    vlans: identities.map(({ vlans }) => vlans),
+    identities,
+    errors: createIcmpErrors(
+      clock,
+      facts.map(({ addresses }) => addresses),
+    ),
     nextHopName: fib.nextHopName,
     portOf: fib.portOf,
+    resolve: (address, port) => neighbors.resolve(address, port),
+    receive: (hearing, port) => neighbors.receive(hearing, port),
+    discover: (message, port) => discovery.receive(message, port),
   });
 
   let announced = 0;
@@ -180,7 +189,7 @@ async function build(
       tap: taps.settings[i],
       ...(config.workers > 1 ? { fanoutGroup: (process.pid + i) & 0xffff } : {}),
     })),
-    onEntry: (entry) => slowPath.take(entry, neighbors, discovery),
+    onEntry: slowPath.take,
     onAcknowledged,
     onDeath: (worker, reason) => events.add("worker-died", { worker, reason }),
   });

@@ -23,3 +23,22 @@ export function updateChecksum(old: number, before: number, after: number): numb
   const folded = (sum >>> 16) + (sum & 0xffff);
   return ~((folded >>> 16) + folded) & 0xffff;
 }
+
+const NEEDS_CHECKSUM = 1;
+const VIRTIO_HEADER_LENGTH = 10;
+
+/**
+ * Does what the virtio header at `header` (flags 1 │ ... │ csum_start 2 │ csum_offset 2, little-endian) leaves to the kernel: the
+ * field holds the sum of the pseudo-header, and the checksum goes from csum_start, counted from the frame behind it, to `end`.
+ */
+export function finishChecksum(bytes: Uint8Array, header: number, end: number): void {
+  if ((bytes[header] & NEEDS_CHECKSUM) === 0) return;
+  const start = header + VIRTIO_HEADER_LENGTH + (bytes[header + 6] | (bytes[header + 7] << 8));
+  const field = start + (bytes[header + 8] | (bytes[header + 9] << 8));
+  bytes[header] &= ~NEEDS_CHECKSUM;
+  if (field + 2 > end) return;
+  // UDP says 0xffff where it means zero (RFC 768); of TCP the two are equally right.
+  const value = checksum(bytes, start, end - start) || 0xffff;
+  bytes[field] = value >>> 8;
+  bytes[field + 1] = value;
+}

@@ -14,6 +14,7 @@ export const readHeaderLength = (bytes: Uint8Array, ip: number): number => (byte
 export const readTotalLength = (bytes: Uint8Array, ip: number): number => (bytes[ip + 2] << 8) | bytes[ip + 3];
 /** Not zero for every fragment of a datagram, the first included: more-fragments bit and fragment offset. */
 export const readFragmentBits = (bytes: Uint8Array, ip: number): number => ((bytes[ip + 6] << 8) | bytes[ip + 7]) & 0x3fff;
+export const readDontFragment = (bytes: Uint8Array, ip: number): boolean => (bytes[ip + 6] & 0x40) !== 0;
 export const readTtl = (bytes: Uint8Array, ip: number): number => bytes[ip + 8];
 export const readProtocol = (bytes: Uint8Array, ip: number): number => bytes[ip + 9];
 export const readChecksum = (bytes: Uint8Array, ip: number): number => (bytes[ip + 10] << 8) | bytes[ip + 11];

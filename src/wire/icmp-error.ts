@@ -1,0 +1,92 @@
+/**
+ * ICMP errors of both families (RFC 792, RFC 4443 section 3): which packets they may be about, and the packet itself, which
+ * quotes as much as fits in what every link carries (576 bytes, RFC 1812 4.3.2.3; 1280 bytes, RFC 4443 2.4 c).
+ */
+import { type Address, addressToBytes, isIpv4 } from "../net/address.ts";
+import { checksum } from "./checksum.ts";
+import { ICMP6, sumIcmp6 } from "./icmp6.ts";
+import * as ipv4 from "./ipv4.ts";
+import { IPV6_HEADER_LENGTH } from "./ipv6.ts";
+import { createUpper, readUpperLayer, UPPER } from "./upper-layer.ts";
+
+const ICMP = 1;
+const ICMP_HEADER_LENGTH = 8;
+const LARGEST_IPV4 = 576;
+const LARGEST_IPV6 = 1280;
+const ECHO_TYPES = [0, 8];
+const REDIRECT6 = 137;
+/** Internetwork control (RFC 1812 4.3.2.5). */
+const TRAFFIC_CLASS = 0xc0;
+
+/** Of the packet's bytes, no more than these are ever quoted. */
+export const LARGEST_QUOTE = LARGEST_IPV6;
+
+const upper = createUpper();
+
+/**
+ * Whether the IP packet at `ip`, whose bytes end at `end`, may be answered with an error as far as its own headers say (RFC
+ * 1812 4.3.2.7, RFC 4443 2.4 e): no ICMP error and no redirect is, and no fragment of IPv4 but the first. Of unknown ICMP types
+ * nobody knows that they are no errors.
+ */
+export function mayBeAnswered(bytes: Uint8Array, ip: number, end: number): boolean {
+  const isV4 = ipv4.readVersion(bytes, ip) === 4;
+  if (isV4 && (ipv4.readFragmentBits(bytes, ip) & 0x1fff) !== 0) return false;
+  readUpperLayer(bytes, ip, end, upper);
+  if (upper[UPPER.protocol] !== (isV4 ? ICMP : ICMP6)) return true;
+  // Behind a later fragment's header there is no type to read.
+  const type = upper[UPPER.offset] === 0 || upper[UPPER.offset] >= end ? undefined : bytes[upper[UPPER.offset]];
+  if (type === undefined) return false;
+  return isV4 ? ECHO_TYPES.includes(type) || (type >= 13 && type <= 18) : type >= 128 && type !== REDIRECT6;
+}
+
+export interface IcmpError {
+  readonly type: number;
+  readonly code: number;
+  /** The MTU where the type has one. */
+  readonly word?: number;
+  /** Both of the quoted packet's family. */
+  readonly source: Address;
+  readonly destination: Address;
+  readonly ttl: number;
+  /** The IP packet it is about, or its first bytes. */
+  readonly quoted: Uint8Array;
+}
+
+/** A whole IP packet. */
+export const encodeIcmpError = (error: IcmpError): Uint8Array => (isIpv4(error.source) ? encodeIpv4(error) : encodeIpv6(error));
+
+function encodeIpv4(error: IcmpError): Uint8Array {
+  const packet = new Uint8Array(Math.min(LARGEST_IPV4, ipv4.IPV4_HEADER_LENGTH + ICMP_HEADER_LENGTH + error.quoted.length));
+  const view = new DataView(packet.buffer);
+  view.setUint16(0, 0x4500 | TRAFFIC_CLASS);
+  view.setUint16(2, packet.length);
+  packet[8] = error.ttl;
+  packet[9] = ICMP;
+  packet.set(addressToBytes(error.source), 12);
+  packet.set(addressToBytes(error.destination), 16);
+  view.setUint16(10, checksum(packet, 0, ipv4.IPV4_HEADER_LENGTH));
+  writeMessage(packet, view, ipv4.IPV4_HEADER_LENGTH, error);
+  view.setUint16(22, checksum(packet, ipv4.IPV4_HEADER_LENGTH, packet.length - ipv4.IPV4_HEADER_LENGTH));
+  return packet;
+}
+
+function encodeIpv6(error: IcmpError): Uint8Array {
+  const packet = new Uint8Array(Math.min(LARGEST_IPV6, IPV6_HEADER_LENGTH + ICMP_HEADER_LENGTH + error.quoted.length));
+  const view = new DataView(packet.buffer);
+  view.setUint32(0, 0x60000000 | (TRAFFIC_CLASS << 20));
+  view.setUint16(4, packet.length - IPV6_HEADER_LENGTH);
+  packet[6] = ICMP6;
+  packet[7] = error.ttl;
+  packet.set(addressToBytes(error.source), 8);
+  packet.set(addressToBytes(error.destination), 24);
+  writeMessage(packet, view, IPV6_HEADER_LENGTH, error);
+  view.setUint16(42, ~sumIcmp6(packet, 0, IPV6_HEADER_LENGTH, packet.length - IPV6_HEADER_LENGTH) & 0xffff);
+  return packet;
+}
+
+function writeMessage(packet: Uint8Array, view: DataView, at: number, { type, code, word = 0, quoted }: IcmpError): void {
+  packet[at] = type;
+  packet[at + 1] = code;
+  view.setUint32(at + 4, word);
+  packet.set(quoted.subarray(0, packet.length - at - ICMP_HEADER_LENGTH), at + ICMP_HEADER_LENGTH);
+}
