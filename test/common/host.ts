@@ -1,5 +1,5 @@
 /** Hosts around the namespace of a test: each a network namespace of its own on one end of a cable, with programs run in it. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -93,6 +93,15 @@ export class Host {
 
   run(command: string): string {
     return run(`nsenter --target ${this.holder.pid} --net ${command}`);
+  }
+
+  /** What the program printed, however it ended. */
+  ask(command: string): string {
+    const words = `nsenter --target ${this.holder.pid} --net ${command}`.split(" ");
+    const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+    const { error, stdout, stderr } = spawnSync(words[0], words.slice(1), { encoding: "utf8", env });
+    if (error) throw error;
+    return stdout + stderr;
   }
 
   start(command: readonly string[]): Program {

@@ -1,4 +1,4 @@
-// Process: one end of a TCP transfer. `receive PORT` prints what it got as JSON; `send HOST PORT BYTES` what it sent.
+// Process: one end of a TCP transfer. `receive PORT [ADDRESS]` prints what it got as JSON; `send HOST PORT BYTES` what it sent.
 import { createHash } from "node:crypto";
 import { connect, createServer } from "node:net";
 
@@ -18,7 +18,7 @@ if (role === "receive") {
       socket.end();
       server.close();
     });
-  }).listen(Number(words[0]), "0.0.0.0", () => console.error("listening"));
+  }).listen(Number(words[0]), words[1] ?? "0.0.0.0", () => console.error("listening"));
 } else {
   const total = Number(words[2]);
   // Every 64 KiB differ from the last, so that neither a lost nor a swapped piece goes unseen.
