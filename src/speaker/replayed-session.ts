@@ -3,6 +3,7 @@
  * intake's affair, as in a session that is live, so routes outlive a graceful restart here as they did there. What a recording
  * does not say is taken to be usual: the session is up as soon as an UPDATE comes over it, and without OPENs both families
  * were agreed on. An OPEN that is the last one again (each file of a journal begins with them) begins nothing new.
+ * That a neighbor was stopped while it was away is in no recording: its stale routes go when their time is up.
  */
 
 import type { DecodeContext } from "../bgp/attributes.ts";

@@ -109,8 +109,8 @@ await inNamespace(import.meta.url, () => {
 
   if (missing) test.skip(`${missing} is not installed`, () => undefined);
   else {
-    test("a silent cable takes the routes within the detection time, an operator's switch does not", { timeout: 90_000 }, play);
-    test("echo packets that FRR sends to itself come back through the packet path", { timeout: 90_000 }, playEcho);
+    test("a silent cable takes the routes within the detection time, an operator's switch does not", { timeout: 180_000 }, play);
+    test("echo packets that FRR sends to itself come back through the packet path", { timeout: 180_000 }, playEcho);
   }
 
   async function play(): Promise<void> {
