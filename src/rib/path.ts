@@ -190,15 +190,17 @@ export function createPathSets<Route>(decide: (paths: readonly Path[]) => Route)
     removePaths(isGone) {
       const changed: { set: KeptSet<Route>; lost: number }[] = [];
       for (const set of byNumber) {
-        if (!set?.paths.some((path) => isGone(path, set.family))) continue;
-        const [gone, left] = [true, false].map((wanted) => set.paths.filter((path) => isGone(path, set.family) === wanted));
+        if (!set) continue;
+        const { paths } = set;
+        const left = paths.filter((path) => !isGone(path, set.family));
+        if (left.length === paths.length) continue;
         unshelve(set);
         set.paths = left;
         set.hash = hashPaths(left);
         // Another set of the same paths may be there already: both go on, as joining them would touch every prefix.
         if (!find(left, set.hash)) shelve(set);
-        for (const path of gone) release(path);
-        changed.push({ set, lost: gone.length * set.prefixes });
+        for (const path of paths) if (!left.includes(path)) release(path);
+        changed.push({ set, lost: (paths.length - left.length) * set.prefixes });
       }
       return changed;
     },

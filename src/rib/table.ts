@@ -135,6 +135,8 @@ export function createRib(): Rib {
   let configuration = NOBODY;
   /** Connected and static routes: preferred to whatever peers say. */
   let overrides = new Map<number | string, Override>();
+  /** Whether there is one, for prefixes by the million. */
+  let overridden = createPrefixTable();
   const bgpNextHops = (prefix: Prefix): readonly Address[] | undefined =>
     sets.at(numbers.get(prefix))?.route.sharing?.map(({ attributes }) => attributes.nextHop);
   let resolver = createResolver({ ...NOBODY, bgpNextHops });
@@ -165,9 +167,11 @@ export function createRib(): Rib {
 
   /** What BGP says of them now, which counts where nothing is above it. */
   function noteBgp(prefixes: readonly Prefix[], before: Route, after: Route): void {
-    const isOpen = (prefix: Prefix): boolean => !overrides.has(prefixKey(prefix));
-    note(overrides.size === 0 ? prefixes : prefixes.filter(isOpen), before, after);
+    const isCovered = (prefix: Prefix): boolean => overridden.get(prefix) !== 0;
+    note(prefixes.some(isCovered) ? prefixes.filter((prefix) => !isCovered(prefix)) : prefixes, before, after);
   }
+
+  const isEligible = (path: Path): boolean => path.refused === undefined && resolutionOf(path).eligible;
 
   function judge(paths: readonly Path[]): Judgement {
     const allowed = paths.filter(({ refused }) => refused === undefined);
@@ -180,17 +184,23 @@ export function createRib(): Rib {
   const resolutionOf = ({ isBlackhole, attributes }: Path): Resolution =>
     isBlackhole ? { eligible: true, gateways: [] } : resolver.resolve(attributes.nextHop);
 
+  const gatewaysOf = (path: Path): readonly RouteNextHop[] => {
+    const resolution = resolutionOf(path);
+    return resolution.eligible ? resolution.gateways : [];
+  };
+
   function chooseAmong(paths: readonly Path[]): Route {
     if (paths.length === 1) return onlyPath(paths);
-    const { decision, resolutions } = judge(paths);
+    const decision = decide(paths.filter(isEligible), configuration);
     if (!decision) return NO_ROUTE;
     const { best, multipath } = decision;
     if (best.isBlackhole) return { protocol: "bgp", nextHops: [], isBlackhole: true, best, sharing: [] };
     const weighed = weighPaths(multipath, configuration.linkBandwidth);
-    const gateways = (weighed ?? multipath.map((path) => ({ path, weight: 1 }))).flatMap(({ path, weight }) => {
-      const resolution = resolutions.get(path);
-      return resolution?.eligible ? resolution.gateways.map((one) => ({ ...one, weight: one.weight * weight })) : [];
-    });
+    const gateways: RouteNextHop[] = [];
+    if (weighed) {
+      for (const { path, weight } of weighed)
+        for (const one of gatewaysOf(path)) gateways.push({ ...one, weight: one.weight * weight });
+    } else for (const path of multipath) gateways.push(...gatewaysOf(path));
     const nextHops = memberLists.keep(byAddress(gateways, weighed !== undefined));
     return { protocol: "bgp", nextHops, isBlackhole: false, best, sharing: multipath };
   }
@@ -205,21 +215,25 @@ export function createRib(): Rib {
 
   /** Decides anew for sets of which something has changed, and names the prefixes that it concerns. */
   function decideAgain(which: Iterable<PathSet<Route>>): void {
-    const moved = new Map<number, { readonly before: Route; readonly prefixes: Prefix[] }>();
+    const moved: { readonly set: PathSet<Route>; readonly before: Route; readonly prefixes: Prefix[] }[] = [];
+    /** By the sets' numbers, their places in that list, from 1. */
+    const places: number[] = [];
     for (const set of which) {
       const route = chooseAmong(set.paths);
-      if (!sameRoute(set.route, route) || set.paths.length === 0) moved.set(set.number, { before: set.route, prefixes: [] });
+      if (!sameRoute(set.route, route) || set.paths.length === 0) {
+        moved.push({ set, before: set.route, prefixes: [] });
+        places[set.number] = moved.length;
+      }
       set.route = route;
     }
-    if (moved.size === 0) return;
+    if (moved.length === 0) return;
     numbers.forEach(
-      (prefix, number) => void moved.get(number)?.prefixes.push(prefix),
-      (number) => moved.has(number),
+      (prefix, number) => void moved[places[number] - 1].prefixes.push(prefix),
+      (number) => places[number] > 0,
     );
-    for (const [number, { before, prefixes }] of moved) {
-      const set = sets.at(number);
-      noteBgp(prefixes, before, set?.route ?? NO_ROUTE);
-      if (set?.paths.length !== 0) continue;
+    for (const { set, before, prefixes } of moved) {
+      noteBgp(prefixes, before, set.route);
+      if (set.paths.length > 0) continue;
       for (const prefix of prefixes) numbers.set(prefix, 0);
       sets.move(set, undefined, prefixes.length);
     }
@@ -378,6 +392,8 @@ export function createRib(): Rib {
       }
       const added = [...news.values()].filter(({ prefix }) => isEmpty(prefix));
       overrides = news;
+      overridden = createPrefixTable();
+      for (const { prefix } of news.values()) overridden.set(prefix, 1);
       judgeAgain();
       settleAll();
       for (const { prefix } of added) note([prefix], NO_ROUTE, inForce(prefix));
