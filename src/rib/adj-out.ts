@@ -22,6 +22,8 @@ export interface AdjOut {
   open(audience: Audience): RouteAnnouncements;
   /** The peer asks for a family again. */
   again(peer: Address, family: AddressFamily): RouteAnnouncements;
+  /** These could not be said: the peer holds nothing of them. */
+  unsay(peer: Address, prefixes: readonly Prefix[]): void;
   close(peer: Address): void;
   /** These prefixes may have other routes now; all, if networks or policies may be others. For each peer that has to hear of it. */
   look(prefixes?: readonly Prefix[]): Map<Address, RouteAnnouncements>;
@@ -86,6 +88,9 @@ export function createAdjOut({ rib, networks, policy }: AdjOutContext): AdjOut {
     again(peer, family) {
       const told = [...(listeners.get(peer)?.told.values() ?? [])];
       return { withdrawn: [], announcements: together(told.filter(({ prefix }) => addressFamily(prefix.address) === family)) };
+    },
+    unsay(peer, prefixes) {
+      for (const prefix of prefixes) listeners.get(peer)?.told.delete(prefixKey(prefix));
     },
     close: (peer) => void listeners.delete(peer),
     look(prefixes) {

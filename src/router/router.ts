@@ -128,6 +128,7 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
       onUpdate,
       onUp: (listener) => adjOut.open(audienceOf(listener)),
       onRefresh: adjOut.again,
+      onTooLong: adjOut.unsay,
       routerOn: (link) => dataplane?.routerOn(link),
       linkOf: (address) => dataplane?.linkOf(address),
       onEvent: (event) => {

@@ -2,6 +2,7 @@
 import type { SessionRecord } from "../mrt/record.ts";
 import type { Address, AddressFamily } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
+import type { Prefix } from "../net/prefix.ts";
 import type { Random } from "../net/random.ts";
 import type { RouteAnnouncements, RoutePeer, RouteUpdate } from "../rib/route.ts";
 import type { SpeakerEvent } from "./neighbor.ts";
@@ -17,6 +18,8 @@ export interface SessionContext extends SpeakerSettings {
   onUp?(listener: Listener): RouteAnnouncements;
   /** The peer wants to hear all of a family again. */
   onRefresh?(peer: Address, family: AddressFamily): RouteAnnouncements;
+  /** The peer was told that these are gone: their paths leave no room in a message. */
+  onTooLong?(peer: Address, prefixes: readonly Prefix[]): void;
   /** The router at the other end of an unnumbered link, once it is known. */
   routerOn?(link: string): Address | undefined;
   /** The interface that has an address of ours. */

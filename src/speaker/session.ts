@@ -252,7 +252,10 @@ export class Session {
       peer: { address: this.options.address, type: peerType(this.config), role: roleOf(this.config) },
       ...{ context, agreement, connection },
       send: (message) => this.send(direction, message),
-      onTooLong: (prefixes) => this.ledger.pathsTooLong(prefixes),
+      onTooLong: (prefixes) => {
+        this.ledger.pathsTooLong(prefixes);
+        context.onTooLong?.(this.options.address, prefixes);
+      },
     });
     this.established = { agreement, atMs: context.clock.nowMs(), announcer };
     this.ledger.up(agreement.peer.routerId, agreement.holdTimeSeconds);

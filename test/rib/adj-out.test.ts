@@ -144,6 +144,10 @@ describe("an adj-out", () => {
     expect(looked("10.1.0.0/16")).toEqual([]);
     for (const text of ["10.2.0.0/16", "10.3.0.0/16"]) routes.set(text, STATIC);
     expect(looked("10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16")).toEqual(["+10.2.0.0/16 10.3.0.0/16"]);
+    // What could not be said is as if it had never been: not held, not taken back, and tried again.
+    adjOut.unsay(audience(1).address, [prefix("10.2.0.0/16")]);
+    expect(adjOut.told(audience(1).address).map((one) => formatPrefix(one.prefix))).not.toContain("10.2.0.0/16");
+    expect(looked("10.2.0.0/16")).toEqual(["+10.2.0.0/16"]);
     routes.delete("10.2.0.0/16");
     expect(looked("10.2.0.0/16")).toEqual(["-10.2.0.0/16"]);
     networks = [];

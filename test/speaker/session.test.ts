@@ -14,7 +14,7 @@ import { formatNotification } from "#src/bgp/notification.ts";
 import type { OpenMessage } from "#src/bgp/open.ts";
 import { SEGMENT } from "#src/bgp/path.ts";
 import { formatAddress } from "#src/net/address.ts";
-import { type Prefix, parsePrefix } from "#src/net/prefix.ts";
+import { formatPrefix, type Prefix, parsePrefix } from "#src/net/prefix.ts";
 import type { NeighborOptions } from "#src/speaker/neighbor.ts";
 import type { RangeOptions } from "#src/speaker/ranges.ts";
 import { updateBody } from "../bgp/hex.ts";
@@ -230,6 +230,31 @@ describe("a session", () => {
     await a.told.until("all updates", () => a.told.updates.length === 5000);
     expect(a.told.updates.flatMap((update) => (update.kind === "update" ? update.announced : []))).toEqual(prefixes);
     expect(a.neighbor(B).prefixesReceived).toBe(5000);
+  });
+
+  test("withdraws what it has no room for in a message, counts it and says so", async () => {
+    const unsaid: string[] = [];
+    const onTooLong = (at: unknown, prefixes: readonly Prefix[]) => unsaid.push(String(at), ...prefixes.map(formatPrefix));
+    const { a, peer } = await established({ onTooLong });
+    const path = (hops: number) => ({
+      origin: 0 as const,
+      asPath: [{ type: SEGMENT.sequence, asns: Array(hops).fill(65001) }],
+      nextHop: A,
+    });
+    const say = (hops: number) =>
+      a.speaker.announce(B, {
+        withdrawn: [],
+        announcements: [{ prefixes: [prefix("10.1.0.0/16"), prefix("10.2.0.0/16")], attributes: path(hops) }],
+      });
+    say(10);
+    say(1100);
+    const isWithdrawn = () => peer.received.some((message) => message.kind === "update" && message.withdrawn.length === 2);
+    await eventually("withdrawn", isWithdrawn);
+    expect(unsaid).toEqual([String(B), "10.1.0.0/16", "10.2.0.0/16"]);
+    expect(a.neighbor(B)).toMatchObject({ state: "Established", pathsTooLong: 2 });
+    expect(a.told.events).toContainEqual(
+      expect.objectContaining({ kind: "path-too-long", count: 1, prefix: "10.1.0.0/16", neighbor: B }),
+    );
   });
 
   test("does not let others wait: a turn is 64 messages at most", async () => {
