@@ -2,12 +2,13 @@
 import { writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { Command, Option } from "commander";
-import { labNames, loadLab } from "../lab/catalog.ts";
+import { isScenario, labNames, loadLab, loadScenarios, scenarioNames } from "../lab/catalog.ts";
 import { renderCompose } from "../lab/compose.ts";
 import { LabFailure } from "../lab/failure.ts";
 import { renderMermaid } from "../lab/graph.ts";
 import { perform } from "../lab/inside.ts";
 import { playPart } from "../lab/part.ts";
+import { performScenarios } from "../lab/perform-scenarios.ts";
 import { openReport } from "../lab/report-file.ts";
 import { renderRouterConfig } from "../lab/router-config.ts";
 import { describeTopology, planTopology } from "../lab/topology.ts";
@@ -23,6 +24,7 @@ interface RunOptions {
   readonly inside?: true;
   readonly report?: string;
   readonly dryRun?: true;
+  readonly only?: string;
 }
 
 export function labCommand(): Command {
@@ -34,9 +36,10 @@ export function labCommand(): Command {
     .action(({ json }: RunOptions) => guard(() => list(json === true)));
   lab
     .command("run")
-    .description("plays a lab to its end; exits 1 when anything was not as forecast")
-    .argument("<name>", "one of `ecmp lab list`")
-    .option("--json", "the last line on stdout is one JSON object")
+    .description("plays a lab or a scenario to its end; exits 1 when anything was not as forecast, or an assertion fails")
+    .argument("<name>", "one of `ecmp lab list`, or a scenario file")
+    .option("--only <strategies>", "of a scenario, these strategies alone: A,B,C")
+    .option("--json", "the last line on stdout is one JSON object; of a scenario, the lines before it are its events")
     .option("--keep", "leave the lab up afterwards, until Ctrl-C")
     .option("--report <file>", "write what was found: .html a page of charts, .json one object, .csv a line a connection")
     .addOption(new Option("--inside").hideHelp())
@@ -95,7 +98,7 @@ async function playMachine(name: string, machine: string, options: PlayOptions):
     return await playPart(systemClock, lab, machine, { selector, control: options.control, json: options.json === true });
   }
   const file = `${dirname(options.control)}/router.yaml`;
-  writeFileSync(file, renderRouterConfig(lab, selector, "by address"));
+  writeFileSync(file, renderRouterConfig(lab, { hash: lab.experiment.hash, selector }, "by address"));
   await run(file, { control: options.control, metrics: `0.0.0.0:${METRICS_PORT}` });
   // It goes on until a signal ends it, and the process with it.
   return await new Promise(() => {});
@@ -107,19 +110,35 @@ function print(text: string): number {
 }
 
 function list(json: boolean): number {
-  const labs = labNames().map((name) => ({ name, description: loadLab(name).description }));
+  const labs = [
+    ...labNames().map((name) => ({ name, description: loadLab(name).description })),
+    ...scenarioNames().map((name) => ({ name, description: loadScenarios(name).description })),
+  ];
   if (json) console.log(JSON.stringify(labs));
   else for (const { name, description } of labs) console.log(`${name.padEnd(16)} ${description}`);
   return 0;
 }
 
 /** Called twice: outside, where it makes the tree, and again as the tree's process 1. */
-async function play(verb: "run" | "up", name: string, { json, keep, inside, report }: RunOptions): Promise<number> {
+async function play(verb: "run" | "up", name: string, options: RunOptions): Promise<number> {
+  const { json, keep, inside, report } = options;
+  if (verb === "run" && isScenario(name)) return await playScenarios(name, options);
   const lab = loadLab(name);
   if (inside) return await perform(systemClock, lab, { json: json === true, keep: keep === true, upOnly: verb === "up", report });
   const words = ["lab", verb, name, ...(json ? ["--json"] : []), ...(keep ? ["--keep"] : [])];
   if (report === undefined) return await enterTree(words);
   return await enterTree([...words, "--report", report], openReport(report));
+}
+
+async function playScenarios(name: string, { json, inside, only }: RunOptions): Promise<number> {
+  const suite = loadScenarios(name);
+  const names = suite.scenarios.map((scenario) => scenario.name);
+  const wanted = only?.split(",") ?? names;
+  const unknown = wanted.filter((each) => !names.includes(each));
+  if (unknown.length > 0) throw new LabFailure("--only", `found "${unknown.join(", ")}"`, `some of ${names.join(", ")}`);
+  if (!inside) return await enterTree(["lab", "run", name, ...(json ? ["--json"] : []), "--only", wanted.join(",")]);
+  const scenarios = suite.scenarios.filter((scenario) => wanted.includes(scenario.name));
+  return await performScenarios(systemClock, loadLab(suite.lab), { ...suite, scenarios }, json === true);
 }
 
 async function guard(action: () => number | Promise<number>): Promise<void> {

@@ -1,13 +1,16 @@
 /**
- * What will happen to each flow when a next hop departs, said before it happens: the lab writes the forecast down, prints its
- * digest, and afterwards compares it with what the wire did, connection by connection.
+ * What will happen to each flow when next hops depart and return, said before it happens: the lab writes the forecast down,
+ * prints its digest, and afterwards compares it with what the wire did, connection by connection.
  *
  * Every group that has the departed member is refilled by the state's selector from its table in force; a group that is
  * left without members gives its prefixes up, so that a less specific one may take their flows. Other groups keep all. Of
- * buckets with ages, those of the flows in question count as in use, and the others are as old as the state says. A path that waits in the RIB for a better one to go is not in a FIB's state, so none is forecast to step in.
+ * buckets with ages, those of the flows in question count as in use, and the others are as old as the state says. Who returns
+ * comes back to the groups that had it, with its weight there. A path that waits in the RIB for a better one to go is not in a
+ * FIB's state, so none is forecast to step in.
  */
 import { createHash } from "node:crypto";
 import { fillAnyway } from "../ecmp/fill.ts";
+import { orderMembers } from "../ecmp/member-order.ts";
 import type { SelectionTable } from "../ecmp/table.ts";
 import type { FibState } from "../fib/state.ts";
 import { type Address, formatAddress } from "../net/address.ts";
@@ -25,6 +28,19 @@ export interface FlowForecast {
   readonly before: string | undefined;
   readonly after: string | undefined;
   readonly moved: boolean;
+}
+
+/** A member of some groups departs, or comes back to them. */
+export interface MemberChange {
+  readonly kind: "departs" | "returns";
+  readonly address: Address;
+}
+
+/** A flow's next hop at first, and after each of the changes. */
+export interface FlowPath {
+  readonly flow: string;
+  readonly prefix: string | undefined;
+  readonly nextHops: readonly (string | undefined)[];
 }
 
 /** A group's prefixes, its table in force, and the one without the departed member: undefined where nobody is left. */
@@ -45,19 +61,29 @@ export function forecastTables(state: FibState, departed: Address, flows: readon
   }));
 }
 
-export function forecastRemoval(state: FibState, flows: readonly Flow[], departed: Address): FlowForecast[] {
-  const fib = withUsedBuckets(restoreFib(state), flows);
-  const decideBefore = createDecider(fib);
-  const decideAfter = createDecider(withoutMember(fib, departed));
-  return flows.map((flow) => {
-    const { match, nextHop: before } = decideBefore(flow);
-    const { nextHop: after } = decideAfter(flow);
+export function forecastRemoval(state: FibState, flows: Iterable<Flow>, departed: Address): FlowForecast[] {
+  return forecastPaths(state, flows, [{ kind: "departs", address: departed }]).map(({ flow, prefix, nextHops }) => {
+    const [before, after] = nextHops;
+    return { flow, prefix, before, after, moved: isMoved(before, after) };
+  });
+}
+
+export function forecastPaths(state: FibState, flows: Iterable<Flow>, changes: readonly MemberChange[]): FlowPath[] {
+  const given = [...flows];
+  const first = withUsedBuckets(restoreFib(state), given);
+  const fibs = [first];
+  for (const { kind, address } of changes) {
+    const current = fibs[fibs.length - 1];
+    fibs.push(kind === "departs" ? withoutMember(current, address) : withMember(current, first, address));
+  }
+  const [decideFirst, ...decideLater] = fibs.map(createDecider);
+  return given.map((flow) => {
+    const { match, nextHop } = decideFirst(flow);
+    const later = decideLater.map((decide) => decide(flow).nextHop);
     return {
       flow: formatFlow(flow),
       prefix: match && formatPrefix(match.prefix),
-      before: formatMaybe(before),
-      after: formatMaybe(after),
-      moved: isMoved(before, after),
+      nextHops: [nextHop, ...later].map(formatMaybe),
     };
   });
 }
@@ -86,6 +112,21 @@ function withUsedBuckets(fib: RestoredFib, flows: readonly Flow[]): RestoredFib 
   return { ...fib, groups };
 }
 
+/** `first` knows which groups it was in; one that was given up since begins anew. */
+function withMember(current: RestoredFib, first: RestoredFib, address: Address): RestoredFib {
+  const groups = first.groups.flatMap(({ prefixes, table: { members } }) => {
+    const group = current.groups.find((candidate) => candidate.prefixes === prefixes);
+    const returned = members.find((member) => member.address === address);
+    const there = group?.table.members ?? [];
+    if (!returned || there.some((member) => member.address === address)) return group ?? [];
+    const given = members.filter((member) => member === returned || there.some((each) => each.address === member.address));
+    const wanted = orderMembers(current.memberOrder, given, there);
+    const table = fillAnyway(current.selector, wanted, current.selectorOptions, group?.table, group?.activity);
+    return { ...group, prefixes, table };
+  });
+  return { ...current, groups };
+}
+
 const formatMaybe = (address: Address | undefined): string | undefined =>
   address === undefined ? undefined : formatAddress(address);
 
@@ -94,6 +135,15 @@ export function digestForecast(forecast: readonly FlowForecast[]): string {
   const digest = createHash("sha256");
   for (const { flow, prefix = null, before = null, after = null, moved } of forecast) {
     digest.update(`${JSON.stringify([flow, prefix, before, after, moved])}\n`);
+  }
+  return digest.digest("hex");
+}
+
+/** The same over paths: flow, prefix, and the next hops in turn. */
+export function digestPaths(paths: readonly FlowPath[]): string {
+  const digest = createHash("sha256");
+  for (const { flow, prefix = null, nextHops } of paths) {
+    digest.update(`${JSON.stringify([flow, prefix, ...nextHops.map((nextHop) => nextHop ?? null)])}\n`);
   }
   return digest.digest("hex");
 }

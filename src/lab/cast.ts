@@ -7,11 +7,13 @@ import { formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { formatPrefix, hostPrefix } from "../net/prefix.ts";
 import { LabFailure } from "./failure.ts";
-import { announcersOf, type ClusterNode, type Lab, type Pod, podsOf, type SelectorChoice } from "./lab.ts";
+import { announcersOf, type ClusterNode, type Lab, type Pod, podsOf } from "./lab.ts";
+import type { LabRouter, LabView } from "./lab-router.ts";
+import { LinuxRouter } from "./linux-router.ts";
 import { placeOf } from "./place.ts";
 import { Daemon } from "./process.ts";
 import { RouterProcess } from "./router-process.ts";
-import type { RouterView } from "./router-view.ts";
+import type { RouterSettings } from "./router-settings.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 import { type Speaker, startSpeaker } from "./speakers.ts";
 import { flushConntrack } from "./stage.ts";
@@ -21,18 +23,19 @@ const POD_DEADLINE_MS = 15_000;
 const SESSIONS_DEADLINE_MS = 30_000;
 const ROUTES_DEADLINE_MS = 15_000;
 
+/** A fault may put another process in the place of one of them. */
 export interface Cast {
   readonly lab: Lab;
-  readonly pods: readonly Daemon[];
-  readonly speakers: readonly Speaker[];
-  readonly router: RouterProcess;
+  readonly pods: Daemon[];
+  readonly speakers: Speaker[];
+  readonly router: LabRouter;
 }
 
-export async function startCast(clock: Clock, lab: Lab, selector: SelectorChoice, directory: string): Promise<Cast> {
+export async function startCast(clock: Clock, lab: Lab, settings: RouterSettings, directory: string): Promise<Cast> {
   const [pods, speakers, router] = await Promise.all([
     Promise.all(lab.nodes.flatMap((node) => node.pods).map((pod) => startPod(clock, lab, pod))),
     Promise.all(lab.nodes.map((node) => startSpeaker(clock, lab, node, placeOf(node.name), `${directory}/${node.name}`))),
-    RouterProcess.start(clock, lab, selector, directory),
+    startRouter(clock, lab, settings, directory),
   ]);
   return { lab, pods, speakers, router };
 }
@@ -43,7 +46,12 @@ export function podCommand(lab: Lab, pod: Pod): readonly string[] {
   return [process.execPath, POD_PROCESS, pod.name, formatAddress(pod.address.address), ...ports];
 }
 
-async function startPod(clock: Clock, lab: Lab, pod: Pod): Promise<Daemon> {
+const startRouter = (clock: Clock, lab: Lab, settings: RouterSettings, directory: string): Promise<LabRouter> =>
+  settings.kind === "linux"
+    ? LinuxRouter.start(clock, lab, settings, directory)
+    : RouterProcess.start(clock, lab, settings.ecmp, directory);
+
+export async function startPod(clock: Clock, lab: Lab, pod: Pod): Promise<Daemon> {
   const daemon = await Daemon.start(pod.name, placeOf(pod.name)(podCommand(lab, pod)));
   await daemon.untilLine("ready", clock, POD_DEADLINE_MS);
   return daemon;
@@ -52,7 +60,7 @@ async function startPod(clock: Clock, lab: Lab, pod: Pod): Promise<Daemon> {
 /** Waits until every session is Established; the states by node, as the router tells them. `lastWords`: what is known of a node that is late. */
 export async function untilEstablished(
   lab: Lab,
-  router: RouterView,
+  router: LabView,
   lastWords: (node: ClusterNode) => readonly string[],
 ): Promise<Readonly<Record<string, string>>> {
   let states: Record<string, string> = {};
@@ -80,18 +88,31 @@ export function lastWords({ router, speakers }: Cast, node: ClusterNode): readon
   return [...said, ...router.lastLines(5).map((line) => `router: ${line}`)];
 }
 
-/** Waits until each service's prefix has exactly the next hops that announce it. */
-export async function untilTaught(lab: Lab, router: RouterView): Promise<void> {
-  const wanted = lab.services.map((service) => ({
+/** A service's prefix, and the next hops it should have. */
+export interface WantedRoute {
+  readonly prefix: string;
+  readonly nextHops: readonly string[];
+}
+
+/** What the router has been taught once every node but `absent` announces what it should. */
+export const wantedRoutes = (lab: Lab, absent: ReadonlySet<string> = new Set()): WantedRoute[] =>
+  lab.services.map((service) => ({
     prefix: formatPrefix(hostPrefix(service.address)),
-    nextHops: announcersOf(lab, service).map((node) => formatAddress(node.address.address)),
+    nextHops: announcersOf(lab, service).flatMap(({ name, address }) => (absent.has(name) ? [] : formatAddress(address.address))),
   }));
+
+/** Waits until each service's prefix has exactly the next hops that announce it. */
+export async function untilTaught(lab: Lab, router: LabView): Promise<void> {
+  await untilRouted(router, wantedRoutes(lab), ROUTES_DEADLINE_MS);
+}
+
+export async function untilRouted(router: LabView, wanted: readonly WantedRoute[], deadlineMs: number): Promise<void> {
   let found: string[] = [];
   const done = await router.events.until(async () => {
     const routes = new Map((await router.routes()).map((route) => [route.prefix, route.nextHops.map(({ address }) => address)]));
     found = wanted.map(({ prefix }) => describeRoute(prefix, routes.get(prefix) ?? []));
     return wanted.every(({ prefix, nextHops }, index) => found[index] === describeRoute(prefix, nextHops)) || undefined;
-  }, ROUTES_DEADLINE_MS);
+  }, deadlineMs);
   if (done) return;
   const expected = wanted.map(({ prefix, nextHops }) => describeRoute(prefix, nextHops));
   throw new LabFailure(

@@ -19,6 +19,10 @@ export interface ConnectionRecord {
   sourceSeen?: string;
   /** When something last came back (or, before anything did, when it was begun). */
   lastEchoAtMs: number;
+  /** The longest time in which nothing came back, while it lived. */
+  longestSilenceMs: number;
+  /** It broke, was dialed again from another port, and its new pod has spoken. */
+  reopenedAtMs?: number;
   /** At most one of the three is set; none of them: it lives. */
   resetAtMs?: number;
   timedOutAtMs?: number;

@@ -47,6 +47,11 @@ export class EventLog {
     return this.until(async () => this.#events.find(wanted), deadlineMs);
   }
 
+  /** The latest of those that are here. */
+  latest(wanted: (event: RouterEvent) => boolean): RouterEvent | undefined {
+    return this.#events.findLast(wanted);
+  }
+
   #wakeAll(): void {
     const waiting = this.#wake;
     this.#wake = [];

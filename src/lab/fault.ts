@@ -1,19 +1,233 @@
 /**
- * What may happen to a speaker in an experiment, a row each: `lab.yaml` names a row as `event.kind`, and a run in namespaces
- * (`inside.ts`) strikes by it. Either way the node itself stays up, and goes on forwarding what it is sent.
+ * What may happen to a node of a lab, a row each: what it does, how it is undone, and what it means to the router. Experiments
+ * (`lab.yaml`) and scenarios name a row; `run.ts` and `scenario-run.ts` begin and end it. The forecast is made from `route`
+ * and `silent`, before anything happens.
  */
-import type { FaultKind } from "./lab.ts";
+import { formatAddress } from "../net/address.ts";
+import type { Clock } from "../net/clock.ts";
+import { type Cast, startPod } from "./cast.ts";
+import { ECMP_COMMAND } from "./ecmp-command.ts";
+import { LabFailure } from "./failure.ts";
+import { renderKubeProxy } from "./kube-proxy.ts";
+import type { ClusterNode, Endpoint, FaultKind, Lab } from "./lab.ts";
+import { executeUntilDone, inNamespace } from "./namespace.ts";
+import { placeOf } from "./place.ts";
+import { execute } from "./process.ts";
+import { SPEAKERS } from "./speaker/kinds.ts";
+import { type Speaker, startSpeaker } from "./speakers.ts";
+
+/** A busy speaker is asked again until then. */
+const ASK_DEADLINE_MS = 5000;
+const SMALL_MTU = 1000;
+const DELAY_MS = 50;
+
+export interface Target {
+  readonly clock: Clock;
+  readonly cast: Cast;
+  readonly node: ClusterNode;
+  /** Of packets, where a fault befalls some. */
+  readonly percent: number;
+}
 
 export interface Fault {
-  /** Sent to the process that speaks BGP. */
-  readonly signal: NodeJS.Signals;
-  /** "n2's speaker ...". */
+  /** "n2's ...". */
   readonly past: string;
-  /** Whether the router learns of it by its hold timer alone; else the kernel closes the session at once. */
+  /** Whether the node's next hop leaves the groups until the fault ends, leaves and comes back at once, or stays. */
+  readonly route: "leaves" | "flaps" | "stays";
+  /** Whether the router has to miss the node (hold timer, BFD); else the kernel or the speaker tells it at once. */
   readonly silent: boolean;
+  readonly begin: (target: Target) => Promise<void>;
+  /** Undoes it. */
+  readonly end: (target: Target) => Promise<void>;
 }
 
 export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
-  "kill-speaker": { signal: "SIGKILL", past: "killed", silent: false },
-  "stop-speaker": { signal: "SIGSTOP", past: "stopped", silent: true },
+  "kill-speaker": {
+    past: "speaker killed",
+    route: "leaves",
+    silent: false,
+    begin: async (target) => speakerOf(target).daemons[0].kill("SIGKILL"),
+    end: restartSpeaker,
+  },
+  "stop-speaker": {
+    past: "speaker stopped",
+    route: "leaves",
+    silent: true,
+    begin: async (target) => speakerOf(target).daemons[0].kill("SIGSTOP"),
+    end: async (target) => speakerOf(target).daemons[0].kill("SIGCONT"),
+  },
+  withdraw: {
+    past: "routes withdrawn",
+    route: "leaves",
+    silent: false,
+    begin: (target) => ask(target, "withdraw"),
+    end: (target) => ask(target, "announce"),
+  },
+  "session-flap": {
+    past: "session reset",
+    route: "flaps",
+    silent: false,
+    begin: (target) => ask(target, "reset"),
+    end: async () => {},
+  },
+  "link-down": {
+    past: "link cut",
+    route: "leaves",
+    silent: true,
+    begin: (target) => setFarEnd(target, "down"),
+    end: (target) => setFarEnd(target, "up"),
+  },
+  "silent-node": {
+    past: "node fell silent",
+    route: "leaves",
+    silent: true,
+    begin: (target) => filter(target, "ingress", "drop"),
+    end: (target) => unfilter(target),
+  },
+  "one-way-loss": {
+    past: "words are lost on their way to the router",
+    route: "leaves",
+    silent: true,
+    begin: (target) => filter(target, "egress", "drop"),
+    end: (target) => unfilter(target),
+  },
+  loss: {
+    past: "packets are lost",
+    route: "stays",
+    silent: false,
+    begin: (target) => filter(target, "ingress", `numgen random mod 100 < ${target.percent} drop`),
+    end: (target) => unfilter(target),
+  },
+  delay: {
+    past: "packets are late",
+    route: "stays",
+    silent: false,
+    begin: (target) => askRouter(target, "set", "--delay-ms", String(DELAY_MS)),
+    end: (target) => askRouter(target, "clear"),
+  },
+  mtu: {
+    past: "link's MTU shrunk",
+    route: "stays",
+    silent: false,
+    begin: (target) => inNode(target, ["ip", "link", "set", linkOf(target).interface, "mtu", String(SMALL_MTU)]),
+    end: (target) => inNode(target, ["ip", "link", "set", linkOf(target).interface, "mtu", "1500"]),
+  },
+  "mac-change": {
+    past: "MAC address changed",
+    route: "stays",
+    silent: false,
+    begin: (target) => changeMac(target, "02"),
+    end: (target) => changeMac(target, "06"),
+  },
+  "pods-move": {
+    past: "pods moved to other nodes",
+    route: "stays",
+    silent: false,
+    begin: movePods,
+    end: bringPodsBack,
+  },
 };
+
+function speakerOf({ cast, node }: Target): Speaker {
+  const speaker = cast.speakers.find((candidate) => candidate.node.name === node.name);
+  if (!speaker) throw new Error(`no speaker plays ${node.name}`);
+  return speaker;
+}
+
+async function restartSpeaker({ clock, cast, node }: Target): Promise<void> {
+  const index = cast.speakers.findIndex((candidate) => candidate.node.name === node.name);
+  const { daemons, plan } = cast.speakers[index];
+  await Promise.all(daemons.map((daemon) => daemon.stop(clock)));
+  cast.speakers[index] = await startSpeaker(clock, cast.lab, node, placeOf(node.name), plan.directory);
+}
+
+async function ask(target: Target, what: "withdraw" | "announce" | "reset"): Promise<void> {
+  const { plan } = speakerOf(target);
+  for (const command of SPEAKERS[target.node.kind][what](plan)) {
+    await executeUntilDone(target.clock, placeOf(target.node.name)(command), ASK_DEADLINE_MS);
+  }
+}
+
+const inNode = async ({ node }: Target, command: readonly string[]): Promise<void> =>
+  void (await execute(inNamespace(node.name, command)));
+
+/** The node's end of its link to the fabric, and the other one. */
+function linkEnds({ links }: Lab, node: ClusterNode): readonly [Endpoint, Endpoint] {
+  for (const [a, b] of links) {
+    if (a.node === node.name && a.address) return [a, b];
+    if (b.node === node.name && b.address) return [b, a];
+  }
+  throw new Error(`${node.name} has no link, and the lab file was checked for that`);
+}
+
+const linkOf = ({ cast, node }: Target): Endpoint => linkEnds(cast.lab, node)[0];
+
+/** The end that is not the node's goes down: the node loses its carrier and keeps its routes, as when a cable is pulled. */
+async function setFarEnd({ cast, node }: Target, state: "up" | "down"): Promise<void> {
+  const [, far] = linkEnds(cast.lab, node);
+  await execute(["ip", "-n", far.node, "link", "set", far.interface, state]);
+}
+
+const TABLE = "lab-fault";
+
+/** Before anything else of the node's kernel sees a packet (or after everything has): it is dropped without a word. */
+async function filter(target: Target, hook: "ingress" | "egress", rule: string): Promise<void> {
+  const rules = `table netdev ${TABLE} {
+  chain ${hook} {
+    type filter hook ${hook} device ${linkOf(target).interface} priority -500;
+    ${rule}
+  }
+}
+`;
+  await execute(inNamespace(target.node.name, ["nft", "-f", "-"]), rules);
+}
+
+const unfilter = (target: Target): Promise<void> => inNode(target, ["nft", "delete", "table", "netdev", TABLE]);
+
+/** The kernels at hand may lack netem; our router's own port can hold frames back. */
+async function askRouter({ cast, node }: Target, ...words: string[]): Promise<void> {
+  const { controlSocket } = cast.router.view;
+  if (controlSocket === undefined) throw new LabFailure("fault", "a router without a control socket", "a lab with our router");
+  const port = cast.lab.router.ports.at(-1)?.interface ?? "";
+  const nextHop = formatAddress(node.address.address);
+  const [action, ...options] = words;
+  const request = ["fault", action, port, "--next-hop", nextHop, ...options, "--control", controlSocket];
+  await execute(inNamespace(cast.lab.router.name, [...ECMP_COMMAND, ...request]));
+}
+
+/** A locally administered address of the node's own, and the word about it that a kernel owes its neighbors (arp_notify). */
+async function changeMac(target: Target, first: string): Promise<void> {
+  const { interface: name } = linkOf(target);
+  const digits = (target.node.address.address as number).toString(16).padStart(8, "0").match(/../g) ?? [];
+  await inNode(target, ["sysctl", "--quiet", "--write", `net.ipv4.conf.${name}.arp_notify=1`]);
+  await inNode(target, ["ip", "link", "set", name, "address", [first, "00", ...digits].join(":")]);
+}
+
+const podsHere = ({ cast, node }: Target): ReadonlySet<string> =>
+  new Set(cast.lab.nodes.find(({ name }) => name === node.name)?.pods.map(({ name }) => name));
+
+/** Every node is told of the pods that are left, and then those of this node end, with the connections they have. */
+async function movePods(target: Target): Promise<void> {
+  const gone = podsHere(target);
+  await tellNodes(target, { ...target.cast.lab, nodes: target.cast.lab.nodes.map(withoutPods(target.node.name)) });
+  const ending = target.cast.pods.filter(({ name }) => gone.has(name));
+  await Promise.all(ending.map((pod) => pod.stop(target.clock)));
+}
+
+async function bringPodsBack(target: Target): Promise<void> {
+  const { cast, clock, node } = target;
+  const started = await Promise.all(node.pods.map((pod) => startPod(clock, cast.lab, pod)));
+  cast.pods.splice(0, cast.pods.length, ...cast.pods.filter(({ running }) => running), ...started);
+  await tellNodes(target, cast.lab);
+}
+
+const withoutPods =
+  (name: string) =>
+  (node: ClusterNode): ClusterNode =>
+    node.name === name ? { ...node, pods: [] } : node;
+
+async function tellNodes({ cast }: Target, lab: Lab): Promise<void> {
+  const replace = "table ip kube-proxy {}\ndelete table ip kube-proxy\n";
+  const tell = (node: ClusterNode) => execute(inNamespace(node.name, ["nft", "-f", "-"]), replace + renderKubeProxy(lab, node));
+  await Promise.all(cast.lab.nodes.map(tell));
+}

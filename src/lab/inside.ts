@@ -48,7 +48,7 @@ export async function perform(clock: Clock, lab: Lab, options: LabOptions): Prom
     if (cast) await stopCast(clock, cast);
     const directory = `${LAB_DIRECTORY}/${selector.name}`;
     await mkdir(directory, { recursive: true });
-    cast = await startCast(clock, lab, selector, directory);
+    cast = await startCast(clock, lab, { kind: "ecmp-router", ecmp: { hash: lab.experiment.hash, selector } }, directory);
     progress.step("started", `router with selector ${selector.name}, ${cast.speakers.length} speakers, ${cast.pods.length} pods`);
     speakers = await untilLearned(cast, progress);
     if (!options.upOnly) runs.push(await runOnce(clock, playOf(clock, cast), selector, directory, progress));
@@ -66,21 +66,22 @@ export async function perform(clock: Clock, lab: Lab, options: LabOptions): Prom
   return exitCode;
 }
 
-/** The event of a run in namespaces: it befalls the process that speaks BGP, and nothing else of its node. */
-function playOf(clock: Clock, { lab, router, speakers }: Cast): Play {
+/** The event of a run in namespaces. */
+function playOf(clock: Clock, cast: Cast): Play {
+  const { lab, router } = cast;
   return {
     lab,
     router: router.view,
     place: placeOf(lab.clients[0].node),
     strike: async (departed) => {
       const atMs = clock.nowMs();
-      speakers.find(({ node }) => node === departed)?.daemons[0].kill(FAULTS[lab.experiment.event.kind].signal);
+      await FAULTS[lab.experiment.event.kind].begin({ clock, cast, node: departed, percent: 100 });
       return atMs;
     },
   };
 }
 
-async function untilLearned(cast: Cast, progress: Progress): Promise<readonly SpeakerReport[]> {
+export async function untilLearned(cast: Cast, progress: Progress): Promise<readonly SpeakerReport[]> {
   const { lab, router } = cast;
   const states = await untilEstablished(lab, router.view, (node) => lastWords(cast, node));
   progress.step("sessions", `${cast.speakers.length} Established`);

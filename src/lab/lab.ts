@@ -67,7 +67,20 @@ export interface SelectorChoice {
 }
 
 /** Rows of `fault.ts`. */
-export const FAULT_KINDS = ["kill-speaker", "stop-speaker"] as const;
+export const FAULT_KINDS = [
+  "kill-speaker",
+  "stop-speaker",
+  "withdraw",
+  "session-flap",
+  "link-down",
+  "silent-node",
+  "one-way-loss",
+  "loss",
+  "delay",
+  "mtu",
+  "mac-change",
+  "pods-move",
+] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
 export interface Experiment {

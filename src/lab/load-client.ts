@@ -14,14 +14,21 @@ export interface LoadOptions {
   readonly timeoutMs: number;
   /** How many connections may be opening at once. */
   readonly parallel: number;
+  /** Whether a connection that broke is dialed again, as its user would. */
+  readonly redial: boolean;
 }
 
-export const LOAD_DEFAULTS: LoadOptions = { heartbeatMs: 100, timeoutMs: 2000, parallel: 50 };
+export const LOAD_DEFAULTS: LoadOptions = { heartbeatMs: 100, timeoutMs: 2000, parallel: 50, redial: false };
 
 /** Connections beat in turn, a tenth of them at a time: 500 frames at once would test the queues, not the router. */
 const SLOTS = 10;
 
+/** Between the end of a connection, or of an attempt, and the next attempt; and how long one may take. */
+const REDIAL_PAUSE_MS = 50;
+const REDIAL_TIMEOUT_MS = 1000;
+
 interface Connection {
+  readonly target: ConnectionTarget;
   readonly record: ConnectionRecord;
   readonly socket: Socket;
 }
@@ -30,6 +37,8 @@ export class LoadClient {
   readonly #clock: Clock;
   readonly #options: LoadOptions;
   readonly #connections: Connection[] = [];
+  readonly #redials = new Set<Socket>();
+  #closed = false;
   #cancelBeat: CancelTimer | undefined;
   #slot = 0;
 
@@ -55,11 +64,13 @@ export class LoadClient {
   /** Ends what lives by a reset, which leaves no TIME_WAIT: the same source ports can be used again at once. */
   close(): void {
     this.#cancelBeat?.();
+    this.#closed = true;
     for (const { socket } of this.#connections) reset(socket);
+    for (const socket of this.#redials) reset(socket);
   }
 
   #openOne(target: ConnectionTarget): Promise<void> {
-    const record: ConnectionRecord = { flow: target.flow, opened: false, lastEchoAtMs: this.#clock.nowMs() };
+    const record: ConnectionRecord = { flow: target.flow, opened: false, lastEchoAtMs: this.#clock.nowMs(), longestSilenceMs: 0 };
     const socket = connect({
       host: target.destinationAddress,
       port: target.destinationPort,
@@ -68,7 +79,8 @@ export class LoadClient {
       noDelay: true,
       allowHalfOpen: true,
     });
-    this.#connections.push({ record, socket });
+    const connection = { target, record, socket };
+    this.#connections.push(connection);
     return new Promise((settled) => {
       const cancelTimeout = this.#clock.setTimer(this.#options.timeoutMs, () => {
         record.error = `no answer in ${this.#options.timeoutMs} ms`;
@@ -76,7 +88,9 @@ export class LoadClient {
       });
       let greeting = "";
       socket.on("data", (bytes) => {
-        record.lastEchoAtMs = this.#clock.nowMs();
+        const nowMs = this.#clock.nowMs();
+        if (record.opened) record.longestSilenceMs = Math.max(record.longestSilenceMs, nowMs - record.lastEchoAtMs);
+        record.lastEchoAtMs = nowMs;
         if (record.opened) return;
         greeting += bytes.toString("utf8");
         if (!greeting.includes("\n")) return;
@@ -85,7 +99,7 @@ export class LoadClient {
         cancelTimeout();
         settled();
       });
-      socket.on("error", (error: NodeJS.ErrnoException) => this.#failed(record, error.code ?? error.message));
+      socket.on("error", (error: NodeJS.ErrnoException) => this.#failed(connection, error.code ?? error.message));
       socket.on("end", () => {
         if (isBroken(record)) return;
         if (!record.opened) {
@@ -95,8 +109,8 @@ export class LoadClient {
         }
         // libuv tells a reset that comes right behind data as an end in order. A write tells the two apart: only after a reset it fails.
         socket.write("beat\n", (error: NodeJS.ErrnoException | null | undefined) => {
-          if (error) this.#failed(record, error.code ?? error.message);
-          else record.closedAtMs = this.#clock.nowMs();
+          if (error) this.#failed(connection, error.code ?? error.message);
+          else this.#broke(connection, "closedAtMs");
           socket.destroy();
         });
       });
@@ -107,11 +121,36 @@ export class LoadClient {
     });
   }
 
-  #failed(record: ConnectionRecord, code: string): void {
+  #failed(connection: Connection, code: string): void {
+    const { record } = connection;
     record.error ??= code;
-    if (!record.opened || isBroken(record)) return;
-    if (code === "ETIMEDOUT") record.timedOutAtMs = this.#clock.nowMs();
-    else record.resetAtMs = this.#clock.nowMs();
+    if (record.opened && !isBroken(record)) this.#broke(connection, code === "ETIMEDOUT" ? "timedOutAtMs" : "resetAtMs");
+  }
+
+  #broke({ target, record }: Connection, how: "closedAtMs" | "timedOutAtMs" | "resetAtMs"): void {
+    record[how] = this.#clock.nowMs();
+    if (this.#options.redial && !this.#closed) this.#redial(target, record);
+  }
+
+  /** Again and again, from ports of the system's choice, until a pod speaks. */
+  #redial(target: ConnectionTarget, record: ConnectionRecord): void {
+    this.#clock.setTimer(REDIAL_PAUSE_MS, () => {
+      if (this.#closed) return;
+      const { destinationAddress: host, destinationPort: port, sourceAddress: localAddress } = target;
+      const socket = connect({ host, port, localAddress, noDelay: true });
+      this.#redials.add(socket);
+      const cancelTimeout = this.#clock.setTimer(REDIAL_TIMEOUT_MS, () => reset(socket));
+      socket.once("data", () => {
+        cancelTimeout();
+        record.reopenedAtMs = this.#clock.nowMs();
+      });
+      socket.on("error", () => {});
+      socket.on("close", () => {
+        cancelTimeout();
+        this.#redials.delete(socket);
+        if (record.reopenedAtMs === undefined) this.#redial(target, record);
+      });
+    });
   }
 
   #beatLater(): void {
@@ -129,7 +168,7 @@ export class LoadClient {
       // Timers run before the sockets are read: after a stall of this very process the echo may be waiting. Look once more.
       setImmediate(() => {
         if (isBroken(record) || !this.#isSilent(connection)) return;
-        record.timedOutAtMs = this.#clock.nowMs();
+        this.#broke(connection, "timedOutAtMs");
         reset(socket);
       });
       return;

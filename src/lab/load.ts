@@ -5,8 +5,14 @@ import type { ConnectionRecord, ConnectionTarget } from "./connection.ts";
 import { LabFailure } from "./failure.ts";
 import type { Place } from "./place.ts";
 import { Daemon } from "./process.ts";
+import type { RequestOrder, RequestRecord } from "./request.ts";
 
 const LOAD_PROCESS = fileURLToPath(new URL("./load-process.js", import.meta.url));
+
+export interface LoadReport {
+  readonly connections: readonly ConnectionRecord[];
+  readonly requests: readonly RequestRecord[];
+}
 
 export class Load {
   readonly #daemon: Daemon;
@@ -17,25 +23,29 @@ export class Load {
     daemon.onLine((line) => this.#answer?.(line));
   }
 
-  static async start(place: Place): Promise<Load> {
-    return new Load(await Daemon.start("load client", place([process.execPath, LOAD_PROCESS])));
+  /** `broken`: what becomes of a connection that broke. */
+  static async start(place: Place, broken: "left" | "redialed" = "left"): Promise<Load> {
+    const words = broken === "redialed" ? ["--redial"] : [];
+    return new Load(await Daemon.start("load client", place([process.execPath, LOAD_PROCESS, ...words])));
   }
 
-  open = (targets: readonly ConnectionTarget[]): Promise<ConnectionRecord[]> => this.#order({ open: targets });
-  report = (): Promise<ConnectionRecord[]> => this.#order({ report: true });
+  open = async (targets: readonly ConnectionTarget[]): Promise<readonly ConnectionRecord[]> =>
+    (await this.#order({ open: targets })).connections;
+  begin = (orders: readonly RequestOrder[]): Promise<LoadReport> => this.#order({ begin: orders });
+  report = (): Promise<LoadReport> => this.#order({ report: true });
 
   async close(clock: Clock): Promise<void> {
     await this.#order({ close: true });
     await this.#daemon.stop(clock);
   }
 
-  async #order(order: object): Promise<ConnectionRecord[]> {
+  async #order(order: object): Promise<LoadReport> {
     const answered = new Promise<string>((resolve) => {
       this.#answer = resolve;
     });
     this.#daemon.send(`${JSON.stringify(order)}\n`);
     const line = await Promise.race([answered, this.#daemon.exited]);
-    if (typeof line === "string") return JSON.parse(line) as ConnectionRecord[];
+    if (typeof line === "string") return JSON.parse(line) as LoadReport;
     throw new LabFailure("load client", `ended (${line.code ?? line.signal})`, "an answer", this.#daemon.lastLines(5).join("\n"));
   }
 }

@@ -74,7 +74,7 @@ export function renderTable(result: LabResult, bold: (text: string) => string): 
     speakers,
     line(formatAddress(service.address), `${nextHops} next hops, ${policy}`),
     line("connections", describeOpened(judgment)),
-    line("event", `${event.node}'s speaker ${FAULTS[event.kind].past}: ${times}`),
+    line("event", `${event.node}'s ${FAULTS[event.kind].past}: ${times}`),
     line("broken", describeBroken(judgment, event.node)),
     ...others.map((run) => line(`with ${run.selector.name}`, describeBroken(run.services[0].judgment, event.node))),
     ...further.map((each) => line(formatAddress(each.service.address), describeFurther(each))),

@@ -5,11 +5,12 @@
 import { stringify } from "yaml";
 import { formatAddress } from "../net/address.ts";
 import { formatPrefix, hostPrefix } from "../net/prefix.ts";
-import type { Lab, SelectorChoice } from "./lab.ts";
+import type { Lab } from "./lab.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 
-export function renderRouterConfig(lab: Lab, selector: SelectorChoice, ports: "by interface" | "by address"): string {
-  const { router, experiment } = lab;
+/** `ecmp`: that section of the file. */
+export function renderRouterConfig(lab: Lab, ecmp: object, ports: "by interface" | "by address"): string {
+  const { router } = lab;
   const addresses = router.ports.map((port) => port.address.address);
   return stringify({
     ports: router.ports.map((port) =>
@@ -30,7 +31,7 @@ export function renderRouterConfig(lab: Lab, selector: SelectorChoice, ports: "b
         passive: !SPEAKERS[node.kind].listens,
       })),
     },
-    ecmp: { hash: experiment.hash, selector },
+    ecmp,
     workers: 1,
   });
 }

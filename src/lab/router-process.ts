@@ -3,7 +3,8 @@ import { writeFile } from "node:fs/promises";
 import type { Clock } from "../net/clock.ts";
 import { ECMP_COMMAND } from "./ecmp-command.ts";
 import { LabFailure } from "./failure.ts";
-import type { Lab, SelectorChoice } from "./lab.ts";
+import type { Lab } from "./lab.ts";
+import type { LabRouter } from "./lab-router.ts";
 import { placeOf } from "./place.ts";
 import { Daemon } from "./process.ts";
 import { renderRouterConfig } from "./router-config.ts";
@@ -11,7 +12,7 @@ import { RouterView } from "./router-view.ts";
 
 const READY_DEADLINE_MS = 15_000;
 
-export class RouterProcess {
+export class RouterProcess implements LabRouter {
   readonly view: RouterView;
   readonly #daemon: Daemon;
   #stopping = false;
@@ -30,11 +31,11 @@ export class RouterProcess {
     });
   }
 
-  static async start(clock: Clock, lab: Lab, selector: SelectorChoice, directory: string): Promise<RouterProcess> {
+  static async start(clock: Clock, lab: Lab, ecmp: object, directory: string): Promise<RouterProcess> {
     const file = `${directory}/router.yaml`;
     const controlSocket = `${directory}/router.sock`;
     const place = placeOf(lab.router.name);
-    await writeFile(file, renderRouterConfig(lab, selector, "by interface"));
+    await writeFile(file, renderRouterConfig(lab, ecmp, "by interface"));
     const daemon = await Daemon.start("router", place([...ECMP_COMMAND, "run", file, "--control", controlSocket]));
     await daemon.untilLine("ready", clock, READY_DEADLINE_MS);
     const router = new RouterProcess(daemon, await RouterView.follow(clock, place, controlSocket));

@@ -15,10 +15,10 @@ import { LabFailure } from "./failure.ts";
 import { FAULTS } from "./fault.ts";
 import { type ConnectionOutcome, type Judgment, judge } from "./judgment.ts";
 import type { ClusterNode, FaultKind, Lab, SelectorChoice, Service } from "./lab.ts";
+import type { LabView } from "./lab-router.ts";
 import { Load } from "./load.ts";
 import type { Place } from "./place.ts";
 import type { Progress } from "./progress.ts";
-import type { RouterView } from "./router-view.ts";
 import { type PlannedConnection, planConnections } from "./traffic.ts";
 
 /** How long connections are watched before the event, and after the change is in force (longer than a time-out takes). */
@@ -30,7 +30,7 @@ const EVENT_DEADLINE_MS = 15_000;
 /** What a run is played with. */
 export interface Play {
   readonly lab: Lab;
-  readonly router: RouterView;
+  readonly router: LabView;
   /** Where the clients are. */
   readonly place: Place;
   /** Makes the event happen to this node, or waits for somebody to do so; when that was. */
@@ -87,10 +87,10 @@ export async function runOnce(
   const event = await untilConverged(router, departed, struckAtMs, deadlineMs);
   progress.step(
     "event",
-    `${departed.name}'s speaker ${fault.past}, converged after ${event.convergedMs.toFixed(1)} ms; watching ${WATCH_AFTER_MS / 1000} s`,
+    `${departed.name}'s ${fault.past}, converged after ${event.convergedMs.toFixed(1)} ms; watching ${WATCH_AFTER_MS / 1000} s`,
   );
   await delay(clock, WATCH_AFTER_MS);
-  const records = await load.report();
+  const { connections: records } = await load.report();
   await load.close(clock);
 
   const services = lab.services.map((service) => {
@@ -104,7 +104,7 @@ export async function runOnce(
 }
 
 /** The session down, the routes changed, and that generation of them (or a later one) acknowledged by every worker. */
-async function untilConverged(router: RouterView, departed: ClusterNode, struckAtMs: number, deadlineMs: number) {
+async function untilConverged(router: LabView, departed: ClusterNode, struckAtMs: number, deadlineMs: number) {
   const peer = formatAddress(departed.address.address);
   const next = async (what: string, wanted: (event: RouterEvent) => boolean): Promise<RouterEvent> => {
     const event = await router.events.find(wanted, deadlineMs);

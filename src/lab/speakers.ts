@@ -16,6 +16,7 @@ export interface Speaker {
   readonly node: ClusterNode;
   readonly implementation: string;
   readonly version: string;
+  readonly plan: SpeakerPlan;
   /** The first one speaks BGP. */
   readonly daemons: readonly Daemon[];
 }
@@ -49,5 +50,5 @@ export async function startSpeaker(clock: Clock, lab: Lab, node: ClusterNode, pl
   for (const command of kind.setUp(plan)) {
     await executeUntilDone(clock, place(command), SET_UP_DEADLINE_MS);
   }
-  return { node, implementation: kind.implementation, version, daemons };
+  return { node, implementation: kind.implementation, version, plan, daemons };
 }

@@ -15,6 +15,7 @@ const seen = (pod: string, sourceSeen: string): ConnectionRecord => ({
   flow: "f",
   opened: true,
   lastEchoAtMs: 2000,
+  longestSilenceMs: 100,
   pod,
   sourceSeen,
 });
@@ -82,7 +83,7 @@ describe("the judgment", () => {
     [
       "never opened",
       moves,
-      { flow: "f", opened: false, lastEchoAtMs: 0, error: "ECONNREFUSED" },
+      { flow: "f", opened: false, lastEchoAtMs: 0, longestSilenceMs: 0, error: "ECONNREFUSED" },
       "f: did not open (ECONNREFUSED); forecast: by n2",
     ],
   ])("tells by name what %s", (_, forecast, record, words) => expect(judgeOne(forecast, record).differences).toEqual([words]));

@@ -44,7 +44,13 @@ function makeRun(lab: Lab, selector: SelectorChoice, disobedient: boolean): LabR
       const forecast = forecasts[index];
       const seen = { sourceSeen: target.sourceAddress, ...seenBy(lab, service, forecast.before) };
       const breaks = forecast.moved && !(disobedient && index === firstMoved);
-      const record = { flow: target.flow, opened: true, lastEchoAtMs: KILLED_AT_MS + (index % 100), ...seen };
+      const record = {
+        flow: target.flow,
+        opened: true,
+        lastEchoAtMs: KILLED_AT_MS + (index % 100),
+        longestSilenceMs: 100,
+        ...seen,
+      };
       const broken = breaks ? { resetAtMs: KILLED_AT_MS + 12 + (index % 97) } : {};
       return [{ forecast, record: { ...record, ...broken }, clientAddress: target.sourceAddress }];
     });

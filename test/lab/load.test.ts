@@ -6,7 +6,7 @@ import { LoadClient } from "#src/lab/load-client.ts";
 import { PodServer } from "#src/lab/pod.ts";
 import { systemClock } from "#src/net/clock.ts";
 
-const OPTIONS = { heartbeatMs: 20, timeoutMs: 300, parallel: 3 };
+const OPTIONS = { heartbeatMs: 20, timeoutMs: 300, redial: false, parallel: 3 };
 const FIRST_PORT = 26_000;
 
 const cleanUp: (() => void)[] = [];

@@ -71,7 +71,7 @@ describe("the router's configuration", () => {
   it.each(lab.experiment.selectors.map((selector) => [selector.name, selector] as const))(
     "with selector %s is golden, and the router's own schema takes it",
     async (name, selector) => {
-      const text = renderRouterConfig(lab, selector, "by interface");
+      const text = renderRouterConfig(lab, { hash: lab.experiment.hash, selector }, "by interface");
       await expect(text).toMatchFileSnapshot(expected(`router-${name}.yaml`));
       expect(readConfig(text)).toHaveProperty("config");
     },

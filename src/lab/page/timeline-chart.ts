@@ -32,7 +32,7 @@ export function drawTimeline(run: RunResult): string {
     ...x.ticks.map((tick) => label(x.at(tick), BOTTOM + 22, String(tick), { class: "quiet", "text-anchor": "middle" })),
     label((LEFT + RIGHT) / 2, BOTTOM + 41, "milliseconds after the event", { class: "quiet", "text-anchor": "middle" }),
     element("path", { class: "mark", d: `M${x.at(0)} ${TOP - 26}V${BOTTOM}` }),
-    label(x.at(0) + 6, TOP - 18, `${run.event.node}'s speaker ${FAULTS[run.event.kind].past}`, { class: "alarm" }),
+    label(x.at(0) + 6, TOP - 18, `${run.event.node}'s ${FAULTS[run.event.kind].past}`, { class: "alarm" }),
     element("path", { class: "mark converged", d: `M${x.at(run.event.convergedMs)} ${TOP - 8}V${BOTTOM}` }),
     label(x.at(run.event.convergedMs) + 6, TOP - 3, `converged after ${run.event.convergedMs.toFixed(1)} ms`, { class: "quiet" }),
     element("path", { class: "line alive", d: line((broken) => opened - broken) }),

@@ -82,7 +82,7 @@ function machine({ x, width }: typeof CLIENT, middle: number, thickness: number,
 function nodeBox({ name, kept, broken }: NodeFlow, top: number, speaker: SpeakerReport, fault: FaultKind | undefined): string[] {
   const box = { x: NODE_X, y: top + 5, width: CHART_WIDTH - NODE_X - 1, height: ROW - 10, rx: 4 };
   const departed = fault !== undefined;
-  const said = departed ? `speaker ${FAULTS[fault].past}` : `${speaker.implementation} ${speaker.version}`;
+  const said = departed ? `${FAULTS[fault].past}` : `${speaker.implementation} ${speaker.version}`;
   return [
     element("rect", { class: departed ? "machine departed" : "machine", ...box }),
     label(NODE_X + 10, top + ROW / 2 - 4, name, { class: "strong" }),

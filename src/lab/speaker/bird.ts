@@ -4,7 +4,7 @@ import type { SpeakerKind, SpeakerPlan } from "./plan.ts";
 export const bird: SpeakerKind = {
   implementation: "BIRD",
   debianPackage: "bird2",
-  programs: ["bird"],
+  programs: ["bird", "birdc"],
   listens: false,
   version: { command: ["bird", "--version"], pattern: /^BIRD version (\S+)/m },
   files: (plan) => ({ "bird.conf": renderBirdConf(plan) }),
@@ -15,7 +15,12 @@ export const bird: SpeakerKind = {
     },
   ],
   setUp: () => [],
+  withdraw: (plan) => [ask(plan, "disable", "services")],
+  announce: (plan) => [ask(plan, "enable", "services")],
+  reset: (plan) => [ask(plan, "restart", "upstream")],
 };
+
+const ask = ({ directory }: SpeakerPlan, ...words: string[]): string[] => ["birdc", "-s", `${directory}/bird.ctl`, ...words];
 
 export function renderBirdConf(plan: SpeakerPlan): string {
   return `log stderr all;

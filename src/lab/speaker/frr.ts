@@ -18,18 +18,40 @@ export const frr: SpeakerKind = {
   version: { command: [`${DAEMONS}/bgpd`, "--version"], pattern: /^bgpd version (\S+)/m },
   files: (plan) => ({ "frr.conf": renderFrrConf(plan), "vtysh.conf": "service integrated-vtysh-config\n" }),
   processes: (plan) => [
-    { name: "bgpd", command: daemon(plan, "bgpd", "-p", "0") },
-    { name: "zebra", command: daemon(plan, "zebra") },
+    { name: "bgpd", command: frrDaemon(plan.directory, "bgpd", "-p", "0") },
+    { name: "zebra", command: frrDaemon(plan.directory, "zebra") },
   ],
-  setUp: ({ directory }) => [
-    // vtysh skips a daemon whose socket is not there yet, without an error: both must answer first.
-    ["vtysh", "--vty_socket", directory, "--config_dir", directory, "-d", "zebra", "-c", "show version"],
-    ["vtysh", "--vty_socket", directory, "--config_dir", directory, "-d", "bgpd", "-c", "show version"],
-    ["vtysh", "--vty_socket", directory, "--config_dir", directory, "-f", `${directory}/frr.conf`],
-  ],
+  setUp: ({ directory }) => [...frrReady(directory), vtyshFile(directory)],
+  withdraw: (plan) => [inUnicast(plan, (prefix) => `no network ${prefix}`)],
+  announce: (plan) => [inUnicast(plan, (prefix) => `network ${prefix}`)],
+  reset: (plan) => [vtysh(plan, [`clear bgp ${plan.routerAddress}`])],
 };
 
-function daemon({ directory }: SpeakerPlan, name: string, ...options: string[]): string[] {
+function vtysh({ directory }: SpeakerPlan, lines: readonly string[]): string[] {
+  return vtyshAt(directory, "-d", "bgpd", ...lines.flatMap((line) => ["-c", line]));
+}
+
+function inUnicast(plan: SpeakerPlan, toLine: (prefix: string) => string): string[] {
+  const enter = ["configure terminal", `router bgp ${plan.asn}`, "address-family ipv4 unicast"];
+  return vtysh(plan, [...enter, ...plan.prefixes.map(toLine)]);
+}
+
+const vtyshAt = (directory: string, ...words: string[]): string[] => [
+  "vtysh",
+  "--vty_socket",
+  directory,
+  "--config_dir",
+  directory,
+  ...words,
+];
+
+/** vtysh skips a daemon whose socket is not there yet, without an error: both must answer before a file is loaded. */
+export const frrReady = (directory: string): string[][] =>
+  ["zebra", "bgpd"].map((name) => vtyshAt(directory, "-d", name, "-c", "show version"));
+
+export const vtyshFile = (directory: string): string[] => vtyshAt(directory, "-f", `${directory}/frr.conf`);
+
+export function frrDaemon(directory: string, name: string, ...options: string[]): string[] {
   // As root, because in a user namespace there is nobody else; /etc/group puts root into frrvty there.
   const identity = ["-u", "root", "-g", "root", "-A", "127.0.0.1", "-P", "0"];
   const places = ["--vty_socket", directory, "-z", `${directory}/zserv.api`, "-i", `${directory}/${name}.pid`];

@@ -19,8 +19,15 @@ export const gobgp: SpeakerKind = {
       command: ["gobgpd", "-f", `${directory}/gobgp.toml`, "--log-plain", "--pprof-disable", "--api-hosts", API],
     },
   ],
-  setUp: (plan) => plan.prefixes.map((prefix) => ["gobgp", "global", "rib", "add", prefix, "origin", "igp"]),
+  setUp: announce,
+  withdraw: (plan) => plan.prefixes.map((prefix) => ["gobgp", "global", "rib", "del", prefix]),
+  announce,
+  reset: ({ routerAddress }) => [["gobgp", "neighbor", routerAddress, "reset"]],
 };
+
+function announce({ prefixes }: SpeakerPlan): string[][] {
+  return prefixes.map((prefix) => ["gobgp", "global", "rib", "add", prefix, "origin", "igp"]);
+}
 
 export function renderGobgpToml(plan: SpeakerPlan): string {
   return `[global.config]

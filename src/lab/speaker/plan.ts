@@ -36,4 +36,8 @@ export interface SpeakerKind {
   processes(plan: SpeakerPlan): readonly SpeakerProcess[];
   /** Run one after the other once the processes are started, each again until it succeeds. */
   setUp(plan: SpeakerPlan): readonly (readonly string[])[];
+  /** Asked of the running speaker, in its own tongue: to take its prefixes back, to announce them again, to end its session. */
+  withdraw(plan: SpeakerPlan): readonly (readonly string[])[];
+  announce(plan: SpeakerPlan): readonly (readonly string[])[];
+  reset(plan: SpeakerPlan): readonly (readonly string[])[];
 }

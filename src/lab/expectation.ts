@@ -1,0 +1,106 @@
+/**
+ * What a scenario's timeline means for each of its connections and requests, said before anything happens: the timeline
+ * becomes changes of members, these become each flow's path over the nodes, and a path becomes a fate. Pure.
+ *
+ * A node knows the connections that began on it and no others, so whoever moves is reset; who stays lives, unless its node is
+ * cut off for longer than a client waits.
+ */
+import { type FlowPath, forecastPaths, type MemberChange } from "../experiment/forecast.ts";
+import type { FibState } from "../fib/state.ts";
+import { formatAddress } from "../net/address.ts";
+import type { Flow } from "../net/flow.ts";
+import { FAULTS } from "./fault.ts";
+import type { ClusterNode, Lab } from "./lab.ts";
+import { LOAD_DEFAULTS } from "./load-client.ts";
+import type { FaultStep, Scenario } from "./scenario.ts";
+
+/** A change of members as the timeline plans it. */
+export interface PlannedChange extends MemberChange {
+  readonly node: string;
+  readonly plannedMs: number;
+}
+
+/** A time in which a node is cut off, and the router does not know it. */
+export interface Outage {
+  readonly nextHop: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+export interface Plan {
+  readonly changes: readonly PlannedChange[];
+  readonly outages: readonly Outage[];
+}
+
+export interface Expectation extends FlowPath {
+  readonly fate: "lives" | "breaks";
+}
+
+const CUTS = new Set(["link-down", "silent-node", "one-way-loss"]);
+
+export function planChanges(lab: Lab, { timeline, holdTimeSeconds }: Scenario): Plan {
+  const changes: PlannedChange[] = [];
+  const outages: Outage[] = [];
+  for (const step of timeline) {
+    if ("wait" in step) continue;
+    const node = nodeNamed(lab, step.node);
+    const { changes: own, unknownUntilMs } = planFault(step, node, holdTimeSeconds);
+    changes.push(...own);
+    if (CUTS.has(step.fault)) {
+      outages.push({ nextHop: formatAddress(node.address.address), fromMs: step.atSeconds * 1000, toMs: unknownUntilMs });
+    }
+  }
+  return { changes: changes.toSorted((a, b) => a.plannedMs - b.plannedMs), outages };
+}
+
+/** The changes that a fault leads to, and until when the router does not know of it. */
+function planFault(step: FaultStep, { name, address }: ClusterNode, holdTimeSeconds: number) {
+  const { route, silent } = FAULTS[step.fault];
+  const beginMs = step.atSeconds * 1000;
+  const endMs = (step.untilSeconds ?? Number.POSITIVE_INFINITY) * 1000;
+  const foundMs = beginMs + (silent ? holdTimeSeconds * 1000 : 0);
+  const change = (kind: MemberChange["kind"], plannedMs: number): PlannedChange => {
+    return { kind, address: address.address, node: name, plannedMs };
+  };
+  if (route === "stays" || endMs <= foundMs) return { changes: [], unknownUntilMs: endMs };
+  const returnsMs = route === "flaps" ? beginMs : endMs;
+  const returns = Number.isFinite(returnsMs) ? [change("returns", returnsMs)] : [];
+  return { changes: [change("departs", foundMs), ...returns], unknownUntilMs: foundMs };
+}
+
+export function nodeNamed(lab: Lab, name: string): ClusterNode {
+  const node = lab.nodes.find((candidate) => candidate.name === name);
+  if (!node) throw new Error(`no node ${name}, and the scenario was checked for that`);
+  return node;
+}
+
+/** When a flow begins and ends as planned; a long-lived one was there before, and has no end. */
+export interface PlannedFlow {
+  readonly flow: Flow;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+export function forecastFates(state: FibState, plan: Plan, flows: readonly PlannedFlow[]): Expectation[] {
+  const paths = forecastPaths(
+    state,
+    flows.map(({ flow }) => flow),
+    plan.changes,
+  );
+  return paths.map((path, index) => ({ ...path, fate: isBroken(plan, path, flows[index]) ? "breaks" : "lives" }));
+}
+
+function isBroken({ changes, outages }: Plan, { nextHops }: FlowPath, { fromMs, toMs }: PlannedFlow): boolean {
+  // nextHops[i] is where it goes between change i - 1 and change i.
+  const beginsMs = (i: number) => (i === 0 ? Number.NEGATIVE_INFINITY : changes[i - 1].plannedMs);
+  const endsMs = (i: number) => (i === changes.length ? Number.POSITIVE_INFINITY : changes[i].plannedMs);
+  const phases = nextHops
+    .map((nextHop, i) => ({ nextHop, fromMs: Math.max(beginsMs(i), fromMs), toMs: Math.min(endsMs(i), toMs) }))
+    .filter((phase) => phase.fromMs <= phase.toMs);
+  if (phases.some(({ nextHop }) => nextHop === undefined || nextHop !== phases[0].nextHop)) return true;
+  return outages.some((outage) => {
+    const lastsMs = Math.min(outage.toMs, toMs) - Math.max(outage.fromMs, fromMs);
+    const patienceMs = Number.isFinite(toMs) ? 0 : LOAD_DEFAULTS.timeoutMs;
+    return phases.some(({ nextHop }) => nextHop === outage.nextHop) && lastsMs > patienceMs;
+  });
+}

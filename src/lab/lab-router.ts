@@ -1,0 +1,26 @@
+/**
+ * What the rest of a lab knows of the router in its middle, ours or another: what it has learned, what it decides by, when that
+ * changed. `router-view.ts` is the view of ours, `linux-router.ts` that of a Linux router.
+ */
+import type { FibState } from "../fib/state.ts";
+import type { Clock } from "../net/clock.ts";
+import type { EventLog } from "./event-log.ts";
+import type { PeerSummary, RouteSummary } from "./router-view.ts";
+
+export interface LabView {
+  /** Among them `converged`, whenever packets go by a change. */
+  readonly events: EventLog;
+  /** By the address of the peer. */
+  summary(): Promise<Readonly<Record<string, PeerSummary>>>;
+  routes(): Promise<readonly RouteSummary[]>;
+  /** All that it decides by, for the offline code. */
+  groups(): Promise<FibState>;
+  /** Where our router is asked; another has none. */
+  readonly controlSocket?: string;
+}
+
+export interface LabRouter {
+  readonly view: LabView;
+  lastLines(count: number): readonly string[];
+  stop(clock: Clock): Promise<void>;
+}

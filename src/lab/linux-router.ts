@@ -1,0 +1,146 @@
+/**
+ * A Linux router in our place, as people build it today: FRR learns the routes, the kernel spreads flows over them by its own
+ * ECMP (legacy routes, no next-hop objects). Its view answers as that of our router does, so a lab is played and forecast in
+ * the same way: the kernel's table, in the kernel's order, decided upon by the profiles `linux-*` with the kernel's own seed.
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { readConfig } from "../config/read.ts";
+import { stateOfConfig } from "../experiment/configured.ts";
+import type { FibState } from "../fib/state.ts";
+import { formatAddress } from "../net/address.ts";
+import type { Clock } from "../net/clock.ts";
+import { EventLog } from "./event-log.ts";
+import { LabFailure } from "./failure.ts";
+import type { Lab } from "./lab.ts";
+import type { LabRouter, LabView } from "./lab-router.ts";
+import { executeUntilDone } from "./namespace.ts";
+import { type Place, placeOf } from "./place.ts";
+import { Daemon, execute } from "./process.ts";
+import type { LinuxRouterSettings } from "./router-settings.ts";
+import type { PeerSummary, RouteSummary } from "./router-view.ts";
+import { frrDaemon, frrReady, vtyshFile } from "./speaker/frr.ts";
+import { SPEAKERS } from "./speaker/kinds.ts";
+
+const READY_DEADLINE_MS = 15_000;
+
+export class LinuxRouter implements LabRouter {
+  readonly view: LabView;
+  readonly #daemons: readonly Daemon[];
+  readonly #place: Place;
+
+  private constructor(view: LabView, daemons: readonly Daemon[], place: Place) {
+    this.view = view;
+    this.#daemons = daemons;
+    this.#place = place;
+  }
+
+  static async start(clock: Clock, lab: Lab, settings: LinuxRouterSettings, directory: string): Promise<LinuxRouter> {
+    const place = placeOf(lab.router.name);
+    const folder = `${directory}/${lab.router.name}`;
+    await mkdir(folder, { recursive: true });
+    await writeFile(`${folder}/frr.conf`, renderRouterFrrConf(lab));
+    await writeFile(`${folder}/vtysh.conf`, "service integrated-vtysh-config\n");
+    await setSysctls(place, settings);
+    const monitor = await Daemon.start("ip monitor", place(["ip", "-oneline", "monitor", "route"]));
+    const zebra = await Daemon.start("zebra", place(frrDaemon(folder, "zebra")));
+    const bgpd = await Daemon.start("bgpd", place(frrDaemon(folder, "bgpd")));
+    for (const command of [...frrReady(folder), vtyshFile(folder)]) {
+      await executeUntilDone(clock, place(command), READY_DEADLINE_MS);
+    }
+    return new LinuxRouter(followKernel(clock, place, folder, settings, monitor), [bgpd, zebra, monitor], place);
+  }
+
+  lastLines = (count: number): string[] => this.#daemons[0].lastLines(count);
+
+  async stop(clock: Clock): Promise<void> {
+    await Promise.all(this.#daemons.map((daemon) => daemon.stop(clock)));
+    // Packets are the next router's, which may be ours.
+    await execute(this.#place(["sysctl", "--quiet", "--write", "net.ipv4.ip_forward=0"]));
+    await execute(this.#place(["ip", "route", "flush", "proto", "bgp"]));
+  }
+}
+
+async function setSysctls(place: Place, { policy, fields, seed }: LinuxRouterSettings): Promise<void> {
+  const values = {
+    ip_forward: 1,
+    fib_multipath_hash_policy: policy,
+    ...(fields === undefined ? {} : { fib_multipath_hash_fields: fields }),
+    fib_multipath_hash_seed: seed,
+  };
+  const words = Object.entries(values).map(([name, value]) => `net.ipv4.${name}=${value}`);
+  try {
+    await execute(place(["sysctl", "--quiet", "--write", ...words]));
+  } catch (error) {
+    throw new LabFailure("Linux router", (error as Error).message, "Linux 6.11 or later, whose multipath hash has a seed to set");
+  }
+}
+
+function followKernel(clock: Clock, place: Place, folder: string, settings: LinuxRouterSettings, monitor: Daemon): LabView {
+  const events = new EventLog(clock);
+  monitor.onLine((line) => {
+    if (line.includes("proto bgp")) events.add({ atMs: clock.nowMs(), kind: "converged" });
+  });
+  const routes = async () => readKernelRoutes(await execute(place(["ip", "-json", "route", "show", "proto", "bgp"])));
+  return {
+    events,
+    routes,
+    summary: async () => {
+      const words = ["vtysh", "--vty_socket", folder, "-d", "bgpd", "-c", "show bgp ipv4 unicast summary json"];
+      const said = JSON.parse(await execute(place(words))) as { peers?: Record<string, PeerSummary> };
+      return said.peers ?? {};
+    },
+    groups: async () => linuxState(settings, await routes()),
+  };
+}
+
+interface KernelRoute {
+  readonly dst: string;
+  readonly gateway?: string;
+  readonly nexthops?: readonly { readonly gateway: string; readonly weight: number }[];
+}
+
+/** In the kernel's order, which is what it deals by. */
+export function readKernelRoutes(json: string): RouteSummary[] {
+  return (JSON.parse(json || "[]") as KernelRoute[]).map(({ dst, gateway, nexthops }) => ({
+    prefix: dst.includes("/") ? dst : `${dst}/32`,
+    nextHops: nexthops?.map(({ gateway: address, weight }) => ({ address, weight })) ?? [{ address: gateway ?? "", weight: 1 }],
+  }));
+}
+
+/** Of a kernel with these settings, as our own configuration says it. */
+export function linuxState({ policy, fields, seed }: LinuxRouterSettings, routes: readonly RouteSummary[]): FibState {
+  const profile = { 0: "linux-l3", 1: "linux-l4", 3: "linux-custom" }[policy];
+  const ecmp = { profile, seed, memberOrder: "configured", ...(policy === 3 && fields !== undefined ? { fields } : {}) };
+  const config = readConfig(JSON.stringify({ ports: [{ interface: "none" }], ecmp, routes }));
+  if ("config" in config) return stateOfConfig(config.config);
+  throw new Error(`a kernel's routes are no configuration: ${JSON.stringify(config.mistakes)}`);
+}
+
+/** Listens and dials like any leaf switch; takes the services' addresses only, as our router is told to. */
+export function renderRouterFrrConf(lab: Lab): string {
+  const { asn, holdTimeSeconds, maximumPaths, ports } = lab.router;
+  const id = formatAddress(ports[ports.length - 1].address.address);
+  const neighbors = lab.nodes.flatMap((node) => {
+    const address = formatAddress(node.address.address);
+    const lines = [`  neighbor ${address} remote-as ${node.asn}`];
+    // MetalLB dials; a speaker that listens is dialed.
+    if (!SPEAKERS[node.kind].listens) lines.push(`  neighbor ${address} passive`);
+    return [
+      ...lines,
+      `  neighbor ${address} timers ${Math.floor(holdTimeSeconds / 3)} ${holdTimeSeconds}`,
+      `  neighbor ${address} timers connect 1`,
+    ];
+  });
+  return `log stdout informational
+hostname ${lab.router.name}
+no zebra nexthop kernel enable
+
+router bgp ${asn}
+  bgp router-id ${id}
+  no bgp ebgp-requires-policy
+${neighbors.join("\n")}
+  address-family ipv4 unicast
+    maximum-paths ${maximumPaths}
+  exit-address-family
+`;
+}

@@ -1,0 +1,136 @@
+/**
+ * What came of a scenario: every connection and request beside its forecast, and the figures that strategies are compared by.
+ * Pure. The witness is the client, and of the way in the pod; never the router's own counters.
+ */
+import { formatAddress } from "../net/address.ts";
+import { type ConnectionRecord, isBroken } from "./connection.ts";
+import { explainDifference, type ObservedFlow, REASONS, type ReasonName } from "./difference.ts";
+import { type Expectation, nodeNamed } from "./expectation.ts";
+import { LabFailure } from "./failure.ts";
+import type { Lab } from "./lab.ts";
+import type { LoadReport } from "./load.ts";
+import type { RequestRecord } from "./request.ts";
+import type { Scenario } from "./scenario.ts";
+import type { ScenarioConnection, ScenarioRequest } from "./scenario-traffic.ts";
+import type { FaultMark } from "./timeline.ts";
+import { entryNode } from "./witness.ts";
+
+export interface ScenarioOutcome {
+  readonly connections: {
+    readonly opened: number;
+    readonly broken: number;
+    readonly forecast: number;
+    readonly brokenOnSurvivors: number;
+  };
+  readonly requests: {
+    readonly count: number;
+    readonly failed: number;
+    readonly forecast: number;
+    readonly failedAfterRetry: number;
+  };
+  readonly differences: Readonly<Record<ReasonName, number>>;
+  /** Of the unexplained ones. */
+  readonly told: readonly string[];
+  readonly digest: string;
+  readonly longestGapMs: number;
+  /** From the first fault until the last broken connection was open again. */
+  readonly recoverMs: number;
+  readonly marks: readonly FaultMark[];
+  /** When connections broke, after the traffic began. */
+  readonly brokenAtMs: readonly number[];
+}
+
+export interface Evidence {
+  readonly connections: readonly ScenarioConnection[];
+  readonly requests: readonly ScenarioRequest[];
+  readonly expectations: readonly Expectation[];
+  readonly digest: string;
+  readonly marks: readonly FaultMark[];
+  readonly startMs: number;
+}
+
+export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, report: LoadReport): ScenarioOutcome {
+  const { connections, requests, expectations, digest, marks, startMs } = evidence;
+  const recordOf = new Map<string, ConnectionRecord>(report.connections.map((record) => [record.flow, record]));
+  const requestOf = new Map<string, RequestRecord>(report.requests.map((record) => [record.flow, record]));
+  const struck = new Set(marks.map(({ address }) => address));
+  const differences = Object.fromEntries(Object.keys(REASONS).map((name) => [name, 0])) as Record<ReasonName, number>;
+  const told: string[] = [];
+  const compare = (expectation: Expectation, observed: ObservedFlow) => {
+    const reason = explainDifference({ expectation, observed, marks, router: scenario.router });
+    if (reason) differences[reason] += 1;
+    if (reason === "unexplained") told.push(describe(expectation, observed, startMs));
+  };
+
+  const long = connections.map(({ service, target }, i) => {
+    const record = recordOf.get(target.flow);
+    if (!record?.opened)
+      throw new LabFailure("load client", `${target.flow}: ${record?.error ?? "unknown"}`, "a connection that opens");
+    const entry = entryNode(lab, service, target.sourceAddress, record);
+    const observed: ObservedFlow = {
+      broken: isBroken(record),
+      short: false,
+      fromMs: startMs,
+      toMs: endedAtMs(record) ?? record.lastEchoAtMs,
+      pod: record.pod,
+      entry: entry && formatAddress(nodeNamed(lab, entry).address.address),
+    };
+    compare(expectations[i], observed);
+    return { record, expectation: expectations[i], observed };
+  });
+  const short = requests.map((request, i) => {
+    const expectation = expectations[connections.length + i];
+    const record = requestOf.get(expectation.flow);
+    if (!record) throw new Error(`the load client never heard of ${expectation.flow}`);
+    const { begunAtMs: fromMs, failed } = record;
+    compare(expectation, { broken: failed !== undefined, short: true, fromMs, toMs: fromMs + request.toMs - request.fromMs });
+    return { record, expectation };
+  });
+
+  const broken = long.filter(({ observed }) => observed.broken);
+  const firstMs = marks[0]?.fromMs ?? startMs;
+  return {
+    connections: {
+      opened: long.length,
+      broken: broken.length,
+      forecast: long.filter(({ expectation }) => expectation.fate === "breaks").length,
+      brokenOnSurvivors: broken.filter(({ observed }) => !struck.has(observed.entry ?? "")).length,
+    },
+    requests: {
+      count: short.length,
+      failed: short.filter(({ record }) => record.failed !== undefined).length,
+      forecast: short.filter(({ expectation }) => expectation.fate === "breaks").length,
+      failedAfterRetry: short.filter(({ record }) => !record.answered).length,
+    },
+    differences,
+    told,
+    digest,
+    longestGapMs: Math.max(0, ...long.map(({ record }) => gapMs(record))),
+    recoverMs: Math.max(0, ...broken.map(({ record }) => (record.reopenedAtMs ?? Number.POSITIVE_INFINITY) - firstMs)),
+    marks: marks.map((each) => {
+      const since = (atMs: number) => Math.round((atMs - startMs) * 100) / 100;
+      return { ...each, fromMs: since(each.fromMs), toMs: since(each.toMs), plannedToMs: since(each.plannedToMs) };
+    }),
+    brokenAtMs: broken.map(({ record }) => (endedAtMs(record) ?? startMs) - startMs),
+  };
+}
+
+const endedAtMs = ({ resetAtMs, timedOutAtMs, closedAtMs }: ConnectionRecord): number | undefined =>
+  resetAtMs ?? timedOutAtMs ?? closedAtMs;
+
+/** The longest time without an answer; one that broke has none until it is open again. */
+const gapMs = (record: ConnectionRecord): number =>
+  isBroken(record)
+    ? Math.max(record.longestSilenceMs, (record.reopenedAtMs ?? Number.POSITIVE_INFINITY) - record.lastEchoAtMs)
+    : record.longestSilenceMs;
+
+function describe(
+  { flow, nextHops, fate }: Expectation,
+  { broken, entry, pod, fromMs, toMs }: ObservedFlow,
+  startMs: number,
+): string {
+  const path = nextHops.map((nextHop) => nextHop ?? "nowhere").join(" > ");
+  const seen = `${broken ? "broke" : "lived"}${entry ? `, entered by ${entry}, pod ${pod}` : ""}`;
+  const when = `from ${(fromMs - startMs).toFixed(0)} to ${(toMs - startMs).toFixed(0)} ms`;
+  return `${flow}: forecast ${path} (${fate}); it ${seen}, ${when}`;
+}

@@ -1,0 +1,86 @@
+/**
+ * Short requests, each a connection of its own: it is opened at its time from its own source port, asks its questions one
+ * after the other, and is reset. A request that fails is tried again from its beginning, from another port, as often
+ * as it may. `load-process.ts` runs this beside the long-lived connections.
+ */
+import { connect } from "node:net";
+import { type Clock, delay } from "../net/clock.ts";
+import type { RequestOrder, RequestRecord } from "./request.ts";
+
+/** How long an answer may take, and the pause before another attempt. */
+export const ANSWER_TIMEOUT_MS = 1000;
+const RETRY_PAUSE_MS = 100;
+
+export class RequestClient {
+  readonly #clock: Clock;
+  readonly #records: RequestRecord[] = [];
+  #pending: Promise<unknown> = Promise.resolve();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  begin(orders: readonly RequestOrder[]): void {
+    this.#pending = Promise.all(orders.map((order) => this.#play(order)));
+  }
+
+  /** When every request that was begun is over. */
+  async records(): Promise<readonly RequestRecord[]> {
+    await this.#pending;
+    return this.#records;
+  }
+
+  async #play(order: RequestOrder): Promise<void> {
+    await delay(this.#clock, order.atMs);
+    const record: RequestRecord = { flow: order.flow, begunAtMs: this.#clock.nowMs(), attempts: 0, answered: false };
+    this.#records.push(record);
+    while (!record.answered && record.attempts <= order.retries) {
+      if (record.attempts > 0) await delay(this.#clock, RETRY_PAUSE_MS);
+      const sourcePort = record.attempts === 0 ? order.sourcePort : undefined;
+      const failure = await this.#attempt(order, sourcePort);
+      if (record.attempts === 0 && failure !== undefined) record.failed = failure;
+      record.attempts += 1;
+      record.answered = failure === undefined;
+    }
+  }
+
+  /** Why it failed, or undefined. */
+  #attempt(
+    { destinationAddress, destinationPort, sourceAddress, ...order }: RequestOrder,
+    localPort?: number,
+  ): Promise<string | undefined> {
+    return new Promise((settled) => {
+      const socket = connect({
+        host: destinationAddress,
+        port: destinationPort,
+        localAddress: sourceAddress,
+        noDelay: true,
+        ...(localPort === undefined ? {} : { localPort }),
+      });
+      let failure: string | undefined;
+      let left = order.exchanges;
+      let cancel = this.#clock.setTimer(ANSWER_TIMEOUT_MS, () => fail("no answer"));
+      const fail = (why: string) => {
+        failure ??= why;
+        socket.destroy();
+      };
+      // The pod's greeting is the first answer; every further one is an echo.
+      socket.on("data", () => {
+        cancel();
+        left -= 1;
+        // A reset leaves no TIME_WAIT: the same source ports can be used again at once.
+        if (left <= 0) return void socket.resetAndDestroy();
+        cancel = this.#clock.setTimer(order.everyMs, () => {
+          socket.write("ask\n");
+          cancel = this.#clock.setTimer(ANSWER_TIMEOUT_MS, () => fail("no answer"));
+        });
+      });
+      socket.on("error", (error: NodeJS.ErrnoException) => fail(error.code ?? error.message));
+      socket.on("end", () => (left > 0 ? fail("closed") : undefined));
+      socket.on("close", () => {
+        cancel();
+        settled(failure);
+      });
+    });
+  }
+}

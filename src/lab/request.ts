@@ -1,0 +1,21 @@
+/** A short request: what the client is asked to send and when, and what became of it. */
+import type { ConnectionTarget } from "./connection.ts";
+
+export interface RequestOrder extends ConnectionTarget {
+  /** After the client was told to begin. */
+  readonly atMs: number;
+  readonly exchanges: number;
+  readonly everyMs: number;
+  readonly retries: number;
+}
+
+export interface RequestRecord {
+  readonly flow: string;
+  /** Times are CLOCK_MONOTONIC (net/clock). */
+  readonly begunAtMs: number;
+  /** Why its first attempt failed. */
+  failed?: string;
+  attempts: number;
+  /** After the last attempt that it was allowed. */
+  answered: boolean;
+}

@@ -1,0 +1,21 @@
+/**
+ * What stands in the middle of a lab, and how it is set: our router, or what people use instead, a Linux router (FRR and the
+ * kernel's own ECMP). `router-process.ts` and `linux-router.ts` start them.
+ */
+export interface EcmpRouterSettings {
+  readonly kind: "ecmp-router";
+  /** The section `ecmp` of our configuration file, checked. */
+  readonly ecmp: object;
+}
+
+export interface LinuxRouterSettings {
+  readonly kind: "linux";
+  /** net.ipv4.fib_multipath_hash_policy: 0 addresses, 1 the 5-tuple (or what the socket says), 3 the fields of `fields`. */
+  readonly policy: 0 | 1 | 3;
+  /** net.ipv4.fib_multipath_hash_fields, under policy 3. */
+  readonly fields?: number | undefined;
+  /** net.ipv4.fib_multipath_hash_seed. */
+  readonly seed: number;
+}
+
+export type RouterSettings = EcmpRouterSettings | LinuxRouterSettings;

@@ -1,0 +1,203 @@
+/**
+ * A scenario file (YAML): what it may say, checked with every mistake told at once, and the scenarios it means, one for each of
+ * its `strategies`. What a strategy does not say itself, the file says for all. `loadLab` of `catalog.ts` has the lab that is
+ * named; no file is opened here.
+ */
+import { z } from "zod";
+import { ecmpSchema } from "../config/ecmp-schema.ts";
+import { type ConfigMistake, readYaml } from "../config/read.ts";
+import { oneOf, whole } from "../config/scalar.ts";
+import { FAULTS } from "./fault.ts";
+import { FAULT_KINDS, type Lab } from "./lab.ts";
+import { ASSERTION_NAMES, type FaultStep, type Scenario, WAIT_NAMES } from "./scenario.ts";
+
+const seconds = z.number({ error: "wanted seconds" }).min(0).max(86_400);
+const rate = z.number({ error: "wanted a rate, 0.1 to 1000 a second" }).min(0.1).max(1000);
+const port = whole(1024, 32_000);
+
+/** Checked as our configuration checks it, and kept as it was written: the router reads it again. */
+const ecmp = z.unknown().transform((value, context): object => {
+  const result = ecmpSchema.safeParse(value);
+  if (result.success) return value as object;
+  for (const issue of result.error.issues) context.issues.push({ ...issue, input: value } as z.core.$ZodRawIssue);
+  return z.NEVER;
+});
+
+const router = z.union(
+  [
+    z.strictObject({ ecmp }).transform(({ ecmp }) => ({ kind: "ecmp-router" as const, ecmp })),
+    z
+      .strictObject({
+        linux: z.strictObject({
+          policy: z.union([z.literal(0), z.literal(1), z.literal(3)], { error: "wanted 0, 1 or 3" }),
+          fields: whole(1, 0xfff).optional(),
+          seed: whole(1, 0xffffffff).default(42),
+        }),
+      })
+      .transform(({ linux }) => ({ kind: "linux" as const, ...linux })),
+  ],
+  { error: "wanted {ecmp: ...} as in a configuration, or {linux: {policy, fields, seed}}" },
+);
+
+const arrivals = z.union(
+  [
+    z.strictObject({ constant: rate }).transform(({ constant }) => ({ kind: "constant" as const, perSecond: constant })),
+    z.strictObject({ poisson: rate }).transform(({ poisson }) => ({ kind: "poisson" as const, perSecond: poisson })),
+    z
+      .strictObject({ diurnal: z.strictObject({ troughPerSecond: rate, peakPerSecond: rate, periodSeconds: seconds }) })
+      .transform(({ diurnal }) => ({ kind: "diurnal" as const, ...diurnal })),
+  ],
+  { error: "wanted {constant: RATE}, {poisson: RATE} or {diurnal: {troughPerSecond, peakPerSecond, periodSeconds}}" },
+);
+
+const traffic = z.discriminatedUnion(
+  "kind",
+  [
+    z.strictObject({
+      kind: z.literal("connections"),
+      service: z.string(),
+      count: whole(1, 20_000),
+      firstSourcePort: port,
+    }),
+    z.strictObject({
+      kind: z.literal("requests"),
+      service: z.string(),
+      arrivals,
+      exchanges: whole(1, 10_000).default(1),
+      everyMs: whole(1, 60_000).default(100),
+      retries: whole(0, 100).default(0),
+      firstSourcePort: port,
+    }),
+  ],
+  { error: "wanted a kind of traffic: connections or requests" },
+);
+
+const step = z.union(
+  [
+    z.strictObject({ wait: z.enum(WAIT_NAMES) }),
+    z
+      .strictObject({
+        at: seconds,
+        fault: oneOf(FAULT_KINDS),
+        node: z.string(),
+        until: seconds.optional(),
+        percent: whole(1, 100).optional(),
+        repeat: z.strictObject({ times: whole(1, 1000), everySeconds: seconds }).optional(),
+      })
+      .refine(({ at, until }) => until === undefined || until > at, { path: ["until"], error: "wanted a time after `at`" }),
+  ],
+  { error: `wanted {wait: ${WAIT_NAMES.join(" | ")}} or {at, fault, node, until, percent, repeat}` },
+);
+
+const limit = z.union([z.literal(true), z.number().min(0)], { error: "wanted true, or a number as its limit" });
+const assertions = z.partialRecord(z.enum(ASSERTION_NAMES, { error: `wanted one of ${ASSERTION_NAMES.join(", ")}` }), limit);
+
+const shared = {
+  router: router.optional(),
+  traffic: z.array(traffic).min(1, { error: "wanted some traffic" }).optional(),
+  timeline: z.array(step).optional(),
+  watchSeconds: seconds.optional(),
+  assertions: assertions.optional(),
+};
+
+const fileSchema = z.strictObject({
+  name: z.string({ error: "wanted a name" }),
+  description: z.string().default(""),
+  lab: z.string({ error: "wanted the name of a lab" }),
+  seed: whole(0, 0xffffffff).default(1),
+  holdTimeSeconds: whole(3, 65_535).default(3),
+  ...shared,
+  strategies: z.record(
+    z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "wanted a name of lower-case letters, digits and dashes"),
+    z.strictObject({ description: z.string().default(""), ...shared }),
+    { error: "wanted a strategy each: {NAME: {description, router, ...}}" },
+  ),
+});
+
+type ScenarioFile = z.output<typeof fileSchema>;
+
+export interface ScenarioSuite {
+  readonly name: string;
+  readonly description: string;
+  readonly lab: string;
+  readonly scenarios: readonly Scenario[];
+}
+
+/** `findLab`: the lab of that name, or undefined. */
+export function readScenarios(
+  text: string,
+  findLab: (name: string) => Lab | undefined,
+): { readonly suite: ScenarioSuite } | { readonly mistakes: readonly ConfigMistake[] } {
+  const checked = fileSchema.superRefine((file, context) => checkReferences(file, findLab(file.lab), context));
+  const result = readYaml(text, checked);
+  if ("mistakes" in result) return result;
+  const { name, description, lab, seed, holdTimeSeconds, strategies, ...all } = result.value;
+  const scenarios = Object.entries(strategies).map(([strategy, own]): Scenario => {
+    const { router = { kind: "ecmp-router", ecmp: {} }, traffic = [], timeline = [], ...rest } = { ...all, ...own };
+    return {
+      name: strategy,
+      description: own.description,
+      lab,
+      seed,
+      holdTimeSeconds,
+      router,
+      traffic,
+      timeline: timeline.flatMap(expandStep),
+      watchSeconds: rest.watchSeconds ?? 2.5,
+      assertions: rest.assertions ?? { asForecast: true },
+    };
+  });
+  return { suite: { name, description, lab, scenarios } };
+}
+
+type FileStep = NonNullable<ScenarioFile["timeline"]>[number];
+
+/** A repeated step becomes as many steps. */
+function expandStep(step: FileStep): Scenario["timeline"][number][] {
+  if ("wait" in step) return [step];
+  const { at, until, fault, node, percent, repeat = { times: 1, everySeconds: 0 } } = step;
+  return Array.from({ length: repeat.times }, (_, index): FaultStep => {
+    const laterSeconds = index * repeat.everySeconds;
+    return {
+      atSeconds: at + laterSeconds,
+      fault: fault as FaultStep["fault"],
+      node,
+      untilSeconds: until === undefined ? undefined : until + laterSeconds,
+      percent,
+    };
+  });
+}
+
+/** What a schema cannot say: that names refer to something, and that the forecast knows whether a fault is found. */
+function checkReferences(file: ScenarioFile, lab: Lab | undefined, context: z.core.$RefinementCtx<ScenarioFile>): void {
+  const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: "custom", path, message });
+  if (!lab) return refuse(["lab"], "wanted one of `ecmp lab list`");
+  const services = lab.services.map(({ name }) => name);
+  const nodes = lab.nodes.map(({ name }) => name);
+  const parts: [PropertyKey[], Pick<ScenarioFile, "traffic" | "timeline">][] = [
+    [[], file],
+    ...Object.entries(file.strategies).map(([name, own]): [PropertyKey[], typeof own] => [["strategies", name], own]),
+  ];
+  for (const [path, { traffic = [], timeline = [] }] of parts) {
+    traffic.forEach(({ service }, i) => {
+      if (!services.includes(service)) refuse([...path, "traffic", i, "service"], `wanted one of ${services.join(", ")}`);
+    });
+    timeline.forEach((step, i) => {
+      if ("wait" in step) return;
+      const at = [...path, "timeline", i];
+      if (!nodes.includes(step.node)) refuse([...at, "node"], `wanted one of ${nodes.join(", ")}`);
+      const { silent } = FAULTS[step.fault as FaultStep["fault"]];
+      const lasts = (step.until ?? Number.POSITIVE_INFINITY) - step.at;
+      if (silent && lasts > file.holdTimeSeconds / 3 && lasts <= file.holdTimeSeconds + 1) {
+        const [least, most] = [file.holdTimeSeconds / 3, file.holdTimeSeconds + 1];
+        refuse(
+          [...at, "until"],
+          `wanted an end that the hold timer surely misses or sees: before ${least} s, or after ${most} s`,
+        );
+      }
+    });
+  }
+  for (const [name, own] of Object.entries(file.strategies)) {
+    if (!own.traffic && !file.traffic) refuse(["strategies", name], "wanted some traffic, here or for all");
+  }
+}

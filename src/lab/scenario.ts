@@ -1,0 +1,84 @@
+/**
+ * A scenario as a value: which lab, which router in the middle of it, what traffic, what happens to whom and when, and what
+ * must come of it. `scenario-file.ts` makes it from YAML; `scenario-run.ts` plays it. Times are seconds since the traffic is up.
+ */
+import type { FaultKind } from "./lab.ts";
+import type { RouterSettings } from "./router-settings.ts";
+
+/** Long-lived connections with a heartbeat, one from each source port; one that breaks is dialed again from another port. */
+export interface ConnectionTraffic {
+  readonly kind: "connections";
+  readonly service: string;
+  readonly count: number;
+  readonly firstSourcePort: number;
+}
+
+/** How requests arrive: evenly, as a Poisson process, or as one whose rate goes from trough to peak and back in a period. */
+export type Arrivals =
+  | { readonly kind: "constant" | "poisson"; readonly perSecond: number }
+  | {
+      readonly kind: "diurnal";
+      readonly troughPerSecond: number;
+      readonly peakPerSecond: number;
+      readonly periodSeconds: number;
+    };
+
+/** Short connections: each asks `exchanges` questions, one every `everyMs`, and is tried again `retries` times from its beginning. */
+export interface RequestTraffic {
+  readonly kind: "requests";
+  readonly service: string;
+  readonly arrivals: Arrivals;
+  readonly exchanges: number;
+  readonly everyMs: number;
+  readonly retries: number;
+  readonly firstSourcePort: number;
+}
+
+export type Traffic = ConnectionTraffic | RequestTraffic;
+
+/** Something happens to a node; with `untilSeconds` it is undone then. */
+export interface FaultStep {
+  readonly atSeconds: number;
+  readonly fault: FaultKind;
+  readonly node: string;
+  readonly untilSeconds?: number | undefined;
+  readonly percent?: number | undefined;
+}
+
+/** Nothing of what stands behind it begins before the router has done what the faults before it lead to. */
+export interface WaitStep {
+  readonly wait: WaitName;
+}
+
+/** `converged`: packets go by every change so far; `established`: every session is up. */
+export const WAIT_NAMES = ["converged", "established"] as const;
+export type WaitName = (typeof WAIT_NAMES)[number];
+
+export type Step = FaultStep | WaitStep;
+
+/** What may be demanded of the outcome (rows of `assertion.ts`), `true` or a limit. */
+export const ASSERTION_NAMES = [
+  "asForecast",
+  "survivorsUnbroken",
+  "noneBroken",
+  "longestGapMs",
+  "recoverSeconds",
+  "failedRequests",
+] as const;
+export type AssertionName = (typeof ASSERTION_NAMES)[number];
+export type Assertions = Readonly<Partial<Record<AssertionName, number | true>>>;
+
+/** One strategy of a scenario file. */
+export interface Scenario {
+  readonly name: string;
+  readonly description: string;
+  readonly lab: string;
+  readonly seed: number;
+  readonly holdTimeSeconds: number;
+  readonly router: RouterSettings;
+  readonly traffic: readonly Traffic[];
+  readonly timeline: readonly Step[];
+  /** How long everything is watched after the last step. */
+  readonly watchSeconds: number;
+  readonly assertions: Assertions;
+}

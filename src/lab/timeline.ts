@@ -1,0 +1,130 @@
+/**
+ * A scenario's timeline carried out: each fault begins and ends at its time, and what it leads to in the router is waited for
+ * beside whatever comes next. What comes of it are marks: when it was done, and from when on packets went by it.
+ */
+import { formatAddress } from "../net/address.ts";
+import { type Clock, delay } from "../net/clock.ts";
+import { type Cast, untilEstablished, wantedRoutes } from "./cast.ts";
+import { nodeNamed, type Plan } from "./expectation.ts";
+import { LabFailure } from "./failure.ts";
+import { FAULTS, type Target } from "./fault.ts";
+import type { FaultKind, Lab } from "./lab.ts";
+import type { LabView } from "./lab-router.ts";
+import type { FaultStep, Scenario, WaitName } from "./scenario.ts";
+
+/** On top of the hold time. */
+const CHANGE_DEADLINE_MS = 20_000;
+
+/** A fault that befell a node, or its end: when, and from when on packets went by what follows from it. */
+export interface FaultMark {
+  readonly fault: FaultKind;
+  readonly node: string;
+  /** The node's, which is its next hop. */
+  readonly address: string;
+  readonly what: "begins" | "ends";
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** The same as the forecast had it. */
+  readonly plannedToMs: number;
+}
+
+/** What is told while it happens, on the one clock of the traffic. */
+export type Tell = (kind: string, atMs: number, detail: object) => void;
+
+interface Action {
+  readonly atMs: number;
+  readonly step: FaultStep;
+  readonly what: "begins" | "ends";
+}
+
+export async function carryOut(
+  clock: Clock,
+  cast: Cast,
+  scenario: Scenario,
+  plan: Plan,
+  startMs: number,
+  tell: Tell,
+): Promise<FaultMark[]> {
+  const marks: Promise<FaultMark>[] = [];
+  const act = async ({ atMs, step, what }: Action) => {
+    await delay(clock, Math.max(0, startMs + atMs - clock.nowMs()));
+    const node = nodeNamed(cast.lab, step.node);
+    const target: Target = { clock, cast, node, percent: step.percent ?? 100 };
+    const fromMs = clock.nowMs();
+    tell("fault", fromMs - startMs, { fault: step.fault, node: step.node, what });
+    const { begin, end } = FAULTS[step.fault];
+    await (what === "begins" ? begin(target) : end(target));
+    marks.push(mark(clock, cast, scenario, plan, { step, what, fromMs, startMs, tell }));
+  };
+  // What waits holds back whatever stands behind it, ends of faults too.
+  for (const part of splitAtWaits(scenario)) {
+    for (const action of part.actions) await act(action);
+    await Promise.all(marks);
+    if (part.wait === "established") await untilEstablished(cast.lab, cast.router.view, () => []);
+  }
+  return await Promise.all(marks);
+}
+
+function splitAtWaits({ timeline }: Scenario) {
+  const parts: { actions: Action[]; wait?: WaitName }[] = [{ actions: [] }];
+  for (const step of timeline) {
+    const part = parts[parts.length - 1];
+    if ("wait" in step) {
+      part.wait = step.wait;
+      parts.push({ actions: [] });
+      continue;
+    }
+    part.actions.push({ atMs: step.atSeconds * 1000, step, what: "begins" });
+    if (step.untilSeconds !== undefined) part.actions.push({ atMs: step.untilSeconds * 1000, step, what: "ends" });
+  }
+  for (const { actions } of parts) actions.sort((a, b) => a.atMs - b.atMs);
+  return parts;
+}
+
+interface Struck {
+  readonly step: FaultStep;
+  readonly what: "begins" | "ends";
+  readonly fromMs: number;
+  readonly startMs: number;
+  readonly tell: Tell;
+}
+
+/** When packets went by what a fault, or its end, led to; at once where it leads to nothing. */
+async function mark(clock: Clock, { lab, router }: Cast, scenario: Scenario, plan: Plan, struck: Struck): Promise<FaultMark> {
+  const { step, what, fromMs, startMs, tell } = struck;
+  const address = formatAddress(nodeNamed(lab, step.node).address.address);
+  const { route, silent } = FAULTS[step.fault];
+  const plannedToMs = fromMs + (silent && what === "begins" ? scenario.holdTimeSeconds * 1000 : 0);
+  const done = (toMs: number): FaultMark => ({ fault: step.fault, node: step.node, address, what, fromMs, toMs, plannedToMs });
+  if (!plan.changes.some(({ node }) => node === step.node) || route === "stays") return done(clock.nowMs());
+  if (route === "flaps" && what === "ends") return done(clock.nowMs());
+  const deadlineMs = CHANGE_DEADLINE_MS + scenario.holdTimeSeconds * 1000;
+  if (route === "flaps") await untilConvergedSince(router.view, fromMs, deadlineMs);
+  await untilAnnounced(lab, router.view, address, route === "flaps" || what === "ends", deadlineMs);
+  const toMs = router.view.events.latest(({ kind, atMs }) => kind === "converged" && atMs >= fromMs)?.atMs ?? clock.nowMs();
+  tell("converged", toMs - startMs, {
+    fault: step.fault,
+    node: step.node,
+    what,
+    tookMs: Math.round((toMs - fromMs) * 100) / 100,
+  });
+  return done(toMs);
+}
+
+async function untilConvergedSince(view: LabView, sinceMs: number, deadlineMs: number): Promise<void> {
+  const event = await view.events.find(({ kind, atMs }) => kind === "converged" && atMs >= sinceMs, deadlineMs);
+  if (!event) throw new LabFailure("scenario", "no change of routes", `one within ${deadlineMs / 1000} s of the fault`);
+}
+
+/** Until the node is among the next hops of the services that it announces, or among those of none. */
+async function untilAnnounced(lab: Lab, view: LabView, address: string, present: boolean, deadlineMs: number): Promise<void> {
+  const announced = wantedRoutes(lab).filter(({ nextHops }) => nextHops.includes(address));
+  const done = await view.events.until(async () => {
+    const routes = await view.routes();
+    const has = (prefix: string) =>
+      routes.some((route) => route.prefix === prefix && route.nextHops.some((nextHop) => nextHop.address === address));
+    return announced.every(({ prefix }) => has(prefix) === present) || undefined;
+  }, deadlineMs);
+  if (done) return;
+  throw new LabFailure("scenario", `${address} is ${present ? "not " : ""}a next hop`, `otherwise within ${deadlineMs / 1000} s`);
+}

@@ -1,0 +1,134 @@
+/** What a timeline means for a flow, over tables that the real selectors fill; and what may explain that it went otherwise. */
+import { describe, expect, it } from "vitest";
+import { readConfig } from "#src/config/read.ts";
+import { stateOfConfig } from "#src/experiment/configured.ts";
+import { forecastPaths, forecastRemoval } from "#src/experiment/forecast.ts";
+import { loadLab } from "#src/lab/catalog.ts";
+import { type Case, explainDifference } from "#src/lab/difference.ts";
+import { forecastFates, type PlannedFlow, planChanges } from "#src/lab/expectation.ts";
+import { linuxState, readKernelRoutes } from "#src/lab/linux-router.ts";
+import type { Scenario, Step } from "#src/lab/scenario.ts";
+import { parseIpv4 } from "#src/net/address.ts";
+import type { Flow } from "#src/net/flow.ts";
+
+const lab = loadLab("metallb-bgp");
+const NODES = ["10.0.0.11", "10.0.0.12", "10.0.0.13", "10.0.0.14"];
+
+function stateWith(selector: string) {
+  const nextHops = NODES.map((address) => ({ address }));
+  const ecmp = { hash: { seed: 42 }, selector: { name: selector } };
+  const routes = [{ prefix: "198.51.100.10/32", nextHops }];
+  const result = readConfig(JSON.stringify({ ports: [{ interface: "a" }], ecmp, routes }));
+  if ("mistakes" in result) throw new Error(JSON.stringify(result.mistakes));
+  return stateOfConfig(result.config);
+}
+
+const FLOWS = Array.from({ length: 300 }, (_, i): Flow => {
+  const [source, destination] = ["10.0.1.2", "198.51.100.10"].map((text) => parseIpv4(text) as number);
+  return { protocol: 6, source, destination, sourcePort: 20_000 + i, destinationPort: 80 };
+});
+const ALWAYS = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
+const long = FLOWS.map((flow): PlannedFlow => ({ flow, ...ALWAYS }));
+
+const scenarioOf = (...timeline: Step[]): Scenario => ({
+  name: "x",
+  description: "",
+  lab: lab.name,
+  seed: 1,
+  holdTimeSeconds: 3,
+  router: { kind: "ecmp-router", ecmp: {} },
+  traffic: [],
+  timeline,
+  watchSeconds: 1,
+  assertions: {},
+});
+const at = (atSeconds: number, fault: "withdraw" | "session-flap" | "silent-node" | "loss", untilSeconds?: number): Step => {
+  return { atSeconds, fault, node: "n2", untilSeconds };
+};
+
+describe("a flow's path", () => {
+  it.each(["modulo", "threshold", "resilient", "maglev", "hrw"])(
+    "is the forecast of a removal, and with %s leads back",
+    (selector) => {
+      const state = stateWith(selector);
+      const address = parseIpv4("10.0.0.12") as number;
+      const paths = forecastPaths(state, FLOWS, [
+        { kind: "departs", address },
+        { kind: "returns", address },
+      ]);
+      const removal = forecastRemoval(state, FLOWS, address);
+      expect(paths.map(({ nextHops }) => nextHops.slice(0, 2))).toEqual(removal.map(({ before, after }) => [before, after]));
+      // A stateful selector need not give everything back; who was never moved and stays where it was is no witness.
+      if (selector !== "resilient") for (const { nextHops } of paths) expect(nextHops[2]).toBe(nextHops[0]);
+      expect(paths.some(({ nextHops }) => nextHops[2] === "10.0.0.12")).toBe(true);
+    },
+  );
+});
+
+describe("a connection's fate", () => {
+  const state = stateWith("hrw");
+  const fatesOf = (...timeline: Step[]) => forecastFates(state, planChanges(lab, scenarioOf(...timeline)), long);
+  const onNode = ({ nextHops }: { nextHops: readonly (string | undefined)[] }) => nextHops[0] === "10.0.0.12";
+
+  it("is to break when it moves, even if it would be led back", () => {
+    for (const timeline of [[at(1, "withdraw")], [at(1, "withdraw", 2)], [at(1, "session-flap")], [at(1, "silent-node")]]) {
+      for (const each of fatesOf(...timeline)) expect(each.fate).toBe(onNode(each) ? "breaks" : "lives");
+    }
+  });
+
+  it("is to live when nothing is found out in time, and its node is back before patience ends", () => {
+    expect(fatesOf(at(1, "silent-node", 1.9)).every(({ fate }) => fate === "lives")).toBe(true);
+    expect(fatesOf(at(1, "loss", 9)).every(({ fate }) => fate === "lives")).toBe(true);
+  });
+
+  it("of a short request is what happens in its own time", () => {
+    const plan = planChanges(lab, scenarioOf(at(1, "silent-node")));
+    const fates = (fromMs: number, toMs: number) =>
+      forecastFates(
+        state,
+        plan,
+        FLOWS.map((flow) => ({ flow, fromMs, toMs })),
+      );
+    expect(fates(0, 500).every(({ fate }) => fate === "lives")).toBe(true);
+    expect(fates(5000, 5500).every(({ fate }) => fate === "lives")).toBe(true);
+    for (const each of fates(1500, 2000)) expect(each.fate).toBe(onNode(each) ? "breaks" : "lives");
+  });
+});
+
+describe("a difference", () => {
+  const [expectation] = forecastFates(stateWith("hrw"), { changes: [], outages: [] }, long);
+  const observed = { broken: true, short: false, fromMs: 0, toMs: 5000, entry: expectation.nextHops[0] };
+  const base: Case = { expectation, observed, marks: [], router: { kind: "ecmp-router", ecmp: {} } };
+  const mark = {
+    fault: "loss",
+    node: "n1",
+    address: expectation.nextHops[0] ?? "",
+    what: "begins",
+    fromMs: 1000,
+    toMs: 1001,
+    plannedToMs: 1000,
+  } as const;
+  const cases: [string | undefined, Case][] = [
+    [undefined, { ...base, observed: { ...observed, broken: false } }],
+    ["unexplained", base],
+    ["unexplained", { ...base, observed: { ...observed, broken: false, entry: "10.0.0.99" } }],
+    ["socket-hash", { ...base, router: { kind: "linux", policy: 1, seed: 1 } }],
+    ["unexplained", { ...base, router: { kind: "linux", policy: 0, seed: 1 } }],
+    ["packets-lost", { ...base, marks: [mark] }],
+    ["unexplained", { ...base, marks: [{ ...mark, address: "10.0.0.99" }] }],
+    ["pod-gone", { ...base, observed: { ...observed, pod: "n1-a" }, marks: [{ ...mark, fault: "pods-move" }] }],
+    ["unexplained", { ...base, observed: { ...observed, pod: "n2-a" }, marks: [{ ...mark, fault: "pods-move" }] }],
+    ["at-the-edge", { ...base, observed: { ...observed, short: true, toMs: 900 }, marks: [{ ...mark, fault: "withdraw" }] }],
+    ["unexplained", { ...base, observed: { ...observed, short: true, toMs: 1400 }, marks: [{ ...mark, fault: "withdraw" }] }],
+    ["unexplained", { ...base, observed: { ...observed, toMs: 900 }, marks: [{ ...mark, fault: "withdraw" }] }],
+  ];
+  it.each(cases)("has the reason %s", (reason, difference) => expect(explainDifference(difference)).toBe(reason));
+});
+
+it("a Linux router's state has the kernel's order", () => {
+  const nexthops = ["10.0.0.13", "10.0.0.11"].map((gateway) => ({ gateway, dev: "fabric0", weight: 1, flags: [] }));
+  const routes = readKernelRoutes(JSON.stringify([{ dst: "198.51.100.10", protocol: "bgp", metric: 20, nexthops }]));
+  const { groups, hash } = linuxState({ kind: "linux", policy: 3, fields: 0x37, seed: 42 }, routes);
+  expect(groups[0].members.map(({ address }) => address)).toEqual(["10.0.0.13", "10.0.0.11"]);
+  expect(hash).toMatchObject({ profile: "linux-custom", linux: { policy: 3, fields: 0x37 } });
+});

@@ -1,0 +1,53 @@
+/**
+ * The scenario mitigations in a short form, on real parts: every event is told on the way, every strategy ends as forecast, and
+ * the forecast of a strategy is the same whenever it is made. The full form is `ecmp lab run mitigations`.
+ */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { MAIN, users } from "./users.ts";
+
+const DEADLINE_MS = 150_000;
+const STRATEGIES = ["baseline-modulo", "resilient", "linux-policy-3"];
+/**
+ * Of the flows of `scenario.yaml` with these strategies: whoever changes that file changes them. A resilient group remembers
+ * in which order its members came, which is the sessions' to say.
+ */
+const DIGESTS: Readonly<Record<string, string>> = {
+  "baseline-modulo": "e347b1d48af950c17ee21f4e7092aed9a5b9b9a966821ea3f6228bc61b63524b",
+  "linux-policy-3": "33e73c2af30e9c94b0963713cbadbc2127e911c07b2b88d1590017a273adcc6c",
+};
+
+describe.each(users.slice(0, 1))("ecmp lab run mitigations, as %s", (_, prefix, possible) => {
+  it.skipIf(!possible)("ends as forecast, strategy by strategy", { timeout: DEADLINE_MS }, async () => {
+    const words = [...prefix, process.execPath, MAIN, "lab", "run", "mitigations", "--json", "--only", STRATEGIES.join(",")];
+    const command = promisify(execFile)(words[0], words.slice(1), { timeout: DEADLINE_MS });
+    const { stdout, stderr } = await command.catch((error: { stdout: string; stderr: string }) => error);
+    const lines = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    const { scenario, strategies } = lines[lines.length - 1];
+    expect(scenario, stderr).toBe("mitigations");
+    expect(strategies.map((each: { strategy: string }) => each.strategy)).toEqual(STRATEGIES);
+    for (const each of strategies) {
+      expect(each.unexplained).toEqual([]);
+      expect(each.connections).toMatchObject({ opened: 200, broken: each.connections.forecast });
+      expect(each.verdicts).toEqual([{ assertion: "asForecast", limit: 0, found: 0, holds: true }]);
+      expect(each.digest).toMatch(/^[0-9a-f]{64}$/);
+      if (DIGESTS[each.strategy]) expect(each.digest).toBe(DIGESTS[each.strategy]);
+      const told = lines.filter((line) => line.strategy === each.strategy && line.kind).map(({ kind }) => kind);
+      expect(told.filter((kind) => ["forecast", "traffic", "fault", "converged", "verdict"].includes(kind))).toEqual([
+        "forecast",
+        "traffic",
+        "fault",
+        "converged",
+        "verdict",
+      ]);
+    }
+    const [modulo, resilient] = strategies;
+    expect(modulo.connections.brokenOnSurvivors).toBeGreaterThan(50);
+    expect(resilient.connections.brokenOnSurvivors).toBe(0);
+    expect(resilient.connections.broken).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,88 @@
+/** A scenario file: the shipped one is read for what it means, and a bad one is told all its mistakes at once. */
+import { describe, expect, it } from "vitest";
+import { loadLab, loadScenarios, scenarioNames } from "#src/lab/catalog.ts";
+import { readScenarios } from "#src/lab/scenario-file.ts";
+
+const lab = loadLab("metallb-bgp");
+const read = (text: string) => readScenarios(text, (name) => (name === lab.name ? lab : undefined));
+
+const HEAD = "name: x\nlab: metallb-bgp\n";
+const TRAFFIC = "traffic: [{ kind: connections, service: cluster, count: 2, firstSourcePort: 20000 }]\n";
+
+describe("the scenario mitigations", () => {
+  it("is in the catalog, and all of it is sound", () => {
+    expect(scenarioNames()).toContain("mitigations");
+    const { scenarios } = loadScenarios("mitigations");
+    expect(scenarios.map(({ name }) => name)).toContain("baseline-modulo");
+    for (const { traffic, timeline } of scenarios) {
+      expect(traffic.length).toBeGreaterThan(0);
+      expect(timeline.length).toBeGreaterThan(0);
+    }
+  });
+});
+
+describe("a scenario file", () => {
+  it("says for all strategies what a strategy does not say itself", () => {
+    const result = read(`${HEAD}${TRAFFIC}timeline: [{ at: 1, fault: kill-speaker, node: n2 }]
+strategies:
+  one: {}
+  other: { timeline: [{ wait: established }], watchSeconds: 1, assertions: { longestGapMs: 50 } }
+`);
+    if (!("suite" in result)) throw new Error(JSON.stringify(result.mistakes));
+    const [one, other] = result.suite.scenarios;
+    expect(one).toMatchObject({
+      name: "one",
+      router: { kind: "ecmp-router" },
+      timeline: [{ atSeconds: 1, fault: "kill-speaker", node: "n2" }],
+      watchSeconds: 2.5,
+      assertions: { asForecast: true },
+    });
+    expect(other).toMatchObject({ timeline: [{ wait: "established" }], watchSeconds: 1, assertions: { longestGapMs: 50 } });
+    expect(other.traffic).toEqual(one.traffic);
+  });
+
+  it("repeats a fault with its end", () => {
+    const step = "{ at: 1, fault: withdraw, node: n2, until: 2, repeat: { times: 3, everySeconds: 4 } }";
+    const result = read(`${HEAD}${TRAFFIC}timeline: [${step}]\nstrategies: { one: {} }\n`);
+    expect("suite" in result && result.suite.scenarios[0].timeline).toMatchObject([
+      { atSeconds: 1, untilSeconds: 2 },
+      { atSeconds: 5, untilSeconds: 6 },
+      { atSeconds: 9, untilSeconds: 10 },
+    ]);
+  });
+
+  it("is told every mistake at once", () => {
+    const result = read(`${HEAD}seed: -1
+traffic: [{ kind: connections, service: cluster, count: 0, firstSourcePort: 20000 }]
+timeline: [{ at: 1, fault: earthquake, node: n2 }, { wait: godot }]
+strategies:
+  one: { router: { linux: { policy: 2 } }, assertions: { beauty: true } }
+`);
+    const wanted = "mistakes" in result ? result.mistakes.map(({ path }) => path) : [];
+    for (const path of [
+      "seed",
+      "traffic[0].count",
+      "timeline[0]",
+      "timeline[1]",
+      "strategies.one.router",
+      "strategies.one.assertions",
+    ]) {
+      expect(
+        wanted.some((each) => each.startsWith(path)),
+        `${path} in ${wanted}`,
+      ).toBe(true);
+    }
+  });
+
+  it.each([
+    ["another lab", "lab: metallb-bgp", "lab: nowhere", "lab"],
+    ["no such service", "service: cluster", "service: cloud", "traffic[0].service"],
+    ["no such node", "node: n2", "node: n9", "timeline[0].node"],
+    ["an end that may or may not be noticed", "kill-speaker, node: n2", "silent-node, node: n2, until: 3", "timeline[0].until"],
+  ])("refuses %s", (_, sound, wrong, path) => {
+    const text = `${HEAD}${TRAFFIC}timeline: [{ at: 1, fault: kill-speaker, node: n2 }]\nstrategies: { one: {} }\n`;
+    expect(read(text)).toHaveProperty("suite");
+    const result = read(text.replace(sound, wrong));
+    expect("mistakes" in result && result.mistakes.map((mistake) => mistake.path)).toContain(path);
+  });
+});
