@@ -7,31 +7,30 @@ import { describeUnevenness } from "../ecmp/unevenness.ts";
 import { type Balance, drawBytes, measureBalance } from "../experiment/balance.ts";
 import { type Hashing, hashFlows, hashRecipe } from "../experiment/flow-hashes.ts";
 import { measurePolarization, type Tier, type TierLoad } from "../experiment/polarization.ts";
-import { formatCsv } from "../experiment/report.ts";
+import { formatCsv, rounded } from "../experiment/report.ts";
+import { type SelectorChoice, tryEach } from "../experiment/scenario.ts";
 import { formatAddress } from "../net/address.ts";
 import { loadCaptureFlows } from "./capture-flows.ts";
 import {
   addExperimentOptions,
   type ExperimentOptions,
   fieldList,
-  hashOf,
   listOf,
   membersOf,
   orderOf,
   recipeOf,
-  selectorsOf,
+  reportRefusals,
   wholeNumber,
 } from "./experiment-options.ts";
+import { hashOf } from "./hash-flags.ts";
 import { CommandError, formatTable, print, printJson, warn } from "./output.ts";
+import { selectorsOf } from "./selector-flags.ts";
 
 interface BalanceOptions extends ExperimentOptions {
-  readonly in?: string;
   readonly tiers?: number;
   readonly tierSeeds?: readonly number[];
   readonly tierOffsets?: readonly number[];
   readonly tierFields?: readonly (readonly string[])[];
-  readonly json?: true;
-  readonly csv?: true;
 }
 
 /** All flows and their hashes are in memory here. */
@@ -43,31 +42,40 @@ export function balanceCommand(): Command {
     "measure how even a selector's distribution is, and whether tiers polarize it",
   );
   return addExperimentOptions(command)
-    .option("--in <file>", "flows and bytes of a capture (pcap, pcapng) instead of flows from a seed")
     .option("--tiers <n>", "send the flows through so many tiers of routers, each with the same members", wholeNumber(2, 3))
     .option(
       "--tier-seeds <list>",
       "the hash's seed in each tier; one for all is the same everywhere",
       listOf(wholeNumber(0, 0xffffffff)),
     )
-    .option("--tier-offsets <list>", "bits by which each tier rotates the hash to the right", listOf(wholeNumber(0, 63)))
+    .option("--tier-offsets <list>", "bits by which each tier rotates the hash to the right", listOf(wholeNumber(0, 31)))
     .option("--tier-fields <lists>", "what each tier hashes, lists divided by /: 5-tuple/3-tuple", (text) =>
       text.split("/").map(fieldList),
     )
-    .option("--json", "one JSON array")
-    .option("--csv", "comma-separated, with a header line")
     .action(balance);
 }
 
 function balance(options: BalanceOptions): void {
   if (options.flows > MAXIMUM_FLOWS) throw new CommandError(`--flows: ${options.flows}, wanted at most ${MAXIMUM_FLOWS}`);
+  refuseTierFlags(options);
   try {
-    if (options.tiers === undefined) reportBalance(options);
-    else reportTiers(options, options.tiers);
+    const { made, refusals } = tryEach(selectorsOf(options), fillTable(options));
+    if (made.length > 0) {
+      if (options.tiers === undefined) reportBalance(options, made);
+      else reportTiers(options, options.tiers, made);
+    }
+    reportRefusals("balance", refusals);
   } catch (error) {
     if (error instanceof RangeError) throw new CommandError(`balance: ${error.message}`);
     throw error;
   }
+}
+
+function refuseTierFlags({ tiers, tierSeeds, tierOffsets, tierFields }: BalanceOptions): void {
+  if (tiers !== undefined) return;
+  const given = Object.entries({ "--tier-seeds": tierSeeds, "--tier-offsets": tierOffsets, "--tier-fields": tierFields });
+  const idle = given.find(([, value]) => value !== undefined);
+  if (idle) throw new CommandError(`${idle[0]}: ${idle[1]}, wanted only with --tiers`);
 }
 
 interface Traffic {
@@ -91,20 +99,20 @@ interface Filled {
   readonly table: SelectionTable;
 }
 
-function fillTables(options: BalanceOptions): Filled[] {
+function fillTable(options: BalanceOptions) {
   const members = orderMembers(orderOf(options), membersOf(options));
-  return selectorsOf(options).map(({ name, options: own }) => {
+  return ({ name, options: own }: SelectorChoice): Filled => {
     const selector = SELECTORS[name];
     const table = selector.fill(members, own);
     const uneven = describeUnevenness(selector, own, table);
     if (uneven !== undefined) warn([uneven]);
     return { selector: name, hashBits: selector.hashBits, table };
-  });
+  };
 }
 
-function reportBalance(options: BalanceOptions): void {
+function reportBalance(options: BalanceOptions, filled: readonly Filled[]): void {
   const { bytes, hash } = trafficOf(options);
-  const balances = fillTables(options).map(({ selector, hashBits, table }) => {
+  const balances = filled.map(({ selector, hashBits, table }) => {
     const hashes = hash({ options: hashOf(options), bits: hashBits });
     return { selector, memberOrder: orderOf(options), ...measureBalance(table, hashes, bytes) };
   });
@@ -120,7 +128,14 @@ const describeMembers = (members: Balance["members"]) =>
   members.map((member) => ({ ...member, address: formatAddress(member.address) }));
 
 function describeBalance({ selector, memberOrder, members, flows, ...evenness }: Named<Balance>) {
-  return { selector, memberOrder, members: members.length, flows, ...evenness, nextHops: describeMembers(members) };
+  const figures = {
+    ...evenness,
+    maxOverMean: rounded(evenness.maxOverMean),
+    coefficientOfVariation: rounded(evenness.coefficientOfVariation),
+    chiSquare: rounded(evenness.chiSquare),
+    pValue: rounded(evenness.pValue),
+  };
+  return { selector, memberOrder, members: members.length, flows, ...figures, nextHops: describeMembers(members) };
 }
 
 function formatBalances(balances: readonly Named<Balance>[]): string {
@@ -149,7 +164,7 @@ interface TierSetting {
   readonly fields: readonly string[];
 }
 
-function reportTiers(options: BalanceOptions, count: number): void {
+function reportTiers(options: BalanceOptions, count: number, filled: readonly Filled[]): void {
   const hash = hashOf(options);
   const isDeaf = hash.algorithm === "linux" && (options.tierOffsets ?? options.tierFields) !== undefined;
   if (isDeaf)
@@ -166,7 +181,7 @@ function reportTiers(options: BalanceOptions, count: number): void {
   if (links > MAXIMUM_LINKS)
     throw new CommandError(`--members: ${links} links in tier ${count}, wanted at most ${MAXIMUM_LINKS}`);
   const traffic = trafficOf(options);
-  const rows = fillTables(options).flatMap(({ selector, hashBits, table }) => {
+  const rows = filled.flatMap(({ selector, hashBits, table }) => {
     const tiers = settings.map((setting): Tier => ({ hashing: { options: { ...hash, ...setting }, bits: hashBits }, table }));
     const loads = measurePolarization(tiers, traffic.hash);
     return loads.map((load, tier) => describeTier(selector, tier + 1, settings[tier], load));
@@ -184,8 +199,12 @@ function perTier<Value>(flag: string, values: readonly Value[] | undefined, coun
 }
 
 function describeTier(selector: string, tier: number, { seed, offset, fields }: TierSetting, load: TierLoad) {
-  const { links, used, maxOverMean, coefficientOfVariation } = load;
-  return { selector, tier, seed, offset, fields: fields.join(" "), links, used, maxOverMean, coefficientOfVariation };
+  const { links, used } = load;
+  const figures = {
+    maxOverMean: rounded(load.maxOverMean),
+    coefficientOfVariation: rounded(load.coefficientOfVariation),
+  };
+  return { selector, tier, seed, offset, fields: fields.join(" "), links, used, ...figures };
 }
 
 function formatTiers(rows: readonly ReturnType<typeof describeTier>[]): string {

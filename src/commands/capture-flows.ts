@@ -1,5 +1,6 @@
 /** The flows of a capture that a command was given: all of them, or the mistake with the file's name. */
 import { type CaptureFlows, readCaptureFlows } from "../experiment/capture-flows.ts";
+import { fileProblem } from "./file-problem.ts";
 import { CommandError } from "./output.ts";
 
 export const isCapture = (file: string): boolean => /\.(pcap|pcapng|cap)$/.test(file);
@@ -17,6 +18,6 @@ function readFrom(file: string): CaptureFlows {
   try {
     return readCaptureFlows(file);
   } catch (error) {
-    throw new CommandError(`${file}: ${(error as Error).message}`);
+    throw new CommandError(`${file}: ${fileProblem(error)}`);
   }
 }

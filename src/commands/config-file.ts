@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import { isPassword } from "../config/password.ts";
 import { formatMistake, readConfig } from "../config/read.ts";
 import type { Config } from "../config/schema.ts";
+import { fileProblem } from "./file-problem.ts";
 import { CommandError, EXIT } from "./output.ts";
 
 /** `mistakeCode`: for `check` a mistake is the answer no; for the others it means they could not run. */
@@ -39,8 +40,6 @@ export function readText(file: string, where?: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    throw new CommandError(
-      `${where === undefined ? "" : `${where}: `}${file}: ${(error as NodeJS.ErrnoException).code ?? error}, wanted a file that can be read`,
-    );
+    throw new CommandError(`${where === undefined ? "" : `${where}: `}${file}: ${fileProblem(error)}`);
   }
 }

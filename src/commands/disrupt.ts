@@ -6,7 +6,7 @@ import { SELECTORS } from "../ecmp/selector.ts";
 import { describeUnevenness } from "../ecmp/unevenness.ts";
 import { parseFlowsCsv } from "../experiment/flows.ts";
 import { formatCsv, memberRows, outcomeRow } from "../experiment/report.ts";
-import { type MemberEvent, type Outcome, playScenario, type Scenario } from "../experiment/scenario.ts";
+import { type MemberEvent, type Outcome, type PlayedScenario, playScenario, type Scenario } from "../experiment/scenario.ts";
 import { parseScenario } from "../experiment/scenario-file.ts";
 import type { Flow } from "../net/flow.ts";
 import { isCapture, loadCaptureFlows } from "./capture-flows.ts";
@@ -15,44 +15,48 @@ import {
   addExperimentOptions,
   addressAfter,
   type ExperimentOptions,
-  hashOf,
   membersOf,
   orderOf,
   recipeOf,
-  selectorsOf,
+  refuseBeside,
+  reportRefusals,
   wholeNumber,
 } from "./experiment-options.ts";
+import { hashOf } from "./hash-flags.ts";
 import { CommandError, formatTable, print, printJson, warn } from "./output.ts";
+import { selectorsOf } from "./selector-flags.ts";
 
 interface DisruptOptions extends ExperimentOptions {
-  readonly in?: string;
   readonly remove?: number;
   readonly add?: true;
   readonly threads?: number;
   readonly perMember?: true;
-  readonly json?: true;
-  readonly csv?: true;
 }
+
+/** What a scenario file does not say. */
+const BESIDE_SCENARIO = ["threads", "perMember", "json", "csv"];
 
 export function disruptCommand(): Command {
   const command = new Command("disrupt")
     .description("count the flows that a change of the next hops breaks, selectors side by side")
     .argument("[scenario]", "a scenario file (YAML), instead of the flags for members, selectors, flows and hash");
   return addExperimentOptions(command)
-    .option("--in <file>", "flows of a capture (pcap, pcapng) instead of flows from a seed")
     .option("--remove <i>", "the next hop that departs, from 1 as they are written", wholeNumber(1, 65534))
     .option("--add", "a next hop arrives, with an address after all others")
     .option("--threads <n>", "as many as the machine has, unless told", wholeNumber(1, 64))
     .option("--per-member", "a row for each next hop: its flows before and after")
-    .option("--json", "one JSON array")
-    .option("--csv", "comma-separated, with a header line")
     .action(disrupt);
 }
 
-async function disrupt(file: string | undefined, options: DisruptOptions): Promise<void> {
-  const scenario = file === undefined ? scenarioOfFlags(options) : loadScenario(file);
-  const outcomes = await play(scenario, options.threads);
-  warn(describeFirstTables(scenario, outcomes));
+async function disrupt(file: string | undefined, options: DisruptOptions, command: Command): Promise<void> {
+  if (file !== undefined) refuseBeside(command, BESIDE_SCENARIO, "a scenario file, which says it");
+  const { outcomes, refusals } = await play(file === undefined ? scenarioOfFlags(options) : loadScenario(file), options.threads);
+  warn(describeFirstTables(outcomes));
+  if (outcomes.length > 0) report(outcomes, options);
+  reportRefusals("disrupt", refusals);
+}
+
+function report(outcomes: readonly Outcome[], options: DisruptOptions): void {
   const rows = options.perMember ? outcomes.flatMap(memberRows) : outcomes.map(outcomeRow);
   if (options.json) printJson(rows);
   else if (options.csv) print(formatCsv(rows));
@@ -63,15 +67,12 @@ async function disrupt(file: string | undefined, options: DisruptOptions): Promi
 }
 
 /** Of each selector's table before all events. */
-function describeFirstTables({ selectors, events }: Scenario, outcomes: readonly Outcome[]): string[] {
-  return selectors.flatMap(({ name, options }, i) => {
-    const { change } = outcomes[i * events.length];
-    return describeUnevenness(SELECTORS[name], options, change.before) ?? [];
-  });
+function describeFirstTables(outcomes: readonly Outcome[]): string[] {
+  const firsts = outcomes.filter(({ choice }, i) => choice !== outcomes[i - 1]?.choice);
+  return firsts.flatMap(({ choice, change }) => describeUnevenness(SELECTORS[choice.name], choice.options, change.before) ?? []);
 }
 
-/** A selector may refuse what it is asked to fill: too few buckets, no prime, weights that do not fit. */
-async function play(scenario: Scenario, threads: number | undefined): Promise<Outcome[]> {
+async function play(scenario: Scenario, threads: number | undefined): Promise<PlayedScenario> {
   try {
     return await playScenario(scenario, threads);
   } catch (error) {

@@ -1,8 +1,5 @@
 /** The flags that `disrupt` and `balance` share, and how they are read: which selectors, members, flows and hash. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { z } from "zod";
-import { ecmpSchema, experimentHashSchema } from "../config/ecmp-schema.ts";
-import type { HashOptions } from "../ecmp/flow-hash.ts";
 import { HASHES } from "../ecmp/hash.ts";
 import { expandFieldNames } from "../ecmp/key.ts";
 import { MEMBER_ORDERS, type MemberOrder } from "../ecmp/member-order.ts";
@@ -10,7 +7,7 @@ import { memberOrderOf, PROFILES } from "../ecmp/profile.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import { MAXIMUM_BUCKETS, type Member } from "../ecmp/table.ts";
 import type { FlowRecipe } from "../experiment/flows.ts";
-import type { SelectorChoice } from "../experiment/scenario.ts";
+import type { Refusal } from "../experiment/scenario.ts";
 import {
   DEFAULT_DESTINATION,
   DEFAULT_DESTINATION_PORT,
@@ -22,24 +19,20 @@ import {
 import { type Address, addressFamily, compareAddresses, formatAddress, isIpv4, parseAddress } from "../net/address.ts";
 import { formatPrefix, type Prefix, parsePrefix } from "../net/prefix.ts";
 import { CommandError } from "./output.ts";
+import { addSelectorOption, type SelectorFlags } from "./selector-flags.ts";
 
-export interface ExperimentOptions {
-  /** A whole router, whose hash takes the place of the three flags of the hash, and whose selector is the default one. */
-  readonly profile?: string;
-  readonly selector?: readonly string[];
+export interface ExperimentOptions extends SelectorFlags {
+  readonly in?: string;
   /** How many, or which, in the order of the route. */
   readonly members: number | readonly Address[];
   readonly memberOrder?: MemberOrder;
   readonly weights?: readonly number[];
-  readonly buckets?: number;
-  readonly selectorSeed?: number;
   readonly flows: number;
   readonly seed: number;
   readonly sources: Prefix;
   readonly destination: Address;
-  readonly hash?: string;
-  readonly fields?: readonly string[];
-  readonly hashSeed?: number;
+  readonly json?: true;
+  readonly csv?: true;
 }
 
 /** A whole number in the range, or commander's own complaint. */
@@ -108,6 +101,19 @@ export function addExperimentOptions(command: Command): Command {
     .option("--weights <list>", "their weights, in order: 3,1,1", listOf(wholeNumber(1, 256)))
     .option("--buckets <n>", "size of the table, for selectors that have one to choose", wholeNumber(1, MAXIMUM_BUCKETS))
     .option("--selector-seed <n>", "seed of selectors that scatter", wholeNumber(0, 0xffffffff))
+    .option(
+      "--selector-option <name=value>",
+      "any other key that a configuration's selector takes, such as capacity=16 or banks=[[10.0.0.1],[10.0.0.2]]; again for more",
+      addSelectorOption,
+    )
+    .addOption(
+      new Option("--in <file>", "flows of a capture (pcap, pcapng) instead of flows from a seed").conflicts([
+        "flows",
+        "seed",
+        "sources",
+        "destination",
+      ]),
+    )
     .option("--flows <n>", "how many flows", wholeNumber(1, 1e9), DEFAULT_FLOWS)
     .option("--seed <n>", "seed of the flows: the same flows for ever", wholeNumber(0, 0xffffffff), 1)
     .addOption(option("--sources <prefix>", "where flows come from", sources, DEFAULT_SOURCES, formatPrefix(DEFAULT_SOURCES)))
@@ -122,7 +128,23 @@ export function addExperimentOptions(command: Command): Command {
     )
     .option("--hash <name>", `one of ${hashes.join(", ")} (default: xxh32)`, oneOf(hashes))
     .option("--fields <list>", "what is hashed: aliases or names of fields (default: 5-tuple)", fieldList)
-    .option("--hash-seed <n>", "the hash's seed (default: 0; of a profile, 1)", wholeNumber(0, 0xffffffff));
+    .option("--hash-seed <n>", "the hash's seed (default: 0; of a profile, 1)", wholeNumber(0, 0xffffffff))
+    .option("--json", "one JSON array")
+    .addOption(new Option("--csv", "comma-separated, with a header line").conflicts("json"));
+}
+
+/** Flags that stand beside what says the same otherwise. */
+export function refuseBeside(command: Command, allowed: readonly string[], what: string): void {
+  const given = command.options.find(
+    (option) => command.getOptionValueSource(option.attributeName()) === "cli" && !allowed.includes(option.attributeName()),
+  );
+  if (given) throw new CommandError(`${given.long}: wanted no such flag beside ${what}`);
+}
+
+/** After the answer of those that could be filled: a selector that refused is said, and the exit is that of what could not run. */
+export function reportRefusals(command: string, refusals: readonly Refusal[]): void {
+  if (refusals.length === 0) return;
+  throw new CommandError(refusals.map(({ selector, reason }) => `${command}: ${selector}: ${reason}`).join("\n"));
 }
 
 const wantedMembers = `a number from 1 to ${MAXIMUM_SCENARIO_MEMBERS}, or a list of addresses of one family, each once`;
@@ -156,44 +178,9 @@ export function addressAfter(members: readonly Member[]): Address {
   return (BigInt(`0x${greatest}`) + 1n).toString(16).padStart(32, "0").slice(-32);
 }
 
-export function selectorsOf(options: ExperimentOptions): SelectorChoice[] {
-  const { profile, selector, buckets, selectorSeed } = options;
-  if (profile !== undefined && selector === undefined) {
-    const { name, ...own } = routerOf(options, profile).selector;
-    const told = { ...(buckets === undefined ? {} : { buckets }), ...(selectorSeed === undefined ? {} : { seed: selectorSeed }) };
-    return [{ name, options: { ...own, ...told } }];
-  }
-  return (selector ?? ["modulo"]).map((name) => ({ name, options: { buckets, seed: selectorSeed } }));
-}
-
 export function recipeOf({ flows, seed, sources, destination }: ExperimentOptions): FlowRecipe {
   if (isIpv4(sources.address) !== isIpv4(destination)) {
     throw new CommandError(`--destination: ${formatAddress(destination)}, wanted an address of the family of --sources`);
   }
   return { count: flows, seed, sources, destination, destinationPort: DEFAULT_DESTINATION_PORT };
-}
-
-/** What the hash would not look at is a mistake, as it is in a configuration. */
-export function hashOf(options: ExperimentOptions): HashOptions {
-  const { profile, hash, fields, hashSeed } = options;
-  if (profile !== undefined) {
-    if (hash !== undefined || fields !== undefined)
-      throw new CommandError(`--profile: ${profile}, wanted neither --hash nor --fields beside it`);
-    return routerOf(options, profile).hash;
-  }
-  return checked("--hash", hash, hashSeed, experimentHashSchema.safeParse({ algorithm: hash, fields, seed: hashSeed }));
-}
-
-const routerOf = ({ hashSeed: seed }: ExperimentOptions, profile: string) =>
-  checked("--profile", profile, seed, ecmpSchema.safeParse({ profile, seed }));
-
-function checked<Value>(
-  flag: string,
-  value: string | undefined,
-  seed: number | undefined,
-  result: z.ZodSafeParseResult<Value>,
-): Value {
-  if (result.success) return result.data;
-  const [{ path, message }] = result.error.issues;
-  throw new CommandError(path[0] === "seed" ? `--hash-seed: ${seed}, ${message}` : `${flag}: ${value}, ${message}`);
 }

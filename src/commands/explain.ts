@@ -1,5 +1,5 @@
 /** `ecmp explain`: which next hop will this flow take, and why? From a configuration, a saved state, or the running router. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { createExplainer, type Explanation } from "../experiment/explain.ts";
 import { parseFlowsCsv } from "../experiment/flows.ts";
 import type { FibState } from "../fib/state.ts";
@@ -25,11 +25,11 @@ export function explainCommand(): Command {
   return new Command("explain")
     .description("say which next hop a flow takes, and why")
     .option("--config <file>", "decide by this configuration and its static routes")
-    .option("--state <file>", "decide by a saved `ecmp show groups --json`")
-    .option("--live", "decide by the running router's groups")
+    .addOption(new Option("--state <file>", "decide by a saved `ecmp show groups --json`").conflicts("config"))
+    .addOption(new Option("--live", "decide by the running router's groups").conflicts(["config", "state"]))
     .option("--control <socket>", "with --live: the router's control socket", process.env.ECMP_CONTROL ?? DEFAULT_CONTROL_SOCKET)
     .option("--flow <flow>", 'a flow such as "tcp 10.0.0.2:1000 192.0.2.1:80"; may be given several times', addFlow, [])
-    .option("--flows <file>", "many flows: CSV with the header protocol,src,srcPort,dst,dstPort")
+    .addOption(new Option("--flows <file>", "many flows: CSV with the header protocol,src,srcPort,dst,dstPort").conflicts("flow"))
     .option("--json", "one JSON object a flow and line")
     .action(explain);
 }

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { type Prefix, parseInterfaceAddress } from "../net/prefix.ts";
 import { type ReplayBgpReport, replayBgp } from "../router/replay-bgp.ts";
 import { loadConfig } from "./config-file.ts";
+import { fileProblem } from "./file-problem.ts";
 import { CommandError, formatTable, print, printJson } from "./output.ts";
 import { formatShown } from "./show-text.ts";
 
@@ -43,7 +44,7 @@ function addInterface(text: string, before: readonly Prefix[]): Prefix[] {
 async function run(files: string[], options: ReplayBgpCommandOptions): Promise<void> {
   const config = options.config === undefined ? {} : { config: loadConfig(options.config) };
   const report = await replayBgp({ files, interfaces: options.interface, ...config }).catch((error: NodeJS.ErrnoException) => {
-    throw new CommandError(`${error.path ?? files.join(" ")}: ${error.code ?? error.message}, wanted a file that can be read`);
+    throw new CommandError(`${error.path ?? files.join(" ")}: ${fileProblem(error)}`);
   });
   if (options.json) printJson(report);
   else print(formatReport(report));

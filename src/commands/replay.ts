@@ -1,10 +1,11 @@
 /** `ecmp replay`: a capture through the forwarding core, and what became of every packet of it. */
 import { availableParallelism } from "node:os";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { replayCapture } from "../experiment/replay.ts";
 import type { ReplayReport } from "../experiment/replay-report.ts";
 import { restoreFib } from "../experiment/restore.ts";
 import type { FibState } from "../fib/state.ts";
+import { fileProblem } from "./file-problem.ts";
 import { CommandError, formatTable, print, printJson } from "./output.ts";
 import { loadConfiguredState, loadSavedState } from "./state-file.ts";
 
@@ -24,7 +25,7 @@ export function replayCommand(): Command {
   return new Command("replay")
     .description("send a capture through the forwarding core, and count what becomes of its packets")
     .option("--config <file>", "forward by this configuration's static routes")
-    .option("--state <file>", "forward by a saved `ecmp show groups --json`")
+    .addOption(new Option("--state <file>", "forward by a saved `ecmp show groups --json`").conflicts("config"))
     .requiredOption("--in <file>", "the capture: pcap or pcapng; Ethernet, raw IP or Linux cooked packets")
     .option("--out <directory>", "write what each next hop gets to a capture there, named by its address")
     .option("--threads <count>", "threads that forward; the answer does not depend on it", parseThreads, availableParallelism())
@@ -57,11 +58,11 @@ async function replay(options: ReplayCommandOptions): Promise<void> {
     ...(options.headersOnly && { headersOnly: true }),
     ...(progress && { onProgress: progress.show }),
   }).catch((error: Error) => {
-    throw new CommandError(`${capture}: ${error.message}`);
+    throw new CommandError(`${capture}: ${fileProblem(error)}`);
   });
   progress?.clear();
   if (options.json) printJson(outcome.report);
-  else print(formatReport(outcome.report));
+  else print(formatReport(outcome.report) + (options.headersOnly ? "" : hintOfCut(outcome.report)));
   if (!outcome.fault) return;
   const { offset, problem } = outcome.fault;
   throw new CommandError(`${capture}: offset ${offset}: ${problem}; the report is of the packets before it`);
@@ -93,6 +94,11 @@ function createProgress(capture: string): { show(readBytes: number, sizeBytes: n
     },
     clear: () => void process.stderr.write("\r\u001b[K"),
   };
+}
+
+function hintOfCut({ dropped }: ReplayReport): string {
+  if (!dropped.truncated) return "";
+  return `\n\n${dropped.truncated} packets are shorter than they say; if the capture was cut on purpose, --headers-only forwards them.`;
 }
 
 function formatReport(report: ReplayReport): string {

@@ -3,60 +3,112 @@
  * Either way it comes out as a hash and a selector. What the hash or the profile would not look at is a mistake.
  */
 import { z } from "zod";
-import type { HashOptions } from "../ecmp/flow-hash.ts";
+import { HASH_NAMES, type HashOptions } from "../ecmp/flow-hash.ts";
 import { HASHES } from "../ecmp/hash.ts";
-import { ADDRESS_FIELD_NAMES, expandFieldNames, FIELD_ALIASES, FIELD_NAMES } from "../ecmp/key.ts";
+import { ADDRESS_FIELD_NAMES, END_FIELD_NAMES, expandFieldNames, FIELD_ALIASES, FIELD_NAMES } from "../ecmp/key.ts";
 import { MEMBER_ORDERS, type MemberOrder } from "../ecmp/member-order.ts";
 import { FRAGMENT_RULES, ICMP_ERROR_RULES } from "../ecmp/packet-rule.ts";
 import { memberOrderOf, PROFILES, type Profile } from "../ecmp/profile.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
+import { selectorsWith, takesOption } from "../ecmp/selector-options.ts";
 import { MAXIMUM_BUCKETS, type SelectorOptions } from "../ecmp/table.ts";
 import { address, oneOf, whole } from "./scalar.ts";
 
 const fragmentRule = z.enum(FRAGMENT_RULES, { error: `wanted one of ${FRAGMENT_RULES.join(", ")}` });
 const icmpErrorRule = z.enum(ICMP_ERROR_RULES, { error: `wanted one of ${ICMP_ERROR_RULES.join(", ")}` });
 
-const fieldNames = [...Object.keys(FIELD_ALIASES), ...FIELD_NAMES];
+const FIELD_LIST_NAMES = [...Object.keys(FIELD_ALIASES), ...FIELD_NAMES];
+const fieldNames = z.union([oneOf(FIELD_LIST_NAMES).transform((name) => [name]), z.array(oneOf(FIELD_LIST_NAMES)).min(1)], {
+  error: `wanted a list of ${FIELD_LIST_NAMES.join(", ")}`,
+});
+function expandFields(names: readonly string[], context: z.RefinementCtx): readonly string[] {
+  try {
+    return expandFieldNames(names);
+  } catch {
+    // Their names were checked before, so what is left is a field that is there twice.
+    context.addIssue({ code: "custom", message: "wanted each field once, those of an alias included" });
+    return z.NEVER;
+  }
+}
+
+const hashSeed = whole(0, 4294967295);
+const addressMask = z.strictObject(
+  { ipv4: whole(0, 32).optional(), ipv6: whole(0, 128).optional() },
+  { error: "wanted how many leading bits count: {ipv4: 0 to 32, ipv6: 0 to 128}" },
+);
+
+/** What a hash built by hand may be told, and a saved one is. */
+const hashRows = {
+  offset: whole(0, 31).optional(),
+  symmetric: z.boolean({ error: "wanted true or false" }).optional(),
+  masks: z.strictObject(Object.fromEntries(ADDRESS_FIELD_NAMES.map((name) => [name, addressMask.optional()]))).optional(),
+  key: z
+    .string({ error: "wanted a key in hex" })
+    .regex(/^([0-9a-f]{2}){4,52}$/i, { error: "wanted a key in hex, 4 to 52 bytes" })
+    .optional(),
+  fragments: fragmentRule.optional(),
+  icmpErrors: icmpErrorRule.optional(),
+};
+
 export const hashSchema = z
   .strictObject({
     algorithm: oneOf(Object.keys(HASHES)).default("xxh32"),
-    fields: z
-      .union([oneOf(fieldNames).transform((name) => [name]), z.array(oneOf(fieldNames)).min(1)], {
-        error: `wanted a list of ${fieldNames.join(", ")}`,
-      })
-      .default(["5-tuple"])
-      .transform((names, context): readonly string[] => {
-        try {
-          return expandFieldNames(names);
-        } catch {
-          // Their names were checked above, so what is left is a field that is there twice.
-          context.addIssue({ code: "custom", message: "wanted each field once, those of an alias included" });
-          return z.NEVER;
-        }
-      }),
-    seed: whole(0, 4294967295).default(0),
-    offset: whole(0, 31).optional(),
-    symmetric: z.boolean({ error: "wanted true or false" }).optional(),
-    masks: z.strictObject(Object.fromEntries(ADDRESS_FIELD_NAMES.map((name) => [name, whole(0, 128).optional()]))).optional(),
-    key: z
-      .string({ error: "wanted a key in hex" })
-      .regex(/^([0-9a-f]{2}){4,52}$/i, { error: "wanted a key in hex, 4 to 52 bytes" })
-      .optional(),
-    fragments: fragmentRule.optional(),
-    icmpErrors: icmpErrorRule.optional(),
+    fields: fieldNames.default(["5-tuple"]).transform(expandFields),
+    seed: hashSeed.default(0),
+    ...hashRows,
   })
   .superRefine(refuseIgnored);
 
-/** A seed or a key that the hash would not look at is a mistake about the hash. */
+/** The hash of a saved state: what a configuration came out as, so that nothing is left to a default. */
+export const hashStateSchema = z
+  .strictObject(
+    {
+      algorithm: oneOf(HASH_NAMES),
+      profile: oneOf([...PROFILES.keys()]).optional(),
+      fields: fieldNames.transform(expandFields),
+      seed: hashSeed,
+      ...hashRows,
+      linux: z
+        .strictObject(
+          {
+            policy: z.literal([0, 1, 2, 3], { error: "wanted a policy from 0 to 3" }),
+            fields: whole(0, 0xfff).optional(),
+            socketHash: whole(0, 4294967295).optional(),
+          },
+          { error: "wanted an object" },
+        )
+        .optional(),
+    },
+    { error: "wanted an object" },
+  )
+  .superRefine(refuseIgnored)
+  .superRefine(({ algorithm, linux }, context) => {
+    if ((algorithm === "linux") === (linux !== undefined)) return;
+    const message = algorithm === "linux" ? "wanted the kernel's policy" : "wanted only with the algorithm linux";
+    context.addIssue({ code: "custom", path: ["linux"], message });
+  });
+
+/** What the hash would not look at is a mistake about the hash. */
 function refuseIgnored(
-  { algorithm, seed, key }: Pick<HashOptions, "algorithm" | "seed" | "key">,
+  {
+    algorithm,
+    seed,
+    key,
+    fields,
+    masks = {},
+    symmetric,
+  }: Pick<HashOptions, "algorithm" | "seed" | "key" | "fields" | "masks" | "symmetric">,
   context: z.RefinementCtx,
 ): void {
+  const refuse = (field: string, value: unknown, wanted: string) =>
+    context.issues.push({ code: "custom", path: field.split("."), message: `wanted ${wanted}`, input: value });
+  for (const [name, mask] of Object.entries(masks))
+    if (mask !== undefined && !fields.includes(name)) refuse(`masks.${name}`, mask, "no mask of a field that is not hashed");
+  if (symmetric && !END_FIELD_NAMES.some((name) => fields.includes(name)))
+    refuse("symmetric", symmetric, "only with addresses or ports among the fields");
   // What is no hash was found already.
   if (!Object.hasOwn(HASHES, algorithm)) return;
   const { seeded, keyBytes } = HASHES[algorithm];
-  const refuse = (field: "seed" | "key", value: unknown, wanted: string) =>
-    context.issues.push({ code: "custom", path: [field], message: `wanted ${wanted}`, input: value });
   if (key !== undefined) {
     const [least, most] = keyBytes ?? [0, 0];
     if (keyBytes === undefined) refuse("key", key, `no key with ${algorithm}, which takes none`);
@@ -66,8 +118,7 @@ function refuseIgnored(
   } else if (seed !== 0 && !seeded) refuse("seed", seed, `no seed with ${algorithm}, which takes none`);
 }
 
-export const selectorSchema = z.strictObject({
-  name: oneOf(Object.keys(SELECTORS)).default("modulo"),
+const selectorRows = {
   buckets: whole(1, MAXIMUM_BUCKETS).optional(),
   seed: whole(0, 4294967295).optional(),
   replicas: whole(1, 65536).optional(),
@@ -85,7 +136,37 @@ export const selectorSchema = z.strictObject({
     .regex(/^[A-Za-z0-9+/]{16}$/, { error: "wanted 12 bytes in base64" })
     .optional(),
   backendPort: whole(1, 65535).optional(),
-});
+};
+
+export const selectorSchema = z
+  .strictObject({ name: oneOf(Object.keys(SELECTORS)).default("modulo"), ...selectorRows })
+  .superRefine(refuseForeign);
+
+/** The selector of a saved state, whose addresses are values already: a number, or 32 hex digits. */
+export const selectorStateSchema = z
+  .strictObject(
+    {
+      name: oneOf(Object.keys(SELECTORS)),
+      ...selectorRows,
+      banks: z
+        .array(z.array(z.union([whole(0, 0xffffffff), z.string().regex(/^[0-9a-f]{32}$/)], { error: "wanted an address" })))
+        .optional(),
+    },
+    { error: "wanted an object" },
+  )
+  .superRefine(refuseForeign);
+
+/** What the selector would not look at. */
+function refuseForeign({ name, ...options }: { name: string } & SelectorOptions, context: z.RefinementCtx): void {
+  // What is no selector was found already.
+  if (!Object.hasOwn(SELECTORS, name)) return;
+  for (const [option, value] of Object.entries(options)) {
+    const isRefused = context.issues.some(({ path }) => path?.[0] === option);
+    if (value === undefined || isRefused || takesOption(name, option)) continue;
+    const message = `wanted only with ${selectorsWith(option).join(", ")}`;
+    context.issues.push({ code: "custom", path: [option], message, input: value });
+  }
+}
 
 export const memberOrderSchema = z.enum(MEMBER_ORDERS, { error: `wanted one of ${MEMBER_ORDERS.join(", ")}` });
 

@@ -46,8 +46,9 @@ export function readYaml<Value>(
     // An alias without its anchor, or one that would grow without bound.
     return { mistakes: [{ line: 1, path: "", value: undefined, wanted: `valid YAML: ${(error as Error).message}` }] };
   }
-  // An empty file is an empty configuration: everything has a default or is optional.
-  const result = schema.safeParse(value ?? {});
+  if (value === null || value === undefined)
+    return { mistakes: [{ line: 1, path: "", value: undefined, wanted: "something in it; there is nothing" }] };
+  const result = schema.safeParse(value);
   if (result.success) return { value: result.data };
 
   const lineOf = (path: readonly PropertyKey[]): number => {
@@ -57,7 +58,7 @@ export function readYaml<Value>(
     }
     return 1;
   };
-  const mistakes = result.error.issues.flatMap(flattenIssue).map(({ path, wanted }) => {
+  const mistakes = flattenIssues(result.error).map(({ path, wanted }) => {
     const value = document.getIn(path);
     const shown = path.some(isSecret) ? "(not shown)" : isNode(value) ? value.toJSON() : value;
     return { line: lineOf(path), path: formatPath(path), value: shown === undefined ? undefined : JSON.stringify(shown), wanted };
@@ -68,21 +69,32 @@ export function readYaml<Value>(
 /** Also where the key itself is mistyped; the name of a file that has a secret is none. */
 const isSecret = (key: PropertyKey): boolean => /pas+w|secret/i.test(String(key)) && !/file$/i.test(String(key));
 
-interface FlatIssue {
+export interface FlatIssue {
   readonly path: PropertyKey[];
   readonly wanted: string;
 }
 
-/** One mistake a thing that is wrong: unknown keys each on their own, a union by its first kind. */
+/** What a schema found, one issue a thing that is wrong: unknown keys each on their own, a union by its first kind. */
+export const flattenIssues = ({ issues }: z.ZodError): FlatIssue[] => issues.flatMap(flattenIssue);
+
+/** In our words, where a schema has none of its own. */
+const KINDS: Readonly<Record<string, string>> = {
+  object: "keys with values",
+  array: "a list",
+  string: "a text",
+  number: "a number",
+};
+
 function flattenIssue(issue: z.core.$ZodIssue): FlatIssue[] {
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({ path: [...issue.path, key], wanted: "no such key here" }));
   }
-  const wanted = issue.message.replace(/^wanted /, "");
+  const isPlain = issue.code === "invalid_type" && !issue.message.startsWith("wanted ");
+  const wanted = (isPlain && KINDS[issue.expected]) || issue.message.replace(/^wanted /, "");
   return [{ path: [...issue.path], wanted }];
 }
 
-const formatPath = (path: readonly PropertyKey[]): string =>
+export const formatPath = (path: readonly PropertyKey[]): string =>
   path.reduce<string>(
     (text, key) => (typeof key === "number" ? `${text}[${key}]` : text ? `${text}.${String(key)}` : String(key)),
     "",

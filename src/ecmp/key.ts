@@ -83,8 +83,12 @@ const isFieldName = (name: string): name is FieldName => (FIELD_NAMES as readonl
 export interface KeyOptions {
   /** Both directions of a flow make one key: the lower end goes first. */
   readonly symmetric?: boolean | undefined;
-  /** How many leading bits of an address count. */
-  readonly masks?: { readonly [Name in AddressFieldName]?: number | undefined } | undefined;
+  readonly masks?: { readonly [Name in AddressFieldName]?: AddressMask | undefined } | undefined;
+}
+/** How many leading bits of an address count, by its family; all of them in a family that is not named. */
+export interface AddressMask {
+  readonly ipv4?: number | undefined;
+  readonly ipv6?: number | undefined;
 }
 export const ADDRESS_FIELD_NAMES = [
   "source-address",
@@ -93,12 +97,20 @@ export const ADDRESS_FIELD_NAMES = [
   "inner-destination-address",
 ] as const satisfies readonly FieldName[];
 export type AddressFieldName = (typeof ADDRESS_FIELD_NAMES)[number];
+/** What `symmetric` puts in order. */
+export const END_FIELD_NAMES = [
+  ...ADDRESS_FIELD_NAMES,
+  "source-port",
+  "destination-port",
+  "inner-source-port",
+  "inner-destination-port",
+] as const satisfies readonly FieldName[];
 
 export function compileKey(names: readonly string[], { symmetric = false, masks = {} }: KeyOptions = {}): KeyWriter {
   const fields = expandFieldNames(names);
   const write = compileWriter(fields);
   const prepare = [
-    ...Object.entries(masks).map(([name, length]) => mask(name as AddressFieldName, length ?? 128)),
+    ...Object.entries(masks).map(([name, bits]) => mask(name as AddressFieldName, bits ?? {})),
     ...(symmetric ? [order] : []),
   ];
   if (prepare.length === 0) return write;
@@ -120,13 +132,17 @@ function compileWriter(fields: readonly FieldName[]): KeyWriter {
 
 type Preparation = (fields: Fields) => void;
 
-function mask(name: AddressFieldName, length: number): Preparation {
+function mask(name: AddressFieldName, { ipv4 = 32, ipv6 = 128 }: AddressMask): Preparation {
   const first = ADDRESS_WORDS[name];
-  const words = [0, 1, 2, 3].map((i) => ipv4Mask(Math.min(32, Math.max(0, length - 32 * i))));
+  const family = name.startsWith("inner-") ? FIELD.innerFamily : FIELD.family;
+  const [four, six] = [maskWords(ipv4), maskWords(ipv6)];
   return (fields) => {
+    const words = fields[family] === 4 ? four : six;
     for (let i = 0; i < 4; i++) fields[first + i] &= words[i];
   };
 }
+
+const maskWords = (length: number) => [0, 1, 2, 3].map((i) => ipv4Mask(Math.min(32, Math.max(0, length - 32 * i))));
 
 /** Puts the lower of (address, port) first, outside and inside. */
 const order: Preparation = (fields) => {

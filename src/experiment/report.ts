@@ -3,6 +3,9 @@ import type { MemberOrder } from "../ecmp/member-order.ts";
 import { formatAddress } from "../net/address.ts";
 import type { Outcome } from "./scenario.ts";
 
+/** What was divided or drawn a root of, as JSON and CSV have it: six digits that count. Counts and shares are exact. */
+export const rounded = (value: number): number => Number(value.toPrecision(6));
+
 /** One line of `ecmp disrupt --json`: names and order are a contract. */
 export interface OutcomeRow {
   readonly selector: string;
@@ -18,8 +21,8 @@ export interface OutcomeRow {
   readonly memberOrder: MemberOrder;
 }
 
-export const outcomeRow = ({ selector, memberOrder, members, event, disruption }: Outcome): OutcomeRow => ({
-  selector,
+export const outcomeRow = ({ choice, memberOrder, members, event, disruption }: Outcome): OutcomeRow => ({
+  selector: choice.name,
   members,
   event,
   flows: disruption.flows,
@@ -27,7 +30,7 @@ export const outcomeRow = ({ selector, memberOrder, members, event, disruption }
   movedShare: disruption.flows === 0 ? 0 : disruption.moved / disruption.flows,
   unavoidable: disruption.unavoidable,
   excess: disruption.excess,
-  maxOverMean: disruption.maxOverMean,
+  maxOverMean: rounded(disruption.maxOverMean),
   memberOrder,
 });
 
@@ -42,11 +45,11 @@ export interface MemberRow {
   readonly flowsAfter: number;
 }
 
-export function memberRows({ selector, event, change, disruption }: Outcome): MemberRow[] {
+export function memberRows({ choice, event, change, disruption }: Outcome): MemberRow[] {
   const weights = ({ members }: Outcome["change"]["before"]) => new Map(members.map(({ address, weight }) => [address, weight]));
   const [before, after] = [weights(change.before), weights(change.after)];
   return disruption.members.map((load) => ({
-    selector,
+    selector: choice.name,
     event,
     address: formatAddress(load.address),
     weightBefore: before.get(load.address) ?? 0,

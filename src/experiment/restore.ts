@@ -3,11 +3,21 @@
  * as that router did. Everything offline starts here. The state may come from a file, so all of it is checked, and what is
  * wrong is said with its place.
  */
-import { compileFlowHash, type FlowHash, HASH_NAMES } from "../ecmp/flow-hash.ts";
-import { MEMBER_ORDERS, type MemberOrder } from "../ecmp/member-order.ts";
-import { FRAGMENT_RULES, ICMP_ERROR_RULES } from "../ecmp/packet-rule.ts";
+import { z } from "zod";
+import { hashStateSchema, memberOrderSchema, selectorStateSchema } from "../config/ecmp-schema.ts";
+import { flattenIssues, formatPath } from "../config/read.ts";
+import { compileFlowHash, type FlowHash } from "../ecmp/flow-hash.ts";
+import type { MemberOrder } from "../ecmp/member-order.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
-import type { BucketActivity, Member, SelectionTable, Selector, SelectorMemory, SelectorOptions } from "../ecmp/table.ts";
+import {
+  type BucketActivity,
+  type Member,
+  memberShares,
+  type SelectionTable,
+  type Selector,
+  type SelectorMemory,
+  type SelectorOptions,
+} from "../ecmp/table.ts";
 import type { ActivityState, FibState, GroupState, MemberState } from "../fib/state.ts";
 import { parseAddress } from "../net/address.ts";
 import { formatPrefix, type Prefix, parsePrefix, prefixKey } from "../net/prefix.ts";
@@ -31,28 +41,28 @@ function refuse(where: string, value: unknown, wanted: string): never {
   throw new Error(`Cannot use the state: ${where} is ${JSON.stringify(value)}, wanted ${wanted}`);
 }
 
+/** All of a state but its groups, which have a shape that no schema has words for. */
+const stateSchema = z.object(
+  { hash: hashStateSchema, selector: selectorStateSchema, memberOrder: memberOrderSchema },
+  { error: 'wanted an object with "hash", "selector", "memberOrder" and "groups"' },
+);
+
 export function restoreFib(state: FibState): RestoredFib {
-  const { hash, selector, memberOrder, groups } = object(state, "its top");
-  if (!hash || !selector) refuse("its top", { hash, selector }, 'an object with "hash", "selector" and "groups"');
-  if (!HASH_NAMES.includes(hash.algorithm)) refuse("hash.algorithm", hash.algorithm, `one of ${HASH_NAMES}`);
-  refuseOutside(FRAGMENT_RULES, hash.fragments, "hash.fragments");
-  refuseOutside(ICMP_ERROR_RULES, hash.icmpErrors, "hash.icmpErrors");
-  if (hash.offset !== undefined && !isWhole(hash.offset, 0, 63))
-    refuse("hash.offset", hash.offset, "a whole number from 0 to 63");
-  if (hash.key !== undefined && !/^([0-9a-f]{2})+$/i.test(textOf(hash.key)))
-    refuse("hash.key", hash.key, "hex digits, two a byte");
-  if (!isWhole(hash.seed, 0, 0xffffffff)) refuse("hash.seed", hash.seed, "a whole number from 0 to 4294967295");
-  if (!Object.hasOwn(SELECTORS, selector.name)) refuse("selector.name", selector.name, `one of ${Object.keys(SELECTORS)}`);
-  if (!MEMBER_ORDERS.includes(memberOrder)) refuse("memberOrder", memberOrder, `one of ${MEMBER_ORDERS.join(", ")}`);
+  const result = stateSchema.safeParse(state);
+  if (!result.success) {
+    const [{ path, wanted }] = flattenIssues(result.error);
+    refuse(formatPath(path) || "its top", valueAt(state, path), wanted);
+  }
+  const { hash, selector, memberOrder } = result.data;
   const { name: _, ...selectorOptions } = selector;
   const largestHash = 2 ** (SELECTORS[selector.name].hashBits ?? 32) - 1;
-  const restored = list(groups, "groups").map((group, i) =>
+  const restored = list(state.groups, "groups").map((group, i) =>
     restoreGroup(group, `groups[${i}]`, largestHash, selector.banks !== undefined),
   );
   refuseRepeats(restored);
   return {
     algorithm: hash.algorithm,
-    ...compileFlowHash({ ...hash, fields: list(hash.fields, "hash.fields") }, SELECTORS[selector.name].hashBits),
+    ...compileFlowHash(hash, SELECTORS[selector.name].hashBits),
     selector: SELECTORS[selector.name],
     selectorOptions,
     memberOrder,
@@ -65,9 +75,8 @@ function object<T extends object>(value: T, where: string): T {
   return typeof value === "object" && value !== null ? value : refuse(where, value, "an object");
 }
 
-function refuseOutside(names: readonly string[], value: string | undefined, where: string): void {
-  if (value !== undefined && !names.includes(value)) refuse(where, value, `one of ${names.join(", ")}`);
-}
+const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>((node, key) => (node as Record<PropertyKey, unknown> | undefined)?.[key], value);
 
 /** `largestHash`: where the last range has to end. */
 function restoreGroup(group: GroupState, where: string, largestHash: number, mayOwnNothing: boolean): RestoredGroup {
@@ -91,13 +100,23 @@ function restoreGroup(group: GroupState, where: string, largestHash: number, may
   const refusal = group.refusal === undefined ? {} : { refusal: group.refusal };
   const activity =
     group.activity === undefined ? {} : { activity: restoreActivity(group.activity, owners.length, `${where}.activity`) };
-  if (group.reduction === "buckets")
-    return { prefixes, table: { members, owners, ...memory, ...refusal, reduction: "buckets" }, ...activity };
+  const table = restoreTable(group, where, largestHash, { members, owners, ...memory, ...refusal });
+  memberShares(table).forEach((share, i) => {
+    const said = group.members[i].share;
+    if (said !== share) refuse(`${where}.members[${i}].share`, said, `${share}, what its owners add up to`);
+  });
+  return { prefixes, table, ...activity };
+}
+
+function restoreTable(
+  group: GroupState,
+  where: string,
+  largestHash: number,
+  parts: Pick<SelectionTable, "members" | "owners" | "memory" | "refusal">,
+): SelectionTable {
+  if (group.reduction === "buckets") return { ...parts, reduction: "buckets" };
   if (group.reduction !== "bounds") refuse(`${where}.reduction`, group.reduction, '"buckets" or "bounds"');
-  return {
-    prefixes,
-    table: { members, owners, ...memory, reduction: "bounds", bounds: restoreBounds(group, `${where}.bounds`, largestHash) },
-  };
+  return { ...parts, reduction: "bounds", bounds: restoreBounds(group, `${where}.bounds`, largestHash) };
 }
 
 /** Lists of small whole numbers and addresses; which lists there have to be, the selector knows. */

@@ -7,7 +7,7 @@
  */
 import type { HashOptions } from "../ecmp/flow-hash.ts";
 import { HASHES } from "../ecmp/hash.ts";
-import { nameFields } from "../ecmp/key.ts";
+import { type AddressMask, nameFields } from "../ecmp/key.ts";
 import { LINUX_HASH_BITS } from "../ecmp/linux/policy.ts";
 import type { SelectionTable } from "../ecmp/table.ts";
 
@@ -37,6 +37,11 @@ function describeKernel({ linux = { policy: 1 }, seed }: HashOptions): string {
 function describeHash({ algorithm, fields, seed, key, symmetric, masks = {} }: HashOptions): string {
   const { seeded } = HASHES[algorithm];
   const keyed = key !== undefined ? ` with key ${key}` : seeded ? ` with seed ${seed}` : "";
-  const masked = Object.entries(masks).map(([name, length]) => `, of ${name} ${length} bits`);
+  const masked = Object.entries(masks).map(([name, bits]) => `, of ${name} ${describeMask(bits)}`);
   return `${algorithm}${keyed} over ${nameFields(fields)}${masked.join("")}${symmetric ? ", both directions alike" : ""}`;
 }
+
+const describeMask = (mask: AddressMask = {}): string =>
+  Object.entries(mask)
+    .map(([family, bits]) => `${bits} bits (${family})`)
+    .join(" and ");

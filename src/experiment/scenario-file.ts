@@ -80,7 +80,12 @@ const selectorChoice = z.preprocess((choice) => (typeof choice === "string" ? { 
 const scenarioSchema = z
   .strictObject({
     members: membersSchema,
-    selectors: z.array(selectorChoice, { error: "wanted a list of selectors" }).min(1, { error: "wanted at least one selector" }),
+    selectors: z
+      .array(selectorChoice, { error: "wanted a list of selectors" })
+      .min(1, { error: "wanted at least one selector" })
+      .refine((choices) => new Set(choices.map((choice) => JSON.stringify(choice))).size === choices.length, {
+        error: "wanted each selector once, or with other options",
+      }),
     events: z.array(eventSchema, { error: "wanted a list of events" }).min(1, { error: "wanted at least one event" }),
     flows: flowsSchema.prefault({}),
     hash: experimentHashSchema.prefault({}),

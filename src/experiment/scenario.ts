@@ -48,7 +48,7 @@ export type MemberEvent = { readonly label: string; readonly address: Address } 
 
 /** One selector's answer to one event. */
 export interface Outcome {
-  readonly selector: string;
+  readonly choice: SelectorChoice;
   readonly memberOrder: MemberOrder;
   readonly event: string;
   /** How many there were before the event. */
@@ -57,12 +57,44 @@ export interface Outcome {
   readonly disruption: Disruption;
 }
 
-export async function playScenario(scenario: Scenario, threads?: number): Promise<Outcome[]> {
+/** A selector that cannot be filled with these members or options, and why: too few buckets, no prime, no room. */
+export interface Refusal {
+  readonly selector: string;
+  readonly reason: string;
+}
+
+export interface PlayedScenario {
+  readonly outcomes: readonly Outcome[];
+  readonly refusals: readonly Refusal[];
+}
+
+/** Throws a RangeError for an event that cannot be, and for a hash that flows cannot be asked by. */
+export async function playScenario(scenario: Scenario, threads?: number): Promise<PlayedScenario> {
   const { flows, hash } = scenario;
-  const steps = scenario.selectors.flatMap((selector) => planSteps(scenario, selector));
-  const changes = steps.map(({ selector, change }) => ({ change, hashBits: SELECTORS[selector].hashBits }));
+  const lists = listMembers(scenario);
+  const { made, refusals } = tryEach(scenario.selectors, (selector) => planSteps(scenario, lists, selector));
+  const steps = made.flat();
+  const changes = steps.map(({ choice, change }) => ({ change, hashBits: SELECTORS[choice.name].hashBits }));
   const disruptions = isRecipe(flows) ? await sweep(changes, flows, hash, threads) : countListed(changes, flows, hash);
-  return steps.map((step, i) => ({ ...step, disruption: disruptions[i] }));
+  return { outcomes: steps.map((step, i) => ({ ...step, disruption: disruptions[i] })), refusals };
+}
+
+/** One selector's refusal is no reason to say nothing of the others. */
+export function tryEach<Made>(
+  selectors: readonly SelectorChoice[],
+  make: (selector: SelectorChoice) => Made,
+): { readonly made: readonly Made[]; readonly refusals: readonly Refusal[] } {
+  const made: Made[] = [];
+  const refusals: Refusal[] = [];
+  for (const selector of selectors) {
+    try {
+      made.push(make(selector));
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      refusals.push({ selector: selector.name, reason: error.message });
+    }
+  }
+  return { made, refusals };
 }
 
 const isRecipe = (flows: Scenario["flows"]): flows is FlowRecipe => !Array.isArray(flows);
@@ -71,18 +103,29 @@ function countListed(changes: readonly SweptChange[], flows: readonly Flow[], op
   return changes.map(({ change, hashBits }) => disrupt(change, hashFlows(flows, { options, bits: hashBits })));
 }
 
+/** Before the first event, and after each. */
+function listMembers({ members: written, events }: Scenario): (readonly Member[])[] {
+  const lists: (readonly Member[])[] = [written];
+  for (const event of events) lists.push(applyEvent(lists[lists.length - 1], event, written));
+  return lists;
+}
+
 /** Each event changes the table that the one before it left. */
-function planSteps(scenario: Scenario, { name, options }: SelectorChoice): Omit<Outcome, "disruption">[] {
-  const { members: written, memberOrder, events } = scenario;
+function planSteps(
+  { memberOrder, events }: Scenario,
+  [first, ...later]: readonly (readonly Member[])[],
+  choice: SelectorChoice,
+): Omit<Outcome, "disruption">[] {
+  const { name, options } = choice;
   const selector = SELECTORS[name];
-  let given = written;
+  let given = first;
   let table: SelectionTable = changeGroup(undefined, orderMembers(memberOrder, given), selector, options).after;
-  return events.map((event) => {
-    const count = given.length;
-    given = applyEvent(given, event, written);
+  return events.map((event, i) => {
+    const members = given.length;
+    given = later[i];
     const change = changeGroup(table, orderMembers(memberOrder, given, table.members), selector, options);
     table = change.after;
-    return { selector: name, memberOrder, event: event.label, members: count, change };
+    return { choice, memberOrder, event: event.label, members, change };
   });
 }
 

@@ -52,11 +52,12 @@ export class CaptureReader {
     this.#descriptor = openSync(path, "r");
     this.sizeBytes = fstatSync(this.#descriptor).size;
     this.#carried = new Uint8Array(MAGIC_BYTES);
-    const decoder = createDecoder(this.#carried.subarray(0, this.#fill(this.#carried, 0)));
+    const magic = this.#carried.subarray(0, this.#fill(this.#carried, 0));
+    const decoder = createDecoder(magic);
     if (!decoder) {
       closeSync(this.#descriptor);
-      const magic = Buffer.from(this.#carried).toString("hex");
-      throw new Error(`offset 0: the file begins with ${magic}, wanted the magic number of a pcap or pcapng file`);
+      const beginning = magic.length === 0 ? "is empty" : `begins with ${Buffer.from(magic).toString("hex")}`;
+      throw new Error(`offset 0: the file ${beginning}, wanted the magic number of a pcap or pcapng file`);
     }
     this.#decoder = decoder;
     this.format = decoder.format;

@@ -27,6 +27,19 @@ async function run(command: ReturnType<typeof disruptCommand>, words: string): P
   await silent.parseAsync(words.split(/ +/), { from: "user" });
   return output;
 }
+
+/** What stdout had when the command threw. */
+async function answerAndRefusal(play: () => Promise<string>): Promise<{ answer: string; refusal: CommandError }> {
+  const write = vi.spyOn(process.stdout, "write");
+  const refusal = await play().then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  expect(refusal).toBeInstanceOf(CommandError);
+  const answer = write.mock.calls.map(([text]) => String(text)).join("");
+  write.mockClear();
+  return { answer, refusal: refusal as CommandError };
+}
 const disrupt = (words: string) => run(disruptCommand(), words);
 const balance = (words: string) => run(balanceCommand(), words);
 
@@ -217,6 +230,27 @@ memberOrder: ${order}
     await expect(moved("{algorithm: random}")).rejects.toThrow('hash algorithm: "random", wanted one that decides by flow');
   });
 
+  it("answers for the selectors that can be filled, and says why of the others", async () => {
+    const { answer, refusal } = await answerAndRefusal(() =>
+      disrupt("--selector maglev,ring,anchor --selector-option capacity=3 --buckets 64 --members 4 --remove 2 --json"),
+    );
+    expect(JSON.parse(answer).map(({ selector }: { selector: string }) => selector)).toEqual(["ring"]);
+    expect(refusal.code).toBe(2);
+    expect(refusal.message).toMatch(/^disrupt: maglev: .*wanted a prime.*\ndisrupt: anchor: .*3/);
+    const balanced = await answerAndRefusal(() => balance("--selector maglev,ring --buckets 64 --members 4 --json"));
+    expect(JSON.parse(balanced.answer)).toHaveLength(1);
+    expect(balanced.refusal.message).toMatch(/^balance: maglev: .*wanted a prime/);
+  });
+
+  it("takes whatever a configuration's selector takes", async () => {
+    const shares = async (words: string) =>
+      JSON.parse(await balance(`${words} --flows 2000 --json`))[0].nextHops.map(({ flows }: { flows: number }) => flows > 0);
+    const banks = "--selector sonic-fgnhg --members 3 --selector-option banks=[[10.0.0.1],[10.0.0.3]]";
+    expect(await shares(banks)).toEqual([true, false, true]);
+    const slots = "--selector arista-recmp --members 3 --selector-option capacity=4 --selector-option redundancy=2";
+    expect(await shares(slots)).toEqual([true, true, true]);
+  });
+
   it("tells every mistake of a scenario, with its line", async () => {
     const file = save(
       "bad.yaml",
@@ -239,7 +273,24 @@ memberOrder: ${order}
     ["--selector maglev --buckets 100 --members 3 --remove 1", "wanted a prime number of buckets"],
     ["--selector nobody --remove 1", "Wanted one of modulo"],
     ["--members 3 --remove 1 --flows many", "Wanted a whole number from 1"],
-    ["/nowhere.yaml", "/nowhere.yaml: ENOENT, wanted a file that can be read"],
+    ["--members 3 --remove 1 --buckets 64", "--buckets: 64, wanted only with hrw, resilient"],
+    [
+      "--members 3 --remove 1 --selector hrw --selector-option replicas=4",
+      "--selector-option replicas: 4, wanted only with ring",
+    ],
+    ["--members 3 --remove 1 --selector hrw --selector-option colour=4", "--selector-option colour: 4, wanted an option of"],
+    [
+      "--members 3 --remove 1 --selector ring --selector-option replicas=0",
+      "--selector-option replicas: 0, wanted a whole number",
+    ],
+    ["--members 3 --remove 1 --selector ring --selector-option replicas", "Wanted name=value"],
+    ["--members 3 --remove 1 --selector hrw --buckets 64 --selector-option buckets=64", "--buckets: 64, wanted once"],
+    ["--members 3 --remove 1 --selector hrw,hrw", "--selector: hrw, wanted each selector once"],
+    ["--members 3 --remove 1 --json --csv", "'--csv' cannot be used with option '--json'"],
+    ["--members 3 --remove 1 --in a.pcap --flows 5", "'--in <file>' cannot be used with option '--flows <n>'"],
+    ["--members 3 --remove 1 --hash toeplitz --hash-seed 5", "--hash-seed: 5, wanted no seed with toeplitz"],
+    ["scenario.yaml --members 3", "--members: wanted no such flag beside a scenario file"],
+    ["/nowhere.yaml", "/nowhere.yaml: there is no such file, wanted a file that can be read"],
   ])("refuses %s", async (words, message) => {
     await expect(disrupt(words)).rejects.toThrow(message);
   });

@@ -61,6 +61,15 @@ describe("ecmp explain", () => {
     expect(hops.size).toBe(3);
   });
 
+  it.each([
+    [["--live"], "'--live' cannot be used with option '--config <file>'"],
+    [["--state", "state.json"], "'--state <file>' cannot be used with option '--config <file>'"],
+    [["--flows", "flows.csv"], "'--flows <file>' cannot be used with option '--flow <flow>'"],
+  ])("refuses %j beside what says it otherwise", async (words, message) => {
+    vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    await expect(explain("{}", ...words)).rejects.toThrow(message);
+  });
+
   it("refuses a hash by which packets have next hops and flows have none, naming the file", async () => {
     await expect(explain("{hash: {algorithm: random}}")).rejects.toMatchObject({
       code: 2,

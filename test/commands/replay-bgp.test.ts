@@ -46,7 +46,10 @@ test("names what is damaged with its offset, tells the rest, and exits with 2", 
 });
 
 test("says what it wanted", () => {
-  expect(ecmp(join(folder, "none"))).toMatchObject({ status: 2, stderr: expect.stringContaining("ENOENT, wanted a file") });
+  expect(ecmp(join(folder, "none"))).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining("there is no such file, wanted a file"),
+  });
   expect(ecmp("x", "--interface", "10.0.0.1")).toMatchObject({ status: 2, stderr: expect.stringContaining("10.0.0.1/24") });
   expect(ecmp()).toMatchObject({ status: 2, stderr: expect.stringContaining("file") });
 });

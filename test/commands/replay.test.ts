@@ -64,7 +64,7 @@ it("says what is missing or unreadable, and exits 2", () => {
   const config = ["--config", path("c.yaml")];
   const rows: readonly [string[], string][] = [
     [["--in", path("a.pcap")], "wanted --config FILE or --state FILE"],
-    [[...config, "--in", path("none")], `${path("none")}: ENOENT`],
+    [[...config, "--in", path("none")], `${path("none")}: there is no such file`],
     [[...config, "--in", path("c.yaml")], `${path("c.yaml")}: offset 0: the file begins with 726f7574`],
     [["--state", path("c.yaml"), "--in", path("a.pcap")], `${path("c.yaml")}: `],
     [["--state", path("state.json"), "--in", path("a.pcap")], `${path("state.json")}: Cannot use the state`],

@@ -20,8 +20,11 @@ describe("a configuration file", () => {
     expect(said).toBe(readFileSync(expected, "utf8"));
   });
 
-  it("may be empty: everything has a default", () => {
-    expect(readConfig("")).toHaveProperty("config");
+  it("is not nothing: a router of defaults has to be asked for", () => {
+    for (const text of ["", "# later\n", "---\n"])
+      expect(readConfig(text)).toMatchObject({ mistakes: [{ line: 1, path: "", wanted: "something in it; there is nothing" }] });
+    expect(readConfig("{}")).toHaveProperty("config");
+    expect(readConfig("[]")).toMatchObject({ mistakes: [{ line: 1, path: "", value: "[]", wanted: "keys with values" }] });
   });
 
   it("is never more than a mistake, whatever the text", () => {

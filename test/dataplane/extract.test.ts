@@ -309,8 +309,12 @@ describe("the flow hash", () => {
 
   it("does not see what is masked", () => {
     const other = row(0x0a0000ff, 0x0a000002, 1000, 80);
-    expect(hash(there, { masks: { "source-address": 24 } })).toBe(hash(other, { masks: { "source-address": 24 } }));
-    expect(hash(there, { masks: { "source-address": 25 } })).not.toBe(hash(other, { masks: { "source-address": 25 } }));
+    expect(hash(there, { masks: { "source-address": { ipv4: 24 } } })).toBe(
+      hash(other, { masks: { "source-address": { ipv4: 24 } } }),
+    );
+    expect(hash(there, { masks: { "source-address": { ipv4: 25 } } })).not.toBe(
+      hash(other, { masks: { "source-address": { ipv4: 25 } } }),
+    );
   });
 
   it("turns right by the offset within the hash's own bits", () => {

@@ -250,8 +250,8 @@ describe("a forwarded frame", () => {
     ["modulo", "linux", { linux: { policy: 0 } }],
     ["threshold", "crc16-ccitt", {}],
     ["threshold", "siphash", { symmetric: true }],
-    ["maglev", "toeplitz", { offset: 3 }],
-    ["hrw", "xxh3", { masks: { "source-address": 20 } }],
+    ["maglev", "toeplitz", { seed: 0, offset: 3 }],
+    ["hrw", "xxh3", { masks: { "source-address": { ipv4: 20 } } }],
   ])("goes where the offline explanation says with %s over %s %j", (selector, algorithm, more) => {
     const router = makeRouter(selector, { ...HASH, algorithm, ...more });
     const explain = createExplainer(JSON.parse(JSON.stringify(router.fib.state())));

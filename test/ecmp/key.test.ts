@@ -96,6 +96,30 @@ describe("a key", () => {
   });
 });
 
+describe("a mask", () => {
+  const key = createKey();
+  const masked = (family: 4 | 6, inside: 0 | 4 | 6): string => {
+    const fields = createFields().fill(0xffffffff);
+    fields[FIELD.family] = family;
+    fields[FIELD.innerFamily] = inside;
+    const masks = { "source-address": { ipv4: 20, ipv6: 57 }, "inner-destination-address": { ipv4: 9, ipv6: 96 } };
+    const write = compileKey(["source-address", "inner-destination-address"], { masks });
+    return formatKey(key, write(fields, key));
+  };
+
+  it("counts by the family of its own address, outside and inside", () => {
+    expect(masked(4, 6)).toBe(`fffff000${"f".repeat(24)}00000000`);
+    expect(masked(6, 4)).toBe(`${"f".repeat(14)}80${"0".repeat(16)}ff800000${"0".repeat(24)}`);
+  });
+
+  it("leaves the family alone that it does not name", () => {
+    const write = compileKey(["source-address"], { masks: { "source-address": { ipv6: 0 } } });
+    const fields = createFields().fill(0xffffffff);
+    fields[FIELD.family] = 4;
+    expect(formatKey(key, write(fields, key))).toBe("ffffffff");
+  });
+});
+
 describe("a list of field names", () => {
   it("may use aliases", () => {
     expect(expandFieldNames(["3-tuple", "source-port"])).toEqual([...FIELD_ALIASES["3-tuple"], "source-port"]);

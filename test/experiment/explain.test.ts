@@ -51,7 +51,10 @@ describe("explain", () => {
     const banked = {
       ...state,
       selector: { name: "sonic-fgnhg", banks },
-      groups: [{ ...state.groups[0], owners: [] }, state.groups[1]],
+      groups: [
+        { ...state.groups[0], owners: [], members: state.groups[0].members.map((one) => ({ ...one, share: 0 })) },
+        state.groups[1],
+      ],
     };
     expect(explained(banked, "198.51.100.10")).toMatchObject({
       nextHop: null,
@@ -93,12 +96,12 @@ describe("explain", () => {
       "linux-resilient: fib_multipath_hash_policy 1 with seed 42, of TCP a draw of its socket's (9) instead; 31 bits; remainder by buckets (linux-resilient)",
     ],
     [
-      { algorithm: "crc16-ccitt", offset: 4, symmetric: true, masks: { "source-address": 24 } },
+      { algorithm: "crc16-ccitt", offset: 4, symmetric: true, masks: { "source-address": { ipv4: 24 } } },
       "modulo",
-      "crc16-ccitt with seed 42 over 5-tuple, of source-address 24 bits, both directions alike; 16 bits; turned right by 4; remainder by buckets (modulo)",
+      "crc16-ccitt with seed 42 over 5-tuple, of source-address 24 bits (ipv4), both directions alike; 16 bits; turned right by 4; remainder by buckets (modulo)",
     ],
     [
-      { profile: "toeplitz-rss", algorithm: "toeplitz", key: "6d5a56da", fields: ["source-port", "protocol"] },
+      { profile: "toeplitz-rss", algorithm: "toeplitz", seed: 0, key: "6d5a56da", fields: ["source-port", "protocol"] },
       "resilient",
       "toeplitz-rss: toeplitz with key 6d5a56da over source-port, protocol; 32 bits; remainder by buckets (resilient)",
     ],

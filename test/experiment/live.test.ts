@@ -5,6 +5,7 @@ import { ORIGIN, SEGMENT } from "#src/bgp/path.ts";
 import { createForwarder } from "#src/dataplane/forward.ts";
 import { MEMBER_ORDERS, type MemberOrder } from "#src/ecmp/member-order.ts";
 import { SELECTORS } from "#src/ecmp/selector.ts";
+import { takesOption } from "#src/ecmp/selector-options.ts";
 import type { SelectorOptions } from "#src/ecmp/table.ts";
 import { createExplainer } from "#src/experiment/explain.ts";
 import { generateFlows } from "#src/experiment/flows.ts";
@@ -32,7 +33,9 @@ const announce = (node: number, service: number): RouteUpdate => ({
   attributes: { origin: ORIGIN.igp, asPath: [{ type: SEGMENT.sequence, asns: [64500] }], nextHop: peer(node).address },
 });
 
-function startRouter(selector: string, memberOrder: MemberOrder, selectorOptions: SelectorOptions = { buckets: 251 }) {
+const optionsOf = (selector: string): SelectorOptions => (takesOption(selector, "buckets") ? { buckets: 251 } : {});
+
+function startRouter(selector: string, memberOrder: MemberOrder, selectorOptions = optionsOf(selector)) {
   const rib = createRib();
   const refusals: string[] = [];
   const buffers = createImage(1 << 16);

@@ -1,6 +1,7 @@
 /** FIB states to ask about, as a router would print them: made from members by the selectors, through JSON. */
 import { changeGroup } from "#src/ecmp/change.ts";
 import { SELECTORS, type SelectorName } from "#src/ecmp/selector.ts";
+import { takesOption } from "#src/ecmp/selector-options.ts";
 import { type Member, memberShares, type SelectionTable } from "#src/ecmp/table.ts";
 import type { FibState, GroupState } from "#src/fib/state.ts";
 import { formatAddress, parseAddress } from "#src/net/address.ts";
@@ -15,6 +16,7 @@ export interface GroupSketch {
 
 export interface StateSketch {
   readonly selector: SelectorName;
+  /** For a selector that takes them. */
   readonly buckets?: number;
   readonly fields?: readonly string[];
   readonly seed?: number;
@@ -22,7 +24,7 @@ export interface StateSketch {
 }
 
 export function sketchState({ selector, buckets, fields = ["5-tuple"], seed = 42, groups }: StateSketch): FibState {
-  const options = buckets === undefined ? {} : { buckets };
+  const options = buckets !== undefined && takesOption(selector, "buckets") ? { buckets } : {};
   const state: FibState = {
     hash: { algorithm: "xxh32", fields, seed },
     selector: { name: selector, ...options },

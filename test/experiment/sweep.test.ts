@@ -47,7 +47,7 @@ describe("hashRecipe", () => {
     ["toeplitz", { key: "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff0011223344556677" }],
     ["xxh32", { offset: 5 }],
     ["xxh32", { symmetric: true }],
-    ["xxh32", { masks: { "source-address": 8 } }],
+    ["xxh32", { masks: { "source-address": { ipv4: 8 } } }],
     ["siphash", {}],
   ])("hashes whole 5-tuples by the block as one by one: %s, %j", (algorithm, settings) => {
     const recipe = { ...ipv4, count: 70_001 };
