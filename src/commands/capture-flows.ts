@@ -1,6 +1,7 @@
 /** The flows of a capture that a command was given: all of them, or the mistake with the file's name. */
 import { type CaptureFlows, readCaptureFlows } from "../experiment/capture-flows.ts";
 import { fileProblem } from "./file-problem.ts";
+import { inputOf } from "./input-file.ts";
 import { CommandError } from "./output.ts";
 
 export const isCapture = (file: string): boolean => /\.(pcap|pcapng|cap)$/.test(file);
@@ -16,7 +17,7 @@ export function loadCaptureFlows(file: string): CaptureFlows {
 
 function readFrom(file: string): CaptureFlows {
   try {
-    return readCaptureFlows(file);
+    return readCaptureFlows(inputOf(file));
   } catch (error) {
     throw new CommandError(`${file}: ${fileProblem(error)}`);
   }

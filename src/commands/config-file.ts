@@ -5,6 +5,7 @@ import { isPassword } from "../config/password.ts";
 import { formatMistake, readConfig } from "../config/read.ts";
 import type { Config } from "../config/schema.ts";
 import { fileProblem } from "./file-problem.ts";
+import { inputOf } from "./input-file.ts";
 import { CommandError, EXIT } from "./output.ts";
 
 /** `mistakeCode`: for `check` a mistake is the answer no; for the others it means they could not run. */
@@ -38,7 +39,7 @@ function readPassword(where: string, path: string): string {
 /** `where`: what named the file, if it was not the command line. */
 export function readText(file: string, where?: string): string {
   try {
-    return readFileSync(file, "utf8");
+    return readFileSync(inputOf(file), "utf8");
   } catch (error) {
     throw new CommandError(`${where === undefined ? "" : `${where}: `}${file}: ${fileProblem(error)}`);
   }

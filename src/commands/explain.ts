@@ -7,7 +7,7 @@ import { type Flow, parseFlow } from "../net/flow.ts";
 import { DEFAULT_CONTROL_SOCKET } from "../router/control.ts";
 import { readText } from "./config-file.ts";
 import { askOnce } from "./control-client.ts";
-import { CommandError, print, printJson } from "./output.ts";
+import { CommandError, printLines } from "./output.ts";
 import { loadConfiguredState, loadSavedState } from "./state-file.ts";
 
 interface ExplainOptions {
@@ -37,11 +37,15 @@ export function explainCommand(): Command {
 async function explain(options: ExplainOptions): Promise<void> {
   const explainFlow = await loadExplainer(options);
   const flows = loadFlows(options);
-  for (const flow of flows) {
-    const explanation = explainFlow(flow);
-    if (options.json) printJson(explanation);
-    else print(formatExplanation(explanation));
-  }
+  await printLines(explainAll(flows, explainFlow, options.json ? JSON.stringify : formatExplanation));
+}
+
+function* explainAll(
+  flows: readonly Flow[],
+  explainFlow: (flow: Flow) => Explanation,
+  format: (explanation: Explanation) => string,
+): Generator<string> {
+  for (const flow of flows) yield format(explainFlow(flow));
 }
 
 async function loadExplainer(options: ExplainOptions): Promise<(flow: Flow) => Explanation> {

@@ -1,6 +1,8 @@
 /**
  * How commands speak: results on stdout, errors on stderr as where, value, wanted, and three exit codes.
  */
+import { once } from "node:events";
+
 export const EXIT = { done: 0, no: 1, couldNotRun: 2 } as const;
 
 /** Thrown by a command; `main` prints it and exits with `code`. */
@@ -19,19 +21,36 @@ export function warn(warnings: readonly string[]): void {
 }
 export const printJson = (value: unknown): void => print(JSON.stringify(value));
 
-let onClosedOutput = (): void => process.exit(EXIT.done);
+const CHUNK_CHARACTERS = 65_536;
 
-/** A reader that went away (`ecmp show events | head`) ends most commands quietly; one may decide otherwise. */
-export function whenOutputIsClosed(action: () => void): void {
-  onClosedOutput = action;
+/** Lines by the million: no more of them are made than the reader has taken, and none after it went away. */
+export async function printLines(lines: Iterable<string>): Promise<void> {
+  let chunk = "";
+  for (const line of lines) {
+    chunk += `${line}\n`;
+    if (chunk.length < CHUNK_CHARACTERS) continue;
+    if (!process.stdout.write(chunk)) await once(process.stdout, "drain");
+    chunk = "";
+  }
+  process.stdout.write(chunk);
 }
 
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    onClosedOutput();
-  });
+let onFailedOutput = ({ code, message }: NodeJS.ErrnoException): void => {
+  if (code === "EPIPE") process.exit(EXIT.done);
+  process.stderr.write(`output: ${message}, wanted a place that takes all of it\n`, () => process.exit(EXIT.couldNotRun));
+};
+
+/**
+ * A reader that went away (`ecmp show events | head`) ends most commands quietly, a disk that is full ends them in words; one may
+ * decide otherwise.
+ */
+export function whenOutputFails(action: () => void): void {
+  onFailedOutput = action;
 }
+
+process.stdout.on("error", (error) => onFailedOutput(error));
+// Where not even an error can be written the exit code is all that is left.
+process.stderr.on("error", () => {});
 
 /** Columns as wide as they need to be; numbers to the right. */
 export function formatTable(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {

@@ -24,12 +24,11 @@ function profiles(name: string | undefined, options: { json?: boolean }): void {
   else print(formatProfile(profile));
 }
 
-/** The row with the lesser of its two claims and the default spelled out, for scripts. */
-const withFidelity = (profile: Profile) => ({
-  ...profile,
-  fidelity: fidelityOf(profile),
-  memberOrder: memberOrderOf(profile.name),
-});
+/** The row with the lesser of its two claims and the default spelled out, for scripts; the name comes first. */
+function withFidelity(profile: Profile) {
+  const { name, summary, ...rest } = profile;
+  return { name, summary, ...rest, fidelity: fidelityOf(profile), memberOrder: memberOrderOf(name) };
+}
 
 function formatList(all: readonly Profile[]): string {
   const rows = all.map((profile) => [

@@ -1,11 +1,12 @@
 /** `ecmp replay`: a capture through the forwarding core, and what became of every packet of it. */
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { replayCapture } from "../experiment/replay.ts";
+import { ReplayOutputError, replayCapture } from "../experiment/replay.ts";
 import type { ReplayReport } from "../experiment/replay-report.ts";
 import { restoreFib } from "../experiment/restore.ts";
 import type { FibState } from "../fib/state.ts";
 import { fileProblem } from "./file-problem.ts";
+import { inputOf } from "./input-file.ts";
 import { CommandError, formatTable, print, printJson } from "./output.ts";
 import { loadConfiguredState, loadSavedState } from "./state-file.ts";
 
@@ -52,12 +53,13 @@ async function replay(options: ReplayCommandOptions): Promise<void> {
   const progress = process.stderr.isTTY ? createProgress(capture) : undefined;
   const outcome = await replayCapture({
     state,
-    capture,
+    capture: inputOf(capture),
     threads,
     ...(directory !== undefined && { directory }),
     ...(options.headersOnly && { headersOnly: true }),
     ...(progress && { onProgress: progress.show }),
   }).catch((error: Error) => {
+    if (error instanceof ReplayOutputError) throw new CommandError(`--out: ${error.message}`);
     throw new CommandError(`${capture}: ${fileProblem(error)}`);
   });
   progress?.clear();

@@ -12,7 +12,7 @@ import { createRouter, type Router } from "../router/router.ts";
 import { type ScrapeServer, serveScrapes } from "../router/scrape.ts";
 import { answerShow } from "../router/show.ts";
 import { loadConfigWithPasswords } from "./config-file.ts";
-import { CommandError, EXIT, print, printJson, whenOutputIsClosed } from "./output.ts";
+import { CommandError, EXIT, print, printJson, whenOutputFails } from "./output.ts";
 import { formatEvent } from "./show-text.ts";
 
 export function runCommand(): Command {
@@ -26,10 +26,11 @@ export function runCommand(): Command {
 }
 
 export async function run(file: string, options: { control: string; metrics?: string; json?: boolean }): Promise<void> {
+  if (file === "-") throw new CommandError("-: the standard input, wanted a file that SIGHUP can read again");
   const config = loadConfigWithPasswords(file);
   if (config.ports.length === 0) throw new CommandError(`${file}: ports: [], wanted at least one port to forward on`);
   // A log that nobody reads any more is no reason to stop forwarding.
-  whenOutputIsClosed(() => {});
+  whenOutputFails(() => {});
   const router = createRouter({ clock: systemClock, random: seededRandom(entropySeed()) });
   router.events.follow((event) => {
     if (options.json) printJson(event);

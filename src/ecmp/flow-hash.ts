@@ -81,9 +81,12 @@ function compileFields(options: HashOptions, row: Hash): (fields: Fields) => num
   return isPlainTuple && row.createTuple ? compileTupleHash(row.createTuple(seed, parameters), hashFields) : hashFields;
 }
 
-/** Throws a RangeError for a hash by which packets have a next hop and flows have none: it cannot be asked about a flow. */
+/** Of a hash by which packets have a next hop and flows have none. The kernel's is by flow. */
+export const isPerPacket = (algorithm: string): boolean => HASHES[algorithm]?.perPacket ?? false;
+
+/** Throws a RangeError for such a hash: it cannot be asked about a flow. */
 export function refusePerPacket(algorithm: string): void {
-  if (!HASHES[algorithm]?.perPacket) return;
+  if (!isPerPacket(algorithm)) return;
   throw new RangeError(`hash algorithm: "${algorithm}", wanted one that decides by flow: by this each packet goes its own way`);
 }
 

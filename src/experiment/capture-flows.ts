@@ -26,9 +26,9 @@ export interface CaptureFlows {
   readonly fault: CaptureFault | undefined;
 }
 
-/** Throws an Error for people where the file is no capture, or has too many flows. */
-export function readCaptureFlows(path: string): CaptureFlows {
-  const reader = new CaptureReader(path);
+/** `capture`: a path, or a descriptor. Throws an Error for people where the file is no capture, or has too many flows. */
+export function readCaptureFlows(capture: string | number): CaptureFlows {
+  const reader = new CaptureReader(capture);
   try {
     const census = createCensus();
     const window = createWindow();

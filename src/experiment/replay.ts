@@ -10,7 +10,7 @@
 import { realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Piscina } from "piscina";
-import { HASHES } from "../ecmp/hash.ts";
+import { isPerPacket } from "../ecmp/flow-hash.ts";
 import type { FibState } from "../fib/state.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 import { CaptureDirectory, type CaptureFault, CaptureReader, createWindow, type Window } from "../port/capture-file.ts";
@@ -22,7 +22,8 @@ import { restoreFib } from "./restore.ts";
 
 export interface ReplayOptions {
   readonly state: FibState;
-  readonly capture: string;
+  /** A path, or a descriptor. */
+  readonly capture: string | number;
   /** Where a capture for each next hop goes, if wanted. */
   readonly directory?: string;
   readonly threads: number;
@@ -40,6 +41,9 @@ export interface Replay {
 
 /** Windows beyond one a thread: one that is being read, one that waits. */
 const SPARE_WINDOWS = 2;
+
+/** Of the directory that captures are written to; others are about the capture that is read. */
+export class ReplayOutputError extends Error {}
 
 export async function replayCapture(options: ReplayOptions): Promise<Replay> {
   const reader = new CaptureReader(options.capture);
@@ -67,7 +71,7 @@ async function replayFrom(reader: CaptureReader, options: ReplayOptions): Promis
     split: output !== undefined,
   };
   // A hash that looks at the order of packets and not at their keys has to see them in one order.
-  const threads = HASHES[hash.algorithm].perPacket ? 1 : options.threads;
+  const threads = isPerPacket(hash.algorithm) ? 1 : options.threads;
   const pool = new Piscina<ReplayTask, ReplayResult>({
     filename: new URL("./replay-worker.js", import.meta.url).href,
     name: "forwardWindow",
@@ -127,17 +131,26 @@ function refuseInner({ algorithm, fields }: FibState["hash"]): void {
 const captureName = (address: Address, extension: string): string =>
   `${formatAddress(address).replaceAll(":", "-")}.${extension}`;
 
-/** Throws an Error for people where the capture that is read would be written over. */
-function openOutput(directory: string, names: readonly string[], capture: string): CaptureDirectory {
-  const output = new CaptureDirectory(directory);
+/** Also refuses where the capture that is read would be written over. */
+function openOutput(directory: string, names: readonly string[], capture: string | number): CaptureDirectory {
+  const output = tryOutput(directory, () => new CaptureDirectory(directory));
+  if (typeof capture === "number") return output;
   const taken = names.find((name) => join(realpathSync(directory), name) === realpathSync(resolve(capture)));
   if (taken === undefined) return output;
-  throw new Error(`${directory} is where this capture lies, and ${taken} would be written over it, wanted another directory`);
+  throw new ReplayOutputError(`${directory} is where ${capture} lies, and ${taken} would be written over it, wanted another`);
 }
 
 function writeCaptures(output: CaptureDirectory, { bytes, ends }: SplitCapture, names: readonly string[]): void {
   names.forEach((name, i) => {
     const piece = bytes.subarray(i === 0 ? 0 : ends[i - 1], ends[i]);
-    if (piece.length > 0) output.append(name, piece);
+    if (piece.length > 0) tryOutput(join(output.path, name), () => output.append(name, piece));
   });
+}
+
+function tryOutput<Value>(name: string, action: () => Value): Value {
+  try {
+    return action();
+  } catch (error) {
+    throw new ReplayOutputError(`${name}: ${(error as Error).message}, wanted a directory to write captures to`);
+  }
 }

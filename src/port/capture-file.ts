@@ -5,8 +5,8 @@
  *   file    |--- window 0 ---|--- window 1 ---| ...
  *   window  | headroom | carried | read from the file ........ | and its rows
  */
-import { closeSync, fstatSync, mkdirSync, openSync, readSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, fstatSync, mkdirSync, openSync, readSync, statSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { createDecoder, MAGIC_BYTES } from "../pcap/decoder.ts";
 import { openRecordTable, RECORD_WORDS, type RecordTable } from "../pcap/record.ts";
 import { type CaptureDecoder, type CaptureFormat, MAXIMUM_WHOLE_BYTES } from "../pcap/stretch.ts";
@@ -47,9 +47,9 @@ export class CaptureReader {
   #carried: Uint8Array;
   #ended = false;
 
-  /** Throws an Error for people where the file cannot be opened or is no capture. */
-  constructor(path: string) {
-    this.#descriptor = openSync(path, "r");
+  /** `file`: a path, or the descriptor of a file that is open. Throws an Error for people where that is no capture. */
+  constructor(file: string | number) {
+    this.#descriptor = typeof file === "number" ? file : openSync(file, "r");
     this.sizeBytes = fstatSync(this.#descriptor).size;
     this.#carried = new Uint8Array(MAGIC_BYTES);
     const magic = this.#carried.subarray(0, this.#fill(this.#carried, 0));
@@ -115,17 +115,17 @@ export class CaptureReader {
 
 /** Captures of a directory, written at the end of each. A file is open only while it is written: there may be thousands. */
 export class CaptureDirectory {
-  readonly #path: string;
+  readonly path: string;
   readonly #begun = new Set<string>();
 
   constructor(path: string) {
-    this.#path = path;
-    mkdirSync(path, { recursive: true });
+    this.path = path;
+    makeDirectory(path);
   }
 
   /** What an earlier run left under the same name is replaced. */
   append(name: string, bytes: Uint8Array): void {
-    const descriptor = openSync(join(this.#path, name), this.#begun.has(name) ? "a" : "w");
+    const descriptor = openSync(join(this.path, name), this.#begun.has(name) ? "a" : "w");
     this.#begun.add(name);
     try {
       for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
@@ -133,4 +133,11 @@ export class CaptureDirectory {
       closeSync(descriptor);
     }
   }
+}
+
+/** With those above it. Node's own recursion does not come back from a place like /proc, where nothing can be made. */
+function makeDirectory(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  makeDirectory(dirname(path));
+  mkdirSync(path);
 }

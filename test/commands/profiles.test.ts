@@ -31,6 +31,7 @@ describe("ecmp profiles", () => {
   it("prints one JSON array with --json, each with the lesser of its claims", () => {
     const rows = JSON.parse(run("--json"));
     expect(rows.map(({ name }: { name: string }) => name)).toEqual([...PROFILES.keys()]);
+    for (const row of rows) expect(Object.keys(row).slice(0, 2)).toEqual(["name", "summary"]);
     const katran = rows.find(({ name }: { name: string }) => name === "katran");
     expect(katran).toMatchObject({ fidelity: "algorithm", selector: { name: "maglev-katran-v2", options: { buckets: 65537 } } });
     const rss = rows.find(({ name }: { name: string }) => name === "toeplitz-rss");

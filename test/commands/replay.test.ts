@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
@@ -77,4 +77,31 @@ it("says what is missing or unreadable, and exits 2", () => {
     expect(stderr).toContain(message);
   }
   expect(readFileSync(path("10.0.0.1.pcap")).equals(capture)).toBe(true);
+}, 60_000);
+
+it("replays by the kernel's own hash", () => {
+  writeFileSync(path("linux.yaml"), `${readFileSync(path("c.yaml"), "utf8")}ecmp: {profile: linux-l4}\n`);
+  const { status, stdout } = ecmp("--config", path("linux.yaml"), "--in", path("a.pcap"), "--json");
+  expect({ status, stdout }).toEqual({ status: 0, stdout: `${JSON.stringify(answer)}\n` });
 });
+
+it("reads a capture from the standard input", () => {
+  const words = [MAIN, "replay", "--config", path("c.yaml"), "--in", "-", "--out", path("piped"), "--json"];
+  const { status, stdout } = spawnSync(process.execPath, words, { encoding: "utf8", input: capture });
+  expect({ status, stdout }).toEqual({ status: 0, stdout: `${JSON.stringify(answer)}\n` });
+  expect(readdirSync(path("piped"))).toEqual(["10.0.0.1.pcap"]);
+});
+
+it("says of --out what cannot be written there, and does not blame the capture", () => {
+  mkdirSync(path("taken/10.0.0.1.pcap"), { recursive: true });
+  const rows: readonly [string, string][] = [
+    [path("a.pcap"), `--out: ${path("a.pcap")}: EEXIST`],
+    ["/proc/none", "--out: /proc/none: ENOENT"],
+    [path("taken"), `--out: ${path("taken/10.0.0.1.pcap")}: EISDIR`],
+  ];
+  for (const [out, message] of rows) {
+    const { status, stderr } = ecmp("--config", path("c.yaml"), "--in", path("a.pcap"), "--out", out);
+    expect(status).toBe(2);
+    expect(stderr).toContain(message);
+  }
+}, 60_000);
