@@ -2,7 +2,8 @@
  * How fast does a BGP speaker take a full table, and what does it cost to keep? One peer with a million prefixes in a hundred
  * thousand sets of attributes, encoded beforehand and sent over TCP as fast as the receiver takes it, to BIRD, our
  * speaker and RIB, FRR and GoBGP, one after the other in a network namespace of their own. The clock runs from the first UPDATE until the
- * receiver itself says that it has all prefixes; resident memory is what the kernel says before and after.
+ * receiver itself says that it has all prefixes; resident memory and processor time are what the kernel says before and after.
+ * Processor time is what can be compared on a machine with something else to do; the collector's threads count in it.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -31,6 +32,7 @@ const SETTLE_MS = 1500;
 export interface BgpFigure {
   readonly name: string;
   readonly seconds: number;
+  readonly processorSeconds: number;
   readonly bytesPerPrefix: number;
   /** Ours: the longest that a timer had to wait meanwhile. */
   readonly longestTurnMs?: number;
@@ -206,6 +208,13 @@ export async function establish(address: string) {
 const residentBytes = (pid: number): number =>
   1024 * Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
 
+/** Of user and kernel, in the ticks of a hundredth of a second that /proc has on every Linux. */
+function processorSeconds(pid: number): number {
+  const afterName = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /, "");
+  const [user, kernel] = afterName.split(" ").slice(11, 13).map(Number);
+  return (user + kernel) / 100;
+}
+
 async function measure(receiver: Receiver, table: Buffer): Promise<BgpFigure> {
   const folder = mkdtempSync(join(tmpdir(), "ecmp-bench-bgp-"));
   const [program, ...words] = receiver.start(folder);
@@ -223,6 +232,7 @@ async function measure(receiver: Receiver, table: Buffer): Promise<BgpFigure> {
     const socket = await establish(receiver.address);
     await delay(systemClock, SETTLE_MS);
     const before = residentBytes(child.pid ?? 0);
+    const processorBefore = processorSeconds(child.pid ?? 0);
     const startMs = systemClock.nowMs();
     socket.write(table);
     while (count() < PREFIXES) {
@@ -231,11 +241,18 @@ async function measure(receiver: Receiver, table: Buffer): Promise<BgpFigure> {
       await delay(systemClock, POLL_MS);
     }
     const seconds = (systemClock.nowMs() - startMs) / 1000;
+    const processor = processorSeconds(child.pid ?? 0) - processorBefore;
     await delay(systemClock, SETTLE_MS);
     const bytesPerPrefix = (residentBytes(child.pid ?? 0) - before) / PREFIXES;
     const longestTurn = /"longestTurnMs":(\d+)/.exec(printed)?.[1];
     socket.destroy();
-    return { name: receiver.name, seconds, bytesPerPrefix, ...(longestTurn && { longestTurnMs: Number(longestTurn) }) };
+    return {
+      name: receiver.name,
+      seconds,
+      processorSeconds: processor,
+      bytesPerPrefix,
+      ...(longestTurn && { longestTurnMs: Number(longestTurn) }),
+    };
   } finally {
     await end(child);
     rmSync(folder, { recursive: true, force: true });
@@ -269,11 +286,14 @@ export async function run(names: readonly string[] = []): Promise<BgpFigure[]> {
   return figures;
 }
 
-function print({ name, seconds, bytesPerPrefix, longestTurnMs }: BgpFigure, bird: BgpFigure | undefined): void {
+function print({ name, seconds, processorSeconds, bytesPerPrefix, longestTurnMs }: BgpFigure, bird?: BgpFigure): void {
   const ratio = bird ? `${(seconds / bird.seconds).toFixed(2)} x BIRD` : "";
+  const ratioOfProcessor = bird ? ` (${(processorSeconds / bird.processorSeconds).toFixed(2)} x)` : "";
   const turn = longestTurnMs === undefined ? "" : `, longest turn ${longestTurnMs} ms`;
   const bytes = `${bytesPerPrefix.toFixed(0).padStart(5)} bytes a prefix`;
-  console.log(`${name.padEnd(12)} ${seconds.toFixed(2).padStart(7)} s  ${ratio.padStart(12)}  ${bytes}${turn}`);
+  console.log(
+    `${name.padEnd(12)} ${seconds.toFixed(2).padStart(7)} s  ${ratio.padStart(12)}  ${processorSeconds.toFixed(2).padStart(6)} s of processor${ratioOfProcessor}  ${bytes}${turn}`,
+  );
 }
 
 const INSIDE = "ECMP_BENCH_IN_NAMESPACE";

@@ -29,9 +29,14 @@ const LOST = [3, 8, 1, 5, 4];
 /** For a worker that has another CPU, or will get one. */
 const SETTLE_MS = 50;
 
-/** What the worker writes down for the main thread: how many packets it has sent, and when it last sent one to each of LOST. */
+/**
+ * What the worker writes down for the main thread: how many packets it has sent, and for each of LOST when the last batch with a
+ * packet to it began and when it ended. On a machine with something else to do the worker may have to wait in between.
+ */
 const PACKETS = 0;
-const LAST_MS = 1;
+const BEGAN_MS = 1;
+const ENDED_MS = BEGAN_MS + LOST.length;
+const NOTES = ENDED_MS + LOST.length;
 
 interface WorkerData {
   readonly buffers: ImageBuffers;
@@ -44,9 +49,10 @@ export interface LossFigure {
   /** By the number of peers that have announced the table. */
   readonly secondsOfPeer: readonly number[];
   readonly bytesPerPath: number;
-  /** From the loss being known to the groups being published without the peer, and to the end of the last batch with a packet to the lost peer, of each round. */
+  /** From the loss being known to the groups being published without the peer, and to the begin and end of the last batch with a packet to the lost peer, of each round. */
   readonly publishedMs: readonly number[];
-  readonly lastPacketMs: readonly number[];
+  readonly beganMs: readonly number[];
+  readonly endedMs: readonly number[];
   /** Until the RIB has decided anew, and the FIB has been told. */
   readonly settledMs: readonly number[];
   readonly wordsWritten: number;
@@ -98,7 +104,7 @@ export async function run(): Promise<LossFigure> {
   }
   fib.publish();
   assertOneGroup(fib, PEERS);
-  const notes = new SharedArrayBuffer(8 * (LAST_MS + LOST.length));
+  const notes = new SharedArrayBuffer(8 * NOTES);
   const lostIndexes = new Uint8Array(1024);
   for (const [i, n] of LOST.entries()) lostIndexes[fib.nextHopIndex(peerOf(n).address) ?? 0] = i + 1;
   const worker = new Worker(new URL(import.meta.url), { workerData: { buffers, notes, lostIndexes } satisfies WorkerData });
@@ -108,13 +114,14 @@ export async function run(): Promise<LossFigure> {
 }
 
 async function measureLosses(rib: Rib, fib: Fib, notes: Float64Array) {
-  const lastPacketMs: number[] = [];
+  const beganMs: number[] = [];
+  const endedMs: number[] = [];
   const publishedMs: number[] = [];
   const settledMs: number[] = [];
   let wordsWritten = 0;
   for (const [round, n] of LOST.entries()) {
     const peer = peerOf(n);
-    while (notes[LAST_MS + round] === 0) await delay(systemClock, SETTLE_MS);
+    while (notes[ENDED_MS + round] === 0) await delay(systemClock, SETTLE_MS);
     await delay(systemClock, SETTLE_MS);
     const before = fib.writeCounts();
     const knownMs = systemClock.nowMs();
@@ -129,11 +136,12 @@ async function measureLosses(rib: Rib, fib: Fib, notes: Float64Array) {
     if (after.trie !== before.trie) throw new Error(`The loss wrote ${after.trie - before.trie} words of the trie, 0 wanted`);
     wordsWritten = after.records - before.records;
     await delay(systemClock, SETTLE_MS);
-    lastPacketMs.push(notes[LAST_MS + round] - knownMs);
+    beganMs.push(Math.max(0, notes[BEGAN_MS + round] - knownMs));
+    endedMs.push(notes[ENDED_MS + round] - knownMs);
     assertOneGroup(fib, PEERS - 1 - round);
   }
   if (notes[PACKETS] === 0) throw new Error("The worker has forwarded nothing");
-  return { publishedMs, lastPacketMs, settledMs, wordsWritten };
+  return { publishedMs, beganMs, endedMs, settledMs, wordsWritten };
 }
 
 function assertOneGroup(fib: Fib, members: number): void {
@@ -154,22 +162,26 @@ function forwardForEver({ buffers, notes: shared, lostIndexes }: WorkerData): vo
   for (;;) {
     for (const { batch, template } of load) {
       batch.bytes.set(template);
+      const beganMs = systemClock.nowMs();
       forward(batch, 0);
       notes[PACKETS] += batch.count;
       for (let i = 0; i < batch.count; i++) {
         const lost = lostIndexes[batch.rows[i * ROW_WORDS + ROW.nextHop]];
-        if (lost > 0) notes[LAST_MS + lost - 1] = systemClock.nowMs();
+        if (lost === 0) continue;
+        notes[BEGAN_MS + lost - 1] = beganMs;
+        notes[ENDED_MS + lost - 1] = systemClock.nowMs();
       }
     }
   }
 }
 
-function print({ secondsOfPeer, bytesPerPath, publishedMs, lastPacketMs, settledMs, wordsWritten }: LossFigure): void {
+function print({ secondsOfPeer, bytesPerPath, publishedMs, beganMs, endedMs, settledMs, wordsWritten }: LossFigure): void {
   const list = (figures: readonly number[], digits: number) => figures.map((figure) => figure.toFixed(digits)).join(", ");
   console.log(`${PREFIXES} prefixes, ${SETS} sets of attributes from each of ${PEERS} peers; RIB and FIB`);
   console.log(`seconds of each peer   ${list(secondsOfPeer, 2)}; ${bytesPerPath.toFixed(0)} bytes a path`);
   console.log(`a peer's loss: ${wordsWritten} words, published after ${list(publishedMs, 2)} ms`);
-  console.log(`               last packet to it after ${list(lastPacketMs, 2)} ms`);
+  console.log(`               the last batch with a packet to it began after ${list(beganMs, 2)} ms`);
+  console.log(`               and ended after ${list(endedMs, 2)} ms`);
   console.log(`               decided anew after      ${list(settledMs, 0)} ms`);
 }
 

@@ -73,13 +73,13 @@ function decodeAttribute(
   context: DecodeContext,
   draft: AttributeDraft,
 ): readonly Fault[] {
-  const attribute = attributeName(type);
+  const row = ROW_OF_TYPE.get(type);
+  const attribute = row ? row.name : attributeName(type);
   if (repeated) {
     const what = "is there twice";
     if (!holdsPrefixes(type)) return [{ attribute, what, consequence: "discard" }];
     return [{ attribute, what, consequence: "reset", error: updateError(UPDATE_ERROR.malformedAttributeList) }];
   }
-  const row = ROW_OF_TYPE.get(type);
   if (!row) return decodeUnrecognized({ type, flags, value }, attribute, draft);
   if (row.internalOnly && context.peerType === "external")
     return [{ attribute, what: "comes from an external peer", consequence: "discard" }];

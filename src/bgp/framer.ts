@@ -120,8 +120,9 @@ const toMessage = (message: Uint8Array): Framing => ({
 
 /** What is wrong with a header of which `length` bytes are there (RFC 4271 6.1). */
 function headerError(bytes: Uint8Array, offset: number, length: number, maximumLength: number): BgpError | undefined {
-  for (let i = 0; i < Math.min(MARKER_LENGTH, length); i++) {
-    if (bytes[offset + i] !== 0xff) return bgpError(ERROR.messageHeader, HEADER_ERROR.notSynchronized);
+  const markerEnd = offset + Math.min(MARKER_LENGTH, length);
+  for (let at = offset; at < markerEnd; at++) {
+    if (bytes[at] !== 0xff) return bgpError(ERROR.messageHeader, HEADER_ERROR.notSynchronized);
   }
   if (length < HEADER_LENGTH - 1) return undefined;
   const messageLength = read16(bytes, offset + MARKER_LENGTH);
