@@ -2,15 +2,20 @@
 import { writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { Command, Option } from "commander";
-import { isScenario, labNames, loadLab, loadScenarios, scenarioNames } from "../lab/catalog.ts";
+import { isScenario, labNames, labSource, loadLab, loadScenarios, scenarioNames } from "../lab/catalog.ts";
 import { renderCompose } from "../lab/compose.ts";
 import { LabFailure } from "../lab/failure.ts";
 import { renderMermaid } from "../lab/graph.ts";
 import { perform } from "../lab/inside.ts";
+import { inspect, renderInspection } from "../lab/inspect.ts";
+import type { Lab } from "../lab/lab.ts";
 import { playPart } from "../lab/part.ts";
 import { performScenarios } from "../lab/perform-scenarios.ts";
+import { createProgress } from "../lab/progress.ts";
 import { openReport } from "../lab/report-file.ts";
 import { renderRouterConfig } from "../lab/router-config.ts";
+import { settle } from "../lab/settle.ts";
+import { endLab, standingLabs } from "../lab/standing.ts";
 import { describeTopology, planTopology } from "../lab/topology.ts";
 import { enterTree } from "../lab/tree.ts";
 import { systemClock } from "../net/clock.ts";
@@ -21,7 +26,7 @@ import { run } from "./run.ts";
 interface RunOptions {
   readonly json?: true;
   readonly keep?: true;
-  readonly inside?: true;
+  readonly inside?: string;
   readonly report?: string;
   readonly dryRun?: true;
   readonly only?: string;
@@ -31,38 +36,47 @@ export function labCommand(): Command {
   const lab = new Command("lab").description("labs: real speakers, real connections, and our router between them");
   lab
     .command("list")
-    .description("the labs there are")
+    .description("the labs there are, and which of them stand")
     .option("--json", "one JSON array")
     .action(({ json }: RunOptions) => guard(() => list(json === true)));
   lab
     .command("run")
     .description("plays a lab or a scenario to its end; exits 1 when anything was not as forecast, or an assertion fails")
-    .argument("<name>", "one of `ecmp lab list`, or a scenario file")
+    .argument("<name>", `${NAME}; a scenario, likewise`)
     .option("--only <strategies>", "of a scenario, these strategies alone: A,B,C")
     .option("--json", "the last line on stdout is one JSON object; of a scenario, the lines before it are its events")
     .option("--keep", "leave the lab up afterwards, until Ctrl-C")
     .option("--report <file>", "write what was found: .html a page of charts, .json one object, .csv a line a connection")
-    .addOption(new Option("--inside").hideHelp())
+    .addOption(new Option("--inside <name>").hideHelp())
     .action((name: string, options: RunOptions) => guard(() => play("run", name, options)));
   lab
     .command("up")
-    .description("brings a lab up and keeps it up, until Ctrl-C")
-    .argument("<name>", "one of `ecmp lab list`")
+    .description("brings a lab up and keeps it up, until Ctrl-C or down; one that is up and whole stays as it is")
+    .argument("<name>", NAME)
     .option("--json", "one JSON object on stdout when it is up")
     .option("--dry-run", "print the commands that would build its network, and make nothing")
-    .addOption(new Option("--inside").hideHelp())
-    .action((name: string, options: RunOptions) =>
-      guard(() => (options.dryRun ? print(describeTopology(planTopology(loadLab(name)))) : play("up", name, options))),
-    );
+    .addOption(new Option("--inside <name>").hideHelp())
+    .action((name: string, options: RunOptions) => guard(() => bringUp(name, options)));
+  lab
+    .command("inspect")
+    .description("what a standing lab is made of: machines, addresses, sessions, processes, and how to go in")
+    .argument("<name>", NAME)
+    .option("--json", "one JSON array, an object for each lab of that name that stands")
+    .action((name: string, options: RunOptions) => guard(() => look(name, options.json === true)));
+  lab
+    .command("down")
+    .description("ends every lab of that name, and whatever a killed command left of one")
+    .argument("<name>", NAME)
+    .action((name: string) => guard(() => takeDown(name)));
   lab
     .command("graph")
     .description("prints a lab as a Mermaid flowchart")
-    .argument("<name>", "one of `ecmp lab list`")
+    .argument("<name>", NAME)
     .action((name: string) => guard(() => print(renderMermaid(loadLab(name)))));
   lab
     .command("play")
     .description("plays one machine of a lab, here: what each container of docker-compose.yml does")
-    .argument("<name>", "one of `ecmp lab list`")
+    .argument("<name>", NAME)
     .argument("<machine>", "the router, a node, a pod or a client of it")
     .option("--selector <name>", "one of the lab's experiment", process.env.ECMP_SELECTOR)
     .option("--control <socket>", "the router's control socket", process.env.ECMP_CONTROL ?? DEFAULT_CONTROL_SOCKET)
@@ -71,7 +85,7 @@ export function labCommand(): Command {
   lab
     .command("export")
     .description("prints a lab as a file for another tool")
-    .argument("<name>", "one of `ecmp lab list`")
+    .argument("<name>", NAME)
     .requiredOption("--compose", "a docker-compose file, of the images that our Dockerfile makes")
     .action((name: string) => guard(() => print(renderCompose(loadLab(name)))));
   return lab;
@@ -79,6 +93,8 @@ export function labCommand(): Command {
 
 /** Of the router's container; `docker-compose.yml` exposes it. */
 const METRICS_PORT = 9179;
+
+const NAME = "one of `ecmp lab list`, or a lab file's path";
 
 interface PlayOptions {
   readonly selector?: string;
@@ -113,11 +129,57 @@ function list(json: boolean): number {
   const labs = [
     ...labNames().map((name) => ({ name, description: loadLab(name).description })),
     ...scenarioNames().map((name) => ({ name, description: loadScenarios(name).description })),
-  ];
+  ].map((each) => ({
+    ...each,
+    standing: standingLabs(each.name).map(({ verb, pid }) => ({ verb, pid })),
+  }));
   if (json) console.log(JSON.stringify(labs));
-  else for (const { name, description } of labs) console.log(`${name.padEnd(16)} ${description}`);
+  for (const { name, description, standing } of json ? [] : labs) {
+    const verbs = standing.map(({ verb, pid }) => `  (${verb}, process ${pid})`).join("");
+    console.log(`${name.padEnd(LONGEST_NAME)} ${description}${verbs}`);
+  }
   return 0;
 }
+
+const LONGEST_NAME = 20;
+
+async function bringUp(name: string, options: RunOptions): Promise<number> {
+  const lab = loadLab(name);
+  if (options.dryRun) return print(describeTopology(planTopology(lab)));
+  if (options.inside) return await play("up", name, options);
+  const progress = createProgress(systemClock, (line) => process.stderr.write(`${line}\n`));
+  const standing = await settle(systemClock, lab, progress);
+  if (!standing) return await play("up", name, options);
+  return print(options.json ? `${JSON.stringify(standing)}\n` : renderInspection(standing));
+}
+
+async function look(name: string, json: boolean): Promise<number> {
+  const standing = standingLabs(labName(name));
+  if (standing.length === 0 && !json) {
+    throw new LabFailure(labName(name), "nothing of it stands", "a lab that is up", `ecmp lab up ${name}`);
+  }
+  const inspections = await Promise.all(standing.map((each) => inspect(labOf(each.source), each)));
+  return print(json ? `${JSON.stringify(inspections)}\n` : inspections.map(renderInspection).join("\n"));
+}
+
+async function takeDown(name: string): Promise<number> {
+  const standing = standingLabs(labName(name));
+  for (const each of standing) {
+    await endLab(systemClock, each);
+    process.stderr.write(`${each.name}: ${each.verb} ended (process ${each.pid})\n`);
+  }
+  if (standing.length === 0) process.stderr.write(`${labName(name)}: nothing of it stands\n`);
+  return 0;
+}
+
+/** The name of a lab that stands is enough, whether or not its file is still there. */
+function labName(name: string): string {
+  if (standingLabs(name).length > 0) return name;
+  return isScenario(name) ? loadScenarios(name).name : loadLab(name).name;
+}
+
+/** What a scenario is played on. */
+const labOf = (source: string): Lab => loadLab(isScenario(source) ? loadScenarios(source).lab : source);
 
 /** Called twice: outside, where it makes the tree, and again as the tree's process 1. */
 async function play(verb: "run" | "up", name: string, options: RunOptions): Promise<number> {
@@ -125,9 +187,9 @@ async function play(verb: "run" | "up", name: string, options: RunOptions): Prom
   if (verb === "run" && isScenario(name)) return await playScenarios(name, options);
   const lab = loadLab(name);
   if (inside) return await perform(systemClock, lab, { json: json === true, keep: keep === true, upOnly: verb === "up", report });
-  const words = ["lab", verb, name, ...(json ? ["--json"] : []), ...(keep ? ["--keep"] : [])];
-  if (report === undefined) return await enterTree(words);
-  return await enterTree([...words, "--report", report], openReport(report));
+  const words = ["lab", verb, labSource(name), ...(json ? ["--json"] : []), ...(keep ? ["--keep"] : [])];
+  if (report === undefined) return await enterTree(lab.name, words);
+  return await enterTree(lab.name, [...words, "--report", report], openReport(report));
 }
 
 async function playScenarios(name: string, { json, inside, only }: RunOptions): Promise<number> {
@@ -136,7 +198,8 @@ async function playScenarios(name: string, { json, inside, only }: RunOptions): 
   const wanted = only?.split(",") ?? names;
   const unknown = wanted.filter((each) => !names.includes(each));
   if (unknown.length > 0) throw new LabFailure("--only", `found "${unknown.join(", ")}"`, `some of ${names.join(", ")}`);
-  if (!inside) return await enterTree(["lab", "run", name, ...(json ? ["--json"] : []), "--only", wanted.join(",")]);
+  if (!inside)
+    return await enterTree(suite.name, ["lab", "run", labSource(name), ...(json ? ["--json"] : []), "--only", wanted.join(",")]);
   const scenarios = suite.scenarios.filter((scenario) => wanted.includes(scenario.name));
   return await performScenarios(systemClock, loadLab(suite.lab), { ...suite, scenarios }, json === true);
 }

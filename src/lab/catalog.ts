@@ -1,8 +1,9 @@
 /**
  * The labs and scenarios on disk: one folder each under the package's `lab/`, with its `lab.yaml`, or its `scenario.yaml` that
- * names a lab. Paths are those of the built program.
+ * names a lab, known by the folder's name; or any file of the user's, known by its path. Paths are those of the built program.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatMistake } from "../config/read.ts";
 import { LabFailure } from "./failure.ts";
@@ -20,23 +21,23 @@ function foldersWith(file: string): string[] {
   return folders.map((entry) => entry.name).filter((name) => existsSync(`${LAB_FOLDER}/${name}/${file}`));
 }
 
-export function loadLab(name: string): Lab {
-  const names = labNames();
-  if (!names.includes(name)) throw new LabFailure("lab", `there is no "${name}"`, `one of ${names.join(", ")}`);
-  const path = `${LAB_FOLDER}/${name}/lab.yaml`;
-  const result = readLab(readFileSync(path, "utf8"));
+/** What finds the same lab from any folder: its name, or the whole path. */
+export const labSource = (nameOrPath: string): string => (isPath(nameOrPath) ? resolve(nameOrPath) : nameOrPath);
+
+export function loadLab(nameOrPath: string): Lab {
+  const path = isPath(nameOrPath) ? nameOrPath : pathOf(nameOrPath);
+  const result = readLab(readText(path));
   if ("lab" in result) return result.lab;
   throw new LabFailure(path, `${result.mistakes.length} mistakes`, "a lab file without any", result.mistakes.join("\n"));
 }
 
-/** By its name, or the file itself. */
-export const isScenario = (name: string): boolean => /\.ya?ml$/.test(name) || scenarioNames().includes(name);
+/** By its name, or the file itself: that of a lab has a topology. */
+export const isScenario = (nameOrPath: string): boolean =>
+  isPath(nameOrPath) ? !/^topology:/m.test(readText(nameOrPath)) : scenarioNames().includes(nameOrPath);
 
-export function loadScenarios(name: string): ScenarioSuite {
-  const path = scenarioNames().includes(name) ? `${LAB_FOLDER}/${name}/scenario.yaml` : name;
-  if (!existsSync(path))
-    throw new LabFailure("scenario", `there is no "${path}"`, `a file, or one of ${scenarioNames().join(", ")}`);
-  const result = readScenarios(readFileSync(path, "utf8"), (lab) => (labNames().includes(lab) ? loadLab(lab) : undefined));
+export function loadScenarios(nameOrPath: string): ScenarioSuite {
+  const path = isPath(nameOrPath) ? nameOrPath : `${LAB_FOLDER}/${nameOrPath}/scenario.yaml`;
+  const result = readScenarios(readText(path), (lab) => (labNames().includes(lab) ? loadLab(lab) : undefined));
   if ("suite" in result) return result.suite;
   const { mistakes } = result;
   throw new LabFailure(
@@ -45,4 +46,21 @@ export function loadScenarios(name: string): ScenarioSuite {
     "a scenario without any",
     mistakes.map((mistake) => formatMistake(path, mistake)).join("\n"),
   );
+}
+
+/** No name of a lab has a dot or a slash in it. */
+const isPath = (nameOrPath: string): boolean => /[./]/.test(nameOrPath);
+
+function pathOf(name: string): string {
+  const names = labNames();
+  if (names.includes(name)) return `${LAB_FOLDER}/${name}/lab.yaml`;
+  throw new LabFailure("lab", `there is no "${name}"`, `one of ${names.join(", ")}, or a lab file's path (./lab.yaml)`);
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new LabFailure(path, (error as Error).message, "a file that can be read");
+  }
 }

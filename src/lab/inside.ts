@@ -2,19 +2,20 @@
  * What process 1 of a lab does: builds the stage, plays the runs, tells the result, and (on request) stays. Standard error
  * has the progress, standard output the result.
  */
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { type Cast, lastWords, startCast, stopCast, untilEstablished, untilTaught } from "./cast.ts";
 import { ECMP_COMMAND } from "./ecmp-command.ts";
 import { FAULTS } from "./fault.ts";
+import { enterCommand } from "./inspect.ts";
 import type { Lab } from "./lab.ts";
 import { placeOf } from "./place.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import type { SpeakerReport } from "./report.ts";
 import { writeReport } from "./report-file.ts";
 import { type Play, type RunResult, runOnce } from "./run.ts";
-import { buildStage, checkPrograms, LAB_DIRECTORY } from "./stage.ts";
+import { buildStage, checkPrograms, LAB_DIRECTORY, UP_MARK } from "./stage.ts";
 import { tell } from "./tell.ts";
 import { Lifeline, type Outside } from "./tree.ts";
 
@@ -58,6 +59,7 @@ export async function perform(clock: Clock, lab: Lab, options: LabOptions): Prom
   if (options.report) writeReport(options.report, result, clock.timestamp());
   if (cast && (options.keep || options.upOnly)) {
     process.stderr.write(`${howToLookInside(lab, outside, cast).join("\n")}\n`);
+    await writeFile(UP_MARK, "");
     lifeline.done(exitCode);
     await new Promise(() => {});
   }
@@ -96,8 +98,7 @@ export async function untilLearned(cast: Cast, progress: Progress): Promise<read
 }
 
 function howToLookInside(lab: Lab, outside: Outside, cast: Cast): string[] {
-  const user = outside.ordinaryUser ? " --user --preserve-credentials" : "";
-  const enter = (node: string) => `nsenter --target ${outside.holderPid}${user} --mount nsenter --net=/run/netns/${node}`;
+  const enter = (machine: string) => enterCommand(outside.holderPid, outside.ordinaryUser, machine);
   const ecmp = `${ECMP_COMMAND.join(" ")} show bgp summary --control ${cast.router.view.controlSocket}`;
   const node = lab.nodes[0].name;
   return [
@@ -106,6 +107,7 @@ function howToLookInside(lab: Lab, outside: Outside, cast: Cast): string[] {
     `  the router   ${enter(lab.router.name)} ${ecmp}`,
     `  a node       ${enter(node)} /usr/sbin/nft list table ip kube-proxy`,
     `  its files    ${enter(node)} sh -c 'cd ${LAB_DIRECTORY} && exec sh'`,
-    `To end it: Ctrl-C here, or kill ${outside.outerPid}`,
+    `  all of it    ecmp lab inspect ${lab.name}`,
+    `To end it: Ctrl-C here, ecmp lab down ${lab.name}, or kill ${outside.outerPid}`,
   ];
 }

@@ -9,6 +9,7 @@ import { placeOf } from "./place.ts";
 import { Daemon } from "./process.ts";
 import { renderRouterConfig } from "./router-config.ts";
 import { RouterView } from "./router-view.ts";
+import { controlSocketOf } from "./stage.ts";
 
 const READY_DEADLINE_MS = 15_000;
 
@@ -33,7 +34,7 @@ export class RouterProcess implements LabRouter {
 
   static async start(clock: Clock, lab: Lab, ecmp: object, directory: string): Promise<RouterProcess> {
     const file = `${directory}/router.yaml`;
-    const controlSocket = `${directory}/router.sock`;
+    const controlSocket = controlSocketOf(lab.router.name);
     const place = placeOf(lab.router.name);
     await writeFile(file, renderRouterConfig(lab, ecmp, "by interface"));
     const daemon = await Daemon.start("router", place([...ECMP_COMMAND, "run", file, "--control", controlSocket]));

@@ -55,7 +55,11 @@ export class RouterView {
   }
 
   async #show(...words: string[]): Promise<unknown> {
-    const command = [...ECMP_COMMAND, "show", ...words, "--json", "--control", this.controlSocket];
-    return JSON.parse(await execute(this.#place(command)));
+    return await askRouter(this.#place, this.controlSocket, ...words);
   }
+}
+
+/** What `ecmp show ...words --json` says. */
+export async function askRouter(place: Place, controlSocket: string, ...words: string[]): Promise<unknown> {
+  return JSON.parse(await execute(place([...ECMP_COMMAND, "show", ...words, "--json", "--control", controlSocket])));
 }

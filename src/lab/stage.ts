@@ -14,6 +14,12 @@ import { planTopology, type Topology } from "./topology.ts";
 /** Everything the lab writes is below; it is in memory and nobody else sees it. */
 export const LAB_DIRECTORY = "/run/lab";
 
+/** Where a router of the lab is asked, whatever selector it runs with. */
+export const controlSocketOf = (router: string): string => `${LAB_DIRECTORY}/${router}.sock`;
+
+/** A file that is there as soon as the lab is up, and stays until it ends. */
+export const UP_MARK = `${LAB_DIRECTORY}/up`;
+
 /** Which program is in which Debian package, besides the speakers' own. */
 const PROGRAMS = { ip: "iproute2", nsenter: "util-linux", nft: "nftables", conntrack: "conntrack", sysctl: "procps" };
 

@@ -6,7 +6,7 @@
  *     └─ unshare --kill-child              │ EOF: process 1 exits
  *          └─ process 1: ecmp lab run --inside ── router, speakers, pods, client: killed by the kernel with process 1
  *
- * Ctrl-C and SIGTERM close the lifeline, SIGKILL of any of the three closes or kills the next one. Nothing to clean up
+ * Ctrl-C and SIGTERM close the lifeline, `ecmp lab down` asks process 1, SIGKILL of any of the three closes or kills the next one. Nothing to clean up
  * exists outside: mounts, links, namespaces and files live as long as the tree does.
  */
 import { type ChildProcess, spawn } from "node:child_process";
@@ -21,21 +21,22 @@ export const REPORT_FD = 4;
 
 /** What process 1 is told about the world outside it. */
 export interface Outside {
-  /** The process to stop when one wants to end it all, and the one whose namespaces one enters to look inside. */
+  /** The process to stop when one wants to end it all, and the one that has process 1's namespaces and a number out here. */
   readonly outerPid: number;
   readonly holderPid: number;
   readonly ordinaryUser: boolean;
 }
 
 /**
- * Runs `ecmp ...words --inside` as process 1 of a new tree, until it ends or we are told to; the exit code is its own. `report`
- * is a file that it gets as REPORT_FD: opened out here, because the tree has some folders of its own in the place of ours.
+ * Runs `ecmp ...words --inside NAME` as process 1 of a new tree, until it ends or we are told to; the exit code is its own. By
+ * these words `standing.ts` finds it. `report` is a file that it gets as REPORT_FD: opened out here, because the tree has some
+ * folders of its own in the place of ours.
  */
-export async function enterTree(words: readonly string[], report?: number): Promise<number> {
+export async function enterTree(name: string, words: readonly string[], report?: number): Promise<number> {
   const ordinaryUser = process.getuid?.() !== 0;
   const namespaces = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
   if (ordinaryUser) namespaces.push("--user", "--map-root-user");
-  const child = spawn("unshare", [...namespaces, "--", ...ECMP_COMMAND, ...words, "--inside"], {
+  const child = spawn("unshare", [...namespaces, "--", ...ECMP_COMMAND, ...words, "--inside", name], {
     stdio: ["ignore", "inherit", "inherit", "pipe", ...(report === undefined ? [] : [report])],
     // Its own session: Ctrl-C comes to us alone, and the end is always the same one.
     detached: true,
@@ -48,7 +49,7 @@ export async function enterTree(words: readonly string[], report?: number): Prom
   let entered = false;
   lifeline.on("data", (bytes) => {
     entered = true;
-    const done = /done (\d)/.exec(bytes.toString());
+    const done = /done (\d+)/.exec(bytes.toString());
     if (done) exitCode = Number(done[1]);
   });
 
@@ -94,6 +95,8 @@ export class Lifeline {
       this.#socket.once("data", (bytes) => resolve(JSON.parse(bytes.toString()) as Outside));
     });
     this.#socket.write("inside\n");
+    // `ecmp lab down`. Our own end is the tree's; the outer process is told that it was wanted.
+    process.on("SIGTERM", () => this.#socket.write(`done ${128 + constants.signals.SIGTERM}\n`, exit));
   }
 
   /** Says that the work is done, and what its exit code is, whoever ends the tree now. */

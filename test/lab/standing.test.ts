@@ -1,0 +1,159 @@
+/** A lab that is up, looked at, mended and ended from outside, on real parts: a router, two BIRDs, two pods. */
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Inspection } from "#src/lab/inspect.ts";
+import { MAIN, users } from "./users.ts";
+
+const LAB = `
+name: watched
+description: Two nodes, for looking at
+topology:
+  nodes:
+    client: { kind: linux }
+    router: { kind: ecmp-router, asn: 64513 }
+    fabric: { kind: bridge }
+    n1: { kind: bird, asn: 64512, pods: { subnet: 10.244.1.0/24, count: 1 } }
+    n2: { kind: bird, asn: 64512, pods: { subnet: 10.244.2.0/24, count: 1 } }
+  links:
+    - { endpoints: ["client:eth0", "router:client0"], ipv4: [10.0.1.2/24, 10.0.1.1/24] }
+    - { endpoints: ["router:fabric0", "fabric:router"], ipv4: [10.0.0.1/24] }
+    - { endpoints: ["n1:eth0", "fabric:n1"], ipv4: [10.0.0.11/24] }
+    - { endpoints: ["n2:eth0", "fabric:n2"], ipv4: [10.0.0.12/24] }
+services:
+  - { name: web, address: 198.51.100.10, port: 80, targetPort: 8080, externalTrafficPolicy: Cluster }
+clients:
+  - { node: client, service: web, connections: 10, firstSourcePort: 20000 }
+experiment:
+  hash: { algorithm: xxh32, fields: 5-tuple, seed: 42 }
+  selectors: [{ name: modulo }]
+  event: { kind: kill-speaker, node: n2 }
+`;
+
+const [[user, prefix, possible]] = users;
+const folder = mkdtempSync(join(tmpdir(), "ecmp-standing-"));
+const file = join(folder, "lab.yaml");
+const command = (...words: string[]) => [...prefix, process.execPath, MAIN, "lab", ...words];
+
+async function say(...words: string[]): Promise<{ stdout: string; stderr: string }> {
+  const [program, ...rest] = command(...words);
+  return await promisify(execFile)(program, rest, { timeout: 60_000 });
+}
+
+interface Up {
+  readonly child: ChildProcess;
+  readonly exited: Promise<number | null>;
+  stderr: string;
+}
+
+let outer: Up | undefined;
+
+/** Comes back when it is up, or has ended. */
+async function up(): Promise<Up> {
+  const [program, ...rest] = command("up", file);
+  const child = spawn(program, rest, { stdio: ["ignore", "ignore", "pipe"] });
+  const exited = new Promise<number | null>((resolve) => child.on("exit", resolve));
+  const started: Up = { child, exited, stderr: "" };
+  const stands = new Promise<void>((resolve) => {
+    child.stderr?.on("data", (bytes: Buffer) => {
+      started.stderr += bytes.toString();
+      if (started.stderr.includes("To end it:")) resolve();
+    });
+  });
+  await Promise.race([stands, exited]);
+  return started;
+}
+
+const inspect = async (): Promise<Inspection[]> => JSON.parse((await say("inspect", file, "--json")).stdout) as Inspection[];
+
+function membersOf(pid: number): () => string[] {
+  const tree = readlinkSync(`/proc/${pid}/ns/pid`);
+  return () =>
+    readdirSync("/proc").filter((name) => {
+      try {
+        return /^\d+$/.test(name) && readlinkSync(`/proc/${name}/ns/pid`) === tree;
+      } catch {
+        return false;
+      }
+    });
+}
+
+describe.skipIf(!possible)(`the life of a lab, of ${user}`, { timeout: 120_000 }, () => {
+  beforeAll(() => writeFileSync(file, LAB));
+  afterAll(async () => {
+    await say("down", file);
+    outer?.child.kill("SIGKILL");
+    await outer?.exited;
+    rmSync(folder, { recursive: true });
+  }, 60_000);
+
+  it("is nothing before it is up", async () => {
+    expect(await inspect()).toEqual([]);
+    await expect(say("inspect", file)).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("nothing of it stands"),
+    });
+    expect((await say("down", file)).stderr).toContain("nothing of it stands");
+  });
+
+  it("is told as what is really there", async () => {
+    outer = await up();
+    const [{ machines, links, ...lab }, ...others] = await inspect();
+    expect(others).toEqual([]);
+    expect(lab).toMatchObject({ name: "watched", verb: "up", whole: true });
+    expect(machines.map(({ name, session }) => [name, session])).toEqual([
+      ["router", undefined],
+      ["client", undefined],
+      ["fabric", undefined],
+      ["n1", "Established"],
+      ["n2", "Established"],
+      ["n1-a", undefined],
+      ["n2-a", undefined],
+    ]);
+    expect(machines.flatMap(({ missing }) => missing)).toEqual([]);
+    const n1 = machines.find(({ name }) => name === "n1");
+    expect(n1).toMatchObject({ kind: "bird", addresses: ["10.0.0.11/24", "10.244.1.1/24"], processes: [{ command: "bird" }] });
+    expect(links).toContainEqual(["client:eth0", "router:client0"]);
+    // The way in that it tells leads into that very machine.
+    const enter = lab.enter.replace("MACHINE", "n1").split(" ");
+    const inside = await promisify(execFile)(enter[0], [...enter.slice(1), "ip", "-brief", "address", "show", "eth0"]);
+    expect(inside.stdout).toContain("10.0.0.11/24");
+  });
+
+  it("is left alone by a second up while it is whole", async () => {
+    const [{ pid }] = await inspect();
+    expect((await say("up", file)).stdout).toContain(`watched: up, process ${pid}, whole`);
+    expect((await inspect()).map((lab) => lab.pid)).toEqual([pid]);
+  });
+
+  it("is built anew by the next up when processes of it were killed, which says what was missing", async () => {
+    const [before] = await inspect();
+    const members = membersOf(before.pid);
+    for (const name of ["n2", "n1-a", "router"]) {
+      process.kill(before.machines.find((machine) => machine.name === name)?.processes[0].pid ?? 0, "SIGKILL");
+    }
+    const first = outer;
+    outer = await up();
+    for (const lack of ["n2 has no bird", "n1-a has no pod-process", "router has no ecmp run"])
+      expect(outer.stderr).toContain(lack);
+    expect(await first?.exited).toBe(143);
+    expect(members()).toEqual([]);
+    expect(await inspect()).toMatchObject([{ whole: true }]);
+  });
+
+  it("is cleaned by down when nobody else could: its first process stopped, its outer one killed", async () => {
+    const [{ pid }] = await inspect();
+    const members = membersOf(pid);
+    process.kill(pid, "SIGSTOP");
+    outer?.child.kill("SIGKILL");
+    await outer?.exited;
+    expect(members()).toContain(String(pid));
+    expect(await inspect()).toMatchObject([{ pid, whole: false }]);
+    // By its name, which a lab that stands is known by.
+    await say("down", "watched");
+    expect(members()).toEqual([]);
+  });
+});
