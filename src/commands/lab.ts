@@ -4,11 +4,13 @@ import { dirname } from "node:path";
 import { Command, Option } from "commander";
 import { isScenario, labNames, labSource, loadLab, loadScenarios, scenarioNames } from "../lab/catalog.ts";
 import { renderCompose } from "../lab/compose.ts";
+import { renderContainerlab } from "../lab/containerlab.ts";
 import { LabFailure } from "../lab/failure.ts";
 import { renderMermaid } from "../lab/graph.ts";
 import { perform } from "../lab/inside.ts";
 import { inspect, renderInspection } from "../lab/inspect.ts";
 import type { Lab } from "../lab/lab.ts";
+import { renderJsonSchema } from "../lab/lab-schema.ts";
 import { playPart } from "../lab/part.ts";
 import { performScenarios } from "../lab/perform-scenarios.ts";
 import { createProgress } from "../lab/progress.ts";
@@ -74,6 +76,10 @@ export function labCommand(): Command {
     .argument("<name>", NAME)
     .action((name: string) => guard(() => print(renderMermaid(loadLab(name)))));
   lab
+    .command("schema")
+    .description("prints the JSON Schema of lab files, for editors: lab/schema.json")
+    .action(() => guard(() => print(renderJsonSchema())));
+  lab
     .command("play")
     .description("plays one machine of a lab, here: what each container of docker-compose.yml does")
     .argument("<name>", NAME)
@@ -84,10 +90,11 @@ export function labCommand(): Command {
     .action((name: string, machine: string, options: PlayOptions) => guard(() => playMachine(name, machine, options)));
   lab
     .command("export")
-    .description("prints a lab as a file for another tool")
-    .argument("<name>", NAME)
-    .requiredOption("--compose", "a docker-compose file, of the images that our Dockerfile makes")
-    .action((name: string) => guard(() => print(renderCompose(loadLab(name)))));
+    .description("a lab as a file for another tool, of the images that our Dockerfile makes")
+    .argument("<name>", "one of `ecmp lab list`")
+    .addOption(new Option("--compose [file]", "a docker-compose file; printed when no file is named").conflicts("containerlab"))
+    .option("--containerlab [file]", "a containerlab topology file, likewise")
+    .action((name: string, options: ExportOptions) => guard(() => exportLab(name, options)));
   return lab;
 }
 
@@ -118,6 +125,26 @@ async function playMachine(name: string, machine: string, options: PlayOptions):
   await run(file, { control: options.control, metrics: `0.0.0.0:${METRICS_PORT}` });
   // It goes on until a signal ends it, and the process with it.
   return await new Promise(() => {});
+}
+
+interface ExportOptions {
+  readonly compose?: string | true;
+  readonly containerlab?: string | true;
+}
+
+function exportLab(name: string, { compose, containerlab }: ExportOptions): number {
+  const file = compose ?? containerlab;
+  if (file === undefined) throw new LabFailure("lab export", "no format", "--compose or --containerlab");
+  // A container plays its machine from the lab that is in its image.
+  if (!labNames().includes(name)) throw new LabFailure("lab export", `found "${name}"`, `one of ${labNames().join(", ")}`);
+  const text = (compose ? renderCompose : renderContainerlab)(loadLab(name));
+  if (file === true) return print(text);
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw new LabFailure(file, (error as Error).message, "a file that can be written");
+  }
+  return 0;
 }
 
 function print(text: string): number {

@@ -4,85 +4,12 @@
  * ours. No file is opened here (that is `catalog.ts`).
  */
 import { parseDocument } from "yaml";
-import { z } from "zod";
-import { type Ipv4Address, parseIpv4 } from "../net/address.ts";
-import { formatPrefix, type Prefix, parseInterfaceAddress, parsePrefix } from "../net/prefix.ts";
-import { type ClusterNode, type Endpoint, FAULT_KINDS, type Lab, type RouterNode, SPEAKER_KINDS } from "./lab.ts";
+import type { z } from "zod";
+import type { Ipv4Address } from "../net/address.ts";
+import { formatPrefix, type Prefix } from "../net/prefix.ts";
+import type { ClusterNode, Endpoint, Lab, RouterNode } from "./lab.ts";
+import { type LabFile, labSchema, type PodPlan } from "./lab-schema.ts";
 
-const ipv4 = z.string().transform((text, context): Ipv4Address => {
-  const address = parseIpv4(text);
-  if (address === undefined) context.addIssue({ code: "custom", message: "an IPv4 address, like 10.0.0.1" });
-  return address ?? 0;
-});
-const interfaceAddress = z.string().transform((text, context): Prefix => {
-  const address = parseInterfaceAddress(text);
-  if (typeof address?.address !== "number")
-    context.addIssue({ code: "custom", message: "an IPv4 address with its length, like 10.0.0.1/24" });
-  return address ?? { address: 0, length: 0 };
-});
-const subnet = z.string().transform((text, context): Prefix => {
-  const prefix = parsePrefix(text);
-  if (typeof prefix?.address !== "number" || prefix.length > 28) {
-    context.addIssue({ code: "custom", message: "an IPv4 subnet of /28 or larger without host bits, like 10.244.1.0/24" });
-  }
-  return prefix ?? { address: 0, length: 0 };
-});
-
-const nodeName = z.string().regex(/^[a-z][a-z0-9]{0,8}$/, "a name of 1 to 9 lower-case letters and digits");
-const asn = z.int().min(1).max(0xffffffff);
-const port = z.int().min(1).max(65535);
-const podPlan = z.strictObject({ subnet, count: z.int().min(1).max(9) });
-
-const node = z.discriminatedUnion(
-  "kind",
-  [
-    z.strictObject({ kind: z.literal("linux") }),
-    z.strictObject({ kind: z.literal("bridge") }),
-    z.strictObject({
-      kind: z.literal("ecmp-router"),
-      asn,
-      holdTimeSeconds: z.int().min(3).max(65535).default(90),
-      maximumPaths: z.int().min(1).max(256).default(16),
-    }),
-    z.strictObject({ kind: z.enum(SPEAKER_KINDS), asn, pods: podPlan }),
-  ],
-  { error: "one of linux, bridge, ecmp-router, frr, bird, gobgp" },
-);
-
-const endpoint = z.string().regex(/^[a-z][a-z0-9]{0,8}:[a-z][a-z0-9-]{0,14}$/, "node:interface, like n1:eth0");
-
-const service = z.strictObject({
-  name: z.string().regex(/^[a-z][a-z0-9-]*$/, "a name of lower-case letters, digits and dashes"),
-  address: ipv4,
-  port,
-  targetPort: port,
-  externalTrafficPolicy: z.enum(["Cluster", "Local"]),
-  podsOn: z.array(nodeName).min(1).optional(),
-});
-
-const experiment = z.strictObject({
-  hash: z.strictObject({ algorithm: z.string(), fields: z.string(), seed: z.int().min(0).max(0xffffffff) }),
-  selectors: z.array(z.strictObject({ name: z.string(), buckets: z.int().min(1).optional() })).min(1),
-  event: z.strictObject({ kind: z.enum(FAULT_KINDS), node: nodeName }),
-});
-
-const labSchema = z.strictObject({
-  name: z.string().regex(/^[a-z][a-z0-9-]*$/, "a name of lower-case letters, digits and dashes"),
-  description: z.string(),
-  topology: z.strictObject({
-    nodes: z.record(nodeName, node),
-    links: z.array(
-      z.strictObject({ endpoints: z.tuple([endpoint, endpoint]), ipv4: z.array(interfaceAddress).max(2).default([]) }),
-    ),
-  }),
-  services: z.array(service).min(1),
-  clients: z
-    .array(z.strictObject({ node: nodeName, service: z.string(), connections: z.int().min(1).max(20000), firstSourcePort: port }))
-    .min(1),
-  experiment,
-});
-
-type LabFile = z.infer<typeof labSchema>;
 /** The lab that `text` describes, or every mistake in it as "path: found; wanted ...". */
 export function readLab(text: string): { lab: Lab } | { mistakes: readonly string[] } {
   const document = parseDocument(text);
@@ -210,10 +137,7 @@ function toEndpoint(link: LabFile["topology"]["links"][number], side: 0 | 1): En
 }
 
 /** The gateway is the subnet's first host, the pods are the ones after it. */
-function expandPods(
-  node: string,
-  { subnet, count }: z.infer<typeof podPlan>,
-): Pick<ClusterNode, "podSubnet" | "podGateway" | "pods"> {
+function expandPods(node: string, { subnet, count }: PodPlan): Pick<ClusterNode, "podSubnet" | "podGateway" | "pods"> {
   const at = (host: number): Prefix => ({ address: (subnet.address as Ipv4Address) + host, length: subnet.length });
   const pods = Array.from({ length: count }, (_, index) => ({
     name: `${node}-${String.fromCharCode("a".charCodeAt(0) + index)}`,

@@ -52,11 +52,13 @@ function readStanding(pid: number): StandingLab[] {
 
 /** Everything that lives in the tree of `lab`, process 1 included. */
 export function processesOf({ tree }: StandingLab): LabProcess[] {
-  return processIds().flatMap((member) => {
-    if (gone(() => treeOf(member)) !== tree) return [];
-    return gone(() => [{ pid: member, command: commandOf(member), network: readlinkSync(`/proc/${member}/ns/net`) }]) ?? [];
+  return membersOf(tree).flatMap((pid) => {
+    return gone(() => [{ pid, command: commandOf(pid), network: readlinkSync(`/proc/${pid}/ns/net`) }]) ?? [];
   });
 }
+
+/** Those that are ending too: they have no network any more, but still a number. */
+const membersOf = (tree: string): number[] => processIds().filter((pid) => gone(() => treeOf(pid)) === tree);
 
 /** The network namespace that a lab knows by this name, in the kernel's words; undefined while there is none. */
 export function networkOf({ pid }: StandingLab, name: string): string | undefined {
@@ -73,7 +75,7 @@ export async function endLab(clock: Clock, lab: StandingLab): Promise<void> {
     // A stopped process hears SIGTERM when it goes on, which may be never.
     if (signal === "SIGTERM" && lab.stopped) continue;
     for (let waitedMs = 0; waitedMs < END_DEADLINE_MS; waitedMs += LOOK_AGAIN_MS) {
-      if (processesOf(lab).length === 0) return;
+      if (membersOf(lab.tree).length === 0) return;
       await delay(clock, LOOK_AGAIN_MS);
     }
   }

@@ -32,12 +32,12 @@ export function planTopology(lab: Lab): Topology {
   const configureAt = (name: string, ...lines: string[]) => configure.get(name)?.push(...lines);
 
   for (const bridge of lab.bridges) configureAt(bridge, "link add br0 type bridge", "link set br0 up");
-  for (const [a, b] of lab.links) {
+  const links = linkEnds(lab);
+  for (const [a, b] of links) {
     create.push(`link add ${a.interface} netns ${a.node} type veth peer name ${b.interface} netns ${b.node}`);
-    for (const end of [a, b]) configureAt(end.node, ...linkEnd(lab, end));
   }
+  for (const end of lab.links.flat()) configureAt(end.node, ...linkEnd(lab, end));
   for (const node of lab.nodes) {
-    create.push(...node.pods.map((pod) => `link add ${pod.name} netns ${node.name} type veth peer name eth0 netns ${pod.name}`));
     configureAt(node.name, ...nodeSide(lab, node));
     for (const pod of node.pods) {
       configureAt(pod.name, `address add ${formatPrefix(pod.address)} dev eth0`, "link set eth0 up");
@@ -47,8 +47,20 @@ export function planTopology(lab: Lab): Topology {
   for (const host of lab.hosts) {
     configureAt(host, ...hostRoutes(lab, host));
   }
-  const linkCount = lab.links.length + pods.length;
-  return { namespaces, linkCount, create, configure, forwarding: lab.nodes.map((node) => node.name) };
+  return { namespaces, linkCount: links.length, create, configure, forwarding: lab.nodes.map((node) => node.name) };
+}
+
+/** Every link: those of the lab file, and one between each pod and its node. */
+export function linkEnds(lab: Lab): (readonly [Endpoint, Endpoint])[] {
+  const pods = lab.nodes.flatMap((node) => node.pods);
+  const podLinks = pods.map(
+    ({ name, node }) =>
+      [
+        { node, interface: name },
+        { node: name, interface: "eth0" },
+      ] as const,
+  );
+  return [...lab.links, ...podLinks];
 }
 
 /** What `stage.ts` would run, as a person reads it: each batch of `ip` under the namespace it is for. */

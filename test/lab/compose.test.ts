@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { loadLab } from "#src/lab/catalog.ts";
+import { z } from "zod";
+import { labNames, loadLab } from "#src/lab/catalog.ts";
 import { renderCompose } from "#src/lab/compose.ts";
 import { type Engine, EngineFolder, missingForEngine } from "../common/engine.ts";
 
@@ -35,6 +36,50 @@ describe("a lab as a docker-compose file", () => {
     const { router } = (parse(text) as { services: Record<string, Record<string, unknown>> }).services;
     expect(router).toMatchObject({ cap_drop: ["ALL"], cap_add: ["NET_ADMIN", "NET_RAW"], read_only: true });
     expect(router.privileged).toBeUndefined();
+  });
+});
+
+/** What the Compose Specification and what compose 1.29 takes of files without a version, as far as we write it. */
+const strings = z.record(z.string(), z.string());
+const service = z.strictObject({
+  image: z.string(),
+  build: z.strictObject({ context: z.string(), target: z.string() }),
+  command: z.array(z.string()),
+  init: z.boolean(),
+  read_only: z.boolean().optional(),
+  tmpfs: z.array(z.string()).optional(),
+  cap_add: z.array(z.string()).optional(),
+  cap_drop: z.array(z.string()).optional(),
+  sysctls: z.record(z.string(), z.number()).optional(),
+  environment: strings.optional(),
+  volumes: z.array(z.string().regex(/^[a-z]+:\/\S+$/)).optional(),
+  networks: z.record(z.string(), z.strictObject({ ipv4_address: z.ipv4() })),
+  expose: z.array(z.string().regex(/^\d+$/)).optional(),
+  depends_on: z.array(z.string()).optional(),
+});
+const network = z.strictObject({
+  driver_opts: strings,
+  ipam: z.strictObject({ config: z.array(z.strictObject({ subnet: z.cidrv4(), gateway: z.ipv4() })) }),
+});
+const name = z.string().regex(/^[a-zA-Z0-9._-]+$/);
+const compose = z.strictObject({
+  services: z.record(name, service),
+  networks: z.record(name, network),
+  volumes: z.record(name, z.strictObject({})),
+});
+
+describe.each(labNames())("the lab %s as a docker-compose file", (lab) => {
+  const file: unknown = parse(renderCompose(loadLab(lab)));
+
+  it("says what compose 1 and 2 both take, and nothing else", () => expect(compose.safeParse(file).error).toBeUndefined());
+
+  it("names networks, volumes and services that there are", () => {
+    const { services, networks, volumes } = compose.parse(file);
+    for (const each of Object.values(services)) {
+      for (const on of Object.keys(each.networks)) expect(Object.keys(networks)).toContain(on);
+      for (const volume of each.volumes ?? []) expect(Object.keys(volumes)).toContain(volume.split(":")[0]);
+      for (const other of each.depends_on ?? []) expect(Object.keys(services)).toContain(other);
+    }
   });
 });
 
