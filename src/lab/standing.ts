@@ -16,7 +16,7 @@ export interface StandingLab {
   readonly verb: string;
   /** Process 1, as we number it. Its namespaces are the lab's. */
   readonly pid: number;
-  /** Its process namespace, in the kernel's words: known even while process 1 is going. */
+  /** Its process namespace, in the kernel's words. */
   readonly tree: string;
   readonly stopped: boolean;
 }
@@ -52,13 +52,11 @@ function readStanding(pid: number): StandingLab[] {
 
 /** Everything that lives in the tree of `lab`, process 1 included. */
 export function processesOf({ tree }: StandingLab): LabProcess[] {
-  return membersOf(tree).flatMap((pid) => {
+  return processIds().flatMap((pid) => {
+    if (gone(() => treeOf(pid)) !== tree) return [];
     return gone(() => [{ pid, command: commandOf(pid), network: readlinkSync(`/proc/${pid}/ns/net`) }]) ?? [];
   });
 }
-
-/** Those that are ending too: they have no network any more, but still a number. */
-const membersOf = (tree: string): number[] => processIds().filter((pid) => gone(() => treeOf(pid)) === tree);
 
 /** The network namespace that a lab knows by this name, in the kernel's words; undefined while there is none. */
 export function networkOf({ pid }: StandingLab, name: string): string | undefined {
@@ -68,14 +66,14 @@ export function networkOf({ pid }: StandingLab, name: string): string | undefine
 /** A file of the lab's own, as we reach it from outside. */
 export const pathInside = (pid: number, path: string): string => `/proc/${pid}/root${path}`;
 
-/** Asks process 1 to end, and kills it when it does not; done when nothing of the tree is left. */
+/** Asks process 1 to end, and kills it when it does not. The kernel lets it go last: once it is gone, so is the tree. */
 export async function endLab(clock: Clock, lab: StandingLab): Promise<void> {
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     gone(() => process.kill(lab.pid, signal));
     // A stopped process hears SIGTERM when it goes on, which may be never.
     if (signal === "SIGTERM" && lab.stopped) continue;
     for (let waitedMs = 0; waitedMs < END_DEADLINE_MS; waitedMs += LOOK_AGAIN_MS) {
-      if (membersOf(lab.tree).length === 0) return;
+      if (gone(() => treeOf(lab.pid)) !== lab.tree) return;
       await delay(clock, LOOK_AGAIN_MS);
     }
   }

@@ -1,6 +1,6 @@
 /** A lab that is up, looked at, mended and ended from outside, on real parts: a router, two BIRDs, two pods. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -69,17 +69,19 @@ async function up(): Promise<Up> {
 
 const inspect = async (): Promise<Inspection[]> => JSON.parse((await say("inspect", file, "--json")).stdout) as Inspection[];
 
-function membersOf(pid: number): () => string[] {
+/** Everything in the tree of process 1; the numbers of namespaces are used again at once, those of processes are not. */
+function membersOf(pid: number): number[] {
   const tree = readlinkSync(`/proc/${pid}/ns/pid`);
-  return () =>
-    readdirSync("/proc").filter((name) => {
-      try {
-        return /^\d+$/.test(name) && readlinkSync(`/proc/${name}/ns/pid`) === tree;
-      } catch {
-        return false;
-      }
-    });
+  return readdirSync("/proc").flatMap((name) => {
+    try {
+      return /^\d+$/.test(name) && readlinkSync(`/proc/${name}/ns/pid`) === tree ? [Number(name)] : [];
+    } catch {
+      return [];
+    }
+  });
 }
+
+const living = (pids: readonly number[]): number[] => pids.filter((pid) => existsSync(`/proc/${pid}`));
 
 describe.skipIf(!possible)(`the life of a lab, of ${user}`, { timeout: 120_000 }, () => {
   beforeAll(() => writeFileSync(file, LAB));
@@ -140,7 +142,7 @@ describe.skipIf(!possible)(`the life of a lab, of ${user}`, { timeout: 120_000 }
     for (const lack of ["n2 has no bird", "n1-a has no pod-process", "router has no ecmp run"])
       expect(outer.stderr).toContain(lack);
     expect(await first?.exited).toBe(143);
-    expect(members()).toEqual([]);
+    expect(living(members)).toEqual([]);
     expect(await inspect()).toMatchObject([{ whole: true }]);
   });
 
@@ -150,10 +152,10 @@ describe.skipIf(!possible)(`the life of a lab, of ${user}`, { timeout: 120_000 }
     process.kill(pid, "SIGSTOP");
     outer?.child.kill("SIGKILL");
     await outer?.exited;
-    expect(members()).toContain(String(pid));
+    expect(living(members)).toContain(pid);
     expect(await inspect()).toMatchObject([{ pid, whole: false }]);
     // By its name, which a lab that stands is known by.
     await say("down", "watched");
-    expect(members()).toEqual([]);
+    expect(living(members)).toEqual([]);
   });
 });
