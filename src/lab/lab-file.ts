@@ -89,6 +89,10 @@ function checkServices(file: LabFile, wrong: Wrong): void {
     for (const name of service.podsOn ?? []) {
       if (!speakers.includes(name)) wrong(`services.${index}.podsOn`, name, `nodes with pods (${speakers.join(", ")})`);
     }
+    const gobgp = speakers.find((name) => file.topology.nodes[name].kind === "gobgp");
+    if (service.linkBandwidth && gobgp) {
+      wrong(`services.${index}.linkBandwidth`, service.linkBandwidth, `nodes whose speaker can say it (${gobgp} is gobgp)`);
+    }
   });
 }
 

@@ -72,6 +72,10 @@ const service = z.strictObject({
   externalTrafficPolicy: z
     .enum(["Cluster", "Local"])
     .describe("Local: only nodes with a pod of it announce it, and pods see the client"),
+  linkBandwidth: z
+    .enum(["by-pods"])
+    .optional()
+    .describe("nodes announce it with a link bandwidth community, in proportion to their pods of it"),
   podsOn: z.array(nodeName).min(1).optional().describe("the nodes that run its pods; all of them when absent"),
 });
 

@@ -49,6 +49,8 @@ export interface Service {
   readonly port: number;
   readonly targetPort: number;
   readonly externalTrafficPolicy: "Cluster" | "Local";
+  /** `by-pods`: each node announces it with a bandwidth for every pod that it runs, and gets that share of the connections. */
+  readonly linkBandwidth?: "by-pods" | undefined;
   /** The nodes that run its pods; all of them when absent. */
   readonly podsOn?: readonly string[] | undefined;
 }

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { formatPrefix, hostPrefix } from "../net/prefix.ts";
-import { announcersOf, type ClusterNode, type Lab, routerAddressFor } from "./lab.ts";
+import { announcersOf, type ClusterNode, type Lab, podsOf, routerAddressFor, type Service } from "./lab.ts";
 import { executeUntilDone } from "./namespace.ts";
 import type { Place } from "./place.ts";
 import { Daemon, execute } from "./process.ts";
@@ -31,8 +31,18 @@ export function planSpeaker(lab: Lab, node: ClusterNode, directory: string): Spe
     routerAsn: lab.router.asn,
     holdTimeSeconds: lab.router.holdTimeSeconds,
     prefixes: announced.map((service) => formatPrefix(hostPrefix(service.address))),
+    linkBandwidths: new Map(announced.flatMap((service) => linkBandwidthOf(lab, service, node))),
     directory,
   };
+}
+
+/** What one pod is taken to be good for, in megabits a second. Only the proportions matter: shares are percents of the sum. */
+const POD_BANDWIDTH = 100;
+
+function linkBandwidthOf(lab: Lab, service: Service, node: ClusterNode): [string, number][] {
+  if (!service.linkBandwidth) return [];
+  const pods = podsOf(lab, service).filter((pod) => pod.node === node.name).length;
+  return [[formatPrefix(hostPrefix(service.address)), pods * POD_BANDWIDTH]];
 }
 
 /** As the program that is installed here says it. */

@@ -22,6 +22,14 @@ export const bird: SpeakerKind = {
 
 const ask = ({ directory }: SpeakerPlan, ...words: string[]): string[] => ["birdc", "-s", `${directory}/bird.ctl`, ...words];
 
+/** BIRD 2.0 has no name for it: type, subtype and AS in one word, and bytes a second as an IEEE float in the other. */
+function linkBandwidth(asn: number, prefix: string, megabits: number): string {
+  const bytes = new DataView(new ArrayBuffer(4));
+  bytes.setFloat32(0, (megabits * 1e6) / 8);
+  const words = [0x00040000 + (asn & 0xffff), bytes.getUint32(0)].map((word) => `0x${word.toString(16).padStart(8, "0")}`);
+  return `      if net = ${prefix} then bgp_ext_community.add((generic, ${words.join(", ")}));`;
+}
+
 export function renderBirdConf(plan: SpeakerPlan): string {
   return `log stderr all;
 router id ${plan.address};
@@ -42,7 +50,10 @@ protocol bgp upstream {
   connect retry time 1;
   ipv4 {
     import none;
-    export where source = RTS_STATIC;
+    export filter {
+      if source != RTS_STATIC then reject;
+${[...plan.linkBandwidths].map((entry) => `${linkBandwidth(plan.asn, ...entry)}\n`).join("")}      accept;
+    };
   };
 }
 `;

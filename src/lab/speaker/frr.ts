@@ -3,6 +3,7 @@
  * into the daemons by vtysh as the speaker's container does, and bgpd with `-p 0`, so that it dials and never listens. zebra
  * answers for next hops; there is no watchfrr, which would bring a killed bgpd back.
  *
+ * A service's link bandwidth, which MetalLB never announces, is an entry of the route map before its own.
  * Two differences, neither of which the router can see: the log goes to stdout, and `timers connect 1` (MetalLB's
  * `connectTime`) makes a lab start quickly.
  */
@@ -58,9 +59,15 @@ export function frrDaemon(directory: string, name: string, ...options: string[])
   return [`${DAEMONS}/${name}`, "-f", "/dev/null", "--log", "stdout", ...identity, ...places, ...options];
 }
 
+const weightedEntry = (peer: string, sequence: number, list: string, megabits: number): string =>
+  `route-map ${peer}-out permit ${sequence}\n  match ip address prefix-list ${list}\n  set extcommunity bandwidth ${megabits}\n`;
+
 export function renderFrrConf(plan: SpeakerPlan): string {
   const peer = plan.routerAddress;
   const prefixList = plan.prefixes.map((prefix, index) => `ip prefix-list ${peer}-pl-ipv4 seq ${index + 1} permit ${prefix}`);
+  const weighted = [...plan.linkBandwidths].map(([prefix, megabits], index) => {
+    return { list: `${peer}-bw-${index + 1}`, prefix, megabits };
+  });
   return `log stdout informational
 log timestamp precision 3
 hostname ${plan.node}
@@ -68,13 +75,13 @@ ip nht resolve-via-default
 ipv6 nht resolve-via-default
 route-map ${peer}-in deny 20
 
-${prefixList.join("\n")}
+${[...prefixList, ...weighted.map(({ list, prefix }) => `ip prefix-list ${list} seq 1 permit ${prefix}`)].join("\n")}
 
 ipv6 prefix-list ${peer}-pl-ipv4 seq ${plan.prefixes.length + 1} deny any
 
-route-map ${peer}-out permit 1
+${weighted.map(({ list, megabits }, index) => weightedEntry(peer, index + 1, list, megabits)).join("")}route-map ${peer}-out permit ${weighted.length + 1}
   match ip address prefix-list ${peer}-pl-ipv4
-route-map ${peer}-out permit 2
+route-map ${peer}-out permit ${weighted.length + 2}
   match ipv6 address prefix-list ${peer}-pl-ipv4
 
 router bgp ${plan.asn}
