@@ -7,13 +7,14 @@ import { formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { formatPrefix, hostPrefix } from "../net/prefix.ts";
 import { LabFailure } from "./failure.ts";
-import { announcersOf, type ClusterNode, type Lab, type Pod, podsOf } from "./lab.ts";
+import { announcersOf, type ClusterNode, type Lab, type Pod, podsOf, servicesOf } from "./lab.ts";
 import type { LabRouter, LabView } from "./lab-router.ts";
 import { LinuxRouter } from "./linux-router.ts";
 import { placeOf } from "./place.ts";
 import { Daemon } from "./process.ts";
 import { RouterProcess } from "./router-process.ts";
 import type { RouterSettings } from "./router-settings.ts";
+import type { RouteSummary } from "./router-view.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 import { type Speaker, startSpeaker } from "./speakers.ts";
 import { flushConntrack } from "./stage.ts";
@@ -22,6 +23,7 @@ const POD_PROCESS = fileURLToPath(new URL("./pod-process.js", import.meta.url));
 const POD_DEADLINE_MS = 15_000;
 const SESSIONS_DEADLINE_MS = 30_000;
 const ROUTES_DEADLINE_MS = 15_000;
+const TABLES_DEADLINE_MS = 60_000;
 
 /** A fault may put another process in the place of one of them. */
 export interface Cast {
@@ -101,27 +103,40 @@ export const wantedRoutes = (lab: Lab, absent: ReadonlySet<string> = new Set()):
     nextHops: announcersOf(lab, service).flatMap(({ name, address }) => (absent.has(name) ? [] : formatAddress(address.address))),
   }));
 
-/** Waits until each service's prefix has exactly the next hops that announce it. */
+/** Waits until each service's prefix has exactly the next hops that announce it, and every full table has come whole. */
 export async function untilTaught(lab: Lab, router: LabView): Promise<void> {
   await untilRouted(router, wantedRoutes(lab), ROUTES_DEADLINE_MS);
+  const late = async () => {
+    const peers = await router.summary();
+    return lab.nodes.filter((node) => {
+      const received = peers[formatAddress(node.address.address)]?.pfxRcd ?? 0;
+      return node.tableSize > 0 && received < node.tableSize + servicesOf(lab, node).length;
+    });
+  };
+  const done = await router.events.until(async () => (await late()).length === 0 || undefined, TABLES_DEADLINE_MS);
+  if (done) return;
+  const missing = (await late()).map(({ name }) => name).join(", ");
+  throw new LabFailure("routes", `not all of ${missing}`, `the full tables in ${TABLES_DEADLINE_MS / 1000} s`);
 }
 
 export async function untilRouted(router: LabView, wanted: readonly WantedRoute[], deadlineMs: number): Promise<void> {
   let found: string[] = [];
   const done = await router.events.until(async () => {
-    const routes = new Map((await router.routes()).map((route) => [route.prefix, route.nextHops.map(({ address }) => address)]));
-    found = wanted.map(({ prefix }) => describeRoute(prefix, routes.get(prefix) ?? []));
+    const routes = await Promise.all(wanted.map(({ prefix }) => router.routes(prefix)));
+    found = wanted.map(({ prefix }, index) => describeRoute(prefix, nextHopsOf(routes[index], prefix)));
     return wanted.every(({ prefix, nextHops }, index) => found[index] === describeRoute(prefix, nextHops)) || undefined;
   }, deadlineMs);
   if (done) return;
-  const expected = wanted.map(({ prefix, nextHops }) => describeRoute(prefix, nextHops));
   throw new LabFailure(
     "routes",
     found.join("; "),
-    expected.join("; "),
+    wanted.map(({ prefix, nextHops }) => describeRoute(prefix, nextHops)).join("; "),
     "look at what the speakers announce: their files are shown by --keep",
   );
 }
+
+const nextHopsOf = (routes: readonly RouteSummary[], prefix: string): string[] =>
+  routes.find((route) => route.prefix === prefix)?.nextHops.map(({ address }) => address) ?? [];
 
 const describeRoute = (prefix: string, nextHops: readonly string[]): string =>
   `${prefix} by ${[...nextHops].sort().join(", ") || "nothing"}`;

@@ -75,6 +75,10 @@ function checkNodes(file: LabFile, wrong: Wrong): void {
   const nodes = Object.entries(file.topology.nodes);
   const routers = nodes.flatMap(([name, { kind }]) => (kind === "ecmp-router" ? [name] : []));
   if (routers.length !== 1) wrong("topology.nodes", routers.join(", "), "exactly one node of kind ecmp-router");
+  for (const [name, node] of nodes) {
+    if (!("pods" in node) || node.tableSize === 0 || node.kind === "bird") continue;
+    wrong(`topology.nodes.${name}.tableSize`, String(node.tableSize), `a node of kind bird (${name} is ${node.kind})`);
+  }
   for (const name of [...speakerNames(file), ...routers]) {
     if (!hasAddress(file, name)) wrong(`topology.nodes.${name}`, name, "a link that gives it an ipv4 address");
   }
@@ -126,7 +130,16 @@ function expand(file: LabFile): Lab {
   });
   const nodes = named.flatMap(([name, node]): ClusterNode[] =>
     "pods" in node
-      ? [{ name, kind: node.kind, asn: node.asn, address: addressed(name)[0].address, ...expandPods(name, node.pods) }]
+      ? [
+          {
+            name,
+            kind: node.kind,
+            asn: node.asn,
+            address: addressed(name)[0].address,
+            tableSize: node.tableSize,
+            ...expandPods(name, node.pods),
+          },
+        ]
       : [],
   );
   const ofKind = (kind: string) => named.filter(([, node]) => node.kind === kind).map(([name]) => name);

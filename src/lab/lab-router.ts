@@ -12,7 +12,8 @@ export interface LabView {
   readonly events: EventLog;
   /** By the address of the peer. */
   summary(): Promise<Readonly<Record<string, PeerSummary>>>;
-  routes(): Promise<readonly RouteSummary[]>;
+  /** Of one prefix; of all it would be a long answer beside a full table. */
+  routes(prefix: string): Promise<readonly RouteSummary[]>;
   /** All that it decides by, for the offline code. */
   groups(): Promise<FibState>;
   /** Where our router is asked; another has none. */

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { type Ipv4Address, parseIpv4 } from "../net/address.ts";
 import { type Prefix, parseInterfaceAddress, parsePrefix } from "../net/prefix.ts";
+import { LARGEST_TABLE } from "./full-table.ts";
 import { FAULT_KINDS, SPEAKER_KINDS } from "./lab.ts";
 
 const ipv4 = z
@@ -56,7 +57,17 @@ const node = z.discriminatedUnion(
       })
       .describe("our router; a lab has one"),
     z
-      .strictObject({ kind: z.enum(SPEAKER_KINDS), asn, pods: podPlan })
+      .strictObject({
+        kind: z.enum(SPEAKER_KINDS),
+        asn,
+        pods: podPlan,
+        tableSize: z
+          .int()
+          .min(0)
+          .max(LARGEST_TABLE)
+          .default(0)
+          .describe("so many more prefixes it announces, as a transit would: 16.0.0.0/24 and those after it; bird only"),
+      })
       .describe("a node of the cluster, by its speaker: it announces, forwards and masquerades"),
   ],
   { error: "one of linux, bridge, ecmp-router, frr, bird, gobgp" },

@@ -32,6 +32,8 @@ export interface ClusterNode {
   /** Its address on its pods' side: their gateway, and the source they see when this node masquerades to them. */
   readonly podGateway: Prefix;
   readonly pods: readonly Pod[];
+  /** So many prefixes of `fullTable` it announces beside the services. */
+  readonly tableSize: number;
 }
 
 export interface RouterNode {
@@ -116,6 +118,10 @@ export function announcersOf(lab: Lab, service: Service): readonly ClusterNode[]
   const withPods = new Set(podsOf(lab, service).map((pod) => pod.node));
   return lab.nodes.filter((node) => withPods.has(node.name));
 }
+
+/** What a node announces. */
+export const servicesOf = (lab: Lab, node: ClusterNode): readonly Service[] =>
+  lab.services.filter((service) => announcersOf(lab, service).includes(node));
 
 /** The router's address on the network that `address` belongs to. */
 export function routerAddressFor(lab: Lab, address: Prefix): Ipv4Address {

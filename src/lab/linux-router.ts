@@ -83,7 +83,7 @@ function followKernel(clock: Clock, place: Place, folder: string, settings: Linu
   const routes = async () => readKernelRoutes(await execute(place(["ip", "-json", "route", "show", "proto", "bgp"])));
   return {
     events,
-    routes,
+    routes: async (prefix) => (await routes()).filter((route) => route.prefix === prefix),
     summary: async () => {
       const words = ["vtysh", "--vty_socket", folder, "-d", "bgpd", "-c", "show bgp ipv4 unicast summary json"];
       const said = JSON.parse(await execute(place(words))) as { peers?: Record<string, PeerSummary> };

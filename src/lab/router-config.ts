@@ -5,8 +5,11 @@
 import { stringify } from "yaml";
 import { formatAddress } from "../net/address.ts";
 import { formatPrefix, hostPrefix } from "../net/prefix.ts";
+import { TABLE_RANGE } from "./full-table.ts";
 import type { Lab } from "./lab.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
+
+const acceptedTables = (lab: Lab): string[] => (lab.nodes.some(({ tableSize }) => tableSize > 0) ? [`${TABLE_RANGE} le 24`] : []);
 
 /** `ecmp`: that section of the file. */
 export function renderRouterConfig(lab: Lab, ecmp: object, ports: "by interface" | "by address"): string {
@@ -21,8 +24,8 @@ export function renderRouterConfig(lab: Lab, ecmp: object, ports: "by interface"
       routerId: formatAddress(addresses[addresses.length - 1]),
       holdTimeSeconds: router.holdTimeSeconds,
       maximumPaths: router.maximumPaths,
-      // Nothing but the services' own addresses.
-      accept: lab.services.map(({ address }) => formatPrefix(hostPrefix(address))),
+      // Nothing but the services' own addresses, and a full table where the lab has one.
+      accept: [...lab.services.map(({ address }) => formatPrefix(hostPrefix(address))), ...acceptedTables(lab)],
       neighbors: lab.nodes.map((node) => ({
         address: formatAddress(node.address.address),
         remoteAsn: node.asn,

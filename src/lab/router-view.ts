@@ -11,6 +11,8 @@ import { Daemon, execute } from "./process.ts";
 
 export interface PeerSummary {
   readonly state: string;
+  /** Prefixes received. */
+  readonly pfxRcd: number;
 }
 
 export interface RouteSummary {
@@ -47,7 +49,8 @@ export class RouterView {
     return ((await this.#show("bgp", "summary")) as { peers: Record<string, PeerSummary> }).peers;
   }
 
-  routes = async (): Promise<readonly RouteSummary[]> => (await this.#show("routes")) as RouteSummary[];
+  /** Of one prefix; of all it would be a long answer beside a full table. */
+  routes = async (prefix: string): Promise<readonly RouteSummary[]> => (await this.#show("routes", prefix)) as RouteSummary[];
   groups = async (): Promise<FibState> => (await this.#show("groups")) as FibState;
 
   async stop(clock: Clock): Promise<void> {

@@ -25,7 +25,7 @@ import { type PlannedConnection, planConnections } from "./traffic.ts";
 const WATCH_BEFORE_MS = 500;
 const WATCH_AFTER_MS = 2500;
 /** On top of the hold time, where that is what finds the fault. */
-const EVENT_DEADLINE_MS = 15_000;
+const EVENT_DEADLINE_MS = 60_000;
 
 /** What a run is played with. */
 export interface Play {

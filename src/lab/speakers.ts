@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { formatPrefix, hostPrefix } from "../net/prefix.ts";
-import { announcersOf, type ClusterNode, type Lab, podsOf, routerAddressFor, type Service } from "./lab.ts";
+import { type ClusterNode, type Lab, podsOf, routerAddressFor, type Service, servicesOf } from "./lab.ts";
 import { executeUntilDone } from "./namespace.ts";
 import type { Place } from "./place.ts";
 import { Daemon, execute } from "./process.ts";
@@ -22,7 +22,7 @@ export interface Speaker {
 }
 
 export function planSpeaker(lab: Lab, node: ClusterNode, directory: string): SpeakerPlan {
-  const announced = lab.services.filter((service) => announcersOf(lab, service).includes(node));
+  const announced = servicesOf(lab, node);
   return {
     node: node.name,
     asn: node.asn,
@@ -31,6 +31,7 @@ export function planSpeaker(lab: Lab, node: ClusterNode, directory: string): Spe
     routerAsn: lab.router.asn,
     holdTimeSeconds: lab.router.holdTimeSeconds,
     prefixes: announced.map((service) => formatPrefix(hostPrefix(service.address))),
+    tableSize: node.tableSize,
     linkBandwidths: new Map(announced.flatMap((service) => linkBandwidthOf(lab, service, node))),
     directory,
   };

@@ -120,7 +120,7 @@ async function untilConvergedSince(view: LabView, sinceMs: number, deadlineMs: n
 async function untilAnnounced(lab: Lab, view: LabView, address: string, present: boolean, deadlineMs: number): Promise<void> {
   const announced = wantedRoutes(lab).filter(({ nextHops }) => nextHops.includes(address));
   const done = await view.events.until(async () => {
-    const routes = await view.routes();
+    const routes = (await Promise.all(announced.map(({ prefix }) => view.routes(prefix)))).flat();
     const has = (prefix: string) =>
       routes.some((route) => route.prefix === prefix && route.nextHops.some((nextHop) => nextHop.address === address));
     return announced.every(({ prefix }) => has(prefix) === present) || undefined;

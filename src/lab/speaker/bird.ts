@@ -1,4 +1,5 @@
 /** BIRD 2: announces its static routes, takes none, dials at once (its own default waits five seconds). */
+import { fullTable } from "../full-table.ts";
 import type { SpeakerKind, SpeakerPlan } from "./plan.ts";
 
 export const bird: SpeakerKind = {
@@ -39,7 +40,7 @@ protocol device {
 
 protocol static services {
   ipv4;
-${plan.prefixes.map((prefix) => `  route ${prefix} blackhole;`).join("\n")}
+${[...plan.prefixes, ...fullTable(plan.tableSize)].map((prefix) => `  route ${prefix} blackhole;`).join("\n")}
 }
 
 protocol bgp upstream {

@@ -12,6 +12,8 @@ export interface SpeakerPlan {
   readonly holdTimeSeconds: number;
   /** The prefixes it announces. */
   readonly prefixes: readonly string[];
+  /** And so many of `fullTable`; only BIRD is asked for any. */
+  readonly tableSize: number;
   /** With which link bandwidth, in megabits a second; a prefix that is not here is announced without one. */
   readonly linkBandwidths: ReadonlyMap<string, number>;
   /** Where its files and sockets live, alone. */
