@@ -158,7 +158,7 @@ const readWord = (bytes: Uint8Array, at: number): number =>
   (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
 
 /** 0/8 "this network", 127/8 loopback, 224/3 multicast and reserved. */
-const isMartianNetwork = (network: number): boolean => network === 0 || network === 127 || network >= 224;
+export const isMartianNetwork = (network: number): boolean => network === 0 || network === 127 || network >= 224;
 
 /** fe80::/10, as the upper ten bits of a word. */
 const LINK_LOCAL = 0x3fa;

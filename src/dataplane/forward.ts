@@ -4,18 +4,23 @@
  * nothing, waits for nothing, and imports nothing of Node.
  *
  *   classify -> lookup (prefix -> group) -> pick (hash -> bucket -> next hop) -> rewrite
+ *
+ * Most packets take the short way through the same stages (`plain.ts`); here is what all others take, and any may.
  */
 import { createFields, FIELD, type Fields } from "../ecmp/fields.ts";
 import { compileFlowHash, type HashOptions } from "../ecmp/flow-hash.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import { type FibImage, lookup, lookup6 } from "../fib/image.ts";
-import { GROUP_RECORD, GROUPS, HEADER, NEXT_HOP_KIND, NEXT_HOP_RECORD, NEXT_HOPS, REDUCTION } from "../fib/layout.ts";
+import { GROUP_RECORD, GROUPS, NEXT_HOP_KIND, NEXT_HOP_RECORD, NEXT_HOPS } from "../fib/layout.ts";
+import { swapBytes, swapBytes16 } from "../net/byte-order.ts";
 import { type Batch, ROW, ROW_WORDS, VERDICT } from "../port/batch.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
 import { isDiscoveryMessage } from "../wire/neighbor-discovery.ts";
+import { choose } from "./choose.ts";
 import { classify, type PortIdentity } from "./classify.ts";
 import { createExtractor, isFragment } from "./extract.ts";
+import { createPlain, forwardPlain, lookUpAll } from "./plain.ts";
 import { fitsMtu, mayBeFragmented, rewrite } from "./rewrite.ts";
 import { DROP, PUNT, SLOW } from "./verdict.ts";
 import { insertTags } from "./vlan.ts";
@@ -24,7 +29,7 @@ import { insertTags } from "./vlan.ts";
 const { destination: FIELD_DESTINATION, family: FIELD_FAMILY, networkOffset: FIELD_NETWORK_OFFSET } = FIELD;
 const { egress: ROW_EGRESS, nextHop: ROW_NEXT_HOP, offset: ROW_OFFSET, reason: ROW_REASON, verdict: ROW_VERDICT } = ROW;
 const { drop: VERDICT_DROP, forward: VERDICT_FORWARD, punt: VERDICT_PUNT, slow: VERDICT_SLOW } = VERDICT;
-const { count: GROUP_COUNT, owners: GROUP_OWNERS, reduction: GROUP_REDUCTION } = GROUP_RECORD;
+const { count: GROUP_COUNT, owners: GROUP_OWNERS } = GROUP_RECORD;
 const {
   attached: KIND_ATTACHED,
   blackhole: KIND_BLACKHOLE,
@@ -32,9 +37,7 @@ const {
   local: KIND_LOCAL,
   reachable: KIND_REACHABLE,
 } = NEXT_HOP_KIND;
-const { clock: HEADER_CLOCK } = HEADER;
 const { kind: HOP_KIND, mtu: HOP_MTU, port: HOP_PORT } = NEXT_HOP_RECORD;
-const { agedBuckets: REDUCTION_AGED, bounds: REDUCTION_BOUNDS } = REDUCTION;
 const {
   blackhole: DROP_BLACKHOLE,
   fragment: DROP_FRAGMENT,
@@ -62,10 +65,11 @@ export type Forward = (batch: Batch, ingress: number) => void;
 export function createForwarder({ image, hash: hashOptions, selector, ports }: ForwarderOptions): Forward {
   const { words } = image;
   const fields = createFields();
-  const { hashFields, hashPacket } = compileFlowHash(hashOptions, SELECTORS[selector].hashBits);
+  const { hashFields, hashPacket, hashTuple } = compileFlowHash(hashOptions, SELECTORS[selector].hashBits);
   const hasVlans = ports.some(({ vlans }) => vlans !== 0);
   const dropsFragments = hashOptions.fragments === "dropped";
   const extract = hashPacket ? undefined : createExtractor(hashOptions);
+  const plain = hashTuple && createPlain({ image, hashTuple, ports });
 
   const settle = (rows: Uint32Array, row: number, verdict: number, reason: number): void => {
     rows[row + ROW_VERDICT] = verdict;
@@ -75,25 +79,10 @@ export function createForwarder({ image, hash: hashOptions, selector, ports }: F
   /** The next-hop index for the packet whose frame begins at `frame`; `record` is the group's. */
   const pick = (record: number, bytes: Uint8Array, frame: number, ingress: number): number => {
     const count = words[record + GROUP_COUNT];
-    const owners = record + GROUP_OWNERS;
-    if (count === 1) return words[owners];
+    if (count === 1) return words[record + GROUP_OWNERS];
     if (extract !== undefined) extract(bytes, frame, ingress, fields);
     const bits = hashPacket === undefined ? hashFields(fields) : hashPacket(bytes, fields[FIELD_NETWORK_OFFSET], bytes.length);
-    const value = bits >>> 0;
-    // As a whole number at once (>>> 0): for all V8 knows a count may be 0 and the remainder NaN, and then it calls fmod.
-    if (words[record + GROUP_REDUCTION] !== REDUCTION_BOUNDS) {
-      const bucket = (value % count) >>> 0;
-      if (words[record + GROUP_REDUCTION] === REDUCTION_AGED) words[words[owners + count] + bucket] = words[HEADER_CLOCK];
-      return words[owners + bucket];
-    }
-    let low = 0;
-    let high = count - 1;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (value <= words[owners + count + middle]) high = middle;
-      else low = middle + 1;
-    }
-    return words[owners + low];
+    return choose(words, record, count, bits);
   };
 
   const forwardFrame = (bytes: Uint8Array, rows: Uint32Array, row: number, ingress: number): void => {
@@ -137,8 +126,29 @@ export function createForwarder({ image, hash: hashOptions, selector, ports }: F
 
   return (batch, ingress) => {
     const { bytes, rows, count } = batch;
-    for (let i = 0; i < count; i++) forwardFrame(bytes, rows, i * ROW_WORDS, ingress);
+    const frames = plain && ports[ingress].vlans === 0 ? wordsOf(bytes) : undefined;
+    if (plain === undefined || frames === undefined) {
+      for (let i = 0; i < count; i++) forwardFrame(bytes, rows, i * ROW_WORDS, ingress);
+      return;
+    }
+    const macHigh = swapBytes16(ports[ingress].macHigh);
+    const macLow = swapBytes(ports[ingress].macLow);
+    lookUpAll(plain, frames, rows, count);
+    for (let row = 0; row < count * ROW_WORDS; row += ROW_WORDS) {
+      if (!forwardPlain(plain, frames, rows, row, macHigh, macLow)) forwardFrame(bytes, rows, row, ingress);
+    }
   };
+}
+
+const views = new WeakMap<Uint8Array, Int32Array>();
+
+/** A batch's memory by words, if it begins on one; of batches that come again, as those of ports do, made once. */
+function wordsOf(bytes: Uint8Array): Int32Array | undefined {
+  const known = views.get(bytes);
+  if (known !== undefined || (bytes.byteOffset & 3) !== 0) return known;
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
+  views.set(bytes, words);
+  return words;
 }
 
 /** Of a packet to one of our addresses. */

@@ -15,6 +15,7 @@ import { createChannelWriter } from "./channel.ts";
 import type { PortIdentity } from "./classify.ts";
 import { createCounterWriter } from "./counters.ts";
 import { createForwarder } from "./forward.ts";
+import { allowInlining } from "./inlining.ts";
 import { createLoop } from "./loop.ts";
 import { DROP } from "./verdict.ts";
 import { warmUp } from "./warm-up.ts";
@@ -57,6 +58,7 @@ function run(setup: WorkerSetup): void {
   const stop = new Int32Array(setup.stop);
   const counters = createCounterWriter(setup.counters);
   const channel = createChannelWriter(setup.channel);
+  allowInlining();
   warmUp(setup.hash, setup.selector);
 
   const rings = setup.ports.map(({ interface: name, fanoutGroup }) => {

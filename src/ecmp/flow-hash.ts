@@ -6,12 +6,13 @@
  */
 import type { Fields } from "./fields.ts";
 import { HASHES, type Hash } from "./hash.ts";
+import type { HashParameters } from "./hash-function.ts";
 import { compileKey, createKey, expandFieldNames, type KeyOptions, type KeyWriter, nameFields } from "./key.ts";
 import { readHeaders } from "./linux/dissect.ts";
 import { createHeaders, fieldsToHeaders } from "./linux/headers.ts";
 import { createLinuxHash, LINUX_HASH_BITS } from "./linux/policy.ts";
 import type { FragmentRule, IcmpErrorRule } from "./packet-rule.ts";
-import { compileTupleHash } from "./tuple-key.ts";
+import { compileTupleHash, type TupleHash } from "./tuple-key.ts";
 
 export interface HashOptions extends KeyOptions {
   /** A row of HASHES, or "linux": the kernel's own multipath hash, which reads headers and no key. */
@@ -47,6 +48,8 @@ export interface FlowHash {
   readonly hashFields: (fields: Fields) => number;
   /** The key of it, for people: hashing needs none in memory where the hash takes the words of a tuple. */
   readonly writeKey: KeyWriter;
+  /** The same bits from the words of an IPv4 5-tuple, where the hash is one of just that and takes words. */
+  readonly hashTuple?: TupleHash | undefined;
   /**
    * For a hash that has to see the packet itself: instead of `hashFields`. Its IP header is at `ip`; it ends where its own
    * length says, and before `end`.
@@ -61,24 +64,29 @@ export const HASH_NAMES: readonly string[] = [...Object.keys(HASHES), "linux"];
 export function compileFlowHash(options: HashOptions, bits: number | undefined): FlowHash {
   if (options.algorithm === "linux") return compileLinux(options, bits);
   const row = HASHES[options.algorithm];
-  const hashFields = compileFields(options, row);
+  const { fields: names, seed, symmetric, masks } = options;
+  const isPlainTuple = !symmetric && !masks && nameFields(expandFieldNames(names)) === "5-tuple";
+  const hashTuple = isPlainTuple ? row.createTuple?.(seed, parametersOf(options)) : undefined;
+  const hashAny = compileFields(options, row);
+  const hashFields = hashTuple ? compileTupleHash(hashTuple, hashAny) : hashAny;
+  const writeKey = compileKey(names, options);
   const shape = compileShape(row.bits, options.offset ?? 0, bits);
+  if (shape === undefined) return { writeKey, hashFields, hashTuple };
   return {
-    writeKey: compileKey(options.fields, options),
-    hashFields: shape === undefined ? hashFields : (fields) => shape(hashFields(fields)) | 0,
+    writeKey,
+    hashFields: (fields) => shape(hashFields(fields)) | 0,
+    hashTuple: hashTuple && ((first, second, third, last) => shape(hashTuple(first, second, third, last)) | 0),
   };
 }
 
+const parametersOf = ({ key }: HashOptions): HashParameters =>
+  key === undefined ? {} : { key: Uint8Array.from(key.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)) };
+
 function compileFields(options: HashOptions, row: Hash): (fields: Fields) => number {
-  const { fields: names, seed, key: keyText, symmetric, masks } = options;
-  const parameters =
-    keyText === undefined ? {} : { key: Uint8Array.from(keyText.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)) };
-  const writeKey = compileKey(names, options);
-  const hash = row.create(seed, parameters);
+  const writeKey = compileKey(options.fields, options);
+  const hash = row.create(options.seed, parametersOf(options));
   const key = createKey();
-  const hashFields = (fields: Fields): number => hash(key, writeKey(fields, key)) | 0;
-  const isPlainTuple = !symmetric && !masks && nameFields(expandFieldNames(names)) === "5-tuple";
-  return isPlainTuple && row.createTuple ? compileTupleHash(row.createTuple(seed, parameters), hashFields) : hashFields;
+  return (fields) => hash(key, writeKey(fields, key)) | 0;
 }
 
 /** Of a hash by which packets have a next hop and flows have none. The kernel's is by flow. */

@@ -46,11 +46,10 @@ export const openImage = (buffers: ImageBuffers): FibImage => ({
 });
 
 /** The group of the longest prefix that holds `address`, 0 if there is none. At most two loads, and one for the default. */
-export function lookup(image: FibImage, address: Ipv4Address): number {
-  const { trie } = image;
+export function lookup({ trie, words }: Pick<FibImage, "trie" | "words">, address: Ipv4Address): number {
   let slot = trie[address >>> 8];
   if (slot & BLOCK_FLAG) slot = trie[DIRECT_SLOTS + (slot & ~BLOCK_FLAG) * BLOCK_SLOTS + (address & 0xff)];
-  return slot === 0 ? image.words[HEADER.defaultGroup] : slot;
+  return slot === 0 ? words[HEADER.defaultGroup] : slot;
 }
 
 /** The same for the IPv6 address in the four words from `at` on: two loads a node, eight bits a node beyond the first. */

@@ -22,13 +22,13 @@ export const siphash: Hash = {
   keyBytes: [16, 16],
 };
 
-/** `key`: 128 bits as four words, the low half of k0 first. */
+/** `key`: 128 bits as four words, the low half of k0 first. The answer is signed, as `TupleHash`'s is and for the same reason. */
 export function createSipHash(key: readonly [number, number, number, number]): SipHash {
   const state = startState(key);
   const halves = createHalves();
   return (words, length) => {
     digest(words, length, state, halves);
-    return halves[0];
+    return halves[0] | 0;
   };
 }
 
