@@ -1,7 +1,7 @@
 /** `ecmp check FILE`: every mistake in a configuration file at once. */
 import { Command } from "commander";
 import { formatMistake, readConfig } from "../config/read.ts";
-import { findUneven } from "../config/served.ts";
+import { findWarnings } from "../config/served.ts";
 import { readText } from "./config-file.ts";
 import { EXIT, print, printJson, warn } from "./output.ts";
 
@@ -13,7 +13,7 @@ export function checkCommand(): Command {
     .action((file: string, options: { json?: boolean }) => {
       const result = readConfig(readText(file));
       const mistakes = "mistakes" in result ? result.mistakes : [];
-      const warnings = "config" in result ? findUneven(result.config) : [];
+      const warnings = "config" in result ? findWarnings(result.config) : [];
       if (options.json) printJson({ ok: mistakes.length === 0, mistakes, warnings });
       else if (mistakes.length === 0) print(`${file}: no mistake`);
       for (const mistake of options.json ? [] : mistakes) process.stderr.write(`${formatMistake(file, mistake)}\n`);

@@ -7,7 +7,7 @@ import type { MemberOrder } from "../ecmp/member-order.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import type { Member, SelectionTable, SelectorOptions } from "../ecmp/table.ts";
 import { describeUnevenness } from "../ecmp/unevenness.ts";
-import type { Address } from "../net/address.ts";
+import { type Address, formatAddress } from "../net/address.ts";
 
 /** What of a configuration it takes. */
 export interface Served {
@@ -65,8 +65,25 @@ function findUnbanked({ banks }: SelectorOptions, isKnown: boolean, routes: Serv
   return findings;
 }
 
-/** Not mistakes, but hardly what is wanted; one text a group, at the first place that makes it. */
-export function findUneven({ ecmp, bgp, routes }: Served): string[] {
+/** Not mistakes, but hardly what is wanted: one text a line. */
+export function findWarnings(served: Served): string[] {
+  return [...findUneven(served), ...findIdle(served)];
+}
+
+/** As in SONiC, a next hop that is in no bank is left out. */
+function findIdle({ ecmp, routes }: Served): string[] {
+  const { banks } = ecmp.selector;
+  if (!banks) return [];
+  const banked = new Set(banks.flat());
+  return routes.flatMap(({ nextHops }, i) =>
+    nextHops
+      .filter(({ address }) => !banked.has(address))
+      .map(({ address }) => `routes[${i}]: ${formatAddress(address)} gets nothing, as it is in no bank`),
+  );
+}
+
+/** One text a group, at the first place that makes it. */
+function findUneven({ ecmp, bgp, routes }: Served): string[] {
   const { name, ...options } = ecmp.selector;
   const most = Math.max(bgp?.maximumPaths ?? 0, bgp?.maximumPathsIbgp ?? 0);
   const groups = [
