@@ -8,7 +8,7 @@ import { type Balance, drawBytes, measureBalance } from "../experiment/balance.t
 import { type Hashing, hashFlows, hashRecipe } from "../experiment/flow-hashes.ts";
 import { measurePolarization, type Tier, type TierLoad } from "../experiment/polarization.ts";
 import { formatCsv, rounded } from "../experiment/report.ts";
-import { type SelectorChoice, tryEach } from "../experiment/scenario.ts";
+import { placesOf, type SelectorChoice, tryEach } from "../experiment/scenario.ts";
 import { formatAddress } from "../net/address.ts";
 import { loadCaptureFlows } from "./capture-flows.ts";
 import {
@@ -100,7 +100,8 @@ interface Filled {
 }
 
 function fillTable(options: BalanceOptions) {
-  const members = orderMembers(orderOf(options), membersOf(options));
+  const written = membersOf(options);
+  const members = orderMembers(orderOf(options), written, placesOf({ members: written, events: [] }));
   return ({ name, options: own }: SelectorChoice): Filled => {
     const selector = SELECTORS[name];
     const table = selector.fill(members, own);

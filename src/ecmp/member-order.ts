@@ -3,9 +3,9 @@
  * so it is a choice of its own: routers differ in it as they do in hashes. Groups, scenarios and configurations ask here.
  *
  *   address      ascending, whatever was said: the same group on every router that hears of the same next hops
- *   configured   as the route gives them: a static route's as they are written, learned ones by address, as FRR's zebra hands
- *                them to a kernel, which keeps the order it is given
- *   announced    as they came: who is there keeps its place, who arrives goes to the end, a returner too
+ *   configured   as the route gives them: a static route's as they are written, which is what a kernel keeps to; learned ones
+ *                by address
+ *   announced    as the router first heard of them, those of one change by address; who returns has its old place
  */
 import { type Address, compareAddresses } from "../net/address.ts";
 
@@ -16,17 +16,18 @@ interface Named {
   readonly address: Address;
 }
 
-/** `given`: as the route has them; `previous`: in their order, those that the group has had until now. */
+/** `given`: as the route has them; `placeOf`: a next hop's place among all that were heard of, a new one's behind all others. */
 export function orderMembers<Member extends Named>(
   order: MemberOrder,
   given: readonly Member[],
-  previous: readonly Named[] = [],
+  placeOf: (address: Address) => number,
 ): readonly Member[] {
   if (order === "configured") return given;
-  if (order === "address") return isAscending(given) ? given : given.toSorted((a, b) => compareAddresses(a.address, b.address));
-  const places = new Map(previous.map(({ address }, place) => [address, place]));
-  const placeOf = ({ address }: Named): number => places.get(address) ?? previous.length;
-  return given.toSorted((a, b) => placeOf(a) - placeOf(b));
+  const ascending = isAscending(given) ? given : given.toSorted((a, b) => compareAddresses(a.address, b.address));
+  if (order === "address") return ascending;
+  // All have a place before any two are compared.
+  const places = new Map(ascending.map(({ address }) => [address, placeOf(address)]));
+  return ascending.toSorted((a, b) => Number(places.get(a.address)) - Number(places.get(b.address)));
 }
 
 const isAscending = (members: readonly Named[]): boolean =>

@@ -5,12 +5,11 @@
  * Every group that has the departed member is refilled by the state's selector from its table in force; a group that is
  * left without members gives its prefixes up, so that a less specific one may take their flows. Other groups keep all. Of
  * buckets with ages, those of the flows in question count as in use, and the others are as old as the state says. Who returns
- * comes back to the groups that had it, with its weight there. A path that waits in the RIB for a better one to go is not in a
+ * comes back to the groups that had it, with its weight and place there. A path that waits in the RIB for a better one to go is not in a
  * FIB's state, so none is forecast to step in.
  */
 import { createHash } from "node:crypto";
 import { fillAnyway } from "../ecmp/fill.ts";
-import { orderMembers } from "../ecmp/member-order.ts";
 import type { SelectionTable } from "../ecmp/table.ts";
 import type { FibState } from "../fib/state.ts";
 import { type Address, formatAddress } from "../net/address.ts";
@@ -120,8 +119,7 @@ function withMember(current: RestoredFib, first: RestoredFib, address: Address):
     const there = group?.table.members ?? [];
     if (!returned || there.some((member) => member.address === address)) return group ?? [];
     const given = members.filter((member) => member === returned || there.some((each) => each.address === member.address));
-    const wanted = orderMembers(current.memberOrder, given, there);
-    const table = fillAnyway(current.selector, wanted, current.selectorOptions, group?.table, group?.activity);
+    const table = fillAnyway(current.selector, given, current.selectorOptions, group?.table, group?.activity);
     return { ...group, prefixes, table };
   });
   return { ...current, groups };

@@ -103,11 +103,12 @@ function countListed(changes: readonly SweptChange[], flows: readonly Flow[], op
   return changes.map(({ change, hashBits }) => disrupt(change, hashFlows(flows, { options, bits: hashBits })));
 }
 
-/** Before the first event, and after each. */
-function listMembers({ members: written, events }: Scenario): (readonly Member[])[] {
-  const lists: (readonly Member[])[] = [written];
-  for (const event of events) lists.push(applyEvent(lists[lists.length - 1], event, written));
-  return lists;
+/** Before the first event, and after each, in the order of the group. */
+function listMembers(scenario: Scenario): (readonly Member[])[] {
+  const placeOf = placesOf(scenario);
+  const lists: (readonly Member[])[] = [scenario.members];
+  for (const event of scenario.events) lists.push(applyEvent(lists[lists.length - 1], event, placeOf));
+  return lists.map((members) => orderMembers(scenario.memberOrder, members, placeOf));
 }
 
 /** Each event changes the table that the one before it left. */
@@ -118,19 +119,26 @@ function planSteps(
 ): Omit<Outcome, "disruption">[] {
   const { name, options } = choice;
   const selector = SELECTORS[name];
-  let given = first;
-  let table: SelectionTable = changeGroup(undefined, orderMembers(memberOrder, given), selector, options).after;
+  let members = first;
+  let table: SelectionTable = changeGroup(undefined, first, selector, options).after;
   return events.map((event, i) => {
-    const members = given.length;
-    given = later[i];
-    const change = changeGroup(table, orderMembers(memberOrder, given, table.members), selector, options);
+    const count = members.length;
+    members = later[i];
+    const change = changeGroup(table, members, selector, options);
     table = change.after;
-    return { choice, memberOrder, event: event.label, members, change };
+    return { choice, memberOrder, event: event.label, members: count, change };
   });
 }
 
-/** Members are as a route would be written then: who returns stands where it is in `written`, who is not there at the end. */
-export function applyEvent(members: readonly Member[], event: MemberEvent, written: readonly Member[]): Member[] {
+/** As they are written, and as they come: the members of the beginning, then those that events add. */
+export function placesOf({ members, events }: Pick<Scenario, "members" | "events">): (address: Address) => number {
+  const all = new Set([...members, ...events].map(({ address }) => address));
+  const places = new Map(Array.from(all, (address, place) => [address, place]));
+  return (address) => places.get(address) ?? places.size;
+}
+
+/** Members stay in the order of their places: who returns stands where it stood. */
+export function applyEvent(members: readonly Member[], event: MemberEvent, placeOf: (address: Address) => number): Member[] {
   const others = members.filter(({ address }) => address !== event.address);
   const isThere = others.length < members.length;
   if (isThere === (event.kind === "add")) {
@@ -141,7 +149,5 @@ export function applyEvent(members: readonly Member[], event: MemberEvent, writt
   if (event.kind === "remove") return others;
   const changed = { address: event.address, weight: event.weight };
   if (isThere) return members.map((member) => (member.address === event.address ? changed : member));
-  const places = new Map(written.map(({ address }, place) => [address, place]));
-  const placeOf = ({ address }: Member): number => places.get(address) ?? written.length;
-  return [...others, changed].sort((a, b) => placeOf(a) - placeOf(b));
+  return [...others, changed].sort((a, b) => placeOf(a.address) - placeOf(b.address));
 }

@@ -18,6 +18,7 @@ import type { Prefix } from "../net/prefix.ts";
 import { createPrefixTable } from "../net/prefix-table.ts";
 import { sameValue } from "../net/value.ts";
 import type { RouteChange } from "../rib/route.ts";
+import { createArrivals } from "./arrivals.ts";
 import { sortOut, type Wanted } from "./moves.ts";
 
 export interface Group {
@@ -167,15 +168,13 @@ export function createGroupTable({
     return group;
   };
 
-  /** What these next hops make of a group: of any, or, where its past has a say, of that one. */
-  const orderFor = (nextHops: readonly Member[]): ((from: Group | undefined) => Wanted) => {
-    const order = (from?: Group): Wanted => {
-      const members = orderMembers(memberOrder, nextHops, from?.members);
-      return { members, key: membersKey(members) };
-    };
-    if (memberOrder === "announced") return order;
-    const always = order();
-    return () => always;
+  const addressesInUse = (): Set<Address> => new Set([...groups].flatMap(({ members }) => members.map(({ address }) => address)));
+  const placeOf = createArrivals(addressesInUse);
+
+  /** The members that these next hops make of a group. */
+  const wantedOf = (nextHops: readonly Member[]): Wanted => {
+    const members = orderMembers(memberOrder, nextHops, placeOf);
+    return { members, key: membersKey(members) };
   };
 
   const point = (prefixes: readonly Prefix[], from: Group | undefined, to: Group | undefined): void => {
@@ -197,7 +196,7 @@ export function createGroupTable({
       const pointed: { prefixes: readonly Prefix[]; group: Group | undefined }[] = [];
       const refused: Prefix[] = [];
       const touched = new Set<Group>();
-      for (const [from, moves] of sortOut(changes, groupOf, orderFor)) {
+      for (const [from, moves] of sortOut(changes, groupOf, wantedOf)) {
         for (const [wanted, { members, prefixes }] of moves) {
           if (from && wanted !== "" && prefixes.length === from.prefixes) {
             const table = fill(members, from.table, activityOf(from.id));

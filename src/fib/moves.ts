@@ -26,25 +26,20 @@ export type Moves<Group> = Map<Group | undefined, Map<string, Move>>;
 export function sortOut<Group extends { readonly key: string }>(
   changes: readonly RouteChange[],
   groupOf: (prefix: Prefix) => Group | undefined,
-  orderFor: (nextHops: readonly Member[]) => (from: Group | undefined) => Wanted,
+  wantedOf: (nextHops: readonly Member[]) => Wanted,
 ): Moves<Group> {
   const isLast = lastWords(changes);
   const moves: Moves<Group> = new Map();
   changes.forEach(({ prefixes, nextHops }, index) => {
-    const wantedOf = orderFor(nextHops);
+    const wanted = wantedOf(nextHops);
     let from: Group | undefined;
-    let wanted = wantedOf(from);
     let move: Move | undefined;
     for (const prefix of prefixes) {
       const group = groupOf(prefix);
+      if (wanted.key === (group?.key ?? "") || !isLast(prefix, index)) continue;
       // Prefixes of one change mostly come from one group.
-      if (group !== from) {
-        from = group;
-        wanted = wantedOf(from);
-        move = undefined;
-      }
-      if (wanted.key === (from?.key ?? "") || !isLast(prefix, index)) continue;
-      move ??= moveOf(moves, from, wanted);
+      if (!move || group !== from) move = moveOf(moves, group, wanted);
+      from = group;
       move.prefixes.push(prefix);
     }
   });

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { SELECTORS } from "#src/ecmp/selector.ts";
 import { formatCsv, outcomeRow } from "#src/experiment/report.ts";
-import { applyEvent, type MemberEvent, playScenario } from "#src/experiment/scenario.ts";
+import { applyEvent, type MemberEvent, placesOf, playScenario } from "#src/experiment/scenario.ts";
 import { equalMembers } from "../common/selector.ts";
 
 const EXPECTED = new URL("disruption-table.csv", import.meta.url);
@@ -63,7 +63,7 @@ describe("the disruption table", () => {
 describe("applyEvent", () => {
   it("keeps the places of the beginning, and refuses what cannot be", () => {
     const [a, b, c] = members;
-    const written = [c, b];
+    const written = placesOf({ members: [c, b], events: [] });
     expect(applyEvent([b], { kind: "add", label: "", address: c.address, weight: 2 }, written)).toEqual([{ ...c, weight: 2 }, b]);
     expect(applyEvent([c, b], { kind: "add", label: "", address: a.address, weight: 1 }, written)).toEqual([c, b, a]);
     expect(applyEvent([c, b], { kind: "reweight", label: "", address: b.address, weight: 3 }, written)).toEqual([

@@ -56,7 +56,7 @@ describe("the FIB", () => {
   it.each([
     ["address", ["11 12 14", "11 12 13 14", "11 13", "11 12 13"]],
     ["configured", ["14 11 12", "13 14 11 12", "13 11", "12 13 11"]],
-    ["announced", ["14 11 12", "14 11 12 13", "11 13", "11 13 12"]],
+    ["announced", ["11 12 14", "11 12 14 13", "11 13", "11 12 13"]],
   ] as const)("has the members of a group in the order that was asked for: %s", (memberOrder, expected) => {
     const fib = createFib({
       buffers: createImage(1 << 16),
