@@ -13,7 +13,7 @@ const route = (third: number, count: number) => `{prefix: 198.51.${third}.0/24, 
 
 describe("warnings", () => {
   it("are none for the defaults, nor for groups of one or two over them", () => {
-    expect(warningsOf("")).toEqual([]);
+    expect(warningsOf("{}")).toEqual([]);
     expect(warningsOf(`${BGP}\nroutes: [${route(1, 1)}, ${route(2, 2)}]`)).toEqual([]);
   });
 
