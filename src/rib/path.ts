@@ -65,8 +65,8 @@ export interface PathSets<Route> {
   of(paths: readonly Path[]): PathSet<Route> | undefined;
   /** So many prefixes go from one set to another. A set without prefixes is forgotten. */
   move(from: PathSet<Route> | undefined, to: PathSet<Route> | undefined, prefixes: number): void;
-  /** Takes those paths out of all sets, which keep their numbers and prefixes; says which sets lost how many of their prefixes' paths. */
-  removePaths(isGone: (path: Path, family: AddressFamily) => boolean): { set: PathSet<Route>; lost: number }[];
+  /** Takes those paths out of all sets, which keep their numbers and prefixes; says which sets lost which. */
+  removePaths(isGone: (path: Path, family: AddressFamily) => boolean): { set: PathSet<Route>; lost: readonly Path[] }[];
   all(): Iterable<PathSet<Route>>;
   nextHopUses(): Iterable<NextHopUse>;
 }
@@ -188,7 +188,7 @@ export function createPathSets<Route>(decide: (paths: readonly Path[]) => Route)
     },
 
     removePaths(isGone) {
-      const changed: { set: KeptSet<Route>; lost: number }[] = [];
+      const changed: { set: KeptSet<Route>; lost: readonly Path[] }[] = [];
       for (const set of byNumber) {
         if (!set) continue;
         const { paths } = set;
@@ -199,8 +199,9 @@ export function createPathSets<Route>(decide: (paths: readonly Path[]) => Route)
         set.hash = hashPaths(left);
         // Another set of the same paths may be there already: both go on, as joining them would touch every prefix.
         if (!find(left, set.hash)) shelve(set);
-        for (const path of paths) if (!left.includes(path)) release(path);
-        changed.push({ set, lost: (paths.length - left.length) * set.prefixes });
+        const lost = paths.filter((path) => !left.includes(path));
+        for (const path of lost) release(path);
+        changed.push({ set, lost });
       }
       return changed;
     },

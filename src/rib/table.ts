@@ -110,6 +110,11 @@ interface Run {
 
 const NO_RUN: Run = { from: 0, prefixes: [] };
 
+/** What a peer has said and not taken back. */
+interface Tally extends Record<AddressFamily, number> {
+  readonly refused: Map<RefusalReason, number>;
+}
+
 /** While it may still have more prefixes. */
 interface OpenChange extends RouteChange {
   readonly prefixes: Prefix[];
@@ -129,7 +134,7 @@ const NOBODY: RibConfiguration = {
 export function createRib(): Rib {
   const numbers = createPrefixTable();
   const sets = createPathSets(chooseAmong);
-  const counts = new Map<Address, Record<AddressFamily, number>>();
+  const tallies = new Map<Address, Tally>();
   /** By peer, the epoch below which its routes of a family are stale. */
   const epochs = new Map<Address, Partial<Record<AddressFamily, number>>>();
   let configuration = NOBODY;
@@ -297,15 +302,21 @@ export function createRib(): Rib {
     run = NO_RUN;
     const family = (to ?? from)?.family;
     if (!peer || !family || prefixes.length === 0) return;
-    count(peer.address, family, ((to?.paths.length ?? 0) - (from?.paths.length ?? 0)) * prefixes.length);
+    const isOfPeer = (path: Path): boolean => path.peer.address === peer.address;
+    count(from?.paths.filter(isOfPeer) ?? [], family, -prefixes.length);
+    count(to?.paths.filter(isOfPeer) ?? [], family, prefixes.length);
     noteBgp(prefixes, from?.route ?? NO_ROUTE, to?.route ?? NO_ROUTE);
     sets.move(from, to, prefixes.length);
   }
 
-  function count(peer: Address, family: AddressFamily, difference: number): void {
-    const known = counts.get(peer) ?? { ipv4: 0, ipv6: 0 };
-    counts.set(peer, known);
-    known[family] += difference;
+  /** So many prefixes of the family have these paths, or, below zero, have them no longer. */
+  function count(paths: readonly Path[], family: AddressFamily, prefixes: number): void {
+    for (const { peer, refused } of paths) {
+      const tally = tallies.get(peer.address) ?? { ipv4: 0, ipv6: 0, refused: new Map<RefusalReason, number>() };
+      tallies.set(peer.address, tally);
+      tally[family] += prefixes;
+      if (refused) tally.refused.set(refused, (tally.refused.get(refused) ?? 0) + prefixes);
+    }
   }
 
   function announce(peer: RoutePeer, announced: readonly Nlri[], attributes: PathAttributes): void {
@@ -339,7 +350,7 @@ export function createRib(): Rib {
         (family === undefined || ofFamily === family) &&
         (!staleOnly || epochOf(path.peer) < epochOf(peer)),
     );
-    for (const { set, lost } of changed) count(peer.address, set.family, -lost);
+    for (const { set, lost } of changed) count(lost, set.family, -set.prefixes);
     decideAgain(changed.map(({ set }) => set));
     if (!family) epochs.delete(peer.address);
   }
@@ -357,6 +368,8 @@ export function createRib(): Rib {
       });
       const to = sets.of(paths);
       if (to === set || !to) return;
+      count(set.paths, set.family, -1);
+      count(to.paths, set.family, 1);
       numbers.set(prefix, to.number);
       sets.move(set, to, 1);
     });
@@ -427,19 +440,11 @@ export function createRib(): Rib {
     },
 
     prefixes: () => known().filter((prefix) => inForce(prefix).protocol !== undefined),
-    received: (peer, family) => counts.get(peer)?.[family] ?? 0,
+    received: (peer, family) => tallies.get(peer)?.[family] ?? 0,
 
     peerPaths(peer) {
-      const refused: Partial<Record<RefusalReason, number>> = {};
-      let received = 0;
-      for (const { paths, prefixes } of sets.all()) {
-        for (const path of paths) {
-          if (path.peer.address !== peer) continue;
-          received += prefixes;
-          if (path.refused) refused[path.refused] = (refused[path.refused] ?? 0) + prefixes;
-        }
-      }
-      return { received, refused };
+      const { ipv4, ipv6, refused } = tallies.get(peer) ?? { ipv4: 0, ipv6: 0, refused: [] };
+      return { received: ipv4 + ipv6, refused: Object.fromEntries([...refused].filter(([, prefixes]) => prefixes > 0)) };
     },
 
     onlyThrough(peer) {
