@@ -29,7 +29,7 @@ import { createPortTaps } from "./port-taps.ts";
 import { portState, watchPorts } from "./port-watch.ts";
 import { createRouterDiscovery } from "./router-discovery.ts";
 import { createSlowPath } from "./slow-path.ts";
-import { createSupervisor } from "./supervisor.ts";
+import { createSupervisor, launchWorker } from "./supervisor.ts";
 
 export type Dataplane = Awaited<ReturnType<typeof startDataplane>>;
 
@@ -182,6 +182,7 @@ async function build(
     selector: name,
     image: buffers,
     taps: taps.memories,
+    launch: launchWorker,
     ports: facts.map((fact, i) => ({
       interface: fact.name,
       ...identities[i],

@@ -1,6 +1,7 @@
 /**
  * The workers' keeper: starts them, wakes them when there is something new, replaces one that dies (its counters are shared
- * memory of ours and go on), and stops them all.
+ * memory of ours and go on), and stops them all. It never gives up on a worker: one that cannot open its rings because an
+ * interface is gone, for however long, is back soon after the interface is.
  */
 import { Worker } from "node:worker_threads";
 import { type ChannelEntry, type ChannelReader, createChannelMemory, createChannelReader } from "../dataplane/channel.ts";
@@ -20,6 +21,7 @@ export interface SupervisorOptions {
   readonly selector: string;
   readonly image: ImageBuffers;
   readonly taps: readonly SharedArrayBuffer[];
+  launch(setup: WorkerSetup): Worker;
   onEntry(entry: ChannelEntry): void;
   onAcknowledged(): void;
   onDeath(index: number, reason: string): void;
@@ -27,30 +29,42 @@ export interface SupervisorOptions {
 
 /** Entries taken from one worker's channel before the main thread looks at anything else. */
 const ENTRIES_PER_TURN = 256;
-/** A worker that dies more often than this, counted since the start, is a fault that a restart does not mend. */
-const MAXIMUM_DEATHS = 100;
-/** A worker that cannot open its rings (an interface is gone) tries again. */
-const RESEAT_AFTER_MS = 1000;
+/** How long a seat stays empty, by how often in a row its worker has died; the last holds for all deaths after. */
+const PAUSES_MS = [0, 100, 200, 500, 1000, 2000, 5000];
+/** A worker that has forwarded for so long has died for the first time, whatever was before. */
+const STEADY_MS = 10_000;
+
+export const launchWorker = (setup: WorkerSetup): Worker =>
+  new Worker(new URL("../dataplane/worker.js", import.meta.url), { workerData: setup, name: `worker-${setup.index}` });
 
 interface Seat {
   readonly counters: SharedArrayBuffer;
   readonly channel: SharedArrayBuffer;
   reader: ChannelReader;
   readonly wake: Wake;
-  worker: Worker | undefined;
   exited: Promise<void>;
+  /** In a row. */
+  deaths: number;
+  cancelReplacement: () => void;
 }
 
 export type Supervisor = ReturnType<typeof createSupervisor>;
 
 export function createSupervisor(options: SupervisorOptions) {
+  const { clock } = options;
   const stop = new SharedArrayBuffer(4);
   const stopWord = new Int32Array(stop);
-  let deaths = 0;
   const seats: Seat[] = Array.from({ length: options.workers }, () => {
     const channel = createChannelMemory();
-    const reader = createChannelReader(channel);
-    return { counters: createCounterMemory(), channel, reader, wake: new Wake(), worker: undefined, exited: Promise.resolve() };
+    return {
+      counters: createCounterMemory(),
+      channel,
+      reader: createChannelReader(channel),
+      wake: new Wake(),
+      exited: Promise.resolve(),
+      deaths: 0,
+      cancelReplacement: () => {},
+    };
   });
 
   const drain = (seat: Seat): void => {
@@ -60,60 +74,48 @@ export function createSupervisor(options: SupervisorOptions) {
   /** Resolves when the worker forwards; rejects with what it said if it cannot. */
   const seatWorker = (seat: Seat, index: number): Promise<void> =>
     new Promise((resolve, reject) => {
-      const {
-        workers: _,
-        clock: _clock,
-        onEntry: _onEntry,
-        onAcknowledged: _onAcknowledged,
-        onDeath: _onDeath,
-        ...shared
-      } = options;
-      const setup: WorkerSetup = {
-        ...shared,
-        index,
+      const { ports, slots, hash, selector, image, taps } = options;
+      const worker = options.launch({
+        ...{ ports, slots, hash, selector, image, taps, index, stop },
         counters: seat.counters,
         channel: seat.channel,
-        stop,
         wakeDescriptor: seat.wake.descriptor,
-      };
-      const worker = new Worker(new URL("../dataplane/worker.js", import.meta.url), {
-        workerData: setup,
-        name: `worker-${index}`,
       });
       let reason = "it ended";
-      let isReady = false;
+      let readyAtMs: number | undefined;
       worker.on("message", (message: WorkerMessage) => {
         if (message === "bell") drain(seat);
         else if (message === "acknowledged") options.onAcknowledged();
         else {
-          isReady = true;
+          readyAtMs = clock.nowMs();
           resolve();
         }
       });
       worker.on("error", (error) => {
         reason = error.message;
       });
-      seat.worker = worker;
       seat.exited = new Promise((exited) => {
         worker.on("exit", () => {
           exited();
-          seat.worker = undefined;
-          if (!isReady) return reject(new Error(reason));
-          if (Atomics.load(stopWord, 0) !== 0) return;
-          options.onDeath(index, reason);
-          if (++deaths < MAXIMUM_DEATHS) replace(seat, index);
+          if (readyAtMs === undefined) return reject(new Error(reason));
+          if (clock.nowMs() - readyAtMs >= STEADY_MS) seat.deaths = 0;
+          mourn(seat, index, reason);
         });
       });
     });
 
-  const replace = (seat: Seat, index: number): void => {
+  const mourn = (seat: Seat, index: number, reason: string): void => {
     if (Atomics.load(stopWord, 0) !== 0) return;
+    options.onDeath(index, reason);
+    const pauseMs = PAUSES_MS[Math.min(seat.deaths++, PAUSES_MS.length - 1)];
+    if (pauseMs === 0) replace(seat, index);
+    else seat.cancelReplacement = clock.setTimer(pauseMs, () => replace(seat, index));
+  };
+
+  const replace = (seat: Seat, index: number): void => {
     new Int32Array(seat.channel).fill(0, 0, 4);
     seat.reader = createChannelReader(seat.channel);
-    seatWorker(seat, index).catch((error: Error) => {
-      options.onDeath(index, error.message);
-      if (++deaths < MAXIMUM_DEATHS) options.clock.setTimer(RESEAT_AFTER_MS, () => replace(seat, index));
-    });
+    seatWorker(seat, index).catch((error: Error) => mourn(seat, index, error.message));
   };
 
   return {
@@ -129,6 +131,7 @@ export function createSupervisor(options: SupervisorOptions) {
 
     async stop(): Promise<void> {
       Atomics.store(stopWord, 0, 1);
+      for (const seat of seats) seat.cancelReplacement();
       this.wake();
       await Promise.all(seats.map((seat) => seat.exited));
       for (const seat of seats) seat.wake.close();

@@ -1,0 +1,115 @@
+/** The workers' keeper, with workers that die when the test says so. */
+import { EventEmitter } from "node:events";
+import type { Worker } from "node:worker_threads";
+import { describe, expect, it } from "vitest";
+import { createImage } from "#src/fib/image.ts";
+import { createSupervisor } from "#src/router/supervisor.ts";
+import { createFakeClock } from "../common/fake-clock.ts";
+
+const MINUTE_MS = 60_000;
+
+function makeSupervisor() {
+  const clock = createFakeClock();
+  const launched: { worker: EventEmitter; atMs: number }[] = [];
+  const deaths: string[] = [];
+  const supervisor = createSupervisor({
+    clock,
+    workers: 1,
+    ports: [],
+    slots: 32,
+    hash: { algorithm: "xxh32", fields: ["5-tuple"], seed: 0 },
+    selector: "modulo",
+    image: createImage(16),
+    taps: [],
+    launch: () => {
+      const worker = new EventEmitter();
+      launched.push({ worker, atMs: clock.nowMs() });
+      return worker as Worker;
+    },
+    onEntry: () => {},
+    onAcknowledged: () => {},
+    onDeath: (_, reason) => void deaths.push(reason),
+  });
+  const last = () => launched[launched.length - 1].worker;
+  const die = async (reason: string): Promise<void> => {
+    last().emit("error", new Error(reason));
+    last().emit("exit", 1);
+    // A rejection is heard a turn later.
+    await Promise.resolve();
+    await Promise.resolve();
+  };
+  const start = async (): Promise<void> => {
+    const started = supervisor.start();
+    last().emit("message", "ready");
+    await started;
+  };
+  return { clock, supervisor, launched, deaths, last, die, start };
+}
+
+describe("a worker that dies", () => {
+  it("is replaced at once", async () => {
+    const { launched, deaths, die, start } = makeSupervisor();
+    await start();
+    await die("out of luck");
+    expect([launched.length, deaths]).toEqual([2, ["out of luck"]]);
+  });
+
+  it("is given more time after each death, and never given up", async () => {
+    const { clock, launched, last, die, start } = makeSupervisor();
+    await start();
+    for (let i = 0; i < 200; i++) {
+      await die("again");
+      clock.advance(5000);
+      last().emit("message", "ready");
+    }
+    const pauses = launched.slice(1, 9).map(({ atMs }, i) => atMs - 5000 * i);
+    expect(pauses).toEqual([0, 100, 200, 500, 1000, 2000, 5000, 5000]);
+    expect(launched).toHaveLength(201);
+  });
+
+  it("has died for the first time if it forwarded for long", async () => {
+    const { clock, launched, last, die, start } = makeSupervisor();
+    await start();
+    for (let i = 0; i < 5; i++) {
+      await die("early");
+      clock.advance(5000);
+      last().emit("message", "ready");
+    }
+    clock.advance(MINUTE_MS);
+    await die("late");
+    expect(launched[launched.length - 1].atMs).toBe(clock.nowMs());
+  });
+
+  it("comes back however long its interface was away", async () => {
+    const { clock, launched, deaths, last, die, start } = makeSupervisor();
+    await start();
+    await die("port0: gone");
+    for (let waited = 0; waited < 60 * MINUTE_MS; waited += 5000) {
+      await die("port0: no such interface");
+      clock.advance(5000);
+    }
+    const before = launched.length;
+    last().emit("message", "ready");
+    clock.advance(MINUTE_MS);
+    expect([launched.length, clock.pending]).toEqual([before, 0]);
+    expect(deaths.length).toBeGreaterThan(700);
+  });
+
+  it("has no successor once the router stops, not even one that was waited for", async () => {
+    const { clock, supervisor, launched, die, start } = makeSupervisor();
+    await start();
+    await die("first");
+    await die("second");
+    await supervisor.stop();
+    clock.advance(MINUTE_MS);
+    expect([launched.length, clock.pending]).toEqual([2, 0]);
+  });
+
+  it("that cannot even start is the router's failure", async () => {
+    const { supervisor, die } = makeSupervisor();
+    const started = supervisor.start();
+    const refused = expect(started).rejects.toThrow("port0: no such interface");
+    await die("port0: no such interface");
+    await refused;
+  });
+});
