@@ -170,11 +170,17 @@ function reportTiers(options: BalanceOptions, count: number, filled: readonly Fi
   const isDeaf = hash.algorithm === "linux" && (options.tierOffsets ?? options.tierFields) !== undefined;
   if (isDeaf)
     throw new CommandError(`--profile: ${options.profile}, wanted no --tier-offsets or --tier-fields: the kernel has its own`);
+  if (options.tierSeeds !== undefined && options.hashSeed !== undefined)
+    throw new CommandError(`--hash-seed: ${options.hashSeed}, wanted no such flag beside --tier-seeds`);
+  const seedOf = (tier: number): number => {
+    const hashSeed = perTier("--tier-seeds", options.tierSeeds, count, tier);
+    return hashSeed === undefined ? hash.seed : hashOf({ ...options, hashSeed }, "--tier-seeds").seed;
+  };
   const settings = Array.from(
     { length: count },
     (_, tier): TierSetting => ({
-      seed: perTier("--tier-seeds", options.tierSeeds, count, tier) ?? hash.seed,
-      offset: perTier("--tier-offsets", options.tierOffsets, count, tier) ?? 0,
+      seed: seedOf(tier),
+      offset: perTier("--tier-offsets", options.tierOffsets, count, tier) ?? hash.offset ?? 0,
       fields: perTier("--tier-fields", options.tierFields, count, tier) ?? hash.fields,
     }),
   );

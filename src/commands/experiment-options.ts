@@ -18,13 +18,14 @@ import {
 } from "../experiment/scenario-file.ts";
 import { type Address, addressFamily, compareAddresses, formatAddress, isIpv4, parseAddress } from "../net/address.ts";
 import { formatPrefix, type Prefix, parsePrefix } from "../net/prefix.ts";
+import { addNamedValue } from "./named-value.ts";
 import { CommandError } from "./output.ts";
-import { addSelectorOption, type SelectorFlags } from "./selector-flags.ts";
+import type { SelectorFlags } from "./selector-flags.ts";
 
 export interface ExperimentOptions extends SelectorFlags {
   readonly in?: string;
   /** How many, or which, in the order of the route. */
-  readonly members: number | readonly Address[];
+  readonly members?: number | readonly Address[];
   readonly memberOrder?: MemberOrder;
   readonly weights?: readonly number[];
   readonly flows: number;
@@ -92,7 +93,11 @@ export function addExperimentOptions(command: Command): Command {
       oneOf([...PROFILES.keys()]),
     )
     .option("--selector <names>", `one or several of ${selectors.join(", ")} (default: modulo)`, listOf(oneOf(selectors)))
-    .option("--members <n|list>", "how many next hops there are, or their addresses as a route writes them", memberList, 8)
+    .option(
+      "--members <n|list>",
+      "how many next hops there are, or their addresses as a route writes them (default: 8)",
+      memberList,
+    )
     .addOption(
       new Option("--member-order <order>", "what a group makes of that order (default: the profile's, else address)").choices(
         MEMBER_ORDERS,
@@ -104,7 +109,7 @@ export function addExperimentOptions(command: Command): Command {
     .option(
       "--selector-option <name=value>",
       "any other key that a configuration's selector takes, such as capacity=16 or banks=[[10.0.0.1],[10.0.0.2]]; again for more",
-      addSelectorOption,
+      addNamedValue,
     )
     .addOption(
       new Option("--in <file>", "flows of a capture (pcap, pcapng) instead of flows from a seed").conflicts([
@@ -129,6 +134,11 @@ export function addExperimentOptions(command: Command): Command {
     .option("--hash <name>", `one of ${hashes.join(", ")} (default: xxh32)`, oneOf(hashes))
     .option("--fields <list>", "what is hashed: aliases or names of fields (default: 5-tuple)", fieldList)
     .option("--hash-seed <n>", "the hash's seed (default: 0; of a profile, 1)", wholeNumber(0, 0xffffffff))
+    .option(
+      "--hash-option <name=value>",
+      "any other key that a configuration's hash, or profile, takes, such as offset=5 or masks={source-address: {ipv4: 24}}",
+      addNamedValue,
+    )
     .option("--json", "one JSON array")
     .addOption(new Option("--csv", "comma-separated, with a header line").conflicts("json"));
 }
@@ -158,9 +168,12 @@ function memberList(text: string): number | readonly Address[] {
   throw new InvalidArgumentError(`Wanted ${wantedMembers}.`);
 }
 
-/** As written: those named, or as many as asked for, or as there are weights. */
+const DEFAULT_MEMBERS = 8;
+
+/** As written: those named, or as many as asked for, or else as there are weights. */
 export function membersOf({ members, weights }: Pick<ExperimentOptions, "members" | "weights">): Member[] {
-  const named = typeof members === "number" ? equalMembers(weights?.length ?? members) : members.map(unweighted);
+  const told = members ?? weights?.length ?? DEFAULT_MEMBERS;
+  const named = typeof told === "number" ? equalMembers(told) : told.map(unweighted);
   if (weights === undefined) return named;
   if (weights.length !== named.length)
     throw new CommandError(`--weights: ${weights.length} of them, wanted ${named.length}, one for each of --members`);

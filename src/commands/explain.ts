@@ -3,10 +3,11 @@ import { Command, Option } from "commander";
 import { createExplainer, type Explanation } from "../experiment/explain.ts";
 import { parseFlowsCsv } from "../experiment/flows.ts";
 import type { FibState } from "../fib/state.ts";
-import { type Flow, parseFlow } from "../net/flow.ts";
+import type { Flow } from "../net/flow.ts";
 import { DEFAULT_CONTROL_SOCKET } from "../router/control.ts";
 import { readText } from "./config-file.ts";
 import { askOnce } from "./control-client.ts";
+import { flowOf } from "./flow-argument.ts";
 import { CommandError, printLines } from "./output.ts";
 import { loadConfiguredState, loadSavedState } from "./state-file.ts";
 
@@ -75,11 +76,7 @@ function loadFlows({ flow, flows }: ExplainOptions): Flow[] {
     );
   }
   if (flow.length === 0) throw new CommandError("explain: no flow, wanted --flow or --flows");
-  return flow.map((text) => {
-    const parsed = parseFlow(text);
-    if (parsed) return parsed;
-    throw new CommandError(`--flow: ${JSON.stringify(text)}, wanted a flow such as "tcp 10.0.0.2:1000 192.0.2.1:80"`);
-  });
+  return flow.map(flowOf);
 }
 
 function formatExplanation({ flow, prefix, rule, key, hash, nextHop, reason }: Explanation): string {

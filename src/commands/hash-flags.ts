@@ -1,39 +1,53 @@
-/** A hash from flags: built by hand (`--hash`, `--fields`, `--hash-seed`), or that of a router (`--profile`). */
+/** A hash from flags: built by hand (`--hash`, `--fields`), or that of a router (`--profile`); of either `--hash-seed`, `--hash-option`. */
 import type { z } from "zod";
 import { ecmpSchema, experimentHashSchema } from "../config/ecmp-schema.ts";
+import { flattenIssues, formatPath } from "../config/read.ts";
 import type { HashOptions } from "../ecmp/flow-hash.ts";
+import type { NamedValues } from "./named-value.ts";
 import { CommandError } from "./output.ts";
 
 export interface HashFlags {
-  /** A whole router, whose hash takes the place of the three flags of the hash, and whose selector is the default one. */
+  /** A whole router, whose hash takes the place of the flags that build one, and whose selector is the default one. */
   readonly profile?: string;
   readonly hash?: string;
   readonly fields?: readonly string[];
   readonly hashSeed?: number;
+  readonly hashOption?: NamedValues;
 }
 
-/** What the hash would not look at is a mistake, as it is in a configuration. */
-export function hashOf(options: HashFlags): HashOptions {
-  const { profile, hash, fields, hashSeed } = options;
-  if (profile !== undefined) {
-    if (hash !== undefined || fields !== undefined)
-      throw new CommandError(`--profile: ${profile}, wanted neither --hash nor --fields beside it`);
-    return routerOf(options, profile).hash;
+/** What the hash would not look at is a mistake, as it is in a configuration. `seedFlag`: what gave the seed. */
+export function hashOf(options: HashFlags, seedFlag = "--hash-seed"): HashOptions {
+  return options.profile === undefined ? read(experimentHashSchema, options, seedFlag) : routerOf(options, seedFlag).hash;
+}
+
+/** The hash and the selector of `--profile`. */
+export const routerOf = (options: HashFlags, seedFlag?: string) => read(ecmpSchema, options, seedFlag);
+
+/** Keys of a profile that are no part of its hash, and their flags. */
+const BESIDE_HASH: Readonly<Record<string, string | undefined>> = { profile: "--profile", memberOrder: "--member-order" };
+
+function read<Value>(schema: z.ZodType<Value>, options: HashFlags, seedFlag = "--hash-seed"): Value {
+  const { profile, hash, fields, hashSeed, hashOption = {} } = options;
+  if (profile !== undefined && (hash !== undefined || fields !== undefined))
+    throw new CommandError(`--profile: ${profile}, wanted neither --hash nor --fields beside it`);
+  const flags = new Map<string, readonly [string, unknown]>(
+    Object.entries({
+      profile: ["--profile", profile] as const,
+      algorithm: ["--hash", hash] as const,
+      fields: ["--fields", fields] as const,
+      seed: [seedFlag, hashSeed] as const,
+    }).filter(([, [, value]]) => value !== undefined),
+  );
+  for (const [name, value] of Object.entries(hashOption)) {
+    const instead = BESIDE_HASH[name];
+    if (instead !== undefined) throw new CommandError(`--hash-option ${name}: ${JSON.stringify(value)}, wanted ${instead}`);
+    const twice = flags.get(name)?.[0];
+    if (twice !== undefined) throw new CommandError(`${twice}: wanted once; --hash-option says it too`);
+    flags.set(name, [`--hash-option ${name}`, value]);
   }
-  return checked("--hash", hash, hashSeed, experimentHashSchema.safeParse({ algorithm: hash, fields, seed: hashSeed }));
-}
-
-/** Its hash and its selector. */
-export const routerOf = ({ hashSeed: seed }: HashFlags, profile: string) =>
-  checked("--profile", profile, seed, ecmpSchema.safeParse({ profile, seed }));
-
-function checked<Value>(
-  flag: string,
-  value: string | undefined,
-  seed: number | undefined,
-  result: z.ZodSafeParseResult<Value>,
-): Value {
+  const result = schema.safeParse(Object.fromEntries([...flags].map(([name, [, value]]) => [name, value])));
   if (result.success) return result.data;
-  const [{ path, message }] = result.error.issues;
-  throw new CommandError(path[0] === "seed" ? `--hash-seed: ${seed}, ${message}` : `${flag}: ${value}, ${message}`);
+  const [{ path, wanted }] = flattenIssues(result.error);
+  const [flag, value] = flags.get(String(path[0])) ?? [formatPath(path), undefined];
+  throw new CommandError(`${flag}: ${JSON.stringify(value)}, wanted ${wanted}`);
 }

@@ -1,40 +1,25 @@
 /** Selectors and their options, from flags: `--selector`, `--buckets`, `--selector-seed`, `--selector-option`. */
-import { InvalidArgumentError } from "commander";
-import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
 import { selectorSchema } from "../config/ecmp-schema.ts";
 import { flattenIssues, formatPath } from "../config/read.ts";
 import { selectorsWith, takesOption } from "../ecmp/selector-options.ts";
 import type { SelectorChoice } from "../experiment/scenario.ts";
 import { type HashFlags, routerOf } from "./hash-flags.ts";
+import type { NamedValues } from "./named-value.ts";
 import { CommandError } from "./output.ts";
 
 export interface SelectorFlags extends HashFlags {
   readonly selector?: readonly string[];
   readonly buckets?: number;
   readonly selectorSeed?: number;
-  readonly selectorOption?: Readonly<Record<string, unknown>>;
-}
-
-export function addSelectorOption(
-  text: string,
-  options: Readonly<Record<string, unknown>> = {},
-): Readonly<Record<string, unknown>> {
-  const [, name, value] = /^([a-z]+)=(.+)$/i.exec(text) ?? [];
-  if (name === undefined) throw new InvalidArgumentError("Wanted name=value.");
-  if (Object.hasOwn(options, name)) throw new InvalidArgumentError("Wanted each name once.");
-  try {
-    return { ...options, [name]: parseYaml(value) };
-  } catch {
-    throw new InvalidArgumentError("Wanted a value as a configuration file has it.");
-  }
+  readonly selectorOption?: NamedValues;
 }
 
 /** Each selector with those of the options that it takes; an option that none takes is a mistake. */
 export function selectorsOf(options: SelectorFlags): SelectorChoice[] {
   const { profile, selector } = options;
   const isProfile = profile !== undefined && selector === undefined;
-  const chosen = isProfile ? [routerOf(options, profile).selector] : (selector ?? ["modulo"]).map((name) => ({ name }));
+  const chosen = isProfile ? [routerOf(options).selector] : (selector ?? ["modulo"]).map((name) => ({ name }));
   const repeated = chosen.find(({ name }, i) => chosen.findIndex((other) => other.name === name) < i);
   if (repeated) throw new CommandError(`--selector: ${repeated.name}, wanted each selector once`);
   const told = selectorOptionsOf(options);

@@ -267,6 +267,11 @@ function fromProfile(name: string, choices: ProfileChoices): EcmpConfig {
 /** For experiments, which bring selectors of their own: a hash built by hand, or `{profile: NAME}` for that of a router. */
 export const experimentHashSchema = z.unknown().transform((value, context): HashOptions => {
   const isProfile = typeof value === "object" && value !== null && "profile" in value;
+  if (isProfile && "memberOrder" in value) {
+    const message = "wanted beside the hash, not in it";
+    context.issues.push({ code: "custom", path: ["memberOrder"], message, input: value });
+    return z.NEVER;
+  }
   const result = isProfile ? ecmpSchema.safeParse(value) : hashSchema.safeParse(value);
   if (result.success) return "hash" in result.data ? result.data.hash : result.data;
   for (const issue of result.error.issues) context.issues.push({ ...issue, input: value } as z.core.$ZodRawIssue);

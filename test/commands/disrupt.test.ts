@@ -178,6 +178,14 @@ memberOrder: ${order}
     await expect(command(`--sources 2001:db8::/32 --destination 2001:db8::1 --members 4 ${event} 10`)).resolves.toContain("10");
   });
 
+  it("refuses the order of members within the hash of a scenario, where it would not be looked at", async () => {
+    const file = save(
+      "s.yaml",
+      "members: 3\nselectors: [hrw]\nevents: [{remove: 1}]\nhash: {profile: linux-l4, memberOrder: address}\n",
+    );
+    await expect(disrupt(file)).rejects.toThrow('s.yaml:4: hash.memberOrder: "address", wanted beside the hash, not in it');
+  });
+
   it("takes the hash and the selector of a whole router by name", async () => {
     const selectorsOf = async (words: string) =>
       JSON.parse(await disrupt(`${words} --members 4 --remove 2 --flows 500 --json`)).map(
@@ -286,6 +294,15 @@ memberOrder: ${order}
     ["--members 3 --remove 1 --json --csv", "'--csv' cannot be used with option '--json'"],
     ["--members 3 --remove 1 --in a.pcap --flows 5", "'--in <file>' cannot be used with option '--flows <n>'"],
     ["--members 3 --remove 1 --hash toeplitz --hash-seed 5", "--hash-seed: 5, wanted no seed with toeplitz"],
+    ["--members 3 --remove 1 --weights 1,2", "--weights: 2 of them, wanted 3"],
+    ["--members 3 --remove 1 --hash-option seed=4 --hash-seed 4", "--hash-seed: wanted once"],
+    ["--members 3 --remove 1 --hash-option profile=katran", '--hash-option profile: "katran", wanted --profile'],
+    [
+      "--members 3 --remove 1 --profile katran --hash-option memberOrder=address",
+      '--hash-option memberOrder: "address", wanted --member-order',
+    ],
+    ["--members 3 --remove 1 --hash-option colour=4", "--hash-option colour: 4, wanted no such key here"],
+    ["--members 3 --remove 1 --hash-option symmetric=maybe", '--hash-option symmetric: "maybe", wanted true or false'],
     ["scenario.yaml --members 3", "--members: wanted no such flag beside a scenario file"],
     ["/nowhere.yaml", "/nowhere.yaml: there is no such file, wanted a file that can be read"],
   ])("refuses %s", async (words, message) => {
@@ -293,7 +310,39 @@ memberOrder: ${order}
   });
 });
 
+describe("the options of a hash, by flag", () => {
+  const flowsOf = async (words: string) =>
+    JSON.parse(await balance(`--members 4 --flows 2000 ${words} --json`))[0].nextHops.map(
+      ({ flows }: { flows: number }) => flows,
+    );
+
+  it("are those of a configuration: masks of each family, offset", async () => {
+    const masked = (masks: string) => flowsOf(`--fields source-address --hash-option masks={"source-address":${masks}}`);
+    // Nothing is left to tell flows apart by; of the other family nothing is masked.
+    expect((await masked('{"ipv4":0}')).filter((flows: number) => flows > 0)).toEqual([2000]);
+    expect(await masked('{"ipv6":0}')).toEqual(await flowsOf("--fields source-address"));
+    expect(await flowsOf("--hash-option offset=5")).not.toEqual(await flowsOf(""));
+  });
+
+  it("are those that a profile takes", async () => {
+    const custom = await flowsOf("--profile linux-custom --hash-option fields=0x3");
+    expect(custom).not.toEqual(await flowsOf("--profile linux-custom --hash-option fields=0x37"));
+    await expect(flowsOf("--profile linux-l4 --hash-option offset=5")).rejects.toThrow(
+      "--hash-option offset: 5, wanted no offset",
+    );
+  });
+});
+
 describe("ecmp balance", () => {
+  it.each([
+    ["--hash toeplitz --tier-seeds 1,2", "--tier-seeds: 1, wanted no seed with toeplitz"],
+    ["--profile katran --tier-seeds 1,2", "--tier-seeds: 1, wanted no seed"],
+    ["--profile linux-l4 --tier-seeds 0,2", "--tier-seeds: 0, wanted a number from 1"],
+    ["--hash-seed 1 --tier-seeds 1,2", "--hash-seed: 1, wanted no such flag beside --tier-seeds"],
+  ])("refuses tiers by %s", async (words, message) => {
+    await expect(balance(`--tiers 2 --flows 10 ${words}`)).rejects.toThrow(message);
+  });
+
   it("refuses a hash by which packets have next hops and flows have none", async () => {
     await expect(balance("--hash round-robin --flows 10")).rejects.toThrow('hash algorithm: "round-robin", wanted one');
   });

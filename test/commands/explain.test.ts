@@ -70,6 +70,16 @@ describe("ecmp explain", () => {
     await expect(explain("{}", ...words)).rejects.toThrow(message);
   });
 
+  it.each([
+    ["", 'a protocol, a source and a destination, such as "tcp 10.0.0.2:1000 192.0.2.1:80"'],
+    ["foo 10.0.0.2:1 10.0.0.3:2", "for foo a number to 255 or one of icmp, tcp"],
+    ["tcp 10.0.0.2:1 10.0.0.3:70000", "for 10.0.0.3:70000 an address and a port to 65535"],
+    ["tcp 10.0.0.2:1 [2001:db8::1]:2", "addresses of one family"],
+    ["icmp 10.0.0.2:1 10.0.0.3", "no ports: icmp has none"],
+  ])("says which word of the flow %j is wrong", async (flow, wanted) => {
+    await expect(explain("{}", "--flow", flow)).rejects.toThrow(`--flow: ${JSON.stringify(flow)}, wanted ${wanted}`);
+  });
+
   it("refuses a hash by which packets have next hops and flows have none, naming the file", async () => {
     await expect(explain("{hash: {algorithm: random}}")).rejects.toMatchObject({
       code: 2,
