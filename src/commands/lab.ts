@@ -240,6 +240,8 @@ async function guard(action: () => number | Promise<number>): Promise<void> {
     process.stderr.write(`ecmp lab: ${error.message}\n`);
     exitCode = 2;
   }
+  // A long line may still be on its way into a pipe that nobody reads this moment.
+  await new Promise((written) => process.stdout.write("", written));
   // Process 1 still holds its lifeline and its children: it ends by decision, and takes them with it.
   process.exit(exitCode);
 }

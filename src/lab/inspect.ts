@@ -108,11 +108,12 @@ function planMachines(lab: Lab): PlannedMachine[] {
 }
 
 const programsOf = (lab: Lab, node: ClusterNode): string[] =>
-  SPEAKERS[node.kind].processes(planSpeaker(lab, node, "")).map(({ command }) => basename(command[0]));
+  SPEAKERS[node.kind].processes(planSpeaker(lab, node, "")).map(({ name }) => name);
 
-/** By its program's name; one of ours by its file's, and `ecmp` with its verb. */
+/** By its program's name; what an interpreter runs by its file's, and `ecmp` with its verb. */
 function describeProcess({ pid, command }: LabProcess): InspectedMachine["processes"][number] {
   const [program = "", file = "", verb = ""] = command;
+  if (basename(program).startsWith("python")) return { pid, command: basename(file) };
   if (!file.endsWith(".js")) return { pid, command: basename(program) };
   const name = basename(file, ".js");
   return { pid, command: name === "main" ? `ecmp ${verb}` : name };

@@ -70,7 +70,7 @@ const node = z.discriminatedUnion(
       })
       .describe("a node of the cluster, by its speaker: it announces, forwards and masquerades"),
   ],
-  { error: "one of linux, bridge, ecmp-router, frr, bird, gobgp" },
+  { error: "one of linux, bridge, ecmp-router, frr, bird, gobgp, exabgp" },
 );
 
 const endpoint = z.string().regex(/^[a-z][a-z0-9]{0,8}:[a-z][a-z0-9-]{0,14}$/, "node:interface, like n1:eth0");

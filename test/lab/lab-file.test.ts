@@ -81,7 +81,7 @@ describe("a lab file", () => {
       .replace("description: one node, one client\n", "");
     expect(mistakesOf(bad)).toEqual([
       "description: missing; wanted string",
-      'topology.nodes.n1.kind: found "brid"; wanted one of linux, bridge, ecmp-router, frr, bird, gobgp',
+      'topology.nodes.n1.kind: found "brid"; wanted one of linux, bridge, ecmp-router, frr, bird, gobgp, exabgp',
       'topology.links.0.ipv4.0: found "10.0.1.256/24"; wanted an IPv4 address with its length, like 10.0.0.1/24',
       'services.0.externalTrafficPolicy: found "cluster"; wanted one of "Cluster"|"Local"',
       'services.0: "color" is not known here',

@@ -11,6 +11,7 @@ import { loadLab } from "#src/lab/catalog.ts";
 import { renderKubeProxy } from "#src/lab/kube-proxy.ts";
 import { renderRouterConfig } from "#src/lab/router-config.ts";
 import { renderBirdConf } from "#src/lab/speaker/bird.ts";
+import { exabgp } from "#src/lab/speaker/exabgp.ts";
 import { renderFrrConf } from "#src/lab/speaker/frr.ts";
 import { renderGobgpToml } from "#src/lab/speaker/gobgp.ts";
 import { planSpeaker } from "#src/lab/speakers.ts";
@@ -53,6 +54,36 @@ describe("a speaker's configuration", () => {
     const text = renderGobgpToml(plan(n4));
     await expect(text).toMatchFileSnapshot(expected("n4-gobgp.toml"));
     judgedBy(text, "gobgpd", "--dry-run", "--config-file");
+  });
+});
+
+describe("a speaker's configuration with link bandwidths", () => {
+  const weights = loadLab("weights");
+  const planOf = (kind: string) => {
+    const node = weights.nodes.find((each) => each.kind === kind);
+    if (!node) throw new Error(`the lab weights has no ${kind}`);
+    return planSpeaker(weights, node, directory);
+  };
+
+  it("of FRR is taken whole by vtysh", async () => {
+    const text = renderFrrConf(planOf("frr"));
+    await expect(text).toMatchFileSnapshot(expected("weights-frr.conf"));
+    expect(judgedBy(text, "vtysh", "--dryrun", "--inputfile")).not.toMatch(/%|rror/);
+  });
+
+  it("of BIRD is taken by BIRD", async () => {
+    const text = renderBirdConf(planOf("bird"));
+    await expect(text).toMatchFileSnapshot(expected("weights-bird.conf"));
+    judgedBy(text, "/usr/sbin/bird", "-p", "-c");
+  });
+
+  it("of ExaBGP is a file and the commands that announce", async () => {
+    const files = exabgp.files({ ...planOf("exabgp"), directory: "/run/lab/n4" });
+    await expect(files["exabgp.conf"]).toMatchFileSnapshot(expected("weights-exabgp.conf"));
+    expect(files.commands).toBe(
+      "announce route 198.51.100.10/32 next-hop self extended-community [ 0x0004fc004c3ebc20 ]\n" +
+        "announce route 198.51.100.20/32 next-hop self\n",
+    );
   });
 });
 

@@ -1,9 +1,9 @@
-/** The lab `weights` on real parts: FRR and BIRD say how many pods they have, and the connections come in that proportion. */
+/** The lab `weights` on real parts: FRR, BIRD and ExaBGP say how many pods they have, and the connections come in that proportion. */
 import { describe, expect, it } from "vitest";
 import { canRunLabs, LAB_DEADLINE_MS, runLab } from "./run-lab.ts";
 
 const NODES = ["n1", "n2", "n3", "n4"];
-/** A count lies outside of so many standard deviations in one of 16,000 labs; the lab's seed is fixed, so this one never does. */
+/** Standard deviations; one count of 16,000 lies outside. */
 const BAND = 4;
 
 describe.skipIf(!canRunLabs)("ecmp lab run weights", () => {

@@ -1,5 +1,6 @@
 /** BIRD 2: announces its static routes, takes none, dials at once (its own default waits five seconds). */
 import { fullTable } from "../full-table.ts";
+import { linkBandwidthWords } from "./link-bandwidth.ts";
 import type { SpeakerKind, SpeakerPlan } from "./plan.ts";
 
 export const bird: SpeakerKind = {
@@ -23,11 +24,8 @@ export const bird: SpeakerKind = {
 
 const ask = ({ directory }: SpeakerPlan, ...words: string[]): string[] => ["birdc", "-s", `${directory}/bird.ctl`, ...words];
 
-/** BIRD 2.0 has no name for it: type, subtype and AS in one word, and bytes a second as an IEEE float in the other. */
 function linkBandwidth(asn: number, prefix: string, megabits: number): string {
-  const bytes = new DataView(new ArrayBuffer(4));
-  bytes.setFloat32(0, (megabits * 1e6) / 8);
-  const words = [0x00040000 + (asn & 0xffff), bytes.getUint32(0)].map((word) => `0x${word.toString(16).padStart(8, "0")}`);
+  const words = linkBandwidthWords(asn, megabits).map((word) => `0x${word}`);
   return `      if net = ${prefix} then bgp_ext_community.add((generic, ${words.join(", ")}));`;
 }
 

@@ -1,8 +1,9 @@
 /** The kinds of real speakers. A new one is one file beside this and one row here. */
 import type { SpeakerKindName } from "../lab.ts";
 import { bird } from "./bird.ts";
+import { exabgp } from "./exabgp.ts";
 import { frr } from "./frr.ts";
 import { gobgp } from "./gobgp.ts";
 import type { SpeakerKind } from "./plan.ts";
 
-export const SPEAKERS: Readonly<Record<SpeakerKindName, SpeakerKind>> = { frr, bird, gobgp };
+export const SPEAKERS: Readonly<Record<SpeakerKindName, SpeakerKind>> = { frr, bird, gobgp, exabgp };
