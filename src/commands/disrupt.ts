@@ -111,6 +111,8 @@ function loadScenario(file: string): Scenario {
 function loadFlows(file: string): readonly Flow[] {
   if (isCapture(file)) return loadCaptureFlows(file).flows;
   const { flows, mistakes } = parseFlowsCsv(readText(file));
+  if (mistakes.length === 0 && flows.length === 0)
+    throw new CommandError(`${file}: no flow, wanted a line for each behind the header`);
   if (mistakes.length === 0) return flows;
   throw new CommandError(mistakes.map(({ where, value, wanted }) => `${file}: ${where}: ${value}, wanted ${wanted}`).join("\n"));
 }

@@ -62,14 +62,14 @@ export function parseFlowsCsv(text: string, maximumMistakes = 20): { flows: Flow
   const lines = text.replace(/^\ufeff/, "").split(/\r?\n/);
   const columns = lines[0].split(",").map((name) => name.trim());
   if ([...columns].sort().join() !== [...FLOW_COLUMNS].sort().join()) {
-    return { flows: [], mistakes: [{ where: "line 1", value: lines[0], wanted: `the header ${FLOW_COLUMNS.join()}` }] };
+    return { flows: [], mistakes: [{ where: "line 1", value: legible(lines[0]), wanted: `the header ${FLOW_COLUMNS.join()}` }] };
   }
   const flows: Flow[] = [];
   const mistakes: FlowMistake[] = [];
   for (let i = 1; i < lines.length && mistakes.length < maximumMistakes; i++) {
     if (lines[i].trim() === "") continue;
     const complain = (column: string, value: string, wanted: string) =>
-      void mistakes.push({ where: `line ${i + 1}${column}`, value, wanted });
+      void mistakes.push({ where: `line ${i + 1}${column}`, value: legible(value), wanted });
     const cells = lines[i].split(",").map((cell) => cell.trim());
     if (cells.length !== columns.length) complain("", lines[i], `${columns.length} columns`);
     else {
@@ -79,6 +79,14 @@ export function parseFlowsCsv(text: string, maximumMistakes = 20): { flows: Flow
     }
   }
   return mistakes.length > 0 ? { flows: [], mistakes: mistakes.slice(0, maximumMistakes) } : { flows, mistakes };
+}
+
+const LEGIBLE_CHARACTERS = 80;
+
+/** Of a file that may be no text at all, for a terminal. */
+function legible(text: string): string {
+  const shown = text.slice(0, LEGIBLE_CHARACTERS).replace(/\p{C}/gu, "?");
+  return text.length > LEGIBLE_CHARACTERS ? `${shown}...` : shown;
 }
 
 function readFlow(cell: (column: Column) => string, complain: (column: Column, wanted: string) => void): Flow | undefined {

@@ -220,6 +220,9 @@ memberOrder: ${order}
     expect(bytes).toBe(packets.reduce((sum, packet) => sum + packet.bytes.length, 0));
     writeFileSync(path, capture.subarray(0, capture.length - 1));
     await expect(disrupt(`--in ${path} --members 4 --remove 2`)).rejects.toThrow("wanted a whole capture");
+    save("none.csv", "protocol,src,srcPort,dst,dstPort\n");
+    save("scenario.yaml", "members: 4\nselectors: [hrw]\nevents: [{remove: 2}]\nflows: {file: none.csv}\n");
+    await expect(disrupt(file)).rejects.toThrow("none.csv: no flow, wanted a line for each");
   });
 
   it("hashes as a whole router does where a scenario names one", async () => {

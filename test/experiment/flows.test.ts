@@ -112,6 +112,11 @@ describe("parseFlowsCsv", () => {
     ]);
   });
 
+  it("shows of what is no text only what a terminal can bear", () => {
+    const [{ value }] = parseFlowsCsv(`\x1b[2J\0${"x".repeat(100_000)}`).mistakes;
+    expect(value).toBe(`?[2J?${"x".repeat(75)}...`);
+  });
+
   it("stops at the most mistakes that anybody wants to read", () => {
     const { mistakes } = parseFlowsCsv(`${header}\n${"x,x,x,x,x\n".repeat(100)}`, 7);
     expect(mistakes).toHaveLength(7);
