@@ -1,5 +1,5 @@
 /**
- * The entry of a worker thread: opens its own rings on every port, joins their fan-out, and breathes until it is told to
+ * The entry of a worker thread: warms up, waits for its seat, opens its own rings on every port, joins their fan-out, and breathes until it is told to
  * stop. It talks to the main thread through shared words and the channel; its messages carry no data.
  */
 import { parentPort, workerData } from "node:worker_threads";
@@ -29,12 +29,16 @@ export interface WorkerPort extends PortIdentity {
   readonly tap: SharedArrayBuffer;
 }
 
-export interface WorkerSetup {
+/** What it is started with; the rest comes with the one message that it is sent. */
+export interface WorkerStart {
+  readonly hash: HashState;
+  readonly selector: string;
+}
+
+export interface WorkerSetup extends WorkerStart {
   readonly index: number;
   readonly ports: readonly WorkerPort[];
   readonly slots: number;
-  readonly hash: HashState;
-  readonly selector: string;
   readonly image: ImageBuffers;
   readonly counters: SharedArrayBuffer;
   readonly channel: SharedArrayBuffer;
@@ -58,9 +62,6 @@ function run(setup: WorkerSetup): void {
   const stop = new Int32Array(setup.stop);
   const counters = createCounterWriter(setup.counters);
   const channel = createChannelWriter(setup.channel);
-  allowInlining();
-  warmUp(setup.hash, setup.selector);
-
   const rings = setup.ports.map(({ interface: name, fanoutGroup }) => {
     const fanout = fanoutGroup === undefined ? {} : { fanout: { group: fanoutGroup } };
     return new PacketRing({ interface: name, slots: setup.slots, ...fanout });
@@ -109,4 +110,7 @@ function run(setup: WorkerSetup): void {
   for (const port of ports) port.close();
 }
 
-run(workerData as WorkerSetup);
+const { hash, selector } = workerData as WorkerStart;
+allowInlining();
+warmUp(hash, selector);
+parentPort?.once("message", run);

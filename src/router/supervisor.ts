@@ -1,12 +1,13 @@
 /**
  * The workers' keeper: starts them, wakes them when there is something new, replaces one that dies (its counters are shared
- * memory of ours and go on), and stops them all. It never gives up on a worker: one that cannot open its rings because an
+ * memory of ours and go on), and stops them all. One more stands by, loaded and warm, because to start a thread takes longer than a
+ * router may be silent. It never gives up on a worker: one that cannot open its rings because an
  * interface is gone, for however long, is back soon after the interface is.
  */
 import { Worker } from "node:worker_threads";
 import { type ChannelEntry, type ChannelReader, createChannelMemory, createChannelReader } from "../dataplane/channel.ts";
 import { createCounterMemory } from "../dataplane/counters.ts";
-import type { WorkerMessage, WorkerPort, WorkerSetup } from "../dataplane/worker.ts";
+import type { WorkerMessage, WorkerPort, WorkerSetup, WorkerStart } from "../dataplane/worker.ts";
 import type { ImageBuffers } from "../fib/image.ts";
 import type { HashState } from "../fib/state.ts";
 import type { Clock } from "../net/clock.ts";
@@ -21,7 +22,7 @@ export interface SupervisorOptions {
   readonly selector: string;
   readonly image: ImageBuffers;
   readonly taps: readonly SharedArrayBuffer[];
-  launch(setup: WorkerSetup): Worker;
+  launch(start: WorkerStart): Worker;
   onEntry(entry: ChannelEntry): void;
   onAcknowledged(): void;
   onDeath(index: number, reason: string): void;
@@ -34,8 +35,9 @@ const PAUSES_MS = [0, 100, 200, 500, 1000, 2000, 5000];
 /** A worker that has forwarded for so long has died for the first time, whatever was before. */
 const STEADY_MS = 10_000;
 
-export const launchWorker = (setup: WorkerSetup): Worker =>
-  new Worker(new URL("../dataplane/worker.js", import.meta.url), { workerData: setup, name: `worker-${setup.index}` });
+/** A worker without a seat: it warms up, and waits to be posted its setup. */
+export const launchWorker = (start: WorkerStart): Worker =>
+  new Worker(new URL("../dataplane/worker.js", import.meta.url), { workerData: start, name: "worker" });
 
 interface Seat {
   readonly counters: SharedArrayBuffer;
@@ -71,16 +73,31 @@ export function createSupervisor(options: SupervisorOptions) {
     if (seat.reader.drain(ENTRIES_PER_TURN, options.onEntry).more) setImmediate(drain, seat);
   };
 
+  let spare: Worker | undefined;
+  const launch = (): Worker => options.launch({ hash: options.hash, selector: options.selector });
+  const standBy = (): void => {
+    if (spare !== undefined || Atomics.load(stopWord, 0) !== 0) return;
+    const worker = launch();
+    const forget = (): void => {
+      if (spare === worker) spare = undefined;
+    };
+    worker.on("error", forget);
+    worker.on("exit", forget);
+    spare = worker;
+  };
+
   /** Resolves when the worker forwards; rejects with what it said if it cannot. */
   const seatWorker = (seat: Seat, index: number): Promise<void> =>
     new Promise((resolve, reject) => {
       const { ports, slots, hash, selector, image, taps } = options;
-      const worker = options.launch({
+      const setup: WorkerSetup = {
         ...{ ports, slots, hash, selector, image, taps, index, stop },
         counters: seat.counters,
         channel: seat.channel,
         wakeDescriptor: seat.wake.descriptor,
-      });
+      };
+      const worker = spare ?? launch();
+      spare = undefined;
       let reason = "it ended";
       let readyAtMs: number | undefined;
       worker.on("message", (message: WorkerMessage) => {
@@ -88,6 +105,7 @@ export function createSupervisor(options: SupervisorOptions) {
         else if (message === "acknowledged") options.onAcknowledged();
         else {
           readyAtMs = clock.nowMs();
+          standBy();
           resolve();
         }
       });
@@ -102,6 +120,7 @@ export function createSupervisor(options: SupervisorOptions) {
           mourn(seat, index, reason);
         });
       });
+      worker.postMessage(setup);
     });
 
   const mourn = (seat: Seat, index: number, reason: string): void => {
@@ -133,6 +152,7 @@ export function createSupervisor(options: SupervisorOptions) {
       Atomics.store(stopWord, 0, 1);
       for (const seat of seats) seat.cancelReplacement();
       this.wake();
+      await spare?.terminate();
       await Promise.all(seats.map((seat) => seat.exited));
       for (const seat of seats) seat.wake.close();
     },

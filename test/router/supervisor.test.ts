@@ -10,7 +10,9 @@ const MINUTE_MS = 60_000;
 
 function makeSupervisor() {
   const clock = createFakeClock();
-  const launched: { worker: EventEmitter; atMs: number }[] = [];
+  /** Those that were given a seat, and when. */
+  const seated: { worker: EventEmitter; atMs: number }[] = [];
+  let alive = 0;
   const deaths: string[] = [];
   const supervisor = createSupervisor({
     clock,
@@ -23,14 +25,17 @@ function makeSupervisor() {
     taps: [],
     launch: () => {
       const worker = new EventEmitter();
-      launched.push({ worker, atMs: clock.nowMs() });
-      return worker as Worker;
+      alive++;
+      worker.on("exit", () => void alive--);
+      const postMessage = (): void => void seated.push({ worker, atMs: clock.nowMs() });
+      const terminate = async (): Promise<void> => void worker.emit("exit", 1);
+      return Object.assign(worker, { postMessage, terminate }) as unknown as Worker;
     },
     onEntry: () => {},
     onAcknowledged: () => {},
     onDeath: (_, reason) => void deaths.push(reason),
   });
-  const last = () => launched[launched.length - 1].worker;
+  const last = () => seated[seated.length - 1].worker;
   const die = async (reason: string): Promise<void> => {
     last().emit("error", new Error(reason));
     last().emit("exit", 1);
@@ -43,32 +48,45 @@ function makeSupervisor() {
     last().emit("message", "ready");
     await started;
   };
-  return { clock, supervisor, launched, deaths, last, die, start };
+  return { clock, supervisor, seated, deaths, last, die, start, alive: () => alive };
 }
 
 describe("a worker that dies", () => {
+  it("has a successor standing by, which ends with the router", async () => {
+    const { supervisor, seated, last, die, start, alive } = makeSupervisor();
+    await start();
+    expect(alive()).toBe(2);
+    await die("out of luck");
+    expect([alive(), seated.length]).toEqual([1, 2]);
+    last().emit("message", "ready");
+    expect(alive()).toBe(2);
+    last().emit("exit", 0);
+    await supervisor.stop();
+    expect(alive()).toBe(0);
+  });
+
   it("is replaced at once", async () => {
-    const { launched, deaths, die, start } = makeSupervisor();
+    const { seated, deaths, die, start } = makeSupervisor();
     await start();
     await die("out of luck");
-    expect([launched.length, deaths]).toEqual([2, ["out of luck"]]);
+    expect([seated.length, deaths]).toEqual([2, ["out of luck"]]);
   });
 
   it("is given more time after each death, and never given up", async () => {
-    const { clock, launched, last, die, start } = makeSupervisor();
+    const { clock, seated, last, die, start } = makeSupervisor();
     await start();
     for (let i = 0; i < 200; i++) {
       await die("again");
       clock.advance(5000);
       last().emit("message", "ready");
     }
-    const pauses = launched.slice(1, 9).map(({ atMs }, i) => atMs - 5000 * i);
+    const pauses = seated.slice(1, 9).map(({ atMs }, i) => atMs - 5000 * i);
     expect(pauses).toEqual([0, 100, 200, 500, 1000, 2000, 5000, 5000]);
-    expect(launched).toHaveLength(201);
+    expect(seated).toHaveLength(201);
   });
 
   it("has died for the first time if it forwarded for long", async () => {
-    const { clock, launched, last, die, start } = makeSupervisor();
+    const { clock, seated, last, die, start } = makeSupervisor();
     await start();
     for (let i = 0; i < 5; i++) {
       await die("early");
@@ -77,32 +95,32 @@ describe("a worker that dies", () => {
     }
     clock.advance(MINUTE_MS);
     await die("late");
-    expect(launched[launched.length - 1].atMs).toBe(clock.nowMs());
+    expect(seated[seated.length - 1].atMs).toBe(clock.nowMs());
   });
 
   it("comes back however long its interface was away", async () => {
-    const { clock, launched, deaths, last, die, start } = makeSupervisor();
+    const { clock, seated, deaths, last, die, start } = makeSupervisor();
     await start();
     await die("port0: gone");
     for (let waited = 0; waited < 60 * MINUTE_MS; waited += 5000) {
       await die("port0: no such interface");
       clock.advance(5000);
     }
-    const before = launched.length;
+    const before = seated.length;
     last().emit("message", "ready");
     clock.advance(MINUTE_MS);
-    expect([launched.length, clock.pending]).toEqual([before, 0]);
+    expect([seated.length, clock.pending]).toEqual([before, 0]);
     expect(deaths.length).toBeGreaterThan(700);
   });
 
   it("has no successor once the router stops, not even one that was waited for", async () => {
-    const { clock, supervisor, launched, die, start } = makeSupervisor();
+    const { clock, supervisor, seated, die, start } = makeSupervisor();
     await start();
     await die("first");
     await die("second");
     await supervisor.stop();
     clock.advance(MINUTE_MS);
-    expect([launched.length, clock.pending]).toEqual([2, 0]);
+    expect([seated.length, clock.pending]).toEqual([2, 0]);
   });
 
   it("that cannot even start is the router's failure", async () => {
