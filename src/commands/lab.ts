@@ -22,6 +22,7 @@ import { describeTopology, planTopology } from "../lab/topology.ts";
 import { enterTree } from "../lab/tree.ts";
 import { systemClock } from "../net/clock.ts";
 import { DEFAULT_CONTROL_SOCKET } from "../router/control.ts";
+import { labFaultCommand } from "./lab-fault.ts";
 import { CommandError } from "./output.ts";
 import { run } from "./run.ts";
 
@@ -88,6 +89,7 @@ export function labCommand(): Command {
     .option("--control <socket>", "the router's control socket", process.env.ECMP_CONTROL ?? DEFAULT_CONTROL_SOCKET)
     .option("--json", "a client's last line on stdout is one JSON object")
     .action((name: string, machine: string, options: PlayOptions) => guard(() => playMachine(name, machine, options)));
+  lab.addCommand(labFaultCommand());
   lab
     .command("export")
     .description("a lab as a file for another tool, of the images that our Dockerfile makes")
@@ -219,16 +221,20 @@ async function play(verb: "run" | "up", name: string, options: RunOptions): Prom
   return await enterTree(lab.name, [...words, "--report", report], openReport(report));
 }
 
-async function playScenarios(name: string, { json, inside, only }: RunOptions): Promise<number> {
+async function playScenarios(name: string, { json, inside, only, report, keep }: RunOptions): Promise<number> {
+  if (keep) throw new LabFailure("--keep", "a scenario", "a lab: a scenario's strategies take turns on one");
   const suite = loadScenarios(name);
   const names = suite.scenarios.map((scenario) => scenario.name);
   const wanted = only?.split(",") ?? names;
   const unknown = wanted.filter((each) => !names.includes(each));
   if (unknown.length > 0) throw new LabFailure("--only", `found "${unknown.join(", ")}"`, `some of ${names.join(", ")}`);
-  if (!inside)
-    return await enterTree(suite.name, ["lab", "run", labSource(name), ...(json ? ["--json"] : []), "--only", wanted.join(",")]);
+  if (!inside) {
+    const words = ["lab", "run", labSource(name), ...(json ? ["--json"] : []), "--only", wanted.join(",")];
+    if (report === undefined) return await enterTree(suite.name, words);
+    return await enterTree(suite.name, [...words, "--report", report], openReport(report));
+  }
   const scenarios = suite.scenarios.filter((scenario) => wanted.includes(scenario.name));
-  return await performScenarios(systemClock, loadLab(suite.lab), { ...suite, scenarios }, json === true);
+  return await performScenarios(systemClock, loadLab(suite.lab), { ...suite, scenarios }, { json: json === true, report });
 }
 
 async function guard(action: () => number | Promise<number>): Promise<void> {

@@ -2,7 +2,7 @@
  * Where forecast and observation differ, and why that may be: a closed list of named reasons, each with the witness that must
  * speak for it. A difference that none of them explains is `unexplained`, and makes the run a failure. Pure.
  */
-import type { Expectation } from "./expectation.ts";
+import { CUTS, type Expectation } from "./expectation.ts";
 import type { RouterSettings } from "./router-settings.ts";
 import type { FaultMark } from "./timeline.ts";
 
@@ -49,6 +49,11 @@ export const REASONS = {
     means: "its pod was moved away; which pod it had, the node's kube-proxy drew by lot",
     witness: ({ observed, marks }) =>
       observed.broken && marks.some(({ fault, node }) => fault === "pods-move" && observed.pod?.startsWith(`${node}-`) === true),
+  },
+  "pod-cut-off": {
+    means: "its pod was on a node that was cut off, and which node's pod it had, kube-proxy drew by lot",
+    witness: ({ observed, marks }) =>
+      observed.broken && marks.some(({ fault, node }) => CUTS.has(fault) && observed.pod?.startsWith(`${node}-`) === true),
   },
   "packets-lost": {
     means: "packets were being lost at its node, and with them either an answer for too long or the reset it was to get",

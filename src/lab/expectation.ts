@@ -10,7 +10,7 @@ import type { FibState } from "../fib/state.ts";
 import { formatAddress } from "../net/address.ts";
 import type { Flow } from "../net/flow.ts";
 import { FAULTS } from "./fault.ts";
-import type { ClusterNode, Lab } from "./lab.ts";
+import type { ClusterNode, FaultKind, Lab } from "./lab.ts";
 import { LOAD_DEFAULTS } from "./load-client.ts";
 import type { FaultStep, Scenario } from "./scenario.ts";
 
@@ -36,7 +36,8 @@ export interface Expectation extends FlowPath {
   readonly fate: "lives" | "breaks";
 }
 
-const CUTS = new Set(["link-down", "silent-node", "one-way-loss"]);
+/** While these last, nothing gets through to the node or from it, nor to its pods. */
+export const CUTS: ReadonlySet<FaultKind> = new Set<FaultKind>(["link-down", "silent-node", "one-way-loss"]);
 
 export function planChanges(lab: Lab, { timeline, holdTimeSeconds }: Scenario): Plan {
   const changes: PlannedChange[] = [];

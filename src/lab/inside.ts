@@ -8,12 +8,13 @@ import type { Clock } from "../net/clock.ts";
 import { type Cast, lastWords, startCast, stopCast, untilEstablished, untilTaught } from "./cast.ts";
 import { ECMP_COMMAND } from "./ecmp-command.ts";
 import { FAULTS } from "./fault.ts";
+import { serveFaults } from "./fault-server.ts";
 import { enterCommand } from "./inspect.ts";
 import type { Lab } from "./lab.ts";
 import { placeOf } from "./place.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import type { SpeakerReport } from "./report.ts";
-import { writeReport } from "./report-file.ts";
+import { labReports, writeReport } from "./report-file.ts";
 import { type Play, type RunResult, runOnce } from "./run.ts";
 import { buildStage, checkPrograms, LAB_DIRECTORY, UP_MARK } from "./stage.ts";
 import { tell } from "./tell.ts";
@@ -56,8 +57,9 @@ export async function perform(clock: Clock, lab: Lab, options: LabOptions): Prom
   }
   const result = { lab, speakers, runs };
   const exitCode = tell(result, options.json);
-  if (options.report) writeReport(options.report, result, clock.timestamp());
+  if (options.report) writeReport(options.report, labReports(result), clock.timestamp());
   if (cast && (options.keep || options.upOnly)) {
+    serveFaults(clock, cast);
     process.stderr.write(`${howToLookInside(lab, outside, cast).join("\n")}\n`);
     await writeFile(UP_MARK, "");
     lifeline.done(exitCode);
@@ -108,6 +110,7 @@ function howToLookInside(lab: Lab, outside: Outside, cast: Cast): string[] {
     `  a node       ${enter(node)} /usr/sbin/nft list table ip kube-proxy`,
     `  its files    ${enter(node)} sh -c 'cd ${LAB_DIRECTORY} && exec sh'`,
     `  all of it    ecmp lab inspect ${lab.name}`,
+    `To break it: ${ECMP_COMMAND.join(" ")} lab fault begin kill-speaker ${node}`,
     `To end it: Ctrl-C here, ecmp lab down ${lab.name}, or kill ${outside.outerPid}`,
   ];
 }

@@ -7,9 +7,11 @@ import { mkdir } from "node:fs/promises";
 import type { Clock } from "../net/clock.ts";
 import { judgeAssertions } from "./assertion.ts";
 import { startCast, stopCast } from "./cast.ts";
+import { LabFailure } from "./failure.ts";
 import { untilLearned } from "./inside.ts";
 import type { Lab } from "./lab.ts";
 import { createProgress } from "./progress.ts";
+import { strategyReports, writeReport } from "./report-file.ts";
 import type { Scenario } from "./scenario.ts";
 import type { ScenarioSuite } from "./scenario-file.ts";
 import { playScenario } from "./scenario-run.ts";
@@ -20,35 +22,58 @@ import { Lifeline } from "./tree.ts";
 
 const FAILURES_SHOWN = 20;
 
-/** Returns the exit code: 0 when every assertion held, else 1. */
-export async function performScenarios(clock: Clock, lab: Lab, suite: ScenarioSuite, json: boolean): Promise<number> {
+export interface ScenarioOptions {
+  readonly json: boolean;
+  /** The file's name as it was given; the file itself is open already. */
+  readonly report?: string | undefined;
+}
+
+/** Returns the exit code: 0 when every assertion held, 1 when one did not, 2 when a strategy could not be played. */
+export async function performScenarios(
+  clock: Clock,
+  lab: Lab,
+  suite: ScenarioSuite,
+  { json, report }: ScenarioOptions,
+): Promise<number> {
   const lifeline = new Lifeline();
   await lifeline.outside;
   const progress = createProgress(clock, (line) => process.stderr.write(`${line}\n`));
   await checkPrograms(lab);
   await buildStage(lab);
   const played: PlayedScenario[] = [];
+  const unplayed: string[] = [];
   for (const scenario of suite.scenarios) {
     const tell: Tell = (kind, atMs, detail) => {
       if (json) console.log(JSON.stringify({ strategy: scenario.name, kind, atMs: Math.round(atMs * 100) / 100, ...detail }));
     };
-    const one = await playOne(clock, lab, scenario, tell);
-    played.push(one);
-    const { connections, requests } = one.outcome;
-    tell("verdict", 0, { verdicts: one.verdicts, differences: one.outcome.differences });
-    progress.step(
-      `${played.length}/${suite.scenarios.length}`,
-      `${scenario.name}: ${connections.broken} of ${connections.opened} broken (forecast ${connections.forecast}), ${requests.failed} of ${requests.count} requests failed`,
-    );
+    const subject = `${played.length + unplayed.length + 1}/${suite.scenarios.length}`;
+    try {
+      const one = await playOne(clock, lab, scenario, tell);
+      played.push(one);
+      tell("verdict", 0, { verdicts: one.verdicts, differences: one.outcome.differences });
+      progress.step(subject, describeProgress(one));
+    } catch (error) {
+      // One that cannot be played is no reason to lose the others.
+      if (!(error instanceof LabFailure)) throw error;
+      unplayed.push(scenario.name);
+      tell("failure", 0, { message: error.message });
+      progress.step(subject, `${scenario.name}: ${error.message}`);
+    }
   }
   const wrong = failures(played);
-  if (json) console.log(JSON.stringify(strategiesToJson(suite, played)));
+  if (json) console.log(JSON.stringify({ ...strategiesToJson(suite, played), unplayed }));
   else console.log(`\n${renderStrategies(played).join("\n")}`);
+  if (report) writeReport(report, strategyReports(suite, played), clock.timestamp());
   for (const text of wrong.slice(0, FAILURES_SHOWN)) process.stderr.write(`  ${text}\n`);
-  const exitCode = wrong.length === 0 ? 0 : 1;
+  const exitCode = unplayed.length > 0 ? 2 : wrong.length > 0 ? 1 : 0;
   // Process 1 ends now, and the kernel ends the rest.
   lifeline.done(exitCode);
   return exitCode;
+}
+
+function describeProgress({ scenario, outcome: { connections, requests } }: PlayedScenario): string {
+  const broken = `${connections.broken} of ${connections.opened} broken (forecast ${connections.forecast})`;
+  return `${scenario.name}: ${broken}, ${requests.failed} of ${requests.count} requests failed`;
 }
 
 async function playOne(clock: Clock, lab: Lab, scenario: Scenario, tell: Tell): Promise<PlayedScenario> {
@@ -56,8 +81,11 @@ async function playOne(clock: Clock, lab: Lab, scenario: Scenario, tell: Tell): 
   const directory = `${LAB_DIRECTORY}/${scenario.name}`;
   await mkdir(directory, { recursive: true });
   const cast = await startCast(clock, { ...lab, router: { ...lab.router, holdTimeSeconds } }, router, directory);
-  await untilLearned(cast, { step: (subject, result) => tell(subject, 0, { result }) });
-  const outcome = await playScenario(clock, cast, scenario, directory, tell);
-  await stopCast(clock, cast);
-  return { scenario, outcome, verdicts: judgeAssertions(scenario.assertions, outcome) };
+  try {
+    await untilLearned(cast, { step: (subject, result) => tell(subject, 0, { result }) });
+    const outcome = await playScenario(clock, cast, scenario, directory, tell);
+    return { scenario, outcome, verdicts: judgeAssertions(scenario.assertions, outcome) };
+  } finally {
+    await stopCast(clock, cast);
+  }
 }

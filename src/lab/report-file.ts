@@ -7,21 +7,34 @@ import { release } from "node:os";
 import { extname } from "node:path";
 import { LabFailure } from "./failure.ts";
 import { renderCsv } from "./page/connections.ts";
-import { type Provenance, renderPage } from "./page/page.ts";
+import type { Provenance } from "./page/document.ts";
+import { renderPage } from "./page/page.ts";
+import { renderStrategiesPage } from "./page/strategies-page.ts";
 import { type LabResult, toJson } from "./report.ts";
+import type { ScenarioSuite } from "./scenario-file.ts";
+import { type PlayedScenario, strategiesToCsv, strategiesToJson } from "./strategies.ts";
 import { REPORT_FD } from "./tree.ts";
 
-type Render = (result: LabResult, provenance: Provenance) => string;
+/** What is written, by the end of the file's name. */
+const FORMATS = [".html", ".json", ".csv"] as const;
+export type Reports = Readonly<Record<(typeof FORMATS)[number], (provenance: Provenance) => string>>;
 
-const FORMATS: Readonly<Record<string, Render>> = {
-  ".html": renderPage,
-  ".json": (result, provenance) => `${JSON.stringify({ ...toJson(result), provenance }, null, 2)}\n`,
-  ".csv": renderCsv,
-};
+export const labReports = (result: LabResult): Reports => ({
+  ".html": (provenance) => renderPage(result, provenance),
+  ".json": (provenance) => `${JSON.stringify({ ...toJson(result), provenance }, null, 2)}\n`,
+  ".csv": () => renderCsv(result),
+});
+
+export const strategyReports = (suite: ScenarioSuite, played: readonly PlayedScenario[]): Reports => ({
+  ".html": (provenance) => renderStrategiesPage(suite, played, provenance),
+  ".json": (provenance) => `${JSON.stringify({ ...strategiesToJson(suite, played), provenance }, null, 2)}\n`,
+  ".csv": () => strategiesToCsv(played),
+});
+
+const isFormat = (end: string): end is keyof Reports => (FORMATS as readonly string[]).includes(end);
 
 export function openReport(path: string): number {
-  const names = Object.keys(FORMATS).join(", ");
-  if (!Object.hasOwn(FORMATS, extname(path))) throw new LabFailure("--report", `found "${path}"`, `a file that ends in ${names}`);
+  if (!isFormat(extname(path))) throw new LabFailure("--report", `found "${path}"`, `a file that ends in ${FORMATS.join(", ")}`);
   try {
     return openSync(path, "w");
   } catch (error) {
@@ -29,10 +42,11 @@ export function openReport(path: string): number {
   }
 }
 
-export function writeReport(path: string, result: LabResult, timestamp: string): void {
+export function writeReport(path: string, reports: Reports, timestamp: string): void {
   const manifest = new URL("../../../package.json", import.meta.url);
   const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { version: string };
   const provenance = { version, node: process.version, kernel: release(), timestamp };
-  writeFileSync(REPORT_FD, FORMATS[extname(path)](result, provenance));
+  const end = extname(path);
+  if (isFormat(end)) writeFileSync(REPORT_FD, reports[end](provenance));
   closeSync(REPORT_FD);
 }

@@ -76,3 +76,12 @@ export const failures = (played: readonly PlayedScenario[]): string[] =>
       .map(({ assertion, found, limit }) => `${scenario.name}: ${assertion}: found ${found}, wanted at most ${limit}`),
     ...outcome.told.map((text) => `${scenario.name}: ${text}`),
   ]);
+
+/** RFC 4180: the table, a line each. */
+export function strategiesToCsv(played: readonly PlayedScenario[]): string {
+  const rows = [
+    STRATEGY_COLUMNS.map(({ title }) => title),
+    ...played.map((each) => STRATEGY_COLUMNS.map(({ cell }) => cell(each))),
+  ];
+  return rows.map((row) => `${row.map((field) => `"${field.replaceAll('"', '""')}"`).join(",")}\r\n`).join("");
+}

@@ -46,15 +46,20 @@ export async function carryOut(
   tell: Tell,
 ): Promise<FaultMark[]> {
   const marks: Promise<FaultMark>[] = [];
+  const begun = new Map<FaultStep, Promise<FaultMark>>();
   const act = async ({ atMs, step, what }: Action) => {
     await delay(clock, Math.max(0, startMs + atMs - clock.nowMs()));
+    // A busy machine may be late: what a fault leads to is seen before it is undone.
+    await begun.get(step);
     const node = nodeNamed(cast.lab, step.node);
     const target: Target = { clock, cast, node, percent: step.percent ?? 100 };
     const fromMs = clock.nowMs();
     tell("fault", fromMs - startMs, { fault: step.fault, node: step.node, what });
     const { begin, end } = FAULTS[step.fault];
     await (what === "begins" ? begin(target) : end(target));
-    marks.push(mark(clock, cast, scenario, plan, { step, what, fromMs, startMs, tell }));
+    const marked = mark(clock, cast, scenario, plan, { step, what, fromMs, startMs, tell });
+    marks.push(marked);
+    if (what === "begins") begun.set(step, marked);
   };
   // What waits holds back whatever stands behind it, ends of faults too.
   for (const part of splitAtWaits(scenario)) {
@@ -89,7 +94,7 @@ interface Struck {
   readonly tell: Tell;
 }
 
-/** When packets went by what a fault, or its end, led to; at once where it leads to nothing. */
+/** When packets went by what a fault, or its end, led to (at the latest: faults at once share it); at once where it leads to nothing. */
 async function mark(clock: Clock, { lab, router }: Cast, scenario: Scenario, plan: Plan, struck: Struck): Promise<FaultMark> {
   const { step, what, fromMs, startMs, tell } = struck;
   const address = formatAddress(nodeNamed(lab, step.node).address.address);

@@ -118,6 +118,8 @@ describe("a difference", () => {
     ["unexplained", { ...base, marks: [{ ...mark, address: "10.0.0.99" }] }],
     ["pod-gone", { ...base, observed: { ...observed, pod: "n1-a" }, marks: [{ ...mark, fault: "pods-move" }] }],
     ["unexplained", { ...base, observed: { ...observed, pod: "n2-a" }, marks: [{ ...mark, fault: "pods-move" }] }],
+    ["pod-cut-off", { ...base, observed: { ...observed, pod: "n1-a" }, marks: [{ ...mark, fault: "silent-node" }] }],
+    ["unexplained", { ...base, observed: { ...observed, pod: "n2-a" }, marks: [{ ...mark, fault: "silent-node" }] }],
     ["at-the-edge", { ...base, observed: { ...observed, short: true, toMs: 900 }, marks: [{ ...mark, fault: "withdraw" }] }],
     ["unexplained", { ...base, observed: { ...observed, short: true, toMs: 1400 }, marks: [{ ...mark, fault: "withdraw" }] }],
     ["unexplained", { ...base, observed: { ...observed, toMs: 900 }, marks: [{ ...mark, fault: "withdraw" }] }],

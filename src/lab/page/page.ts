@@ -12,18 +12,10 @@ import { planConnections } from "../traffic.ts";
 import { drawBalance, type NodeLoad } from "./balance-chart.ts";
 import { drawStrip } from "./bucket-strip.ts";
 import { renderCsv } from "./connections.ts";
-import { STYLE } from "./style.ts";
+import { type Provenance, renderDocument } from "./document.ts";
 import { element, escapeText } from "./svg.ts";
 import { drawTimeline } from "./timeline-chart.ts";
 import { drawTopology } from "./topology-chart.ts";
-
-/** What else it takes to run it again, and when it was. */
-export interface Provenance {
-  readonly version: string;
-  readonly node: string;
-  readonly kernel: string;
-  readonly timestamp: string;
-}
 
 export function renderPage(result: LabResult, provenance: Provenance): string {
   const body = [
@@ -34,19 +26,8 @@ export function renderPage(result: LabResult, provenance: Provenance): string {
     settings(result, provenance),
     downloads(result, provenance),
   ];
-  const head = [
-    '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
-    '<meta name="color-scheme" content="light dark">',
-    element("title", {}, escapeText(`${result.lab.name}: what broke, and what was forecast`)),
-    element("style", {}, STYLE),
-  ];
-  return `<!doctype html>\n<html lang="en"><head>${head.join("")}</head><body>${PATTERNS}<main>${body.join("\n")}</main></body></html>\n`;
+  return renderDocument(`${result.lab.name}: what broke, and what was forecast`, body);
 }
-
-/** Hatching for what broke: it must not depend on color. */
-const PATTERNS = `<svg class="patterns" aria-hidden="true"><defs>
-<pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
-<rect class="hatch-ground" width="6" height="6"/><rect class="hatch-line" width="2.5" height="6"/></pattern></defs></svg>`;
 
 const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`;
 const percent = (part: number, whole: number): string => (whole === 0 ? "–" : `${((100 * part) / whole).toFixed(1)} %`);

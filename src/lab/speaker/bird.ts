@@ -1,4 +1,4 @@
-/** BIRD 2: announces its static routes, takes none, dials at once (its own default waits five seconds). */
+/** BIRD 2: announces its static routes, takes none, dials at once (its own default waits five seconds, after an error sixty). */
 import { fullTable } from "../full-table.ts";
 import { linkBandwidthWords } from "./link-bandwidth.ts";
 import type { SpeakerKind, SpeakerPlan } from "./plan.ts";
@@ -47,6 +47,7 @@ protocol bgp upstream {
   hold time ${plan.holdTimeSeconds};
   connect delay time 1;
   connect retry time 1;
+  error wait time 1, 4;
   ipv4 {
     import none;
     export filter {

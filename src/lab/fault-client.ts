@@ -1,0 +1,30 @@
+/** The other end of `fault-server.ts`: `ecmp lab fault` asks a lab that stands on this machine, through `/proc/PID/root`. */
+import { existsSync } from "node:fs";
+import { connect } from "node:net";
+import { LabFailure } from "./failure.ts";
+import { FAULT_SOCKET, type FaultAnswer, type FaultRequest } from "./fault-server.ts";
+import { pathInside, type StandingLab, standingLabs } from "./standing.ts";
+
+/** The lab of that name, or the only one, that stays up and takes faults. */
+export function chooseLab(name: string | undefined): StandingLab {
+  const labs = standingLabs(name).filter(({ pid }) => existsSync(pathInside(pid, FAULT_SOCKET)));
+  if (labs.length === 1) return labs[0];
+  const found = labs.map((lab) => lab.name).join(", ") || "no lab that is up";
+  throw new LabFailure("lab fault", found, name ?? "one lab that is up, or its name in --lab", "ecmp lab up NAME");
+}
+
+export function askForFault({ name, pid }: StandingLab, request: FaultRequest): Promise<FaultAnswer> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(pathInside(pid, FAULT_SOCKET));
+    let said = "";
+    socket.on("connect", () => socket.write(`${JSON.stringify(request)}\n`));
+    socket.on("data", (bytes) => {
+      said += bytes.toString();
+    });
+    socket.on("error", (error) => reject(new LabFailure(`lab ${name}`, error.message, "an answer")));
+    socket.on("close", () => {
+      if (said.endsWith("\n")) resolve(JSON.parse(said) as FaultAnswer);
+      else reject(new LabFailure(`lab ${name}`, "it ended", "an answer"));
+    });
+  });
+}

@@ -1,0 +1,68 @@
+/**
+ * Faults by hand, in a lab that stays up: process 1 of it listens on a socket in its own `/run`, where `ecmp lab fault` finds it
+ * through `/proc` (`fault-client.ts`). A line of JSON each way: a request, and what is at work then or why nothing was done.
+ */
+import { createServer, type Socket } from "node:net";
+import { createInterface } from "node:readline";
+import type { Clock } from "../net/clock.ts";
+import type { Cast } from "./cast.ts";
+import { LabFailure } from "./failure.ts";
+import { FAULTS } from "./fault.ts";
+import type { FaultKind } from "./lab.ts";
+import { LAB_DIRECTORY } from "./stage.ts";
+
+export const FAULT_SOCKET = `${LAB_DIRECTORY}/fault.sock`;
+
+export interface FaultRequest {
+  readonly action: "begin" | "end" | "list";
+  readonly fault?: string | undefined;
+  readonly node?: string | undefined;
+  readonly percent?: number | undefined;
+}
+
+export interface ActiveFault {
+  readonly fault: FaultKind;
+  readonly node: string;
+  readonly percent: number;
+}
+
+export type FaultAnswer = { readonly active: readonly ActiveFault[] } | { readonly refused: string };
+
+export function serveFaults(clock: Clock, cast: Cast): void {
+  const active: ActiveFault[] = [];
+  // One after the other: a fault that ends while it begins would leave half of it behind.
+  let turn: Promise<unknown> = Promise.resolve();
+  createServer((socket: Socket) => {
+    socket.on("error", () => socket.destroy());
+    createInterface({ input: socket }).on("line", (line) => {
+      turn = turn.then(async () => socket.end(`${JSON.stringify(await answer(clock, cast, active, line))}\n`));
+    });
+  }).listen(FAULT_SOCKET);
+}
+
+async function answer(clock: Clock, cast: Cast, active: ActiveFault[], line: string): Promise<FaultAnswer> {
+  try {
+    const { action, fault, node: name, percent = 100 } = JSON.parse(line) as FaultRequest;
+    if (action === "list") return { active };
+    const node = cast.lab.nodes.find((each) => each.name === name);
+    if (!node) return { refused: `node: found "${name}"; wanted one of ${cast.lab.nodes.map((each) => each.name).join(", ")}` };
+    if (!isFault(fault)) return { refused: `fault: found "${fault}"; wanted one of ${Object.keys(FAULTS).join(", ")}` };
+    const index = active.findIndex((each) => each.fault === fault && each.node === name);
+    if (index >= 0 === (action === "begin")) return { refused: `${fault} is ${index >= 0 ? "" : "not "}at work at ${name}` };
+    const target = { clock, cast, node, percent: active[index]?.percent ?? percent };
+    if (action === "begin") {
+      await FAULTS[fault].begin(target);
+      // What comes back by itself needs no end.
+      if (FAULTS[fault].route !== "flaps") active.push({ fault, node: node.name, percent });
+    } else {
+      await FAULTS[fault].end(target);
+      active.splice(index, 1);
+    }
+    return { active };
+  } catch (error) {
+    if (error instanceof LabFailure || error instanceof SyntaxError) return { refused: error.message };
+    throw error;
+  }
+}
+
+const isFault = (name: string | undefined): name is FaultKind => name !== undefined && Object.hasOwn(FAULTS, name);
