@@ -30,7 +30,10 @@ function kernelErrors(): string[] {
   return [...icmp4, ...icmp6];
 }
 
-const hasNoTraceroute = spawnSync("traceroute", ["-V"], { env: { PATH: `${process.env.PATH}:/usr/sbin` } }).error !== undefined;
+const isMissing = (program: string): boolean =>
+  spawnSync(program, ["--version"], { env: { PATH: `${process.env.PATH}:/usr/sbin` } }).error !== undefined;
+const hasNoTraceroute = isMissing("traceroute");
+const hasNoMtr = isMissing("mtr");
 
 await inNamespace(import.meta.url, () => {
   const folder = mkdtempSync(join(tmpdir(), "ecmp-icmp-"));
@@ -79,6 +82,18 @@ await inNamespace(import.meta.url, () => {
       expect(hops).toEqual([
         ["1", gateway],
         ["2", to],
+      ]);
+    });
+
+    test.skipIf(hasNoMtr).each([
+      ["10.0.11.2", "10.0.1.1"],
+      ["2001:db8:11::2", "2001:db8:1::1"],
+    ])("is the first hop of mtr: %s", { timeout: 30_000 }, (to, gateway) => {
+      const said = client.ask(`mtr --report --report-cycles 2 --no-dns --gracetime 2 ${to}`);
+      const hops = [...said.matchAll(/\|-- (\S+) +(\S+)%/g)].map(([, hop, loss]) => [hop, loss]);
+      expect(hops).toEqual([
+        [gateway, "0.0"],
+        [to, "0.0"],
       ]);
     });
 
