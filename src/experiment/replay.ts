@@ -39,6 +39,9 @@ export interface Replay {
   readonly fault: CaptureFault | undefined;
 }
 
+/** Named with each task: so who has none loads nothing, for Node aborts when a thread is ended while it loads a module. */
+const WORKER = { filename: new URL("./replay-worker.js", import.meta.url).href, name: "forwardWindow" };
+
 /** Windows beyond one a thread: one that is being read, one that waits. */
 const SPARE_WINDOWS = 2;
 
@@ -73,8 +76,6 @@ async function replayFrom(reader: CaptureReader, options: ReplayOptions): Promis
   // A hash that looks at the order of packets and not at their keys has to see them in one order.
   const threads = isPerPacket(hash.algorithm) ? 1 : options.threads;
   const pool = new Piscina<ReplayTask, ReplayResult>({
-    filename: new URL("./replay-worker.js", import.meta.url).href,
-    name: "forwardWindow",
     minThreads: threads,
     maxThreads: threads,
     workerData: setup,
@@ -113,7 +114,7 @@ async function pump(
     const window = free.pop() as Window;
     if (!reader.read(window)) break;
     const { bytes, table } = window;
-    const result = pool.run({ bytes, records: table.words, count: table.count });
+    const result = pool.run({ bytes, records: table.words, count: table.count }, WORKER);
     // Awaited in its turn; until then a failure is not unhandled.
     result.catch(() => {});
     underway.push({ window, result });

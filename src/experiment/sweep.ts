@@ -31,12 +31,13 @@ export async function sweep(
 async function countInThreads(whole: SweepChunk, threads: number): Promise<MoveCounts[][]> {
   // Loaded only when it is needed: most experiments are over before a pool has started.
   const { Piscina } = await import("piscina");
-  const filename = new URL("./sweep-chunk.js", import.meta.url).href;
-  const pool = new Piscina<SweepChunk, MoveCounts[]>({ filename, minThreads: threads, maxThreads: threads });
+  // Named with each chunk: so who has none loads nothing, for Node aborts when a thread is ended while it loads a module.
+  const worker = { filename: new URL("./sweep-chunk.js", import.meta.url).href, name: "countChunk" };
+  const pool = new Piscina<SweepChunk, MoveCounts[]>({ minThreads: threads, maxThreads: threads });
   try {
     const starts = Array.from({ length: Math.ceil(whole.to / CHUNK_FLOWS) }, (_, i) => i * CHUNK_FLOWS);
     const chunks = starts.map((from) => ({ ...whole, from, to: Math.min(whole.to, from + CHUNK_FLOWS) }));
-    return await Promise.all(chunks.map((chunk) => pool.run(chunk, { name: "countChunk" })));
+    return await Promise.all(chunks.map((chunk) => pool.run(chunk, worker)));
   } finally {
     await pool.destroy();
   }

@@ -85,6 +85,11 @@ it("replays by the kernel's own hash", () => {
   expect({ status, stdout }).toEqual({ status: 0, stdout: `${JSON.stringify(answer)}\n` });
 });
 
+it("ends well however many threads had nothing to do", () => {
+  const { status, stdout } = ecmp("--config", path("c.yaml"), "--in", path("a.pcap"), "--threads", "64", "--json");
+  expect({ status, stdout }).toEqual({ status: 0, stdout: `${JSON.stringify(answer)}\n` });
+}, 60_000);
+
 it("reads a capture from the standard input", () => {
   const words = [MAIN, "replay", "--config", path("c.yaml"), "--in", "-", "--out", path("piped"), "--json"];
   const { status, stdout } = spawnSync(process.execPath, words, { encoding: "utf8", input: capture });
