@@ -8,22 +8,19 @@ import type { HashState } from "../fib/state.ts";
 import { systemClock } from "../net/clock.ts";
 import { createFaultyWaiter, FaultyPort } from "../port/fault.ts";
 import type { FaultMemory } from "../port/fault-rule.ts";
-import { PacketRing } from "../port/packet-ring.ts";
-import { PacketWaiter } from "../port/packet-waiter.ts";
 import { TapPort } from "../port/tap.ts";
 import { createChannelWriter } from "./channel.ts";
 import type { PortIdentity } from "./classify.ts";
 import { createCounterWriter } from "./counters.ts";
 import { createForwarder } from "./forward.ts";
 import { allowInlining } from "./inlining.ts";
+import { openLinks } from "./links.ts";
 import { createLoop } from "./loop.ts";
 import { DROP } from "./verdict.ts";
 import { warmUp } from "./warm-up.ts";
 
-export interface WorkerPort extends PortIdentity {
+export interface WorkerPort extends Pick<PortIdentity, "vlans"> {
   readonly interface: string;
-  /** One group a port, shared by all workers; absent where there is one worker. */
-  readonly fanoutGroup?: number;
   /** What is put around the port; nothing happens there until these say so. */
   readonly fault: FaultMemory;
   readonly tap: SharedArrayBuffer;
@@ -38,6 +35,8 @@ export interface WorkerStart {
 export interface WorkerSetup extends WorkerStart {
   readonly index: number;
   readonly ports: readonly WorkerPort[];
+  /** A shared value: Link[]. */
+  readonly links: SharedArrayBuffer;
   readonly slots: number;
   readonly image: ImageBuffers;
   readonly counters: SharedArrayBuffer;
@@ -62,11 +61,11 @@ function run(setup: WorkerSetup): void {
   const stop = new Int32Array(setup.stop);
   const counters = createCounterWriter(setup.counters);
   const channel = createChannelWriter(setup.channel);
-  const rings = setup.ports.map(({ interface: name, fanoutGroup }) => {
-    const fanout = fanoutGroup === undefined ? {} : { fanout: { group: fanoutGroup } };
-    return new PacketRing({ interface: name, slots: setup.slots, ...fanout });
-  });
-  const faulty = rings.map(
+  const { slots, wakeDescriptor } = setup;
+  const identities = setup.ports.map(({ vlans }) => ({ macHigh: 0, macLow: 0, vlans }));
+  const interfaces = setup.ports.map((port) => port.interface);
+  const links = openLinks({ interfaces, slots, links: setup.links, identities, wakeDescriptor });
+  const faulty = links.ports.map(
     (port, i) =>
       new FaultyPort({
         port,
@@ -81,10 +80,10 @@ function run(setup: WorkerSetup): void {
     (port, index) =>
       new TapPort({ port, index, settings: setup.ports[index].tap, memory: setup.taps[setup.index], unixMicroseconds }),
   );
-  const waiter = createFaultyWaiter(new PacketWaiter(rings, setup.wakeDescriptor), faulty);
+  const waiter = createFaultyWaiter(links, faulty);
   const breathe = createLoop({
     ports,
-    forward: createForwarder({ image, hash: setup.hash, selector: setup.selector, ports: setup.ports }),
+    forward: createForwarder({ image, hash: setup.hash, selector: setup.selector, ports: identities }),
     counters,
     channel,
   });
@@ -100,14 +99,16 @@ function run(setup: WorkerSetup): void {
       known = generation;
       say("acknowledged");
     }
+    links.follow();
     const frames = breathe();
     if (channel.takeBell()) say("bell");
     if (frames === 0 || ++breaths % PORT_COUNTER_BREATHS === 0) countPorts();
     if (frames === 0) waiter.wait(IDLE_MS);
   }
   countPorts();
-  waiter.close();
+  // What a tap still has to tell comes out; the rings close once.
   for (const port of ports) port.close();
+  waiter.close();
 }
 
 const { hash, selector } = workerData as WorkerStart;

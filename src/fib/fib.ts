@@ -9,7 +9,7 @@ import { SELECTORS } from "../ecmp/selector.ts";
 import type { SelectionTable, SelectorOptions } from "../ecmp/table.ts";
 import { type Address, compareAddresses, isIpv4, isLinkLocal, zoneOf } from "../net/address.ts";
 import type { Mac } from "../net/mac.ts";
-import { formatPrefix, hostPrefix, maximumLength, type Prefix, prefixContains } from "../net/prefix.ts";
+import { formatPrefix, hostPrefix, maximumLength, type Prefix, prefixContains, prefixKey } from "../net/prefix.ts";
 import type { RouteChange } from "../rib/route.ts";
 import { createActivity } from "./activity.ts";
 import { createArena } from "./arena.ts";
@@ -297,6 +297,19 @@ export function createFib(options: FibOptions) {
       require(subnet.prefix, singleGroup(name, { kind: "attached", port: subnet.port }));
     },
 
+    /** It is another's address now, or nobody's. */
+    disown(address: Address): void {
+      const prefix = hostPrefix(address);
+      point(prefix, groups.groupOf(prefix)?.id ?? underlay(prefix));
+    },
+
+    /** The subnet is on no port any more. */
+    detach({ prefix, port }: AttachedSubnet): void {
+      const index = attached.findIndex((one) => one.port === port && prefixKey(one.prefix) === prefixKey(prefix));
+      if (index >= 0) attached.splice(index, 1);
+      point(prefix, groups.groupOf(prefix)?.id ?? underlay(prefix));
+    },
+
     /**
      * What is known of a neighbor now. A host that can be reached gets a route of its own, under those of the RIB; a link-local
      * one does not: nothing to it is forwarded.
@@ -304,7 +317,7 @@ export function createFib(options: FibOptions) {
     setNeighbor(address: Address, port: number, resolved: { mac: Mac; source: Mac; mtu: number } | undefined): void {
       const adjacency: Adjacency = resolved
         ? { kind: "reachable", port, destination: resolved.mac, source: resolved.source, mtu: resolved.mtu }
-        : { kind: "incomplete", port };
+        : initialAdjacency(address);
       // Where there is no room for a route of its own the host is resolved packet by packet, slowly but rightly.
       const id = resolved && !isLinkLocal(address) && !hosts.has(address) ? singleGroup(address, adjacency) : undefined;
       if (id !== undefined) {

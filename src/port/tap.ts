@@ -108,6 +108,8 @@ export class TapPort implements Port {
     const { rows } = this.#inner.batch;
     const { snapBytes = 0, verdict } = this.#settings ?? {};
     for (const [i, { row, length, wireLength }] of this.#received.entries()) {
+      // The port behind was closed since, and its rows with it.
+      if (row >= rows.length) break;
       if (verdict !== undefined && rows[row + ROW.verdict] !== verdict) continue;
       this.#describe(rows, row, TAP_DIRECTION.in, this.#receivedAt);
       this.#record[TAP.vlanTci] = rows[row + ROW.vlanTci];

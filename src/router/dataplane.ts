@@ -5,16 +5,15 @@
 import type { Config } from "../config/schema.ts";
 import { readCounters, readNextHopCounters } from "../dataplane/counters.ts";
 import { createForwarder } from "../dataplane/forward.ts";
-import { vlanStack } from "../dataplane/vlan.ts";
-import { createFib, type Fib } from "../fib/fib.ts";
+import { createFib } from "../fib/fib.ts";
 import { createImage } from "../fib/image.ts";
 import type { FibState } from "../fib/state.ts";
 import { type Address, type AddressFamily, addressFamily, formatAddress, isLinkLocal, zoneOf } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
-import { formatMac, macHigh, macLow } from "../net/mac.ts";
-import { makePrefix, type Prefix } from "../net/prefix.ts";
-import { installIngressRule, ownAddresses } from "../port/ingress-rule.ts";
-import { listInterfaces } from "../port/interface.ts";
+import { formatMac } from "../net/mac.ts";
+import type { Prefix } from "../net/prefix.ts";
+import { installIngressRule } from "../port/ingress-rule.ts";
+import { LivePort } from "../port/live-port.ts";
 import { PacketRing } from "../port/packet-ring.ts";
 import { TapPort } from "../port/tap.ts";
 import type { RouteChange } from "../rib/route.ts";
@@ -26,7 +25,9 @@ import { createNeighbors } from "./neighbors.ts";
 import { linkLocalOf, requirePorts, sourceFor } from "./port-facts.ts";
 import { createPortFaults } from "./port-faults.ts";
 import { createPortTaps } from "./port-taps.ts";
-import { portState, watchPorts } from "./port-watch.ts";
+import { stateOf, watchPorts } from "./port-watch.ts";
+import { createPorts } from "./ports.ts";
+import { resolveNextHops } from "./resolve-next-hops.ts";
 import { createRouterDiscovery } from "./router-discovery.ts";
 import { createSlowPath } from "./slow-path.ts";
 import { createSupervisor, launchWorker } from "./supervisor.ts";
@@ -34,14 +35,20 @@ import { createSupervisor, launchWorker } from "./supervisor.ts";
 export type Dataplane = Awaited<ReturnType<typeof startDataplane>>;
 
 /** If anything cannot be had, what was had already is given back before this rejects. */
-/** `links`: the names of the unnumbered links, as of now. */
-export async function startDataplane(config: Config, clock: Clock, events: EventRecord, links: () => readonly string[]) {
+/** `links`: the names of the unnumbered links, as of now. `onPorts`: what is connected is another than it was. */
+export async function startDataplane(
+  config: Config,
+  clock: Clock,
+  events: EventRecord,
+  links: () => readonly string[],
+  onPorts: () => void,
+) {
   const cleanUp: (() => unknown)[] = [];
   const stop = async (): Promise<void> => {
     for (const undo of cleanUp.splice(0).reverse()) await undo();
   };
   try {
-    return await build(config, clock, events, links, cleanUp, stop);
+    return await build(config, clock, events, links, onPorts, cleanUp, stop);
   } catch (error) {
     await stop();
     throw error;
@@ -53,12 +60,15 @@ async function build(
   clock: Clock,
   events: EventRecord,
   links: () => readonly string[],
+  onPorts: () => void,
   cleanUp: (() => unknown)[],
   stop: () => Promise<void>,
 ) {
-  const facts = requirePorts(config);
-  // Link-local subnets are on every port and routed on none.
-  const interfaces = facts.flatMap(({ addresses }) => addresses.filter(({ address }) => !isLinkLocal(address)));
+  const infos = requirePorts(config);
+  const vlans = config.ports.map(({ vlan = [0, 0] }) => vlan);
+  const portTable = createPorts(infos, vlans, config.workers > 1);
+  const { facts, identities } = portTable;
+  const names = facts.map(({ name }) => name);
   const { hash, selector, memberOrder } = config.ecmp;
   const { name, ...selectorOptions } = selector;
   const nextHopBases = new Map<number, { packets: number; bytes: number }>();
@@ -70,19 +80,13 @@ async function build(
     memberOrder,
     hash,
     workers: config.workers,
-    links: facts.map(({ name }) => name),
+    links: names,
     onRefusal: (group, because) => events.add("group-refused", { group, because }),
     onNextHop: (index) => void nextHopBases.set(index, countNextHop(index)),
   });
 
   const claim = await claimNamespace();
   cleanUp.push(() => claim.close());
-  const identities = facts.map(({ mac }, i) => ({
-    macHigh: macHigh(mac),
-    macLow: macLow(mac),
-    vlans: vlanStack(...(config.ports[i].vlan ?? [0, 0])),
-  }));
-  const names = facts.map(({ name }) => name);
   const faults = createPortFaults({ ports: names, workers: config.workers, indexOf: fib.nextHopIndex });
   // The workers' and, last, that of the slow path.
   const taps = createPortTaps({ clock, events, ports: names, threads: config.workers + 1, nextHopName: fib.nextHopName });
@@ -94,9 +98,10 @@ async function build(
     }
   };
   await configurePorts(config);
-  const senders = facts.map((fact, index) => {
-    const port = new PacketRing({ interface: fact.name, receive: false });
-    const { unixMicroseconds } = clock;
+  const waysOut = names.map((name) => new LivePort(name, () => new PacketRing({ interface: name, receive: false })));
+  const { unixMicroseconds } = clock;
+  const senders = waysOut.map((port, index) => {
+    port.renew();
     const sender = new TapPort({
       port,
       index,
@@ -107,7 +112,7 @@ async function build(
     cleanUp.push(() => sender.close());
     return sender;
   });
-  const ingressRule = installIngressRule(facts.map((fact) => fact.name));
+  const ingressRule = installIngressRule(names);
   cleanUp.push(() => ingressRule.remove());
 
   const forward = createForwarder({ image: fib.image, hash, selector: name, ports: identities });
@@ -116,10 +121,7 @@ async function build(
     image: fib.image,
     ports: senders,
     identities,
-    errors: createIcmpErrors(
-      clock,
-      facts.map(({ addresses }) => addresses),
-    ),
+    errors: createIcmpErrors(clock, () => facts.map(({ addresses }) => addresses)),
     nextHopName: fib.nextHopName,
     portOf: fib.portOf,
     resolve: (address, port) => neighbors.resolve(address, port),
@@ -144,11 +146,11 @@ async function build(
 
   const neighbors = createNeighbors({
     clock,
-    ports: facts.map(({ name, mac, addresses }) => ({
+    ports: names.map((name, port) => ({
       name,
-      mac,
-      sourceFor: (address) => (isLinkLocal(address) ? linkLocalOf(name) : sourceFor(addresses, address)),
-      owns: (address) => addresses.some((own) => own.address === address),
+      mac: () => facts[port].mac,
+      sourceFor: (address) => (isLinkLocal(address) ? linkLocalOf(name) : sourceFor(facts[port].addresses, address)),
+      owns: (address) => facts[port].addresses.some((own) => own.address === address),
     })),
     send: slowPath.send,
     onChange(address, port, mac) {
@@ -166,7 +168,7 @@ async function build(
 
   const discovery = createRouterDiscovery({
     clock,
-    ports: facts.map(({ name, mac }) => ({ name, mac, linkLocal: () => linkLocalOf(name) })),
+    ports: names.map((name, port) => ({ name, mac: () => facts[port].mac, linkLocal: () => linkLocalOf(name) })),
     links,
     send: slowPath.send,
     onChange: (link, router) =>
@@ -181,36 +183,45 @@ async function build(
     hash,
     selector: name,
     image: buffers,
+    links: portTable.links,
     taps: taps.memories,
     launch: launchWorker,
-    ports: facts.map((fact, i) => ({
-      interface: fact.name,
-      ...identities[i],
+    ports: names.map((name, i) => ({
+      interface: name,
+      vlans: identities[i].vlans,
       fault: faults.memories[i],
       tap: taps.settings[i],
-      ...(config.workers > 1 ? { fanoutGroup: (process.pid + i) & 0xffff } : {}),
     })),
     onEntry: slowPath.take,
     onAcknowledged,
     onDeath: (worker, reason) => events.add("worker-died", { worker, reason }),
   });
   const memories = supervisor.counterMemories;
-  for (const address of ownAddresses(listInterfaces())) fib.own(address);
-  facts.forEach(({ addresses }, port) => {
-    for (const { address, length } of addresses) {
-      if (!isLinkLocal(address)) fib.attach({ prefix: makePrefix(address, length), port });
-    }
+  const watch = watchPorts({
+    clock,
+    events,
+    ports: portTable,
+    fib,
+    reopen: (port, isThere) => (isThere ? waysOut[port].renew() : waysOut[port].drop()),
+    forgetNeighbors: neighbors.forget,
+    guard: (interfaces) => void installIngressRule(interfaces),
+    onChange() {
+      publish();
+      onPorts();
+      resolveNextHops(fib, neighbors.resolve);
+    },
   });
+  cleanUp.push(watch.stop);
   cleanUp.push(() => supervisor.stop());
   await supervisor.start();
   publish();
-  cleanUp.push(watchPorts(facts, clock, events));
   const onMoved = (buckets: number): void => events.add("buckets-moved", { buckets, generation: publish() });
   cleanUp.push(startBucketTimers({ fib, clock, onMoved }));
 
   return {
-    interfaces,
-    links: names,
+    interfaces: portTable.interfaces,
+    links: portTable.usable,
+    withoutCutOff: portTable.withoutCutOff,
     faults,
     configurePorts,
     routerOn: discovery.routerOn,
@@ -251,7 +262,8 @@ async function build(
       facts.map((fact, i) => ({
         port: i,
         interface: fact.name,
-        state: portState(fact.name),
+        state: stateOf(fact),
+        changes: watch.changes(i),
         mac: formatMac(fact.mac),
         mtu: fact.mtu,
         addresses: fact.addresses.map(({ address, length }) => `${formatAddress(address)}/${length}`),
@@ -276,13 +288,5 @@ async function build(
       const base = nextHopBases.get(index) ?? { packets: 0, bytes: 0 };
       return { address: formatAddress(address), packets: now.packets - base.packets, bytes: now.bytes - base.bytes };
     });
-  }
-}
-
-/** Asked for as soon as a route names them, so that the first packet need not wait. */
-function resolveNextHops(fib: Fib, resolve: (address: Address, port: number) => unknown): void {
-  for (const address of fib.nextHopAddresses()) {
-    const port = fib.portOf(address);
-    if (port !== undefined) resolve(address, port);
   }
 }

@@ -54,8 +54,8 @@ export interface IcmpErrorCounters {
 
 export type IcmpErrors = ReturnType<typeof createIcmpErrors>;
 
-/** `ports`: the addresses of each, host bits set. */
-export function createIcmpErrors(clock: Pick<Clock, "nowMs">, ports: readonly (readonly Prefix[])[]) {
+/** `ports`: the addresses of each as of now, host bits set. */
+export function createIcmpErrors(clock: Pick<Clock, "nowMs">, ports: () => readonly (readonly Prefix[])[]) {
   const takeAny = createTokenBucket(clock, PER_SECOND, BURST);
   const takeTooBig = createTokenBucket(clock, PER_SECOND, BURST);
   let errors = 0;
@@ -67,7 +67,7 @@ export function createIcmpErrors(clock: Pick<Clock, "nowMs">, ports: readonly (r
     make(reason: ErrorReason, packet: Uint8Array, port: number, mtu = 0): Uint8Array | undefined {
       const isV4 = readVersion(packet, 0) === 4;
       const sender = isV4 ? readIpv4(packet, 12) : readIpv6(packet, 8);
-      const source = chooseSource(ports, port, sender);
+      const source = chooseSource(ports(), port, sender);
       if (source === undefined || isLinkLocal(sender) || !mayBeAnswered(packet, 0, packet.length)) {
         unanswered++;
         return undefined;

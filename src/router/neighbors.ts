@@ -37,7 +37,8 @@ export interface NeighborState {
 export interface NeighborPort {
   /** The zone of link-local addresses heard here. */
   readonly name: string;
-  readonly mac: Mac;
+  /** Of now, as the rest. */
+  mac(): Mac;
   /** Our address on the subnet that holds `address`, to ask from. */
   sourceFor(address: Address): Address | undefined;
   /** Whether the address is one of ours on this port. */
@@ -67,6 +68,8 @@ export interface Neighbors {
   resolve(address: Address, port: number): NeighborStateName;
   /** Something heard on `port`. */
   receive(hearing: Hearing, port: number): void;
+  /** What was known of a port's neighbors is worth nothing any more. */
+  forget(port: number): void;
   states(): NeighborState[];
   stop(): void;
 }
@@ -79,7 +82,7 @@ export function createNeighbors({ clock, ports, send, onChange }: NeighborOption
     if (source === undefined) return;
     // A probe goes to the MAC that we know, a first question to everyone.
     const targetMac = entry.state === "probe" ? entry.mac : undefined;
-    send(entry.port, encodeQuestion(ports[entry.port].mac, source, withoutZone(entry.address), targetMac));
+    send(entry.port, encodeQuestion(ports[entry.port].mac(), source, withoutZone(entry.address), targetMac));
   };
 
   const schedule = (entry: Entry, delayMs: number, run: () => void): void => {
@@ -144,7 +147,7 @@ export function createNeighbors({ clock, ports, send, onChange }: NeighborOption
       const address = inZone(said, name);
       const known = entries.get(address);
       const heard = mac ?? known?.mac;
-      if (heard === undefined || heard === ours || isGroup(heard) || owns(said) || sourceFor(address) === undefined) return;
+      if (heard === undefined || heard === ours() || isGroup(heard) || owns(said) || sourceFor(address) === undefined) return;
       // RFC 826: what we know is brought up to date by any packet; who is unknown is learned only if he asks for us.
       const asksForUs = asksFor !== undefined && owns(asksFor);
       const entry = known ?? (asksForUs ? create(address, port) : undefined);
@@ -152,6 +155,14 @@ export function createNeighbors({ clock, ports, send, onChange }: NeighborOption
       if (overrides || entry.mac === undefined || entry.mac === heard) confirm(entry, heard, isAnswer);
       // Somebody else claims the address and gives way to whoever is there: is he?
       else if (entry.state === "reachable") startAsking(entry, "probe");
+    },
+
+    forget(port) {
+      for (const entry of [...entries.values()].filter((one) => one.port === port)) {
+        entry.cancel?.();
+        entries.delete(entry.address);
+        onChange(entry.address, port, undefined);
+      }
     },
 
     states: () =>

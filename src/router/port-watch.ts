@@ -1,37 +1,128 @@
 /**
- * Says when a port's interface changes under us: down, up, gone, back, another MAC or MTU. The rings of a port whose
- * interface was deleted and made again are deaf until the router is told to start them anew; this is how one knows.
+ * Ports that come and go under a running router: an interface that is down or without a carrier, deleted, created again, with
+ * another MAC, MTU or address. What that means for the rings, the FIB, the neighbors and the ingress rule is done here, in
+ * the order in which nothing points to what is gone; the routes are the router's to look at again.
  */
+
+import { type Address, formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { formatMac } from "../net/mac.ts";
+import { formatPrefix } from "../net/prefix.ts";
+import { ownAddresses } from "../port/ingress-rule.ts";
 import { type InterfaceInfo, listInterfaces } from "../port/interface.ts";
 import type { EventRecord } from "./events.ts";
+import type { PortSubnet, Ports } from "./ports.ts";
 
-const EVERY_MS = 1000;
+const EVERY_MS = 200;
 
 export type PortState = "up" | "down" | "gone";
 
-const stateOf = (info: InterfaceInfo | undefined): PortState =>
-  info === undefined ? "gone" : info.up && info.running ? "up" : "down";
+export const stateOf = (info: InterfaceInfo): PortState => (info.index === 0 ? "gone" : info.up && info.running ? "up" : "down");
 
-export const portState = (name: string): PortState => stateOf(listInterfaces().find((info) => info.name === name));
-
-/** Looks every second; returns what ends that. */
-export function watchPorts(ports: readonly InterfaceInfo[], clock: Clock, events: EventRecord): () => void {
-  const described = new Map(ports.map((port) => [port.name, describe(port)]));
-  let cancel = clock.setTimer(EVERY_MS, look);
-  function look(): void {
-    const now = new Map(listInterfaces().map((info) => [info.name, info]));
-    for (const { name } of ports) {
-      const description = describe(now.get(name));
-      if (JSON.stringify(description) === JSON.stringify(described.get(name))) continue;
-      described.set(name, description);
-      events.add("port", { interface: name, ...description });
-    }
-    cancel = clock.setTimer(EVERY_MS, look);
-  }
-  return () => cancel();
+export interface PortWatchOptions {
+  readonly clock: Clock;
+  readonly events: EventRecord;
+  readonly ports: Ports;
+  readonly fib: {
+    own(address: Address): void;
+    disown(address: Address): void;
+    attach(subnet: PortSubnet): void;
+    detach(subnet: PortSubnet): void;
+  };
+  /** The slow path's way out of the port: another interface is behind it, or none. */
+  reopen(port: number, isThere: boolean): void;
+  /** Nobody there is where he was. */
+  forgetNeighbors(port: number): void;
+  /** The ingress rule, for these interfaces and the addresses of now. */
+  guard(interfaces: readonly string[]): void;
+  /** All of it is done: to be published, and the routes to be looked at again. */
+  onChange(): void;
 }
 
-const describe = (info: InterfaceInfo | undefined) =>
-  info === undefined ? { state: "gone" } : { state: stateOf(info), index: info.index, mac: formatMac(info.mac), mtu: info.mtu };
+export type PortWatch = ReturnType<typeof watchPorts>;
+
+export function watchPorts(options: PortWatchOptions) {
+  const { clock, events, ports, fib } = options;
+  let own = ownAddresses(listInterfaces());
+  let subnets = ports.subnets();
+  const changes = ports.facts.map(() => 0);
+  for (const address of own) fib.own(address);
+  for (const subnet of subnets) fib.attach(subnet);
+
+  const follow = (port: number, info: InterfaceInfo | undefined): void => {
+    const before = ports.facts[port];
+    changes[port]++;
+    const isAnother = ports.set(port, info);
+    const now = ports.facts[port];
+    const { name, index, mac, mtu, addresses } = now;
+    events.add("port", {
+      interface: name,
+      state: stateOf(now),
+      ...(index === 0 ? {} : { index, mac: formatMac(mac), mtu, addresses: addresses.map(formatPrefix) }),
+    });
+    try {
+      if (isAnother) options.reopen(port, index !== 0);
+    } catch (error) {
+      events.add("port-failed", { interface: name, problem: (error as Error).message });
+    }
+    const isLess = moveSubnets();
+    if (isLess || isAnother || before.mac !== mac || stateOf(now) !== "up") options.forgetNeighbors(port);
+  };
+
+  /** What went goes first: an address may have moved from one port to another. True: something went. */
+  const moveSubnets = (): boolean => {
+    const wanted = ports.subnets();
+    const key = ({ port, prefix }: PortSubnet): string => `${port} ${formatPrefix(prefix)}`;
+    const [before, after] = [subnets, wanted].map((list) => new Set(list.map(key)));
+    for (const subnet of subnets) if (!after.has(key(subnet))) fib.detach(subnet);
+    for (const subnet of wanted) if (!before.has(key(subnet))) fib.attach(subnet);
+    subnets = wanted;
+    return [...before].some((one) => !after.has(one));
+  };
+
+  const moveOwn = (all: readonly InterfaceInfo[]): boolean => {
+    const wanted = ownAddresses(all);
+    const [before, after] = [new Set(own), new Set(wanted)];
+    for (const address of own) if (!after.has(address)) fib.disown(address);
+    for (const address of wanted) if (!before.has(address)) fib.own(address);
+    own = wanted;
+    return before.size !== after.size || wanted.some((address) => !before.has(address));
+  };
+
+  const guard = (): void => {
+    const there = ports.facts.filter(({ index }) => index !== 0).map(({ name }) => name);
+    try {
+      if (there.length > 0) options.guard(there);
+    } catch (error) {
+      // Gone again: at the next look.
+      events.add("port-failed", { interface: there.join(" "), problem: (error as Error).message });
+    }
+  };
+
+  const look = (): void => {
+    const all = listInterfaces();
+    const byName = new Map(all.map((info) => [info.name, info]));
+    const changed = [...ports.facts.keys()].filter((port) => !isSame(ports.facts[port], byName.get(ports.facts[port].name)));
+    for (const port of changed) follow(port, byName.get(ports.facts[port].name));
+    const hasMoved = moveOwn(all);
+    if (changed.length > 0 || hasMoved) {
+      guard();
+      options.onChange();
+    }
+    cancel = clock.setTimer(EVERY_MS, look);
+  };
+  let cancel = clock.setTimer(EVERY_MS, look);
+
+  return {
+    /** How often a port has changed since the start. */
+    changes: (port: number): number => changes[port],
+    stop: () => cancel(),
+  };
+}
+
+/** Of what is gone there is only its name. */
+const isSame = (before: InterfaceInfo, now: InterfaceInfo | undefined): boolean =>
+  before.index === 0 || now === undefined ? before.index === (now?.index ?? 0) : describe(before) === describe(now);
+
+const describe = ({ index, mac, mtu, up, running, addresses }: InterfaceInfo): string =>
+  JSON.stringify([index, mac, mtu, up, running, addresses.map(({ address, length }) => `${formatAddress(address)}/${length}`)]);

@@ -16,7 +16,7 @@ const MINIMUM_INTERVAL_MS = 3000;
 
 export interface DiscoveryPort {
   readonly name: string;
-  readonly mac: Mac;
+  mac(): Mac;
   /** Comes late (duplicate address detection), and may change. */
   linkLocal(): Address | undefined;
 }
@@ -41,7 +41,7 @@ export function createRouterDiscovery({ clock, ports, links, send, onChange }: R
 
   const senderOf = (port: number) => {
     const source = ports[port].linkLocal();
-    return source === undefined ? undefined : { sourceMac: ports[port].mac, source: source as Ipv6Address };
+    return source === undefined ? undefined : { sourceMac: ports[port].mac(), source: source as Ipv6Address };
   };
 
   const advertise = (port: number, lifetimeSeconds = LIFETIME_SECONDS): void => {

@@ -96,6 +96,14 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     announce(adjOut.look(isReload ? undefined : touched));
   };
 
+  /** From the configuration, and from what is connected as of now. */
+  const configureRoutes = (wanted: Config): void => {
+    const { staticRoutes, ...rest } = ribConfiguration(wanted);
+    const beside = { interfaces: dataplane?.interfaces() ?? [], links: dataplane?.links() ?? [] };
+    const routes = dataplane ? staticRoutes.map(dataplane.withoutCutOff) : staticRoutes;
+    take(rib.configure({ ...rest, ...beside, staticRoutes: routes, importPolicy }), true);
+  };
+
   const onUpdate = (update: RouteUpdate): void => {
     // With a full table it takes a second to decide anew for all prefixes; packets need not go to a lost peer meanwhile.
     if (update.kind === "lost" && !update.family && !update.staleOnly) dataplane?.withdraw(rib.onlyThrough(update.peer.address));
@@ -157,12 +165,18 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
       case "configure-journal":
         return journal.configure(action.journal);
       case "start-dataplane":
-        dataplane = await startDataplane(action.config, clock, events, () => unnumberedLinks(config?.bgp));
+        dataplane = await startDataplane(
+          action.config,
+          clock,
+          events,
+          () => unnumberedLinks(config?.bgp),
+          () => config && configureRoutes(config),
+        );
         return apply(rib.installed());
       case "configure-ports":
         return dataplane?.configurePorts(action.config);
       case "configure-routes":
-        take(rib.configure({ ...ribConfiguration(action.config), ...whatIsBeside(dataplane), importPolicy }), true);
+        configureRoutes(action.config);
         return limits.reconsider();
       case "start-speaker":
         return startSpeaker(action.bgp);
@@ -270,12 +284,6 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     },
   };
 }
-
-/** What is reached without a route. */
-const whatIsBeside = (dataplane: Dataplane | undefined) => ({
-  interfaces: dataplane?.interfaces ?? [],
-  links: dataplane?.links ?? [],
-});
 
 const few = (changes: readonly { readonly prefixes: readonly Prefix[] }[]): string[] =>
   changes

@@ -21,6 +21,8 @@ export interface SupervisorOptions {
   readonly hash: HashState;
   readonly selector: string;
   readonly image: ImageBuffers;
+  /** A shared value: Link[]. */
+  readonly links: SharedArrayBuffer;
   readonly taps: readonly SharedArrayBuffer[];
   launch(start: WorkerStart): Worker;
   onEntry(entry: ChannelEntry): void;
@@ -89,9 +91,9 @@ export function createSupervisor(options: SupervisorOptions) {
   /** Resolves when the worker forwards; rejects with what it said if it cannot. */
   const seatWorker = (seat: Seat, index: number): Promise<void> =>
     new Promise((resolve, reject) => {
-      const { ports, slots, hash, selector, image, taps } = options;
+      const { ports, links, slots, hash, selector, image, taps } = options;
       const setup: WorkerSetup = {
-        ...{ ports, slots, hash, selector, image, taps, index, stop },
+        ...{ ports, links, slots, hash, selector, image, taps, index, stop },
         counters: seat.counters,
         channel: seat.channel,
         wakeDescriptor: seat.wake.descriptor,

@@ -15,7 +15,8 @@ import { parseAddress } from "#src/net/address.ts";
 import { delay, systemClock } from "#src/net/clock.ts";
 import { parsePrefix } from "#src/net/prefix.ts";
 import { createFaultMemory } from "#src/port/fault-rule.ts";
-import { createSharedValue } from "#src/port/shared-value.ts";
+import { findInterface } from "#src/port/interface.ts";
+import { createSharedValue, setSharedValue } from "#src/port/shared-value.ts";
 import { createTapMemory } from "#src/port/tap-memory.ts";
 import { Wake } from "#src/port/wake.ts";
 import { createSupervisor, launchWorker, type Supervisor } from "#src/router/supervisor.ts";
@@ -55,19 +56,23 @@ await inNamespace(import.meta.url, () => {
     for (const { address: node, port, last } of NODES)
       fib.setNeighbor(node, port, { mac: 0x020000000a00 + last, source: 0x020000000001 + port, mtu: 1500 });
     fib.publish();
+    const links = createSharedValue();
+    setSharedValue(
+      links,
+      NAMES.map((name, i) => ({ index: findInterface(name).index, macHigh: 0x0200, macLow: i + 1 })),
+    );
     supervisor = createSupervisor({
       clock: systemClock,
       workers: 1,
-      ports: NAMES.map((name, i) => {
+      ports: NAMES.map((name) => {
         return {
           interface: name,
-          macHigh: 0x0200,
-          macLow: i + 1,
           vlans: 0,
           fault: createFaultMemory(1),
           tap: createSharedValue(),
         };
       }),
+      links,
       slots: 8192,
       hash: HASH,
       selector: "modulo",

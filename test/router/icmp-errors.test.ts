@@ -10,7 +10,7 @@ const PORTS = [addresses("192.0.2.1/24", "10.0.1.1/24", "fe80::1/64", "2001:db8:
 
 function makeErrors() {
   const clock = createFakeClock();
-  const errors = createIcmpErrors(clock, PORTS);
+  const errors = createIcmpErrors(clock, () => PORTS);
   const make = (reason: ErrorReason, frame: Buffer, port = 0, mtu = 0): Buffer | undefined => {
     const packet = errors.make(reason, frame.subarray(14), port, mtu);
     return packet && Buffer.from(packet);
@@ -92,7 +92,7 @@ describe("ICMP errors", () => {
   it("come from another port's address where theirs has none, and not at all without any", () => {
     const { make } = makeErrors();
     expect(make("no-route", makePacket6(), 1)?.subarray(8, 24).toString("hex")).toBe("20010db8000000010000000000000001");
-    const none = createIcmpErrors(createFakeClock(), [addresses("10.0.0.1/24")]);
+    const none = createIcmpErrors(createFakeClock(), () => [addresses("10.0.0.1/24")]);
     expect(none.make("no-route", makePacket6().subarray(14), 0)).toBeUndefined();
   });
 

@@ -29,7 +29,7 @@ function makeTable() {
     ports: [
       {
         name: "port0",
-        mac: OURS,
+        mac: () => OURS,
         sourceFor: (wanted) => SUBNETS.find(({ prefix }) => prefixContains(prefix, wanted))?.own,
         owns: (one) => SUBNETS.some(({ own }) => own === one),
       },

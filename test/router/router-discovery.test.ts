@@ -13,7 +13,7 @@ function discover({ linkLocal }: { linkLocal: string | undefined } = { linkLocal
   const links = ["eth1"];
   const discovery = createRouterDiscovery({
     clock,
-    ports: ["eth0", "eth1"].map((name, i) => ({ name, mac: 0x020000000001 + i, linkLocal: () => linkLocal })),
+    ports: ["eth0", "eth1"].map((name, i) => ({ name, mac: () => 0x020000000001 + i, linkLocal: () => linkLocal })),
     links: () => links,
     send: (port, frame) => {
       const message = decodeRouterMessage(frame, 0, frame.length);

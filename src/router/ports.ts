@@ -1,0 +1,97 @@
+/**
+ * The ports of a running router as they are now: which interface is behind each, its MAC, its MTU, its addresses, and whether
+ * it can be used. The workers are told through shared memory; everybody else asks here, each time.
+ */
+import type { Link } from "../dataplane/links.ts";
+import { vlanStack } from "../dataplane/vlan.ts";
+import { type Address, isLinkLocal } from "../net/address.ts";
+import { macHigh, macLow } from "../net/mac.ts";
+import { makePrefix, type Prefix, prefixContains, prefixKey } from "../net/prefix.ts";
+import type { InterfaceInfo } from "../port/interface.ts";
+import { createSharedValue, setSharedValue } from "../port/shared-value.ts";
+import type { StaticRoute } from "../rib/next-hop.ts";
+
+export interface PortSubnet {
+  readonly port: number;
+  readonly prefix: Prefix;
+}
+
+export type Ports = ReturnType<typeof createPorts>;
+
+/** Fan-out groups are the namespace's: those of routers beside us should be others. */
+const GROUPS_PER_PORT = 64;
+
+export function createPorts(infos: readonly InterfaceInfo[], vlans: readonly (readonly [number, number])[], isShared: boolean) {
+  /** What is gone keeps its name, and has nothing else. */
+  const facts = infos.map((info) => ({ ...info }));
+  /** Devices without a carrier at their start may be such that never tell of one. */
+  const hadCarrier = facts.map(({ running }) => running);
+  const identities = facts.map(({ mac }, i) => ({ macHigh: macHigh(mac), macLow: macLow(mac), vlans: vlanStack(...vlans[i]) }));
+  const openings = facts.map(() => 0);
+  const links = createSharedValue();
+  const known = new Map<string, Prefix>();
+
+  const isUsable = (port: number): boolean => facts[port].up && (facts[port].running || !hadCarrier[port]);
+
+  const subnets = (): PortSubnet[] =>
+    facts.flatMap(({ addresses }, port) => {
+      if (!isUsable(port)) return [];
+      const routed = addresses.filter(({ address }) => !isLinkLocal(address));
+      const prefixes = new Map(
+        routed.map(({ address, length }) => [prefixKey(makePrefix(address, length)), makePrefix(address, length)]),
+      );
+      return [...prefixes.values()].map((prefix) => ({ port, prefix }));
+    });
+
+  const publish = (): void => {
+    for (const { prefix } of subnets()) known.set(String(prefixKey(prefix)), prefix);
+    const group = (port: number): number => (process.pid + port + openings[port] * GROUPS_PER_PORT) & 0xffff;
+    const wanted: Link[] = facts.map(({ index, mac }, port) => ({
+      index,
+      macHigh: macHigh(mac),
+      macLow: macLow(mac),
+      ...(isShared ? { fanoutGroup: group(port) } : {}),
+    }));
+    setSharedValue(links, wanted);
+  };
+  publish();
+
+  /** It was on a subnet of a port, and is on none now. */
+  const isCutOff = (address: Address): boolean =>
+    !subnets().some(({ prefix }) => prefixContains(prefix, address)) &&
+    [...known.values()].some((prefix) => prefixContains(prefix, address));
+
+  return {
+    facts: facts as readonly InterfaceInfo[],
+    /** Brought up to date in place, as the forwarding core has them. */
+    identities,
+    links,
+    subnets,
+
+    /** Our addresses, with their subnets, on the ports that can be used. */
+    interfaces: (): Prefix[] =>
+      facts.flatMap(({ addresses }, port) => (isUsable(port) ? addresses.filter(({ address }) => !isLinkLocal(address)) : [])),
+
+    /** The names of the ports that can be used. */
+    usable: (): string[] => facts.filter((_, port) => isUsable(port)).map(({ name }) => name),
+
+    /** The route without the next hops whose port cannot be used any more, as long as it has others. */
+    withoutCutOff(route: StaticRoute): StaticRoute {
+      const nextHops = route.nextHops.filter(({ address }) => !isCutOff(address));
+      return nextHops.length === 0 ? route : { ...route, nextHops };
+    },
+
+    /** What is behind the port from now on; whether that is another interface, to be opened anew. */
+    set(port: number, info: InterfaceInfo | undefined): boolean {
+      const before = facts[port];
+      const now = info ?? { ...before, index: 0, up: false, running: false, addresses: [] };
+      hadCarrier[port] ||= now.running;
+      facts[port] = now;
+      Object.assign(identities[port], { macHigh: macHigh(now.mac), macLow: macLow(now.mac) });
+      const isAnother = now.index !== before.index;
+      if (isAnother) openings[port]++;
+      publish();
+      return isAnother;
+    },
+  };
+}

@@ -1,0 +1,120 @@
+/**
+ * Interfaces of a running router that go down, are deleted, come back and change, without a restart.
+ *
+ *   client 10.0.1.2 -- port0 [router] port1 -- 10.0.11.2 node 1 (198.51.100.10)
+ *                                     port2 -- 10.0.12.2 node 2 (198.51.100.10)
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { systemClock } from "#src/net/clock.ts";
+import { ECMP, Host, type Program, start } from "../common/host.ts";
+import { inNamespace, run } from "../common/namespace.ts";
+
+const SERVICE = "198.51.100.10";
+const DEADLINE_MS = 20_000;
+
+await inNamespace(import.meta.url, () => {
+  const folder = mkdtempSync(join(tmpdir(), "ecmp-ports-"));
+  const [control, file] = ["control.sock", "router.yaml"].map((name) => join(folder, name));
+  const hosts: Host[] = [];
+  let client: Host;
+  let router: Program;
+
+  const show = (what: string) =>
+    JSON.parse(spawnSync(process.execPath, [ECMP, "show", what, "--json", "--control", control], { encoding: "utf8" }).stdout);
+  /** Asks until it is so. */
+  const until = (what: string, ask: () => boolean): void => {
+    const endMs = systemClock.nowMs() + DEADLINE_MS;
+    while (!ask()) if (systemClock.nowMs() > endMs) throw new Error(`not within ${DEADLINE_MS} ms: ${what}`);
+  };
+  const answers = (address: string): boolean => {
+    try {
+      client.run(`ping -c 1 -W 1 ${address}`);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const membersOf = (): string[] =>
+    show("groups").groups.flatMap((group: { members: { address: string }[] }) => group.members.map(({ address }) => address));
+  const plug = async (node: number): Promise<Host> => {
+    const host = await Host.create(`port${node}`, `10.0.1${node}.2/24`, `10.0.1${node}.1`);
+    run(`ip addr add 10.0.1${node}.1/24 dev port${node}`);
+    host.run(`ip addr add ${SERVICE}/32 dev lo`);
+    return host;
+  };
+
+  beforeAll(async () => {
+    run("ip link set lo up");
+    client = await Host.create("port0", "10.0.1.2/24", "10.0.1.1");
+    run("ip addr add 10.0.1.1/24 dev port0");
+    hosts.push(client, await plug(1), await plug(2));
+    writeFileSync(
+      file,
+      `
+ports: [{interface: port0}, {interface: port1}, {interface: port2}]
+routes: [{prefix: ${SERVICE}/32, nextHops: [{address: 10.0.11.2}, {address: 10.0.12.2}]}]
+workers: 2
+`,
+    );
+    router = start([process.execPath, ECMP, "run", file, "--control", control]);
+    expect(await router.line()).toBe("ready");
+    expect([answers("10.0.11.2"), answers("10.0.12.2"), answers(SERVICE)]).toEqual([true, true, true]);
+  });
+
+  afterAll(() => {
+    router?.child.kill("SIGKILL");
+    for (const host of hosts) host.end();
+    rmSync(folder, { recursive: true });
+  });
+
+  test("a port that goes down takes its next hops out of the groups, and brings them back", { timeout: 60_000 }, () => {
+    run("ip link set port1 down");
+    until("node 2 has all", () => membersOf().join() === "10.0.12.2");
+    expect(show("ports")[1]).toMatchObject({ state: "down" });
+    expect(answers("10.0.12.2")).toBe(true);
+    run("ip link set port1 up");
+    until("both have it again", () => membersOf().join() === "10.0.11.2,10.0.12.2");
+    until("node 1 answers", () => answers("10.0.11.2"));
+  });
+
+  test("an interface that is deleted and made again is used again, and its counters go on", { timeout: 60_000 }, async () => {
+    const before = show("ports")[2].counters.transmittedFrames;
+    expect(before).toBeGreaterThan(0);
+    run("ip link delete dev port2");
+    until("node 1 has all", () => membersOf().join() === "10.0.11.2");
+    expect(show("ports")[2]).toMatchObject({ state: "gone" });
+    expect([answers("10.0.11.2"), answers(SERVICE), answers("10.0.12.2")]).toEqual([true, true, false]);
+    hosts.push(await plug(2));
+    until("both have it again", () => membersOf().join() === "10.0.11.2,10.0.12.2");
+    until("node 2 answers", () => answers("10.0.12.2"));
+    const port = show("ports")[2];
+    expect(port.state).toBe("up");
+    expect(port.counters.transmittedFrames).toBeGreaterThan(before);
+    // The kernel keeps its hands off what comes in by the new one.
+    expect(run("nft list ruleset")).toMatch(/port0.*port1.*port2/);
+  });
+
+  test("a MAC and an address that change are followed", { timeout: 60_000 }, () => {
+    run("ip link set dev port1 address 02:00:00:00:aa:01");
+    until("the MAC is known", () => show("ports")[1].mac === "02:00:00:00:aa:01");
+    until("node 1 answers there", () => answers("10.0.11.2"));
+    run("ip addr add 10.0.99.1/24 dev port1");
+    hosts[1].run("ip addr add 10.0.99.2/24 dev eth0");
+    until("a new subnet is routed", () => answers("10.0.99.2"));
+    run("ip addr del 10.0.99.1/24 dev port1");
+    until("and no more", () => !answers("10.0.99.2"));
+  });
+
+  test("nobody died of it, and it ends as it should", { timeout: 60_000 }, async () => {
+    const counters = show("counters");
+    const sum = (reasons: Record<string, number>): number => Object.values(reasons).reduce((a, b) => a + b, 0);
+    expect(counters.forwarded + sum(counters.punted) + sum(counters.slow) + sum(counters.dropped)).toBe(counters.received);
+    router.child.kill("SIGTERM");
+    const { code, stderr } = await router.ended;
+    expect([code, stderr]).toEqual([0, expect.not.stringContaining("worker-died")]);
+  });
+});
