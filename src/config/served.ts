@@ -116,6 +116,6 @@ function fill({ name, ...options }: Served["ecmp"]["selector"], members: readonl
 function refusalOf(selector: Served["ecmp"]["selector"], members: readonly Member[]): string | undefined {
   const table = fill(selector, members);
   return typeof table === "string"
-    ? table.replace(/^Cannot fill an? [^:]*: (.*), wanted (.*)$/s, "wanted $2; here $1")
+    ? table.replace(/^Cannot fill a[^:]*: (.*), wanted (.*)$/s, "wanted $2; here $1")
     : undefined;
 }

@@ -16,7 +16,7 @@
  */
 import { MAXIMUM_BUCKETS, MAXIMUM_MEMBERS, type Member, type Selector } from "../table.ts";
 import { scatterAddress, scramble } from "./scatter.ts";
-import { emptyTable } from "./share-out.ts";
+import { bucketsFor, emptyTable } from "./share-out.ts";
 
 /** The smaller size of the paper, and what its users deploy. */
 export const DEFAULT_MAGLEV_BUCKETS = 65537;
@@ -106,7 +106,7 @@ export function checkPrime(selector: string, buckets: number, members: readonly 
   const isUsable = isPrime(buckets) && buckets >= members.length && buckets <= MAXIMUM_BUCKETS;
   if (isUsable && members.length < MAXIMUM_MEMBERS) return;
   throw new RangeError(
-    `Cannot fill a ${selector} table: ${buckets} buckets for ${members.length} members, wanted a prime number of buckets from the number of members (at most ${MAXIMUM_MEMBERS - 1}) to ${MAXIMUM_BUCKETS}`,
+    `Cannot fill a table of ${selector}: ${bucketsFor(buckets, members)}, wanted a prime number of buckets from the number of members (at most ${MAXIMUM_MEMBERS - 1}) to ${MAXIMUM_BUCKETS}`,
   );
 }
 

@@ -12,8 +12,14 @@ export function checkBuckets(selector: string, buckets: number, members: readonl
   const least = Math.max(1, members.length);
   if (Number.isInteger(buckets) && buckets >= least && buckets <= MAXIMUM_BUCKETS) return;
   throw new RangeError(
-    `Cannot fill a ${selector} table: ${buckets} buckets for ${members.length} members, wanted ${least} to ${MAXIMUM_BUCKETS}`,
+    `Cannot fill a table of ${selector}: ${bucketsFor(buckets, members)}, wanted ${least} to ${MAXIMUM_BUCKETS}`,
   );
+}
+
+/** In words: a table that begins has no members, and then they are not what is wrong. */
+export function bucketsFor(buckets: number, members: readonly Member[]): string {
+  const counted = members.length === 1 ? "1 member" : `${members.length} members`;
+  return `${buckets} buckets${members.length === 0 ? "" : ` for ${counted}`}`;
 }
 
 export const emptyTable = (): SelectionTable => ({ members: [], reduction: "buckets", owners: new Uint16Array(0) });
