@@ -115,7 +115,5 @@ function fill({ name, ...options }: Served["ecmp"]["selector"], members: readonl
 /** As a mistake says it: "wanted" and what. */
 function refusalOf(selector: Served["ecmp"]["selector"], members: readonly Member[]): string | undefined {
   const table = fill(selector, members);
-  return typeof table === "string"
-    ? table.replace(/^Cannot fill a[^:]*: (.*), wanted (.*)$/s, "wanted $2; here $1")
-    : undefined;
+  return typeof table === "string" ? table.replace(/^Cannot fill a[^:]*: (.*), wanted (.*)$/s, "wanted $2; here $1") : undefined;
 }
