@@ -36,6 +36,8 @@ export interface Fault {
   readonly route: "leaves" | "flaps" | "stays";
   /** Whether the router has to miss the node (hold timer, BFD); else the kernel or the speaker tells it at once. */
   readonly silent: boolean;
+  /** Whether it is in a kernel, and stays there when the processes of a run have gone. */
+  readonly outlivesRun: boolean;
   readonly begin: (target: Target) => Promise<void>;
   /** Undoes it. */
   readonly end: (target: Target) => Promise<void>;
@@ -46,6 +48,7 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
     past: "speaker killed",
     route: "leaves",
     silent: false,
+    outlivesRun: false,
     begin: async (target) => speakerOf(target).daemons[0].kill("SIGKILL"),
     end: restartSpeaker,
   },
@@ -53,6 +56,7 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
     past: "speaker stopped",
     route: "leaves",
     silent: true,
+    outlivesRun: false,
     begin: async (target) => speakerOf(target).daemons[0].kill("SIGSTOP"),
     end: async (target) => speakerOf(target).daemons[0].kill("SIGCONT"),
   },
@@ -60,6 +64,7 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
     past: "routes withdrawn",
     route: "leaves",
     silent: false,
+    outlivesRun: false,
     begin: (target) => ask(target, "withdraw"),
     end: (target) => ask(target, "announce"),
   },
@@ -67,6 +72,7 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
     past: "session reset",
     route: "flaps",
     silent: false,
+    outlivesRun: false,
     begin: (target) => ask(target, "reset"),
     end: async () => {},
   },
@@ -74,6 +80,7 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
     past: "link cut",
     route: "leaves",
     silent: true,
+    outlivesRun: true,
     begin: (target) => setFarEnd(target, "down"),
     end: (target) => setFarEnd(target, "up"),
   },
@@ -81,6 +88,7 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
     past: "node fell silent",
     route: "leaves",
     silent: true,
+    outlivesRun: true,
     begin: (target) => filter(target, "ingress", "drop"),
     end: (target) => unfilter(target),
   },
@@ -88,6 +96,7 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
     past: "words are lost on their way to the router",
     route: "leaves",
     silent: true,
+    outlivesRun: true,
     begin: (target) => filter(target, "egress", "drop"),
     end: (target) => unfilter(target),
   },
@@ -95,13 +104,17 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
     past: "packets are lost",
     route: "stays",
     silent: false,
-    begin: (target) => filter(target, "ingress", `numgen random mod 100 < ${target.percent} drop`),
+    outlivesRun: true,
+    // nft refuses a comparison that is always true.
+    begin: (target) =>
+      filter(target, "ingress", target.percent === 100 ? "drop" : `numgen random mod 100 < ${target.percent} drop`),
     end: (target) => unfilter(target),
   },
   delay: {
     past: "packets are late",
     route: "stays",
     silent: false,
+    outlivesRun: false,
     begin: (target) => askRouter(target, "set", "--delay-ms", String(DELAY_MS)),
     end: (target) => askRouter(target, "clear"),
   },
@@ -109,6 +122,7 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
     past: "link's MTU shrunk",
     route: "stays",
     silent: false,
+    outlivesRun: true,
     begin: (target) => inNode(target, ["ip", "link", "set", linkOf(target).interface, "mtu", String(SMALL_MTU)]),
     end: (target) => inNode(target, ["ip", "link", "set", linkOf(target).interface, "mtu", "1500"]),
   },
@@ -116,6 +130,7 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
     past: "MAC address changed",
     route: "stays",
     silent: false,
+    outlivesRun: true,
     begin: (target) => changeMac(target, "02"),
     end: (target) => changeMac(target, "06"),
   },
@@ -123,6 +138,7 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
     past: "pods moved to other nodes",
     route: "stays",
     silent: false,
+    outlivesRun: true,
     begin: movePods,
     end: bringPodsBack,
   },

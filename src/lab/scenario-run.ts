@@ -12,7 +12,7 @@ import { judgeScenario, type ScenarioOutcome } from "./outcome.ts";
 import { placeOf } from "./place.ts";
 import type { FaultStep, Scenario } from "./scenario.ts";
 import { planLongLived, planRequests } from "./scenario-traffic.ts";
-import { carryOut, type Tell } from "./timeline.ts";
+import { carryOut, endAll, type Tell } from "./timeline.ts";
 
 export async function playScenario(
   clock: Clock,
@@ -39,11 +39,16 @@ export async function playScenario(
   await load.begin(requests.map(({ order }) => order));
   const startMs = clock.nowMs();
   tell("traffic", 0, { connections: connections.length, requests: requests.length });
-  const marks = await carryOut(clock, cast, scenario, plan, startMs, tell);
-  await delay(clock, Math.max(0, startMs + durationMs - clock.nowMs(), scenario.watchSeconds * 1000));
-  const report = await load.report();
-  await load.close(clock);
-  return judgeScenario(lab, scenario, { connections, requests, expectations, digest, marks, startMs }, report);
+  const atWork = new Set<FaultStep>();
+  try {
+    const marks = await carryOut(clock, cast, scenario, plan, startMs, atWork, tell);
+    await delay(clock, Math.max(0, startMs + durationMs - clock.nowMs(), scenario.watchSeconds * 1000));
+    const report = await load.report();
+    await load.close(clock);
+    return judgeScenario(lab, scenario, { connections, requests, expectations, digest, marks, startMs }, report);
+  } finally {
+    await endAll(clock, cast, atWork);
+  }
 }
 
 const endOf = ({ atSeconds, untilSeconds = 0 }: FaultStep): number => Math.max(atSeconds, untilSeconds) * 1000;

@@ -43,6 +43,7 @@ export async function carryOut(
   scenario: Scenario,
   plan: Plan,
   startMs: number,
+  atWork: Set<FaultStep>,
   tell: Tell,
 ): Promise<FaultMark[]> {
   const marks: Promise<FaultMark>[] = [];
@@ -57,6 +58,8 @@ export async function carryOut(
     tell("fault", fromMs - startMs, { fault: step.fault, node: step.node, what });
     const { begin, end } = FAULTS[step.fault];
     await (what === "begins" ? begin(target) : end(target));
+    if (what === "begins") atWork.add(step);
+    else atWork.delete(step);
     const marked = mark(clock, cast, scenario, plan, { step, what, fromMs, startMs, tell });
     marks.push(marked);
     if (what === "begins") begun.set(step, marked);
@@ -132,4 +135,11 @@ async function untilAnnounced(lab: Lab, view: LabView, address: string, present:
   }, deadlineMs);
   if (done) return;
   throw new LabFailure("scenario", `${address} is ${present ? "not " : ""}a next hop`, `otherwise within ${deadlineMs / 1000} s`);
+}
+
+/** The next run begins on the same kernels: what is still at work in one of them ends now. */
+export async function endAll(clock: Clock, cast: Cast, atWork: ReadonlySet<FaultStep>): Promise<void> {
+  for (const { fault, node, percent = 100 } of atWork) {
+    if (FAULTS[fault].outlivesRun) await FAULTS[fault].end({ clock, cast, node: nodeNamed(cast.lab, node), percent });
+  }
 }
