@@ -10,6 +10,7 @@ import { faultCommand } from "./fault.ts";
 import { labCommand } from "./lab.ts";
 import { CommandError, EXIT } from "./output.ts";
 import { profilesCommand } from "./profiles.ts";
+import { reloadCommand } from "./reload.ts";
 import { replayCommand } from "./replay.ts";
 import { replayBgpCommand } from "./replay-bgp.ts";
 import { runCommand } from "./run.ts";
@@ -26,6 +27,7 @@ const COMMANDS = [
   profilesCommand,
   showCommand,
   faultCommand,
+  reloadCommand,
   labCommand,
   conformCommand,
 ];

@@ -1,5 +1,5 @@
 /**
- * `ecmp run FILE`: the router, in this network namespace, until SIGTERM or SIGINT. SIGHUP reads the file again.
+ * `ecmp run FILE`: the router, in this network namespace, until SIGTERM or SIGINT. SIGHUP and `ecmp reload` read the file again.
  */
 import { Command } from "commander";
 import { formatAddress } from "../net/address.ts";
@@ -36,8 +36,15 @@ export async function run(file: string, options: { control: string; metrics?: st
     if (options.json) printJson(event);
     else process.stderr.write(`${formatEvent(event)}\n`);
   });
+  /** Whatever cannot be put in force leaves the old configuration where it is. */
+  const reload = async (): Promise<void> => await router.configure(loadConfigWithPasswords(file));
   const control = await serveControl(options.control, {
-    answer: (request) => ("show" in request ? answerShow(router, request.show) : answerFault(router, request.fault)),
+    answer: async (request) => {
+      if ("show" in request) return answerShow(router, request.show);
+      if ("fault" in request) return answerFault(router, request.fault);
+      await reload();
+      return { value: { reloaded: file } };
+    },
     follow(_, send) {
       for (const event of router.events.past()) send(event);
       return router.events.follow(send);
@@ -58,16 +65,11 @@ export async function run(file: string, options: { control: string; metrics?: st
     if (!router.isRunning()) void end(EXIT.couldNotRun);
   };
   const stop = (): void => void router.configure(undefined).then(() => end(EXIT.done), fail);
-  const reload = (): void => {
-    try {
-      // Whatever cannot be put in force leaves the old configuration where it is.
-      router.configure(loadConfigWithPasswords(file)).catch(fail);
-    } catch (error) {
-      fail(error as Error);
-    }
-  };
   // From here on, whenever it comes: what is asked for during a start waits for its end.
-  process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGHUP", reload);
+  process
+    .on("SIGTERM", stop)
+    .on("SIGINT", stop)
+    .on("SIGHUP", () => void reload().catch(fail));
   await router.configure(config).then(() => (options.json ? undefined : print("ready")), fail);
 }
 

@@ -1,5 +1,5 @@
 /**
- * The door for `ecmp show` and `ecmp fault`: a Unix socket that only the router's own user may open. One request a connection, a line of
+ * The door for `ecmp show`, `ecmp fault` and `ecmp reload`: a Unix socket that only the router's own user may open. One request a connection, a line of
  * JSON; the answer is one line of JSON, or, for what is followed, a line for each event until the other side hangs up.
  */
 import { chmodSync, mkdirSync, rmSync } from "node:fs";
@@ -19,12 +19,17 @@ export interface FaultControlRequest {
   readonly fault: unknown;
 }
 
-export type ControlRequest = ShowRequest | FaultControlRequest;
+/** Asks for what SIGHUP asks for, and to be told what came of it. */
+export interface ReloadRequest {
+  readonly reload: true;
+}
+
+export type ControlRequest = ShowRequest | FaultControlRequest | ReloadRequest;
 
 export type ControlAnswer = { readonly value: unknown } | { readonly error: string };
 
 export interface ControlHandler {
-  answer(request: ControlRequest): ControlAnswer;
+  answer(request: ControlRequest): ControlAnswer | Promise<ControlAnswer>;
   /** Called for `follow`; returns what ends it. */
   follow(request: ShowRequest, send: (line: unknown) => void): () => void;
 }
@@ -90,7 +95,10 @@ function serveOne(socket: Socket, handler: ControlHandler): void {
     socket.resume();
     const request = parseRequest(text.slice(0, end));
     if (!request) return void socket.end(`${JSON.stringify({ error: 'wanted a line like {"show":["groups"]}' })}\n`);
-    if (!("show" in request && request.follow)) return void socket.end(`${JSON.stringify(answerSafely(handler, request))}\n`);
+    if (!("show" in request && request.follow)) {
+      void answerSafely(handler, request).then((answer) => socket.end(`${JSON.stringify(answer)}\n`));
+      return;
+    }
     const unfollow = handler.follow(request, (line) => {
       write(line);
       if (socket.writableLength > LARGEST_BACKLOG_BYTES) socket.destroy();
@@ -101,9 +109,9 @@ function serveOne(socket: Socket, handler: ControlHandler): void {
 }
 
 /** What is asked too early or too late is an error of that question, and of nothing else. */
-function answerSafely(handler: ControlHandler, request: ControlRequest): ControlAnswer {
+async function answerSafely(handler: ControlHandler, request: ControlRequest): Promise<ControlAnswer> {
   try {
-    return handler.answer(request);
+    return await handler.answer(request);
   } catch (error) {
     return { error: (error as Error).message };
   }
@@ -114,6 +122,7 @@ function parseRequest(line: string): ControlRequest | undefined {
     const value: unknown = JSON.parse(line);
     if (typeof value !== "object" || value === null) return undefined;
     if ("fault" in value) return { fault: value.fault };
+    if ("reload" in value) return value.reload === true ? { reload: true } : undefined;
     if (!("show" in value) || !Array.isArray(value.show)) return undefined;
     if (!value.show.every((word) => typeof word === "string")) return undefined;
     return { show: value.show, follow: "follow" in value && value.follow === true };

@@ -208,6 +208,14 @@ workers: ${workers}
       await reload("ports: []", /wanted at least one port/);
       await reload("ports: [", /wanted valid YAML/);
       expect(nextHops()).toEqual([2]);
+      // The command asks for the same, and hears the answer.
+      const reloadByCommand = () => spawnSync(process.execPath, [ECMP, "reload", "--control", control], { encoding: "utf8" });
+      expect(reloadByCommand()).toMatchObject({ status: 2, stdout: "", stderr: expect.stringContaining("wanted valid YAML") });
+      configure("reload.yaml", withWorkers(1));
+      const configured = router.said(/configured actions=/);
+      expect(reloadByCommand()).toMatchObject({ status: 0, stdout: `reloaded ${file}\n`, stderr: "" });
+      await configured;
+      expect(nextHops()).toEqual([2]);
       // Two at once, the second while the first is under way: one after the other, and the last one counts.
       const reloaded = router.said(/configured actions=[\s\S]*configured actions=/);
       configure("reload.yaml", withWorkers(2));

@@ -15,6 +15,7 @@ let follower: ((line: unknown) => void) | undefined;
 const handler = {
   answer(request: ControlRequest) {
     if ("fault" in request) return { value: { fault: request.fault } };
+    if ("reload" in request) return Promise.reject(new Error("no such file"));
     return request.show[0] === "no" ? { error: "no such thing" } : { value: { words: request.show } };
   },
   follow(_: unknown, send: (line: unknown) => void) {
@@ -39,6 +40,11 @@ const closed = (socket: ReturnType<typeof connect>): Promise<void> =>
   new Promise((resolve) => socket.once("close", () => resolve()));
 
 describe("the control socket", () => {
+  it("answers what takes time, and says what came of it", async () => {
+    server = await serveControl(path, handler);
+    await expect(askOnce(path, { reload: true })).rejects.toThrow("no such file");
+  });
+
   it("answers a question and is its owner's alone", async () => {
     server = await serveControl(path, handler);
     expect(await askOnce(path, { show: ["groups"] })).toEqual({ words: ["groups"] });
