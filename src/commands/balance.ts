@@ -9,6 +9,7 @@ import { type Hashing, hashFlows, hashRecipe } from "../experiment/flow-hashes.t
 import { measurePolarization, type Tier, type TierLoad } from "../experiment/polarization.ts";
 import { formatCsv, rounded } from "../experiment/report.ts";
 import { placesOf, type SelectorChoice, tryEach } from "../experiment/scenario.ts";
+import { describeUnknownFields } from "../experiment/unknown-fields.ts";
 import { formatAddress } from "../net/address.ts";
 import { loadCaptureFlows } from "./capture-flows.ts";
 import {
@@ -60,6 +61,7 @@ function balance(options: BalanceOptions): void {
   refuseTierFlags(options);
   try {
     const { made, refusals } = tryEach(selectorsOf(options), fillTable(options));
+    warn(describeUnknownFields(hashOf(options)));
     if (made.length > 0) {
       if (options.tiers === undefined) reportBalance(options, made);
       else reportTiers(options, options.tiers, made);

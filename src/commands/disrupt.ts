@@ -8,6 +8,7 @@ import { parseFlowsCsv } from "../experiment/flows.ts";
 import { formatCsv, memberRows, outcomeRow } from "../experiment/report.ts";
 import { type MemberEvent, type Outcome, type PlayedScenario, playScenario, type Scenario } from "../experiment/scenario.ts";
 import { parseScenario } from "../experiment/scenario-file.ts";
+import { describeUnknownFields } from "../experiment/unknown-fields.ts";
 import type { Flow } from "../net/flow.ts";
 import { isCapture, loadCaptureFlows } from "./capture-flows.ts";
 import { readText } from "./config-file.ts";
@@ -50,8 +51,9 @@ export function disruptCommand(): Command {
 
 async function disrupt(file: string | undefined, options: DisruptOptions, command: Command): Promise<void> {
   if (file !== undefined) refuseBeside(command, BESIDE_SCENARIO, "a scenario file, which says it");
-  const { outcomes, refusals } = await play(file === undefined ? scenarioOfFlags(options) : loadScenario(file), options.threads);
-  warn(describeFirstTables(outcomes));
+  const scenario = file === undefined ? scenarioOfFlags(options) : loadScenario(file);
+  const { outcomes, refusals } = await play(scenario, options.threads);
+  warn([...describeUnknownFields(scenario.hash), ...describeFirstTables(outcomes)]);
   if (outcomes.length > 0) report(outcomes, options);
   reportRefusals("disrupt", refusals);
 }

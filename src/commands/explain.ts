@@ -2,13 +2,14 @@
 import { Command, Option } from "commander";
 import { createExplainer, type Explanation } from "../experiment/explain.ts";
 import { parseFlowsCsv } from "../experiment/flows.ts";
+import { describeUnknownFields } from "../experiment/unknown-fields.ts";
 import type { FibState } from "../fib/state.ts";
 import type { Flow } from "../net/flow.ts";
 import { DEFAULT_CONTROL_SOCKET } from "../router/control.ts";
 import { readText } from "./config-file.ts";
 import { askOnce } from "./control-client.ts";
 import { flowOf } from "./flow-argument.ts";
-import { CommandError, printLines } from "./output.ts";
+import { CommandError, printLines, warn } from "./output.ts";
 import { loadConfiguredState, loadSavedState } from "./state-file.ts";
 
 interface ExplainOptions {
@@ -52,6 +53,7 @@ function* explainAll(
 async function loadExplainer(options: ExplainOptions): Promise<(flow: Flow) => Explanation> {
   const state = await loadState(options);
   try {
+    warn(describeUnknownFields(state.hash));
     return createExplainer(state);
   } catch (error) {
     throw new CommandError(

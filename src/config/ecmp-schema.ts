@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { HASH_NAMES, type HashOptions } from "../ecmp/flow-hash.ts";
 import { HASHES } from "../ecmp/hash.ts";
-import { ADDRESS_FIELD_NAMES, END_FIELD_NAMES, expandFieldNames, FIELD_ALIASES, FIELD_NAMES } from "../ecmp/key.ts";
+import { ADDRESS_FIELD_NAMES, END_PAIRS, expandFieldNames, FIELD_ALIASES, FIELD_NAMES, isAddressField } from "../ecmp/key.ts";
 import { MEMBER_ORDERS, type MemberOrder } from "../ecmp/member-order.ts";
 import { FRAGMENT_RULES, ICMP_ERROR_RULES } from "../ecmp/packet-rule.ts";
 import { memberOrderOf, PROFILES, type Profile } from "../ecmp/profile.ts";
@@ -57,7 +57,24 @@ export const hashSchema = z
     seed: hashSeed.default(0),
     ...hashRows,
   })
-  .superRefine(refuseIgnored);
+  .superRefine(refuseIgnored)
+  .superRefine(refuseLopsided);
+
+/** What would let the two directions of a flow hash otherwise, though they were asked to hash alike. */
+function refuseLopsided({ symmetric, fields, masks = {} }: HashOptions, context: z.RefinementCtx): void {
+  if (!symmetric) return;
+  const refuse = (wanted: string) =>
+    context.issues.push({ code: "custom", path: ["symmetric"], message: `wanted ${wanted}`, input: symmetric });
+  for (const name of fields) {
+    if (/(^|-)(source|destination)-mac$|flow-label$/.test(name)) refuse(`no ${name} beside it, which a direction has of its own`);
+  }
+  for (const [source, destination] of END_PAIRS) {
+    if (fields.includes(source) !== fields.includes(destination)) refuse(`both of ${source} and ${destination}, or neither`);
+    if (!isAddressField(source) || !isAddressField(destination)) continue;
+    const [from, to] = [masks[source], masks[destination]];
+    if (from?.ipv4 !== to?.ipv4 || from?.ipv6 !== to?.ipv6) refuse(`the same mask of ${source} and ${destination}`);
+  }
+}
 
 /** The hash of a saved state: what a configuration came out as, so that nothing is left to a default. */
 export const hashStateSchema = z
@@ -104,7 +121,7 @@ function refuseIgnored(
     context.issues.push({ code: "custom", path: field.split("."), message: `wanted ${wanted}`, input: value });
   for (const [name, mask] of Object.entries(masks))
     if (mask !== undefined && !fields.includes(name)) refuse(`masks.${name}`, mask, "no mask of a field that is not hashed");
-  if (symmetric && !END_FIELD_NAMES.some((name) => fields.includes(name)))
+  if (symmetric && !END_PAIRS.flat().some((name) => fields.includes(name)))
     refuse("symmetric", symmetric, "only with addresses or ports among the fields");
   // What is no hash was found already.
   if (!Object.hasOwn(HASHES, algorithm)) return;

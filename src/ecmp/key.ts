@@ -97,14 +97,13 @@ export const ADDRESS_FIELD_NAMES = [
   "inner-destination-address",
 ] as const satisfies readonly FieldName[];
 export type AddressFieldName = (typeof ADDRESS_FIELD_NAMES)[number];
-/** What `symmetric` puts in order. */
-export const END_FIELD_NAMES = [
-  ...ADDRESS_FIELD_NAMES,
-  "source-port",
-  "destination-port",
-  "inner-source-port",
-  "inner-destination-port",
-] as const satisfies readonly FieldName[];
+/** What `symmetric` puts in order: the two ends of a flow, outside and inside. */
+export const END_PAIRS = [
+  ["source-address", "destination-address"],
+  ["source-port", "destination-port"],
+  ["inner-source-address", "inner-destination-address"],
+  ["inner-source-port", "inner-destination-port"],
+] as const satisfies readonly (readonly FieldName[])[];
 
 export function compileKey(names: readonly string[], { symmetric = false, masks = {} }: KeyOptions = {}): KeyWriter {
   const fields = expandFieldNames(names);
@@ -215,10 +214,10 @@ const NUMBERS: Readonly<Record<Exclude<FieldName, AddressFieldName>, { readonly 
 // Taken out once: a property of an imported object is looked up at every use.
 const { family: FAMILY } = FIELD;
 
-const isAddress = (field: FieldName): field is AddressFieldName => field in ADDRESS_WORDS;
+export const isAddressField = (field: FieldName): field is AddressFieldName => field in ADDRESS_WORDS;
 
 function byteSources(field: FieldName, family: 4 | 6): ByteSource[] {
-  if (isAddress(field)) {
+  if (isAddressField(field)) {
     const words = family === 4 && !field.startsWith("inner-") ? [0] : [0, 1, 2, 3];
     return words.flatMap((i) => [24, 16, 8, 0].map((shift) => ({ word: ADDRESS_WORDS[field] + i, shift })));
   }
