@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { isIpv4, parseIpv4, routerOn } from "../net/address.ts";
-import { formatPrefix } from "../net/prefix.ts";
+import { formatPrefix, type Prefix } from "../net/prefix.ts";
 import { bfdProfilesSchema, bfdSchema } from "./bfd-schema.ts";
 import { neighborPolicy, prefixLists } from "./bgp-policy-schema.ts";
 import { ecmpSchema } from "./ecmp-schema.ts";
@@ -102,6 +102,9 @@ const neighborSchema = neighborFields.superRefine(refuseContradictions).transfor
     for (const name of NEEDS_ADDRESS)
       if (neighbor[name] !== undefined) context.addIssue({ code: "custom", path: [name], message });
   }
+  const { localAddress } = neighbor;
+  if (link === undefined && address !== undefined && localAddress !== undefined && isIpv4(address) !== isIpv4(localAddress))
+    context.addIssue({ code: "custom", path: ["localAddress"], message: "wanted an address of the neighbor's own family" });
   if (address !== undefined && (link === undefined || neighbor.address === undefined)) return { ...neighbor, address };
   const message = "wanted a neighbor's address, or the interface at whose other end it is (interface)";
   context.addIssue({ code: "custom", path: link === undefined ? [] : ["interface"], message });
@@ -112,6 +115,11 @@ const neighborSchema = neighborFields.superRefine(refuseContradictions).transfor
 const dynamicNeighborSchema = z
   .strictObject({ prefix, limit: whole(1, 4096).default(100), ...sessionFields })
   .superRefine(refuseContradictions);
+
+/** Not of groups (224.0.0.0/4, ff00::/8), nor reserved (240.0.0.0/4). */
+function isUnicastPrefix({ address, length }: Prefix): boolean {
+  return length === 0 || (typeof address === "number" ? address < 0xe0000000 : !address.startsWith("ff"));
+}
 
 const bgpFields = z.strictObject({
   asn,
@@ -130,7 +138,7 @@ const bgpFields = z.strictObject({
     })
     .default("all-or-none"),
   /** What we announce as our own, whether we have a route to it or not. */
-  networks: z.array(prefix).default([]),
+  networks: z.array(prefix.refine(isUnicastPrefix, { error: "wanted a prefix of unicast addresses" })).default([]),
   ...prefixLists,
   bfdProfiles: bfdProfilesSchema.default({}),
   neighbors: z
@@ -147,9 +155,12 @@ const bgpSchema = bgpFields.superRefine((bgp, context) => {
   const refuse = (path: (string | number)[], message: string) => context.addIssue({ code: "custom", path, message });
   const profiles = Object.keys(bgp.bfdProfiles);
   for (const list of ["neighbors", "dynamicNeighbors"] as const) {
-    for (const [i, { remoteAsn, localAsn = bgp.asn, ebgpMultihop, bfd }] of bgp[list].entries()) {
+    for (const [i, { remoteAsn, localAsn = bgp.asn, ebgpMultihop, bfd, role }] of bgp[list].entries()) {
       if (ebgpMultihop !== undefined && (remoteAsn === "internal" || remoteAsn === localAsn))
         refuse([list, i, "ebgpMultihop"], "wanted a neighbor of another AS; one of ours may be anywhere");
+      // RFC 9234 section 4: roles are of external sessions.
+      if (role !== undefined && (remoteAsn === "internal" || remoteAsn === localAsn))
+        refuse([list, i, "role"], "wanted no role towards our own AS");
       if (bfd?.profile !== undefined && !profiles.includes(bfd.profile))
         refuse([list, i, "bfd", "profile"], `wanted a profile of bgp.bfdProfiles: ${profiles.join(", ") || "there is none"}`);
     }
