@@ -33,7 +33,8 @@ describe.each(users.slice(0, 1))("ecmp lab run mitigations, as %s", (_, prefix, 
     for (const each of strategies) {
       expect(each.unexplained).toEqual([]);
       expect(each.connections).toMatchObject({ opened: 200, broken: each.connections.forecast });
-      expect(each.verdicts).toEqual([{ assertion: "asForecast", limit: 0, found: 0, holds: true }]);
+      expect(each.verdicts).toContainEqual({ assertion: "asForecast", limit: 0, found: 0, holds: true });
+      expect(each.verdicts.filter(({ holds }: { holds: boolean }) => !holds)).toEqual([]);
       expect(each.digest).toMatch(/^[0-9a-f]{64}$/);
       if (DIGESTS[each.strategy]) expect(each.digest).toBe(DIGESTS[each.strategy]);
       const told = lines.filter((line) => line.strategy === each.strategy && line.kind).map(({ kind }) => kind);
