@@ -30,5 +30,8 @@ export interface ConnectionRecord {
   closedAtMs?: number;
 }
 
-export const isBroken = (record: ConnectionRecord): boolean =>
-  record.resetAtMs !== undefined || record.timedOutAtMs !== undefined || record.closedAtMs !== undefined;
+/** When it broke; undefined while it lives. */
+export const brokenAtMs = ({ resetAtMs, timedOutAtMs, closedAtMs }: ConnectionRecord): number | undefined =>
+  resetAtMs ?? timedOutAtMs ?? closedAtMs;
+
+export const isBroken = (record: ConnectionRecord): boolean => brokenAtMs(record) !== undefined;

@@ -4,7 +4,7 @@
  */
 import type { FlowForecast } from "../experiment/forecast.ts";
 import { formatAddress } from "../net/address.ts";
-import { type ConnectionRecord, isBroken } from "./connection.ts";
+import { brokenAtMs, type ConnectionRecord, isBroken } from "./connection.ts";
 import type { Lab, Service } from "./lab.ts";
 import { entryNode } from "./witness.ts";
 
@@ -52,15 +52,14 @@ export function judge(lab: Lab, service: Service, outcomes: readonly ConnectionO
     if (entry === nameOf(forecast.before)) equal += 1;
     else say(`forecast by ${nameOf(forecast.before)}, entered by ${entry ?? "?"} (${record.pod} saw ${record.sourceSeen})`);
 
-    const brokenAtMs = record.resetAtMs ?? record.timedOutAtMs ?? record.closedAtMs;
-    const how =
-      brokenAtMs === undefined ? "" : `${describeEnd(record)} ${(brokenAtMs - struckAtMs).toFixed(0)} ms after the event`;
-    if (brokenAtMs !== undefined && brokenAtMs < struckAtMs) say(`broke before the event (${how})`);
-    else if (forecast.moved && brokenAtMs === undefined) {
+    const endedAtMs = brokenAtMs(record);
+    const how = endedAtMs === undefined ? "" : `${describeEnd(record)} ${(endedAtMs - struckAtMs).toFixed(0)} ms after the event`;
+    if (endedAtMs !== undefined && endedAtMs < struckAtMs) say(`broke before the event (${how})`);
+    else if (forecast.moved && endedAtMs === undefined) {
       say(
         `forecast to move from ${nameOf(forecast.before)} to ${nameOf(forecast.after)}, but it lived (last echo ${(record.lastEchoAtMs - struckAtMs).toFixed(0)} ms after the event)`,
       );
-    } else if (!forecast.moved && brokenAtMs !== undefined) say(`forecast to stay on ${nameOf(forecast.before)}, but ${how}`);
+    } else if (!forecast.moved && endedAtMs !== undefined) say(`forecast to stay on ${nameOf(forecast.before)}, but ${how}`);
   }
 
   const opened = outcomes.filter(({ record }) => record.opened);

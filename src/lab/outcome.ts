@@ -3,7 +3,7 @@
  * Pure. The witness is the client, and of the way in the pod; never the router's own counters.
  */
 import { formatAddress } from "../net/address.ts";
-import { type ConnectionRecord, isBroken } from "./connection.ts";
+import { brokenAtMs, type ConnectionRecord, isBroken } from "./connection.ts";
 import { explainDifference, type ObservedFlow, REASONS, type ReasonName } from "./difference.ts";
 import { type Expectation, nodeNamed } from "./expectation.ts";
 import { LabFailure } from "./failure.ts";
@@ -71,7 +71,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
       broken: isBroken(record),
       short: false,
       fromMs: startMs,
-      toMs: endedAtMs(record) ?? record.lastEchoAtMs,
+      toMs: brokenAtMs(record) ?? record.lastEchoAtMs,
       pod: record.pod,
       entry: entry && formatAddress(nodeNamed(lab, entry).address.address),
     };
@@ -111,12 +111,9 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
       const since = (atMs: number) => Math.round((atMs - startMs) * 100) / 100;
       return { ...each, fromMs: since(each.fromMs), toMs: since(each.toMs), plannedToMs: since(each.plannedToMs) };
     }),
-    brokenAtMs: broken.map(({ record }) => (endedAtMs(record) ?? startMs) - startMs),
+    brokenAtMs: broken.map(({ record }) => (brokenAtMs(record) ?? startMs) - startMs),
   };
 }
-
-const endedAtMs = ({ resetAtMs, timedOutAtMs, closedAtMs }: ConnectionRecord): number | undefined =>
-  resetAtMs ?? timedOutAtMs ?? closedAtMs;
 
 /** The longest time without an answer; one that broke has none until it is open again. */
 const gapMs = (record: ConnectionRecord): number =>

@@ -1,5 +1,6 @@
 /** The strategies of a scenario file side by side: the table that people read, and the same as one JSON object. */
 import type { Verdict } from "./assertion.ts";
+import { formatCsv } from "./csv.ts";
 import type { ScenarioOutcome } from "./outcome.ts";
 import type { Scenario } from "./scenario.ts";
 import type { ScenarioSuite } from "./scenario-file.ts";
@@ -15,7 +16,7 @@ interface Column {
   readonly cell: (played: PlayedScenario) => string;
 }
 
-export const STRATEGY_COLUMNS: readonly Column[] = [
+const STRATEGY_COLUMNS: readonly Column[] = [
   { title: "strategy", cell: ({ scenario }) => scenario.name },
   { title: "connections", cell: ({ outcome }) => String(outcome.connections.opened) },
   {
@@ -43,11 +44,14 @@ function describeDifferences({ differences }: ScenarioOutcome): string {
   return counted.map(([reason, count]) => `${count} ${reason}`).join(", ") || "-";
 }
 
+/** The heading, and a row each. */
+export const strategyRows = (played: readonly PlayedScenario[]): string[][] => [
+  STRATEGY_COLUMNS.map(({ title }) => title),
+  ...played.map((each) => STRATEGY_COLUMNS.map(({ cell }) => cell(each))),
+];
+
 export function renderStrategies(played: readonly PlayedScenario[]): string[] {
-  const rows = [
-    STRATEGY_COLUMNS.map(({ title }) => title),
-    ...played.map((each) => STRATEGY_COLUMNS.map(({ cell }) => cell(each))),
-  ];
+  const rows = strategyRows(played);
   const widths = STRATEGY_COLUMNS.map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   return rows.map((row) =>
     row
@@ -77,11 +81,4 @@ export const failures = (played: readonly PlayedScenario[]): string[] =>
     ...outcome.told.map((text) => `${scenario.name}: ${text}`),
   ]);
 
-/** RFC 4180: the table, a line each. */
-export function strategiesToCsv(played: readonly PlayedScenario[]): string {
-  const rows = [
-    STRATEGY_COLUMNS.map(({ title }) => title),
-    ...played.map((each) => STRATEGY_COLUMNS.map(({ cell }) => cell(each))),
-  ];
-  return rows.map((row) => `${row.map((field) => `"${field.replaceAll('"', '""')}"`).join(",")}\r\n`).join("");
-}
+export const strategiesToCsv = (played: readonly PlayedScenario[]): string => formatCsv(strategyRows(played));

@@ -1,9 +1,9 @@
 /** Faults by hand: a lab that is up is found, broken and mended, and tells what is at work in it. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { childrenOf } from "./process-tree.ts";
 import { MAIN, users } from "./users.ts";
 
 const DEADLINE_MS = 120_000;
@@ -63,7 +63,4 @@ describe.each(users.slice(0, 1))("ecmp lab fault, as %s", (_, prefix, possible) 
 });
 
 /** Of the tree of the lab whose outer process this is. */
-function processOne(outer: number): number {
-  const childOf = (pid: number) => Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ")[0]);
-  return childOf(childOf(outer));
-}
+const processOne = (outer: number): number => childrenOf(childrenOf(outer)[0])[0];

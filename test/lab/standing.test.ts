@@ -1,11 +1,12 @@
 /** A lab that is up, looked at, mended and ended from outside, on real parts: a router, two BIRDs, two pods. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Inspection } from "#src/lab/inspect.ts";
+import { membersOf, treeOf } from "./process-tree.ts";
 import { MAIN, users } from "./users.ts";
 
 const LAB = `
@@ -69,18 +70,6 @@ async function up(): Promise<Up> {
 
 const inspect = async (): Promise<Inspection[]> => JSON.parse((await say("inspect", file, "--json")).stdout) as Inspection[];
 
-/** Everything in the tree of process 1; the numbers of namespaces are used again at once, those of processes are not. */
-function membersOf(pid: number): number[] {
-  const tree = readlinkSync(`/proc/${pid}/ns/pid`);
-  return readdirSync("/proc").flatMap((name) => {
-    try {
-      return /^\d+$/.test(name) && readlinkSync(`/proc/${name}/ns/pid`) === tree ? [Number(name)] : [];
-    } catch {
-      return [];
-    }
-  });
-}
-
 const living = (pids: readonly number[]): number[] => pids.filter((pid) => existsSync(`/proc/${pid}`));
 
 describe.skipIf(!possible)(`the life of a lab, of ${user}`, { timeout: 120_000 }, () => {
@@ -133,7 +122,7 @@ describe.skipIf(!possible)(`the life of a lab, of ${user}`, { timeout: 120_000 }
 
   it("is built anew by the next up when processes of it were killed, which says what was missing", async () => {
     const [before] = await inspect();
-    const members = membersOf(before.pid);
+    const members = membersOf(treeOf(before.pid));
     for (const name of ["n2", "n1-a", "router"]) {
       process.kill(before.machines.find((machine) => machine.name === name)?.processes[0].pid ?? 0, "SIGKILL");
     }
@@ -148,7 +137,7 @@ describe.skipIf(!possible)(`the life of a lab, of ${user}`, { timeout: 120_000 }
 
   it("is cleaned by down when nobody else could: its first process stopped, its outer one killed", async () => {
     const [{ pid }] = await inspect();
-    const members = membersOf(pid);
+    const members = membersOf(treeOf(pid));
     process.kill(pid, "SIGSTOP");
     outer?.child.kill("SIGKILL");
     await outer?.exited;

@@ -69,7 +69,7 @@ it("the JSON has all of it", () => {
 it("the CSV has a header and a line each", () => {
   const lines = strategiesToCsv([played({}), played({})]).split("\r\n");
   expect(lines).toHaveLength(4);
-  expect(lines[1]).toMatch(/^"one","200",/);
+  expect(lines[1]).toMatch(/^one,200,3 \(1.5 %\),.*,"2 pod-gone, 1 at-the-edge, 1 unexplained"$/);
 });
 
 it("the page needs nothing else, escapes what it is told, and says what went wrong", () => {

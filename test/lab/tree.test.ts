@@ -1,8 +1,9 @@
 /** A lab's process tree: whichever of its processes dies, and however, nothing of it is left. As root and as anybody else. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { childrenOf, membersOf, treeOf } from "./process-tree.ts";
 import { MAIN, users } from "./users.ts";
 
 let running: ChildProcess | undefined;
@@ -22,24 +23,7 @@ async function standingLab(prefix: string[]) {
   const holder = childrenOf(outer.pid as number)[0];
   const first = childrenOf(holder)[0];
   const exited = new Promise<number | null>((resolve) => outer.on("exit", (code) => resolve(code)));
-  return { outer, holder, first, exited, tree: readlinkSync(`/proc/${first}/ns/pid`) };
-}
-
-const childrenOf = (pid: number): number[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
-
-/** Every process of this machine that lives in the process namespace `tree`. */
-function membersOf(tree: string): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        return readlinkSync(`/proc/${pid}/ns/pid`) === tree;
-      } catch {
-        return false;
-      }
-    });
+  return { outer, holder, first, exited, tree: treeOf(first) };
 }
 
 const machine = () => ({

@@ -1,12 +1,13 @@
 /** Each connection of a lab's runs as one row: what was forecast for it, and what happened. The report's tables and CSV are of these. */
 import { formatAddress } from "../../net/address.ts";
-import { type ConnectionRecord, isBroken } from "../connection.ts";
+import { brokenAtMs, type ConnectionRecord, isBroken } from "../connection.ts";
+import { formatCsv } from "../csv.ts";
 import type { LabResult } from "../report.ts";
 import { entryNode } from "../witness.ts";
 
 /** undefined: it lives. */
 export function brokenAfterMs(record: ConnectionRecord, struckAtMs: number): number | undefined {
-  const at = record.resetAtMs ?? record.timedOutAtMs ?? record.closedAtMs;
+  const at = brokenAtMs(record);
   return at === undefined ? undefined : at - struckAtMs;
 }
 
@@ -42,10 +43,8 @@ export function renderCsv({ lab, runs }: LabResult): string {
       ]),
     ),
   );
-  return [COLUMNS, ...rows].map((row) => `${row.map(quote).join(",")}\r\n`).join("");
+  return formatCsv([COLUMNS, ...rows]);
 }
-
-const quote = (field: string): string => (/[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field);
 
 function describeEnd(record: ConnectionRecord): string {
   if (!record.opened) return "not opened";

@@ -1,4 +1,4 @@
-/** The shell of every page: one HTML file that needs nothing else. */
+/** The shell of every page, one HTML file that needs nothing else, and the parts that pages are put together from. */
 import { STYLE } from "./style.ts";
 import { element, escapeText } from "./svg.ts";
 
@@ -18,6 +18,54 @@ export function renderDocument(title: string, body: readonly string[]): string {
     element("style", {}, STYLE),
   ];
   return `<!doctype html>\n<html lang="en"><head>${head.join("")}</head><body>${PATTERNS}<main>${body.join("\n")}</main></body></html>\n`;
+}
+
+export const paragraph = (text: string, className?: string): string => element("p", { class: className }, escapeText(text));
+
+export const section = (title: string, ...content: string[]): string =>
+  element("section", {}, element("h2", {}, escapeText(title)), ...content);
+
+export const figure = (title: string, drawing: string, caption: string): string =>
+  element("figure", {}, element("h3", {}, escapeText(title)), drawing, element("figcaption", {}, escapeText(caption)));
+
+/** Of what went wrong. */
+export const list = (lines: readonly string[]): string =>
+  element("ul", { class: "differences" }, ...lines.map((text) => element("li", {}, escapeText(text))));
+
+/** A table that scrolls by itself where the window is narrower. The first row is its heading; `numeric` says which columns are numbers. */
+export function table(title: string, [head, ...rows]: readonly (readonly string[])[], numeric: readonly boolean[]): string {
+  const align = (column: number) => (numeric[column] ? "number" : undefined);
+  const headings = head.map((text, column) => element("th", { scope: "col", class: align(column) }, escapeText(text)));
+  const lines = rows.map((row) => {
+    return element("tr", {}, ...row.map((text, column) => element("td", { class: align(column) }, escapeText(text))));
+  });
+  const whole = element("table", {}, element("thead", {}, element("tr", {}, ...headings)), element("tbody", {}, ...lines));
+  return element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": title }, whole);
+}
+
+export function settingsList(
+  rows: readonly (readonly [string, string])[],
+  { version, node, kernel, timestamp }: Provenance,
+): string {
+  const versions = `ecmp-router ${version}, Node.js ${node}, Linux ${kernel}`;
+  const all = [...rows, ["Versions", versions], ["Finished", timestamp]] as const;
+  return element("dl", {}, ...all.map(([name, value]) => `<dt>${escapeText(name)}</dt><dd>${escapeText(value)}</dd>`));
+}
+
+export interface Download {
+  readonly file: string;
+  readonly type: "application/json" | "text/csv";
+  readonly text: string;
+  readonly words: string;
+}
+
+/** The same content for other programs, inside the page itself. */
+export function downloads(files: readonly Download[]): string {
+  const links = files.map(({ file, type, text, words }) => {
+    const href = `data:${type};base64,${Buffer.from(text).toString("base64")}`;
+    return element("a", { download: file, href }, escapeText(words));
+  });
+  return element("footer", {}, `<p>The same as data: ${links.join(" · ")}</p>`);
 }
 
 /** Hatching for what broke: it must not depend on color. */

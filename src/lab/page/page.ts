@@ -12,7 +12,7 @@ import { planConnections } from "../traffic.ts";
 import { drawBalance, type NodeLoad } from "./balance-chart.ts";
 import { drawStrip } from "./bucket-strip.ts";
 import { renderCsv } from "./connections.ts";
-import { type Provenance, renderDocument } from "./document.ts";
+import { downloads, figure, list, type Provenance, paragraph, renderDocument, section, settingsList, table } from "./document.ts";
 import { element, escapeText } from "./svg.ts";
 import { drawTimeline } from "./timeline-chart.ts";
 import { drawTopology } from "./topology-chart.ts";
@@ -24,14 +24,21 @@ export function renderPage(result: LabResult, provenance: Provenance): string {
     ...result.runs.map((run) => runSection(result, run)),
     differences(result),
     settings(result, provenance),
-    downloads(result, provenance),
+    downloads([
+      {
+        file: `${result.lab.name}.json`,
+        type: "application/json",
+        text: JSON.stringify({ ...toJson(result), provenance }),
+        words: "JSON",
+      },
+      { file: `${result.lab.name}.csv`, type: "text/csv", text: renderCsv(result), words: "CSV, a line for each connection" },
+    ]),
   ];
   return renderDocument(`${result.lab.name}: what broke, and what was forecast`, body);
 }
 
 const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`;
 const percent = (part: number, whole: number): string => (whole === 0 ? "–" : `${((100 * part) / whole).toFixed(1)} %`);
-const paragraph = (text: string, className?: string): string => element("p", { class: className }, escapeText(text));
 
 function introduction(result: LabResult): string {
   const { lab } = result;
@@ -81,21 +88,11 @@ const COLUMNS: readonly Column[] = [
 ];
 
 function strategies({ runs }: LabResult): string {
-  const align = ({ numeric }: Column) => (numeric ? "number" : undefined);
-  const head = COLUMNS.map((column) => element("th", { scope: "col", class: align(column) }, column.title));
-  const rows = runs.flatMap((run) =>
-    run.services.map((service) =>
-      element(
-        "tr",
-        {},
-        ...COLUMNS.map((column) => element("td", { class: align(column) }, escapeText(column.cell(run, service)))),
-      ),
-    ),
-  );
-  const table = element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows));
-  const scroll = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Strategies" }, table);
+  const rows = runs.flatMap((run) => run.services.map((service) => COLUMNS.map(({ cell }) => cell(run, service))));
+  const numeric = COLUMNS.map((column) => column.numeric);
   const note = "A connection on a survivor breaks only because its selector gave it to another node: that part is avoidable.";
-  return element("section", {}, element("h2", {}, "Strategies"), scroll, paragraph(note, "note"));
+  const titles = COLUMNS.map(({ title }) => title);
+  return section("Strategies", table("Strategies", [titles, ...rows], numeric), paragraph(note, "note"));
 }
 
 function runSection(result: LabResult, run: RunResult): string {
@@ -120,9 +117,9 @@ function runSection(result: LabResult, run: RunResult): string {
   ];
   for (const each of run.services) {
     const { name, address } = each.service;
-    const table = tables.find(({ prefixes }) => prefixes.includes(formatPrefix(hostPrefix(address))));
-    if (!table) continue;
-    const strip = computeStrip(table);
+    const change = tables.find(({ prefixes }) => prefixes.includes(formatPrefix(hostPrefix(address))));
+    if (!change) continue;
+    const strip = computeStrip(change);
     const sampled = strip.exact ? "" : " Sampled at equal distances: the tables are finer.";
     const moved = strip.before.filter((owner, cell) => owner !== strip.after[cell]).length;
     const buckets = `${moved} of ${strip.before.length} parts change hands; before as the router told it, after as forecast. Colors as in the balance.${sampled}`;
@@ -130,7 +127,7 @@ function runSection(result: LabResult, run: RunResult): string {
     figures.push(figure(`Balance of ${name}`, drawBalance(loadsOf(lab, run, each)), BAND));
   }
   const title = `With ${run.selector.name}${run.selector.buckets ? `, ${run.selector.buckets} buckets` : ""}`;
-  return element("section", {}, element("h2", {}, escapeText(title)), element("div", { class: "figures" }, ...figures));
+  return section(title, element("div", { class: "figures" }, ...figures));
 }
 
 const BAND =
@@ -146,19 +143,13 @@ function loadsOf(lab: LabResult["lab"], run: RunResult, { service, judgment }: S
   });
 }
 
-const figure = (title: string, drawing: string, caption: string): string =>
-  element("figure", {}, element("h3", {}, escapeText(title)), drawing, element("figcaption", {}, escapeText(caption)));
-
 function differences(result: LabResult): string {
   const all = differencesOf(result);
-  const list =
-    all.length === 0
-      ? paragraph("None: each connection entered by the node that was forecast, and broke if and only if that was forecast.")
-      : element("ul", { class: "differences" }, ...all.map((text) => element("li", {}, escapeText(text))));
-  return element("section", {}, element("h2", {}, "Forecast and observed: every difference"), list);
+  const none = "None: each connection entered by the node that was forecast, and broke if and only if that was forecast.";
+  return section("Forecast and observed: every difference", all.length === 0 ? paragraph(none) : list(all));
 }
 
-function settings({ lab, speakers, runs }: LabResult, { version, node, kernel, timestamp }: Provenance): string {
+function settings({ lab, speakers, runs }: LabResult, provenance: Provenance): string {
   const { hash, event } = lab.experiment;
   const clients = lab.clients.map((each) => `${each.connections} to ${each.service} from port ${each.firstSourcePort}`);
   const rows: [string, string][] = [
@@ -168,20 +159,6 @@ function settings({ lab, speakers, runs }: LabResult, { version, node, kernel, t
     ["Connections", clients.join("; ")],
     ...speakers.map((each): [string, string] => [each.node, `${each.implementation} ${each.version}, ${each.state}`]),
     ...runs.map(({ selector, digest }): [string, string] => [`Forecast of ${selector.name}`, `sha256 ${digest}`]),
-    ["Versions", `ecmp-router ${version}, Node.js ${node}, Linux ${kernel}`],
-    ["Finished", timestamp],
   ];
-  const list = rows.map(([name, value]) => `<dt>${escapeText(name)}</dt><dd>${escapeText(value)}</dd>`);
-  return element("section", {}, element("h2", {}, "Settings, versions and seed"), element("dl", {}, ...list));
-}
-
-/** The page carries its numbers: as links that hold the files themselves. */
-function downloads(result: LabResult, provenance: Provenance): string {
-  const link = (name: string, type: string, text: string, words: string) => {
-    const href = `data:${type};base64,${Buffer.from(text).toString("base64")}`;
-    return element("a", { download: `${result.lab.name}.${name}`, href }, words);
-  };
-  const json = link("json", "application/json", JSON.stringify({ ...toJson(result), provenance }), "JSON");
-  const csv = link("csv", "text/csv", renderCsv(result), "CSV, a line for each connection");
-  return element("footer", {}, `<p>The same as data: ${json} · ${csv}</p>`);
+  return section("Settings, versions and seed", settingsList(rows, provenance));
 }

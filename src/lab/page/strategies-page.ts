@@ -4,8 +4,8 @@
  */
 import type { ScenarioOutcome } from "../outcome.ts";
 import type { ScenarioSuite } from "../scenario-file.ts";
-import { failures, type PlayedScenario, STRATEGY_COLUMNS, strategiesToJson } from "../strategies.ts";
-import { type Provenance, renderDocument } from "./document.ts";
+import { failures, type PlayedScenario, strategiesToCsv, strategiesToJson, strategyRows } from "../strategies.ts";
+import { downloads, figure, list, type Provenance, paragraph, renderDocument, section, settingsList, table } from "./document.ts";
 import { linearScale } from "./scale.ts";
 import { CHART_WIDTH, chart, element, escapeText, label } from "./svg.ts";
 
@@ -29,31 +29,24 @@ export function renderStrategiesPage(suite: ScenarioSuite, played: readonly Play
   );
   return renderDocument(`${suite.name}: strategies side by side`, [
     header,
-    section("Strategies", drawTable(played)),
+    section("Strategies", table("Strategies", strategyRows(played), [])),
     section("What broke, and when", element("div", { class: "figures" }, ...played.map(drawStrategy))),
     section("Unexplained, or not as demanded", wrong.length === 0 ? paragraph("Nothing.") : list(wrong)),
     section("Settings", settings(suite, played, provenance)),
-    downloads(suite, played, provenance),
+    downloads([
+      {
+        file: `${suite.name}.json`,
+        type: "application/json",
+        text: JSON.stringify({ ...strategiesToJson(suite, played), provenance }),
+        words: "JSON",
+      },
+      { file: `${suite.name}.csv`, type: "text/csv", text: strategiesToCsv(played), words: "CSV" },
+    ]),
   ]);
 }
 
-const paragraph = (text: string, className?: string): string => element("p", { class: className }, escapeText(text));
-const section = (title: string, ...content: string[]): string => element("section", {}, element("h2", {}, title), ...content);
-const list = (lines: readonly string[]): string =>
-  element("ul", { class: "differences" }, ...lines.map((text) => element("li", {}, escapeText(text))));
-
-function drawTable(played: readonly PlayedScenario[]): string {
-  const head = STRATEGY_COLUMNS.map(({ title }) => element("th", { scope: "col" }, escapeText(title)));
-  const rows = played.map((each) =>
-    element("tr", {}, ...STRATEGY_COLUMNS.map(({ cell }) => element("td", {}, escapeText(cell(each))))),
-  );
-  const table = element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows));
-  return element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Strategies" }, table);
-}
-
 function drawStrategy({ scenario, outcome }: PlayedScenario): string {
-  const caption = element("figcaption", {}, escapeText(scenario.description || "The event that all strategies share."));
-  return element("figure", {}, element("h3", {}, escapeText(scenario.name)), drawBroken(outcome), caption);
+  return figure(scenario.name, drawBroken(outcome), scenario.description || "The event that all strategies share.");
 }
 
 /** How many connections had broken, over the seconds; faults as they began and ended, and what followed from each. */
@@ -80,21 +73,9 @@ function drawBroken({ connections, marks, brokenAtMs }: ScenarioOutcome): string
 const round = (value: number): number => Math.round(value * 100) / 100;
 
 function settings(suite: ScenarioSuite, played: readonly PlayedScenario[], provenance: Provenance): string {
-  const { version, node, kernel, timestamp } = provenance;
-  const rows: [string, string][] = [
-    ["Run again", `ecmp lab run ${suite.name}`],
-    ...played.map(({ scenario, outcome }): [string, string] => [
-      scenario.name,
-      `${JSON.stringify(scenario.router)}, seed ${scenario.seed}, forecast sha256 ${outcome.digest}`,
-    ]),
-    ["Versions", `ecmp-router ${version}, Node.js ${node}, Linux ${kernel}`],
-    ["Finished", timestamp],
-  ];
-  return element("dl", {}, ...rows.map(([name, value]) => `<dt>${escapeText(name)}</dt><dd>${escapeText(value)}</dd>`));
-}
-
-function downloads(suite: ScenarioSuite, played: readonly PlayedScenario[], provenance: Provenance): string {
-  const json = JSON.stringify({ ...strategiesToJson(suite, played), provenance });
-  const href = `data:application/json;base64,${Buffer.from(json).toString("base64")}`;
-  return element("footer", {}, `<p>The same as data: ${element("a", { download: `${suite.name}.json`, href }, "JSON")}</p>`);
+  const rows = played.map(({ scenario, outcome }): [string, string] => [
+    scenario.name,
+    `${JSON.stringify(scenario.router)}, seed ${scenario.seed}, forecast sha256 ${outcome.digest}`,
+  ]);
+  return settingsList([["Run again", `ecmp lab run ${suite.name}`], ...rows], provenance);
 }

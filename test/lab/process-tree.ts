@@ -1,0 +1,19 @@
+/** What is really there of a lab, as /proc has it: the members of its process namespace. */
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+/** A process's namespace; its number is used again at once when it has gone, those of processes are not. */
+export const treeOf = (pid: number): string => readlinkSync(`/proc/${pid}/ns/pid`);
+
+/** Every process of this machine that lives in the process namespace `tree`. */
+export function membersOf(tree: string): number[] {
+  return readdirSync("/proc").flatMap((name) => {
+    try {
+      return /^\d+$/.test(name) && treeOf(Number(name)) === tree ? [Number(name)] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+export const childrenOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
