@@ -176,7 +176,7 @@ async function bringUp(name: string, options: RunOptions): Promise<number> {
   const lab = loadLab(name);
   if (options.dryRun) return print(describeTopology(planTopology(lab)));
   if (options.inside) return await play("up", name, options);
-  const progress = createProgress(systemClock, (line) => process.stderr.write(`${line}\n`));
+  const progress = createProgress(systemClock);
   const standing = await settle(systemClock, lab, progress);
   if (!standing) return await play("up", name, options);
   return print(options.json ? `${JSON.stringify(standing)}\n` : renderInspection(standing));

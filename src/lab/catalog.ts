@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { formatMistake } from "../config/read.ts";
+import { type ConfigMistake, formatMistake } from "../config/read.ts";
 import { LabFailure } from "./failure.ts";
 import type { Lab } from "./lab.ts";
 import { readLab } from "./lab-file.ts";
@@ -28,7 +28,7 @@ export function loadLab(nameOrPath: string): Lab {
   const path = isPath(nameOrPath) ? nameOrPath : pathOf(nameOrPath);
   const result = readLab(readText(path));
   if ("lab" in result) return result.lab;
-  throw new LabFailure(path, `${result.mistakes.length} mistakes`, "a lab file without any", result.mistakes.join("\n"));
+  throw refusal(path, "a lab file", result.mistakes);
 }
 
 /** By its name, or the file itself: that of a lab has a topology. */
@@ -39,14 +39,16 @@ export function loadScenarios(nameOrPath: string): ScenarioSuite {
   const path = isPath(nameOrPath) ? nameOrPath : `${LAB_FOLDER}/${nameOrPath}/scenario.yaml`;
   const result = readScenarios(readText(path), (lab) => (labNames().includes(lab) ? loadLab(lab) : undefined));
   if ("suite" in result) return result.suite;
-  const { mistakes } = result;
-  throw new LabFailure(
+  throw refusal(path, "a scenario", result.mistakes);
+}
+
+const refusal = (path: string, wanted: string, mistakes: readonly ConfigMistake[]): LabFailure =>
+  new LabFailure(
     path,
     `${mistakes.length} mistakes`,
-    "a scenario without any",
+    `${wanted} without any`,
     mistakes.map((mistake) => formatMistake(path, mistake)).join("\n"),
   );
-}
 
 /** No name of a lab has a dot or a slash in it. */
 const isPath = (nameOrPath: string): boolean => /[./]/.test(nameOrPath);

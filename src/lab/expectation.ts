@@ -10,7 +10,7 @@ import type { FibState } from "../fib/state.ts";
 import { formatAddress } from "../net/address.ts";
 import type { Flow } from "../net/flow.ts";
 import { FAULTS } from "./fault.ts";
-import type { ClusterNode, FaultKind, Lab } from "./lab.ts";
+import { type ClusterNode, type FaultKind, type Lab, nodeNamed } from "./lab.ts";
 import { LOAD_DEFAULTS } from "./load-client.ts";
 import type { FaultStep, Scenario } from "./scenario.ts";
 
@@ -67,12 +67,6 @@ function planFault(step: FaultStep, { name, address }: ClusterNode, holdTimeSeco
   const returnsMs = route === "flaps" ? beginMs : endMs;
   const returns = Number.isFinite(returnsMs) ? [change("returns", returnsMs)] : [];
   return { changes: [change("departs", foundMs), ...returns], unknownUntilMs: foundMs };
-}
-
-export function nodeNamed(lab: Lab, name: string): ClusterNode {
-  const node = lab.nodes.find((candidate) => candidate.name === name);
-  if (!node) throw new Error(`no node ${name}, and the scenario was checked for that`);
-  return node;
 }
 
 /** When a flow begins and ends as planned; a long-lived one was there before, and has no end. */

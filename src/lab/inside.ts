@@ -34,7 +34,7 @@ export interface LabOptions {
 export async function perform(clock: Clock, lab: Lab, options: LabOptions): Promise<number> {
   const lifeline = new Lifeline();
   const outside = await lifeline.outside;
-  const progress = createProgress(clock, (line) => process.stderr.write(`${line}\n`));
+  const progress = createProgress(clock);
   await checkPrograms(lab);
   const { namespaces, linkCount } = await buildStage(lab);
   progress.step(

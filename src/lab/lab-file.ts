@@ -3,46 +3,30 @@
  * `kind`, `links`, `endpoints` and `ipv4` mean what they mean to containerlab; `services`, `clients` and `experiment` are
  * ours. No file is opened here (that is `catalog.ts`).
  */
-import { parseDocument } from "yaml";
 import type { z } from "zod";
+import { type ConfigMistake, readYaml } from "../config/read.ts";
 import type { Ipv4Address } from "../net/address.ts";
-import { formatPrefix, type Prefix } from "../net/prefix.ts";
+import type { Prefix } from "../net/prefix.ts";
 import type { ClusterNode, Endpoint, Lab, RouterNode } from "./lab.ts";
 import { type LabFile, labSchema, type PodPlan } from "./lab-schema.ts";
 
-/** The lab that `text` describes, or every mistake in it as "path: found; wanted ...". */
-export function readLab(text: string): { lab: Lab } | { mistakes: readonly string[] } {
-  const document = parseDocument(text);
-  if (document.errors.length > 0) return { mistakes: document.errors.map((error) => error.message) };
-  const input: unknown = document.toJS();
-  const parsed = labSchema.safeParse(input);
-  if (!parsed.success) return { mistakes: parsed.error.issues.flatMap((issue) => describeIssue(input, issue)) };
-  const mistakes = checkReferences(parsed.data);
-  return mistakes.length > 0 ? { mistakes } : { lab: expand(parsed.data) };
+/** The lab that `text` describes, or every mistake in it. */
+export function readLab(text: string): { readonly lab: Lab } | { readonly mistakes: readonly ConfigMistake[] } {
+  const result = readYaml(text, labSchema.superRefine(checkReferences));
+  return "value" in result ? { lab: expand(result.value) } : result;
 }
 
-function describeIssue(input: unknown, issue: z.core.$ZodIssue): string[] {
-  const path = issue.path.map(String).join(".") || "the file";
-  if (issue.code === "unrecognized_keys") return issue.keys.map((key) => `${path}: "${key}" is not known here`);
-  const found = issue.path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], input);
-  const wanted = issue.message.replace(/^Invalid (?:input|option): expected (.*?)(?:, received .*)?$/, "$1");
-  return [`${path}: ${found === undefined ? "missing" : `found ${JSON.stringify(found)}`}; wanted ${wanted}`];
-}
-
-type Wrong = (path: string, found: string, wanted: string) => void;
+type Refuse = (path: PropertyKey[], wanted: string) => void;
 
 /** What a schema cannot say: that names refer to something, and that nothing is claimed twice. */
-function checkReferences(file: LabFile): string[] {
-  const mistakes: string[] = [];
-  const wrong: Wrong = (path, found, wanted) => mistakes.push(`${path}: found "${found}"; wanted ${wanted}`);
-  checkLinks(file, wrong);
-  checkNodes(file, wrong);
-  checkServices(file, wrong);
-  checkClients(file, wrong);
-  const { event } = file.experiment;
+function checkReferences(file: LabFile, context: z.core.$RefinementCtx<LabFile>): void {
+  const refuse: Refuse = (path, wanted) => context.addIssue({ code: "custom", path, message: `wanted ${wanted}` });
+  checkLinks(file, refuse);
+  checkNodes(file, refuse);
+  checkServices(file, refuse);
+  checkClients(file, refuse);
   const speakers = speakerNames(file);
-  if (!speakers.includes(event.node)) wrong("experiment.event.node", event.node, `one of ${speakers.join(", ")}`);
-  return mistakes;
+  if (!speakers.includes(file.experiment.event.node)) refuse(["experiment", "event", "node"], `one of ${speakers.join(", ")}`);
 }
 
 const speakerNames = (file: LabFile): string[] =>
@@ -51,68 +35,67 @@ const speakerNames = (file: LabFile): string[] =>
 const hasAddress = (file: LabFile, name: string): boolean =>
   file.topology.links.some((link) => link.endpoints.some((end, side) => end.startsWith(`${name}:`) && link.ipv4[side]));
 
-function checkLinks({ topology }: LabFile, wrong: Wrong): void {
+function checkLinks({ topology }: LabFile, refuse: Refuse): void {
+  const known = Object.keys(topology.nodes);
   const endpoints = new Set<string>();
-  const addresses = new Map<Prefix["address"], string>();
+  const owners = new Map<Prefix["address"], string>();
   topology.links.forEach((link, index) => {
     link.endpoints.forEach((name, side) => {
-      const path = `topology.links.${index}.endpoints.${side}`;
-      const known = Object.keys(topology.nodes);
-      if (!known.includes(name.split(":")[0])) wrong(path, name, `a node of topology.nodes (${known.join(", ")})`);
-      if (endpoints.has(name)) wrong(path, name, "an interface that no other link uses");
+      const path = ["topology", "links", index, "endpoints", side];
+      if (!known.includes(name.split(":")[0])) refuse(path, `a node of topology.nodes (${known.join(", ")})`);
+      if (endpoints.has(name)) refuse(path, "an interface that no other link uses");
       endpoints.add(name);
     });
-    link.ipv4.forEach((address, side) => {
-      const path = `topology.links.${index}.ipv4.${side}`;
-      const other = addresses.get(address.address);
-      if (other) wrong(path, formatPrefix(address), `an address that ${other} does not have`);
-      addresses.set(address.address, path);
+    link.ipv4.forEach(({ address }, side) => {
+      const owner = owners.get(address);
+      if (owner) refuse(["topology", "links", index, "ipv4", side], `an address that ${owner} does not have`);
+      owners.set(address, link.endpoints[side]);
     });
   });
 }
 
-function checkNodes(file: LabFile, wrong: Wrong): void {
+function checkNodes(file: LabFile, refuse: Refuse): void {
   const nodes = Object.entries(file.topology.nodes);
   const routers = nodes.flatMap(([name, { kind }]) => (kind === "ecmp-router" ? [name] : []));
-  if (routers.length !== 1) wrong("topology.nodes", routers.join(", "), "exactly one node of kind ecmp-router");
+  if (routers.length !== 1) refuse(["topology", "nodes"], "exactly one node of kind ecmp-router");
   for (const [name, node] of nodes) {
     if (!("pods" in node) || node.tableSize === 0 || node.kind === "bird") continue;
-    wrong(`topology.nodes.${name}.tableSize`, String(node.tableSize), `a node of kind bird (${name} is ${node.kind})`);
+    refuse(["topology", "nodes", name, "tableSize"], `a node of kind bird (${name} is ${node.kind})`);
   }
   for (const name of [...speakerNames(file), ...routers]) {
-    if (!hasAddress(file, name)) wrong(`topology.nodes.${name}`, name, "a link that gives it an ipv4 address");
+    if (!hasAddress(file, name)) refuse(["topology", "nodes", name], "a link that gives it an ipv4 address");
   }
 }
 
-function checkServices(file: LabFile, wrong: Wrong): void {
+function checkServices(file: LabFile, refuse: Refuse): void {
   const names = new Set<string>();
   const speakers = speakerNames(file);
+  const gobgp = speakers.find((name) => file.topology.nodes[name].kind === "gobgp");
   file.services.forEach((service, index) => {
-    if (names.has(service.name)) wrong(`services.${index}.name`, service.name, "a name of its own");
+    if (names.has(service.name)) refuse(["services", index, "name"], "a name of its own");
     names.add(service.name);
-    for (const name of service.podsOn ?? []) {
-      if (!speakers.includes(name)) wrong(`services.${index}.podsOn`, name, `nodes with pods (${speakers.join(", ")})`);
-    }
-    const gobgp = speakers.find((name) => file.topology.nodes[name].kind === "gobgp");
+    service.podsOn?.forEach((name, i) => {
+      if (!speakers.includes(name)) refuse(["services", index, "podsOn", i], `nodes with pods (${speakers.join(", ")})`);
+    });
     if (service.linkBandwidth && gobgp) {
-      wrong(`services.${index}.linkBandwidth`, service.linkBandwidth, `nodes whose speaker can say it (${gobgp} is gobgp)`);
+      refuse(["services", index, "linkBandwidth"], `nodes whose speaker can say it (${gobgp} is gobgp)`);
     }
   });
 }
 
-function checkClients(file: LabFile, wrong: Wrong): void {
+function checkClients(file: LabFile, refuse: Refuse): void {
   const services = file.services.map(({ name }) => name);
   file.clients.forEach(({ node, service, connections, firstSourcePort }, index) => {
-    const path = `clients.${index}`;
-    if (file.topology.nodes[node]?.kind !== "linux") wrong(`${path}.node`, node, "a node of kind linux");
-    else if (!hasAddress(file, node)) wrong(`${path}.node`, node, "a link that gives it an ipv4 address");
-    if (node !== file.clients[0].node) wrong(`${path}.node`, node, `the host of the first one (${file.clients[0].node})`);
-    if (!services.includes(service)) wrong(`${path}.service`, service, `one of ${services.join(", ")}`);
+    const wrong = (key: string, wanted: string) => refuse(["clients", index, key], wanted);
+    if (file.topology.nodes[node]?.kind !== "linux") wrong("node", "a node of kind linux");
+    else if (!hasAddress(file, node)) wrong("node", "a link that gives it an ipv4 address");
+    if (node !== file.clients[0].node) wrong("node", `the host of the first one (${file.clients[0].node})`);
+    if (!services.includes(service)) wrong("service", `one of ${services.join(", ")}`);
     const end = firstSourcePort + connections;
-    if (end > 65536) wrong(`${path}.firstSourcePort`, String(firstSourcePort), `${connections} ports below 65536`);
+    if (end > 65536) wrong("firstSourcePort", `${connections} ports below 65536`);
     for (const other of file.clients.slice(0, index)) {
       if (firstSourcePort >= other.firstSourcePort + other.connections || end <= other.firstSourcePort) continue;
-      wrong(`${path}.firstSourcePort`, String(firstSourcePort), "source ports that no client before it uses");
+      wrong("firstSourcePort", "source ports that no client before it uses");
     }
   });
 }

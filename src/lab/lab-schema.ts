@@ -3,44 +3,35 @@
  * editors (`ecmp lab schema` prints it). What refers to what is checked by the reader; an editor cannot know it.
  */
 import { z } from "zod";
-import { type Ipv4Address, parseIpv4 } from "../net/address.ts";
+import { parsed, whole } from "../config/scalar.ts";
+import { type Ipv4Address, isIpv4, parseIpv4 } from "../net/address.ts";
 import { type Prefix, parseInterfaceAddress, parsePrefix } from "../net/prefix.ts";
 import { LARGEST_TABLE } from "./full-table.ts";
 import { FAULT_KINDS, SPEAKER_KINDS } from "./lab.ts";
 
-const ipv4 = z
-  .string()
-  .meta({ examples: ["198.51.100.10"] })
-  .transform((text, context): Ipv4Address => {
-    const address = parseIpv4(text);
-    if (address === undefined) context.addIssue({ code: "custom", message: "an IPv4 address, like 10.0.0.1" });
-    return address ?? 0;
-  });
-const interfaceAddress = z
-  .string()
-  .meta({ examples: ["10.0.0.1/24"] })
-  .transform((text, context): Prefix => {
-    const address = parseInterfaceAddress(text);
-    if (typeof address?.address !== "number")
-      context.addIssue({ code: "custom", message: "an IPv4 address with its length, like 10.0.0.1/24" });
-    return address ?? { address: 0, length: 0 };
-  });
-const subnet = z
-  .string()
-  .meta({ examples: ["10.244.1.0/24"] })
-  .transform((text, context): Prefix => {
-    const prefix = parsePrefix(text);
-    if (typeof prefix?.address !== "number" || prefix.length > 28) {
-      context.addIssue({ code: "custom", message: "an IPv4 subnet of /28 or larger without host bits, like 10.244.1.0/24" });
-    }
-    return prefix ?? { address: 0, length: 0 };
-  });
+const ipv4 = parsed<Ipv4Address>(parseIpv4, "an IPv4 address, like 198.51.100.10");
+const interfaceAddress = parsed<Prefix>(
+  (text) => ofIpv4(parseInterfaceAddress(text)),
+  "an IPv4 address with its length, like 10.0.0.1/24",
+);
+const subnet = parsed<Prefix>((text) => {
+  const prefix = ofIpv4(parsePrefix(text));
+  return prefix && prefix.length <= 28 ? prefix : undefined;
+}, "an IPv4 subnet of /28 or larger without host bits, like 10.244.1.0/24");
 
-const nodeName = z.string().regex(/^[a-z][a-z0-9]{0,8}$/, "a name of 1 to 9 lower-case letters and digits");
-const asn = z.int().min(1).max(0xffffffff);
-const port = z.int().min(1).max(65535);
+const ofIpv4 = (prefix: Prefix | undefined): Prefix | undefined => (prefix && isIpv4(prefix.address) ? prefix : undefined);
+
+const NODE_KINDS = ["linux", "bridge", "ecmp-router", ...SPEAKER_KINDS];
+const name = z
+  .string({ error: "wanted a name" })
+  .regex(/^[a-z][a-z0-9-]*$/, { error: "wanted a name of lower-case letters, digits and dashes" });
+const nodeName = z
+  .string({ error: "wanted a node's name" })
+  .regex(/^[a-z][a-z0-9]{0,8}$/, { error: "wanted a name of 1 to 9 lower-case letters and digits" });
+const asn = whole(1, 0xffffffff);
+const port = whole(1, 65535);
 const podPlan = z
-  .strictObject({ subnet, count: z.int().min(1).max(9) })
+  .strictObject({ subnet, count: whole(1, 9) })
   .describe("the node's pods: its first host is their gateway, the next ones are theirs");
 
 const node = z.discriminatedUnion(
@@ -52,8 +43,8 @@ const node = z.discriminatedUnion(
       .strictObject({
         kind: z.literal("ecmp-router"),
         asn,
-        holdTimeSeconds: z.int().min(3).max(65535).default(90),
-        maximumPaths: z.int().min(1).max(256).default(16),
+        holdTimeSeconds: whole(3, 65535).default(90),
+        maximumPaths: whole(1, 256).default(16),
       })
       .describe("our router; a lab has one"),
     z
@@ -61,47 +52,46 @@ const node = z.discriminatedUnion(
         kind: z.enum(SPEAKER_KINDS),
         asn,
         pods: podPlan,
-        tableSize: z
-          .int()
-          .min(0)
-          .max(LARGEST_TABLE)
+        tableSize: whole(0, LARGEST_TABLE)
           .default(0)
           .describe("so many more prefixes it announces, as a transit would: 16.0.0.0/24 and those after it; bird only"),
       })
       .describe("a node of the cluster, by its speaker: it announces, forwards and masquerades"),
   ],
-  { error: "one of linux, bridge, ecmp-router, frr, bird, gobgp, exabgp" },
+  { error: `wanted one of ${NODE_KINDS.join(", ")}` },
 );
 
-const endpoint = z.string().regex(/^[a-z][a-z0-9]{0,8}:[a-z][a-z0-9-]{0,14}$/, "node:interface, like n1:eth0");
+const endpoint = z.string().regex(/^[a-z][a-z0-9]{0,8}:[a-z][a-z0-9-]{0,14}$/, { error: "wanted node:interface, like n1:eth0" });
 
 const service = z.strictObject({
-  name: z.string().regex(/^[a-z][a-z0-9-]*$/, "a name of lower-case letters, digits and dashes"),
+  name,
   address: ipv4,
   port,
   targetPort: port,
   externalTrafficPolicy: z
-    .enum(["Cluster", "Local"])
+    .enum(["Cluster", "Local"], { error: "wanted Cluster or Local" })
     .describe("Local: only nodes with a pod of it announce it, and pods see the client"),
   linkBandwidth: z
-    .enum(["by-pods"])
+    .enum(["by-pods"], { error: "wanted by-pods" })
     .optional()
     .describe("nodes announce it with a link bandwidth community, in proportion to their pods of it"),
   podsOn: z.array(nodeName).min(1).optional().describe("the nodes that run its pods; all of them when absent"),
 });
 
 const experiment = z.strictObject({
-  hash: z.strictObject({ algorithm: z.string(), fields: z.string(), seed: z.int().min(0).max(0xffffffff) }),
+  hash: z.strictObject({ algorithm: z.string(), fields: z.string(), seed: whole(0, 0xffffffff) }),
   selectors: z
-    .array(z.strictObject({ name: z.string(), buckets: z.int().min(1).optional() }))
+    .array(z.strictObject({ name: z.string(), buckets: whole(1, 0xffffffff).optional() }))
     .min(1)
     .describe("one run for each"),
-  event: z.strictObject({ kind: z.enum(FAULT_KINDS), node: nodeName }).describe("what befalls a node's speaker"),
+  event: z
+    .strictObject({ kind: z.enum(FAULT_KINDS, { error: `wanted one of ${FAULT_KINDS.join(", ")}` }), node: nodeName })
+    .describe("what befalls a node's speaker"),
 });
 
 export const labSchema = z.strictObject({
-  name: z.string().regex(/^[a-z][a-z0-9-]*$/, "a name of lower-case letters, digits and dashes"),
-  description: z.string(),
+  name,
+  description: z.string({ error: "wanted a description" }),
   topology: z.strictObject({
     nodes: z.record(nodeName, node),
     links: z.array(
@@ -110,7 +100,7 @@ export const labSchema = z.strictObject({
   }),
   services: z.array(service).min(1),
   clients: z
-    .array(z.strictObject({ node: nodeName, service: z.string(), connections: z.int().min(1).max(20000), firstSourcePort: port }))
+    .array(z.strictObject({ node: nodeName, service: z.string(), connections: whole(1, 20_000), firstSourcePort: port }))
     .min(1),
   experiment,
 });

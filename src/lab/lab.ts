@@ -107,6 +107,16 @@ export interface Lab {
   readonly experiment: Experiment;
 }
 
+/** Of names that were checked when the file was read. */
+export const nodeNamed = (lab: Lab, name: string): ClusterNode => named(lab.nodes, "node", name);
+export const serviceNamed = (lab: Lab, name: string): Service => named(lab.services, "service", name);
+
+function named<One extends { readonly name: string }>(all: readonly One[], what: string, name: string): One {
+  const found = all.find((candidate) => candidate.name === name);
+  if (!found) throw new Error(`no ${what} ${name}, and the file was checked for that`);
+  return found;
+}
+
 /** The pods that answer for a service. */
 export function podsOf(lab: Lab, service: Service): readonly Pod[] {
   return lab.nodes.filter((node) => service.podsOn?.includes(node.name) ?? true).flatMap((node) => node.pods);

@@ -5,9 +5,9 @@
 import { formatAddress } from "../net/address.ts";
 import { brokenAtMs, type ConnectionRecord, isBroken } from "./connection.ts";
 import { explainDifference, type ObservedFlow, REASONS, type ReasonName } from "./difference.ts";
-import { type Expectation, nodeNamed } from "./expectation.ts";
+import type { Expectation } from "./expectation.ts";
 import { LabFailure } from "./failure.ts";
-import type { Lab } from "./lab.ts";
+import { type Lab, nodeNamed } from "./lab.ts";
 import type { LoadReport } from "./load.ts";
 import type { RequestRecord } from "./request.ts";
 import type { Scenario } from "./scenario.ts";

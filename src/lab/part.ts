@@ -81,7 +81,7 @@ async function playClients(clock: Clock, lab: Lab, host: string, { selector, con
   const { kind } = lab.experiment.event;
   // A container is told to end its speaker; nothing tells it to stop it.
   if (kind !== "kill-speaker") throw new LabFailure("experiment.event.kind", kind, "kill-speaker, in containers");
-  const progress = createProgress(clock, (line) => process.stderr.write(`${line}\n`));
+  const progress = createProgress(clock);
   await addRoutes(hostRoutes(lab, host));
   await executeUntilDone(clock, [...ECMP_COMMAND, "show", "ports", "--control", control], ROUTER_DEADLINE_MS);
   const router = await RouterView.follow(clock, here, control);

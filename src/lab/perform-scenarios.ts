@@ -37,7 +37,7 @@ export async function performScenarios(
 ): Promise<number> {
   const lifeline = new Lifeline();
   await lifeline.outside;
-  const progress = createProgress(clock, (line) => process.stderr.write(`${line}\n`));
+  const progress = createProgress(clock);
   await checkPrograms(lab);
   await buildStage(lab);
   const played: PlayedScenario[] = [];

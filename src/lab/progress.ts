@@ -6,10 +6,12 @@ export interface Progress {
   step(subject: string, result: string): void;
 }
 
-export function createProgress(clock: Clock, write: (line: string) => void): Progress {
+export function createProgress(clock: Clock): Progress {
   const startMs = clock.nowMs();
   return {
     step: (subject, result) =>
-      write(`${((clock.nowMs() - startMs) / 1000).toFixed(1).padStart(6)} s  ${subject.padEnd(14)} ${result}`),
+      void process.stderr.write(
+        `${((clock.nowMs() - startMs) / 1000).toFixed(1).padStart(6)} s  ${subject.padEnd(14)} ${result}\n`,
+      ),
   };
 }

@@ -14,7 +14,7 @@ import type { RouterEvent } from "./event-log.ts";
 import { LabFailure } from "./failure.ts";
 import { FAULTS } from "./fault.ts";
 import { type ConnectionOutcome, type Judgment, judge } from "./judgment.ts";
-import type { ClusterNode, FaultKind, Lab, SelectorChoice, Service } from "./lab.ts";
+import { type ClusterNode, type FaultKind, type Lab, nodeNamed, type SelectorChoice, type Service } from "./lab.ts";
 import type { LabView } from "./lab-router.ts";
 import { Load } from "./load.ts";
 import type { Place } from "./place.ts";
@@ -61,7 +61,7 @@ export async function runOnce(
   directory: string,
   progress: Progress,
 ): Promise<RunResult> {
-  const departed = lab.nodes.find((node) => node.name === lab.experiment.event.node) as ClusterNode;
+  const departed = nodeNamed(lab, lab.experiment.event.node);
   const connections = planConnections(lab);
   const state = await router.groups();
   const forecasts = forecastRemoval(
@@ -133,7 +133,7 @@ function outcomesOf(
   const recordOf = new Map(records.map((record) => [record.flow, record]));
   return connections.flatMap((connection, index) => {
     const record = recordOf.get(connection.target.flow);
-    if (connection.service !== service.name) return [];
+    if (connection.service !== service) return [];
     if (!record) throw new Error(`the load client never heard of ${connection.target.flow}`);
     return [{ forecast: forecasts[index], record, clientAddress: connection.target.sourceAddress }];
   });

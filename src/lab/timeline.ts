@@ -5,10 +5,10 @@
 import { formatAddress } from "../net/address.ts";
 import { type Clock, delay } from "../net/clock.ts";
 import { type Cast, untilEstablished, wantedRoutes } from "./cast.ts";
-import { nodeNamed, type Plan } from "./expectation.ts";
+import type { Plan } from "./expectation.ts";
 import { LabFailure } from "./failure.ts";
 import { FAULTS, type Target } from "./fault.ts";
-import type { FaultKind, Lab } from "./lab.ts";
+import { type FaultKind, type Lab, nodeNamed } from "./lab.ts";
 import type { LabView } from "./lab-router.ts";
 import type { FaultStep, Scenario, WaitName } from "./scenario.ts";
 

@@ -1,38 +1,22 @@
 /** lab.yaml: the shipped one is read for what it means, and a bad one is told all its mistakes at once. */
 import { describe, expect, it } from "vitest";
+import { formatMistake } from "#src/config/read.ts";
 import { labNames, loadLab } from "#src/lab/catalog.ts";
 import { announcersOf, podsOf } from "#src/lab/lab.ts";
 import { readLab } from "#src/lab/lab-file.ts";
 import { formatAddress } from "#src/net/address.ts";
 import { formatPrefix } from "#src/net/prefix.ts";
+import { smallLab } from "./small-lab.ts";
 
+/** As a person reads them, without their lines. */
 const mistakesOf = (text: string): readonly string[] => {
   const result = readLab(text);
-  return "mistakes" in result ? result.mistakes : [];
+  return "mistakes" in result
+    ? result.mistakes.map((mistake) => formatMistake("", { ...mistake, line: 0 }).slice(":0: ".length))
+    : [];
 };
 
-const SMALL = `
-name: small
-description: one node, one client
-topology:
-  nodes:
-    client: { kind: linux }
-    router: { kind: ecmp-router, asn: 64513 }
-    fabric: { kind: bridge }
-    n1: { kind: bird, asn: 64512, pods: { subnet: 10.244.1.0/24, count: 1 } }
-  links:
-    - { endpoints: ["client:eth0", "router:client0"], ipv4: [10.0.1.2/24, 10.0.1.1/24] }
-    - { endpoints: ["router:fabric0", "fabric:router"], ipv4: [10.0.0.1/24] }
-    - { endpoints: ["n1:eth0", "fabric:n1"], ipv4: [10.0.0.11/24] }
-services:
-  - { name: web, address: 198.51.100.1, port: 80, targetPort: 8080, externalTrafficPolicy: Cluster }
-clients:
-  - { node: client, service: web, connections: 10, firstSourcePort: 20000 }
-experiment:
-  hash: { algorithm: xxh32, fields: 5-tuple, seed: 1 }
-  selectors: [{ name: modulo }]
-  event: { kind: kill-speaker, node: n1 }
-`;
+const SMALL = smallLab("small", 1);
 
 describe("the lab metallb-bgp", () => {
   const lab = loadLab("metallb-bgp");
@@ -78,13 +62,13 @@ describe("a lab file", () => {
       .replace("10.0.1.2/24", "10.0.1.256/24")
       .replace("10.244.1.0/24", "10.244.1.1/24")
       .replace("externalTrafficPolicy: Cluster", "externalTrafficPolicy: cluster, color: red")
-      .replace("description: one node, one client\n", "");
+      .replace("description: one client, 1 nodes\n", "");
     expect(mistakesOf(bad)).toEqual([
-      "description: missing; wanted string",
-      'topology.nodes.n1.kind: found "brid"; wanted one of linux, bridge, ecmp-router, frr, bird, gobgp, exabgp',
-      'topology.links.0.ipv4.0: found "10.0.1.256/24"; wanted an IPv4 address with its length, like 10.0.0.1/24',
-      'services.0.externalTrafficPolicy: found "cluster"; wanted one of "Cluster"|"Local"',
-      'services.0: "color" is not known here',
+      "description: wanted a description",
+      'topology.nodes.n1.kind: "brid", wanted one of linux, bridge, ecmp-router, frr, bird, gobgp, exabgp',
+      'topology.links[0].ipv4[0]: "10.0.1.256/24", wanted an IPv4 address with its length, like 10.0.0.1/24',
+      'services[0].externalTrafficPolicy: "cluster", wanted Cluster or Local',
+      'services[0].color: "red", wanted no such key here',
     ]);
   });
 
@@ -94,13 +78,13 @@ describe("a lab file", () => {
       .replace("service: web, connections: 10, firstSourcePort: 20000", "service: wep, connections: 10, firstSourcePort: 65530")
       .replace("node: n1 }", "node: n7 }");
     expect(mistakesOf(bad)).toEqual([
-      'topology.links.2.endpoints.1: found "fabrik:n1"; wanted a node of topology.nodes (client, router, fabric, n1)',
-      'topology.links.2.ipv4.0: found "10.0.0.1/24"; wanted an address that topology.links.1.ipv4.0 does not have',
-      'clients.0.service: found "wep"; wanted one of web',
-      'clients.0.firstSourcePort: found "65530"; wanted 10 ports below 65536',
-      'experiment.event.node: found "n7"; wanted one of n1',
+      'topology.links[2].endpoints[1]: "fabrik:n1", wanted a node of topology.nodes (client, router, fabric, n1)',
+      'topology.links[2].ipv4[0]: "10.0.0.1/24", wanted an address that router:fabric0 does not have',
+      'clients[0].service: "wep", wanted one of web',
+      "clients[0].firstSourcePort: 65530, wanted 10 ports below 65536",
+      'experiment.event.node: "n7", wanted one of n1',
     ]);
   });
 
-  it("that is no YAML says where", () => expect(mistakesOf("name: [")).toEqual([expect.stringMatching(/line 1/)]));
+  it("that is no YAML says where", () => expect(readLab("name:\n  [")).toMatchObject({ mistakes: [{ line: 2, path: "" }] }));
 });

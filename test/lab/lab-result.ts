@@ -7,7 +7,7 @@ import { digestForecast, forecastRemoval } from "#src/experiment/forecast.ts";
 import type { FibState } from "#src/fib/state.ts";
 import { loadLab } from "#src/lab/catalog.ts";
 import { judge } from "#src/lab/judgment.ts";
-import { announcersOf, type Lab, podsOf, type SelectorChoice, type Service } from "#src/lab/lab.ts";
+import { announcersOf, type Lab, nodeNamed, podsOf, type SelectorChoice, type Service } from "#src/lab/lab.ts";
 import type { LabResult } from "#src/lab/report.ts";
 import { planConnections } from "#src/lab/traffic.ts";
 import { formatAddress } from "#src/net/address.ts";
@@ -30,7 +30,7 @@ export function makeLabResult(disobedient: boolean): LabResult {
 function makeRun(lab: Lab, selector: SelectorChoice, disobedient: boolean): LabResult["runs"][number] {
   const state = makeState(lab, selector);
   const { node, kind } = lab.experiment.event;
-  const departed = lab.nodes.find(({ name }) => name === node)?.address.address ?? 0;
+  const departed = nodeNamed(lab, node).address.address;
   const connections = planConnections(lab);
   const forecasts = forecastRemoval(
     state,
@@ -39,8 +39,8 @@ function makeRun(lab: Lab, selector: SelectorChoice, disobedient: boolean): LabR
   );
   const firstMoved = forecasts.findIndex(({ moved }) => moved);
   const services = lab.services.map((service) => {
-    const outcomes = connections.flatMap(({ target, service: name }, index) => {
-      if (name !== service.name) return [];
+    const outcomes = connections.flatMap(({ target, service: wanted }, index) => {
+      if (wanted !== service) return [];
       const forecast = forecasts[index];
       const seen = { sourceSeen: target.sourceAddress, ...seenBy(lab, service, forecast.before) };
       const breaks = forecast.moved && !(disobedient && index === firstMoved);

@@ -2,12 +2,9 @@
  * The scenario mitigations in a short form, on real parts: every event is told on the way, every strategy ends as forecast, and
  * the forecast of a strategy is the same whenever it is made. The full form is `ecmp lab run mitigations`.
  */
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { MAIN, users } from "./users.ts";
+import { canRunLabs, LAB_DEADLINE_MS, runScenario } from "./run-lab.ts";
 
-const DEADLINE_MS = 150_000;
 const STRATEGIES = ["baseline-modulo", "resilient", "linux-policy-3"];
 /**
  * Of the flows of `scenario.yaml` with these strategies: whoever changes that file changes them. A resilient group remembers
@@ -18,26 +15,19 @@ const DIGESTS: Readonly<Record<string, string>> = {
   "linux-policy-3": "33e73c2af30e9c94b0963713cbadbc2127e911c07b2b88d1590017a273adcc6c",
 };
 
-describe.each(users.slice(0, 1))("ecmp lab run mitigations, as %s", (_, prefix, possible) => {
-  it.skipIf(!possible)("ends as forecast, strategy by strategy", { timeout: DEADLINE_MS }, async () => {
-    const words = [...prefix, process.execPath, MAIN, "lab", "run", "mitigations", "--json", "--only", STRATEGIES.join(",")];
-    const command = promisify(execFile)(words[0], words.slice(1), { timeout: DEADLINE_MS });
-    const { stdout, stderr } = await command.catch((error: { stdout: string; stderr: string }) => error);
-    const lines = stdout
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line));
-    const { scenario, strategies } = lines[lines.length - 1];
+describe.skipIf(!canRunLabs)("ecmp lab run mitigations", () => {
+  it("ends as forecast, strategy by strategy", { timeout: LAB_DEADLINE_MS }, async () => {
+    const { scenario, strategies, events, stderr } = await runScenario("mitigations", "--only", STRATEGIES.join(","));
     expect(scenario, stderr).toBe("mitigations");
-    expect(strategies.map((each: { strategy: string }) => each.strategy)).toEqual(STRATEGIES);
+    expect(strategies.map((each) => each.strategy)).toEqual(STRATEGIES);
     for (const each of strategies) {
       expect(each.unexplained).toEqual([]);
       expect(each.connections).toMatchObject({ opened: 200, broken: each.connections.forecast });
       expect(each.verdicts).toContainEqual({ assertion: "asForecast", limit: 0, found: 0, holds: true });
-      expect(each.verdicts.filter(({ holds }: { holds: boolean }) => !holds)).toEqual([]);
+      expect(each.verdicts.filter(({ holds }) => !holds)).toEqual([]);
       expect(each.digest).toMatch(/^[0-9a-f]{64}$/);
       if (DIGESTS[each.strategy]) expect(each.digest).toBe(DIGESTS[each.strategy]);
-      const told = lines.filter((line) => line.strategy === each.strategy && line.kind).map(({ kind }) => kind);
+      const told = events.filter(({ strategy }) => strategy === each.strategy).map(({ kind }) => kind);
       expect(told.filter((kind) => ["forecast", "traffic", "fault", "converged", "verdict"].includes(kind))).toEqual([
         "forecast",
         "traffic",

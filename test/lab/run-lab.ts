@@ -1,4 +1,4 @@
-/** `ecmp lab run NAME` to its end, as the first user of `users.ts`: what it told, and what became of each connection. */
+/** `ecmp lab run` of labs and scenarios to its end, as the first user of `users.ts`: what it told, and what became of each connection. */
 import { execFile } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,22 +9,63 @@ import { MAIN, users } from "./users.ts";
 
 const [[, prefix, possible]] = users;
 export const canRunLabs = possible;
-export const LAB_DEADLINE_MS = 120_000;
+export const LAB_DEADLINE_MS = 150_000;
 
 export interface LabRun {
   readonly selector: string;
   readonly state: PlainState;
   readonly opened: number;
   readonly explained: { readonly checked: number; readonly equal: number };
-  readonly event: { readonly detectedMs: number; readonly convergedMs: number };
-  readonly broken: { readonly observed: number; readonly forecast: number; readonly onSurvivors: number };
+  readonly event: { readonly kind: string; readonly node: string; readonly detectedMs: number; readonly convergedMs: number };
+  readonly broken: {
+    readonly observed: number;
+    readonly forecast: number;
+    readonly onSurvivors: number;
+    readonly onDepartedNode: number;
+  };
 }
 
 export interface LabReport {
+  readonly stderr: string;
   readonly runs: readonly LabRun[];
   readonly differences: readonly string[];
   /** A row a connection, by the names of its columns. */
   readonly connections: readonly Readonly<Record<string, string>>[];
+}
+
+export interface StrategyReport {
+  readonly strategy: string;
+  readonly connections: Readonly<Record<"opened" | "broken" | "forecast" | "brokenOnSurvivors", number>>;
+  readonly requests: Readonly<Record<"count" | "failed" | "forecast" | "failedAfterRetry", number>>;
+  readonly differences: Readonly<Record<string, number>>;
+  readonly unexplained: readonly string[];
+  readonly digest: string;
+  readonly verdicts: readonly {
+    readonly assertion: string;
+    readonly limit: number;
+    readonly found: number;
+    readonly holds: boolean;
+  }[];
+  readonly marks: readonly {
+    readonly fault: string;
+    readonly what: "begins" | "ends";
+    readonly fromMs: number;
+    readonly toMs: number;
+  }[];
+}
+
+/** The events on the way, and the strategies at the end. */
+export interface ScenarioReport {
+  readonly stderr: string;
+  readonly scenario: string;
+  readonly events: readonly { readonly strategy: string; readonly kind: string }[];
+  readonly strategies: readonly StrategyReport[];
+}
+
+export async function runScenario(name: string, ...words: string[]): Promise<ScenarioReport> {
+  const { lines, stderr } = await run("lab", "run", name, "--json", ...words);
+  const parsed = lines.map((line) => JSON.parse(line));
+  return { ...parsed[parsed.length - 1], events: parsed.slice(0, -1), stderr };
 }
 
 export async function runLab(name: string): Promise<LabReport> {
@@ -33,16 +74,22 @@ export async function runLab(name: string): Promise<LabReport> {
   chmodSync(folder, 0o777);
   try {
     const file = `${folder}/report.csv`;
-    const words = [...prefix, process.execPath, MAIN, "lab", "run", name, "--json", "--report", file];
-    const command = promisify(execFile)(words[0], words.slice(1), { timeout: LAB_DEADLINE_MS, maxBuffer: 1 << 28 });
-    const { stdout, stderr } = await command.catch((error: { stdout: string; stderr: string }) => error);
-    const lastLine = stdout.trim().split("\n").at(-1) ?? "";
-    expect(lastLine.slice(0, 1), stderr).toBe("{");
+    const { lines, stderr } = await run("lab", "run", name, "--json", "--report", file);
     const [heading, ...rows] = readFileSync(file, "utf8").trimEnd().split("\r\n");
     const columns = heading.split(",");
     const connections = rows.map((row) => Object.fromEntries(row.split(",").map((cell, index) => [columns[index], cell])));
-    return { ...(JSON.parse(lastLine) as LabReport), connections };
+    return { ...JSON.parse(lines[lines.length - 1]), stderr, connections };
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** The lines of its standard output, the last of which is an object whatever the exit code is. */
+async function run(...words: string[]): Promise<{ lines: string[]; stderr: string }> {
+  const [program, ...rest] = [...prefix, process.execPath, MAIN, ...words];
+  const command = promisify(execFile)(program, rest, { timeout: LAB_DEADLINE_MS, maxBuffer: 1 << 28 });
+  const { stdout, stderr } = await command.catch((error: { stdout: string; stderr: string }) => error);
+  const lines = stdout.trim().split("\n");
+  expect(lines[lines.length - 1], stderr).toMatch(/^\{.*\}$/);
+  return { lines, stderr };
 }

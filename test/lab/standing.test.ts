@@ -7,32 +7,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Inspection } from "#src/lab/inspect.ts";
 import { membersOf, treeOf } from "./process-tree.ts";
+import { smallLab } from "./small-lab.ts";
 import { MAIN, users } from "./users.ts";
-
-const LAB = `
-name: watched
-description: Two nodes, for looking at
-topology:
-  nodes:
-    client: { kind: linux }
-    router: { kind: ecmp-router, asn: 64513 }
-    fabric: { kind: bridge }
-    n1: { kind: bird, asn: 64512, pods: { subnet: 10.244.1.0/24, count: 1 } }
-    n2: { kind: bird, asn: 64512, pods: { subnet: 10.244.2.0/24, count: 1 } }
-  links:
-    - { endpoints: ["client:eth0", "router:client0"], ipv4: [10.0.1.2/24, 10.0.1.1/24] }
-    - { endpoints: ["router:fabric0", "fabric:router"], ipv4: [10.0.0.1/24] }
-    - { endpoints: ["n1:eth0", "fabric:n1"], ipv4: [10.0.0.11/24] }
-    - { endpoints: ["n2:eth0", "fabric:n2"], ipv4: [10.0.0.12/24] }
-services:
-  - { name: web, address: 198.51.100.10, port: 80, targetPort: 8080, externalTrafficPolicy: Cluster }
-clients:
-  - { node: client, service: web, connections: 10, firstSourcePort: 20000 }
-experiment:
-  hash: { algorithm: xxh32, fields: 5-tuple, seed: 42 }
-  selectors: [{ name: modulo }]
-  event: { kind: kill-speaker, node: n2 }
-`;
 
 const [[user, prefix, possible]] = users;
 const folder = mkdtempSync(join(tmpdir(), "ecmp-standing-"));
@@ -73,7 +49,7 @@ const inspect = async (): Promise<Inspection[]> => JSON.parse((await say("inspec
 const living = (pids: readonly number[]): number[] => pids.filter((pid) => existsSync(`/proc/${pid}`));
 
 describe.skipIf(!possible)(`the life of a lab, of ${user}`, { timeout: 120_000 }, () => {
-  beforeAll(() => writeFileSync(file, LAB));
+  beforeAll(() => writeFileSync(file, smallLab("watched", 2)));
   afterAll(async () => {
     await say("down", file);
     outer?.child.kill("SIGKILL");
