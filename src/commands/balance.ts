@@ -15,14 +15,12 @@ import { loadCaptureFlows } from "./capture-flows.ts";
 import {
   addExperimentOptions,
   type ExperimentOptions,
-  fieldList,
-  listOf,
   membersOf,
   orderOf,
   recipeOf,
   reportRefusals,
-  wholeNumber,
 } from "./experiment-options.ts";
+import { fieldList, listOf, wholeNumber } from "./flag-value.ts";
 import { hashOf } from "./hash-flags.ts";
 import { CommandError, formatTable, print, printJson, warn } from "./output.ts";
 import { selectorsOf } from "./selector-flags.ts";

@@ -6,7 +6,7 @@ import { describeCapability } from "../conform/describe.ts";
 import { type Assignment, type Judgment, judge } from "../conform/judge.ts";
 import { type Address, formatAddress, parseAddress } from "../net/address.ts";
 import { systemClock } from "../net/clock.ts";
-import { wholeNumber } from "./experiment-options.ts";
+import { wholeNumber } from "./flag-value.ts";
 import { CommandError, EXIT, formatTable, print, printJson } from "./output.ts";
 
 interface ConformOptions {

@@ -21,8 +21,8 @@ import {
   recipeOf,
   refuseBeside,
   reportRefusals,
-  wholeNumber,
 } from "./experiment-options.ts";
+import { wholeNumber } from "./flag-value.ts";
 import { hashOf } from "./hash-flags.ts";
 import { CommandError, formatTable, print, printJson, warn } from "./output.ts";
 import { selectorsOf } from "./selector-flags.ts";

@@ -1,7 +1,6 @@
 /** The flags that `disrupt` and `balance` share, and how they are read: which selectors, members, flows and hash. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { HASHES } from "../ecmp/hash.ts";
-import { expandFieldNames } from "../ecmp/key.ts";
 import { MEMBER_ORDERS, type MemberOrder } from "../ecmp/member-order.ts";
 import { memberOrderOf, PROFILES } from "../ecmp/profile.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
@@ -18,6 +17,7 @@ import {
 } from "../experiment/scenario-file.ts";
 import { type Address, addressFamily, compareAddresses, formatAddress, isIpv4, parseAddress } from "../net/address.ts";
 import { formatPrefix, type Prefix, parsePrefix } from "../net/prefix.ts";
+import { fieldList, listOf, oneOf, parsedBy, wholeNumber } from "./flag-value.ts";
 import { addNamedValue } from "./named-value.ts";
 import { CommandError } from "./output.ts";
 import type { SelectorFlags } from "./selector-flags.ts";
@@ -36,43 +36,6 @@ export interface ExperimentOptions extends SelectorFlags {
   readonly csv?: true;
 }
 
-/** A whole number in the range, or commander's own complaint. */
-export function wholeNumber(least: number, most: number) {
-  return (text: string): number => {
-    const number = Number(text);
-    if (/^[0-9]+$/.test(text) && number >= least && number <= most) return number;
-    throw new InvalidArgumentError(`Wanted a whole number from ${least} to ${most}.`);
-  };
-}
-
-export const listOf =
-  <Value>(parse: (text: string) => Value) =>
-  (text: string): Value[] =>
-    text.split(",").map((part) => parse(part.trim()));
-
-export function oneOf(names: readonly string[]) {
-  return (text: string): string => {
-    if (names.includes(text)) return text;
-    throw new InvalidArgumentError(`Wanted one of ${names.join(", ")}.`);
-  };
-}
-
-export function fieldList(text: string): readonly string[] {
-  try {
-    return expandFieldNames(listOf(String)(text));
-  } catch (error) {
-    throw new InvalidArgumentError(`${(error as Error).message}.`);
-  }
-}
-
-function parsed<Value>(parse: (text: string) => Value | undefined, wanted: string) {
-  return (text: string): Value => {
-    const value = parse(text);
-    if (value !== undefined) return value;
-    throw new InvalidArgumentError(`Wanted ${wanted}.`);
-  };
-}
-
 export function addExperimentOptions(command: Command): Command {
   const selectors = Object.keys(SELECTORS);
   const hashes = Object.keys(HASHES);
@@ -84,8 +47,8 @@ export function addExperimentOptions(command: Command): Command {
     value: Value,
     shown: string,
   ): Option => new Option(flags, description).argParser(parse).default(value, shown);
-  const sources = parsed(parsePrefix, "a prefix such as 172.16.0.0/12");
-  const destination = parsed(parseAddress, "an address");
+  const sources = parsedBy(parsePrefix, "a prefix such as 172.16.0.0/12");
+  const destination = parsedBy(parseAddress, "an address");
   return command
     .option(
       "--profile <name>",
@@ -162,7 +125,7 @@ const memberCount = wholeNumber(1, MAXIMUM_SCENARIO_MEMBERS);
 
 function memberList(text: string): number | readonly Address[] {
   if (/^[0-9]+$/.test(text)) return memberCount(text);
-  const addresses = listOf(parsed(parseAddress, wantedMembers))(text);
+  const addresses = listOf(parsedBy(parseAddress, wantedMembers))(text);
   const isSound = new Set(addresses).size === addresses.length && new Set(addresses.map(addressFamily)).size === 1;
   if (isSound && addresses.length <= MAXIMUM_SCENARIO_MEMBERS) return addresses;
   throw new InvalidArgumentError(`Wanted ${wantedMembers}.`);

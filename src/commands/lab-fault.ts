@@ -4,7 +4,7 @@ import { LabFailure } from "../lab/failure.ts";
 import { FAULTS } from "../lab/fault.ts";
 import { askForFault, chooseLab } from "../lab/fault-client.ts";
 import type { FaultRequest } from "../lab/fault-server.ts";
-import { wholeNumber } from "./experiment-options.ts";
+import { wholeNumber } from "./flag-value.ts";
 import { CommandError, EXIT, formatTable, print, printJson } from "./output.ts";
 
 interface FaultOptions {

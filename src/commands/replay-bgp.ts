@@ -1,9 +1,10 @@
 /** `ecmp replay-bgp`: a recording of BGP, a journal of ours or MRT of anyone, and the routes that come of it. */
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { type Prefix, parseInterfaceAddress } from "../net/prefix.ts";
 import { type ReplayBgpReport, replayBgp } from "../router/replay-bgp.ts";
 import { loadConfig } from "./config-file.ts";
 import { fileProblem } from "./file-problem.ts";
+import { parsedBy } from "./flag-value.ts";
 import { CommandError, formatTable, print, printJson } from "./output.ts";
 import { formatShown } from "./show-text.ts";
 
@@ -35,11 +36,9 @@ are named with their offset, the others are told all the same, and the exit is 2
     .action(run);
 }
 
-function addInterface(text: string, before: readonly Prefix[]): Prefix[] {
-  const address = parseInterfaceAddress(text);
-  if (!address) throw new InvalidArgumentError("wanted an address with its length, such as 10.0.0.1/24");
-  return [...before, address];
-}
+const interfaceAddress = parsedBy(parseInterfaceAddress, "an address with its length, such as 10.0.0.1/24");
+
+const addInterface = (text: string, before: readonly Prefix[]): Prefix[] => [...before, interfaceAddress(text)];
 
 async function run(files: string[], options: ReplayBgpCommandOptions): Promise<void> {
   const config = options.config === undefined ? {} : { config: loadConfig(options.config) };

@@ -1,11 +1,10 @@
 /** `ecmp replay`: a capture through the forwarding core, and what became of every packet of it. */
 import { availableParallelism } from "node:os";
-import { Command, InvalidArgumentError, Option } from "commander";
-import { ReplayOutputError, replayCapture } from "../experiment/replay.ts";
+import { Command, Option } from "commander";
+import { ReplayOutputError, ReplayStateError, replayCapture } from "../experiment/replay.ts";
 import type { ReplayReport } from "../experiment/replay-report.ts";
-import { restoreFib } from "../experiment/restore.ts";
-import type { FibState } from "../fib/state.ts";
 import { fileProblem } from "./file-problem.ts";
+import { wholeNumber } from "./flag-value.ts";
 import { inputOf } from "./input-file.ts";
 import { CommandError, formatTable, print, printJson } from "./output.ts";
 import { loadConfiguredState, loadSavedState } from "./state-file.ts";
@@ -20,8 +19,6 @@ interface ReplayCommandOptions {
   readonly json?: boolean;
 }
 
-const MAXIMUM_THREADS = 64;
-
 export function replayCommand(): Command {
   return new Command("replay")
     .description("send a capture through the forwarding core, and count what becomes of its packets")
@@ -29,7 +26,12 @@ export function replayCommand(): Command {
     .addOption(new Option("--state <file>", "forward by a saved `ecmp show groups --json`").conflicts("config"))
     .requiredOption("--in <file>", "the capture: pcap or pcapng; Ethernet, raw IP or Linux cooked packets")
     .option("--out <directory>", "write what each next hop gets to a capture there, named by its address")
-    .option("--threads <count>", "threads that forward; the answer does not depend on it", parseThreads, availableParallelism())
+    .option(
+      "--threads <count>",
+      "threads that forward; the answer does not depend on it",
+      wholeNumber(1, 64),
+      availableParallelism(),
+    )
     .option("--headers-only", "the capture was cut on purpose: packets that have their ports count as whole")
     .option("--json", "one JSON object")
     .addHelpText(
@@ -42,23 +44,20 @@ A capture that ends in the middle of a record, or is damaged, is replayed up to 
     .action(replay);
 }
 
-function parseThreads(text: string): number {
-  if (/^[0-9]{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= MAXIMUM_THREADS) return Number(text);
-  throw new InvalidArgumentError(`wanted a whole number from 1 to ${MAXIMUM_THREADS}`);
-}
-
 async function replay(options: ReplayCommandOptions): Promise<void> {
   const { in: capture, out: directory, threads } = options;
-  const state = loadState(options);
+  const decider = options.state ?? options.config;
+  if (decider === undefined) throw new CommandError("replay: nothing to forward by, wanted --config FILE or --state FILE");
   const progress = process.stderr.isTTY ? createProgress(capture) : undefined;
   const outcome = await replayCapture({
-    state,
+    state: options.state === undefined ? loadConfiguredState(decider) : loadSavedState(decider),
     capture: inputOf(capture),
     threads,
     ...(directory !== undefined && { directory }),
     ...(options.headersOnly && { headersOnly: true }),
     ...(progress && { onProgress: progress.show }),
   }).catch((error: Error) => {
+    if (error instanceof ReplayStateError) throw new CommandError(`${decider}: ${error.message}`);
     if (error instanceof ReplayOutputError) throw new CommandError(`--out: ${error.message}`);
     throw new CommandError(`${capture}: ${fileProblem(error)}`);
   });
@@ -68,19 +67,6 @@ async function replay(options: ReplayCommandOptions): Promise<void> {
   if (!outcome.fault) return;
   const { offset, problem } = outcome.fault;
   throw new CommandError(`${capture}: offset ${offset}: ${problem}; the report is of the packets before it`);
-}
-
-function loadState({ config, state }: ReplayCommandOptions): FibState {
-  const file = state ?? config;
-  if (file === undefined) throw new CommandError("replay: nothing to forward by, wanted --config FILE or --state FILE");
-  const loaded = state === undefined ? loadConfiguredState(file) : loadSavedState(file);
-  try {
-    // Only to say what is wrong here, where the file's name is known.
-    restoreFib(loaded);
-    return loaded;
-  } catch (error) {
-    throw new CommandError(`${file}: ${(error as Error).message}`);
-  }
 }
 
 /** One line on the terminal, written anew when a percent has passed. */

@@ -13,7 +13,7 @@ import { locateIp } from "./captured-headers.ts";
 import { makeFrame } from "./replay-frame.ts";
 
 /** More would not fit a lookup table of the language we write in, nor most machines. */
-export const MAXIMUM_CAPTURE_FLOWS = 4_000_000;
+const MAXIMUM_CAPTURE_FLOWS = 4_000_000;
 
 export interface CaptureFlows {
   readonly flows: readonly Flow[];

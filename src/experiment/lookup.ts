@@ -12,7 +12,6 @@ export interface Match {
   readonly group: RestoredGroup;
 }
 
-/** Longest-prefix match over the groups' prefixes: one look a length that occurs, longest first. */
 export function createLookup(groups: readonly RestoredGroup[]): (address: Address) => Match | undefined {
   const matches = new Map<number | string, Match>();
   for (const group of groups) for (const prefix of group.prefixes) matches.set(prefixKey(prefix), { prefix, group });

@@ -14,7 +14,7 @@ import { isPerPacket } from "../ecmp/flow-hash.ts";
 import type { FibState } from "../fib/state.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 import { CaptureDirectory, type CaptureFault, CaptureReader, createWindow, type Window } from "../port/capture-file.ts";
-import { createReplayImage } from "./replay-image.ts";
+import { createReplayImage, type ReplayImage } from "./replay-image.ts";
 import { createReplayTotals, type ReplayReport } from "./replay-report.ts";
 import type { SplitCapture } from "./replay-split.ts";
 import type { ReplayResult, ReplaySetup, ReplayTask } from "./replay-window.ts";
@@ -45,7 +45,10 @@ const WORKER = { filename: new URL("./replay-worker.js", import.meta.url).href, 
 /** Windows beyond one a thread: one that is being read, one that waits. */
 const SPARE_WINDOWS = 2;
 
-/** Of the directory that captures are written to; others are about the capture that is read. */
+/** Of what is forwarded by. */
+export class ReplayStateError extends Error {}
+
+/** Of the directory that captures are written to; other errors are about the capture that is read. */
 export class ReplayOutputError extends Error {}
 
 export async function replayCapture(options: ReplayOptions): Promise<Replay> {
@@ -61,7 +64,7 @@ async function replayFrom(reader: CaptureReader, options: ReplayOptions): Promis
   const { hash, selector } = options.state;
   if (options.headersOnly) refuseInner(hash);
   const { format } = reader;
-  const { buffers, nextHops } = createReplayImage(restoreFib(options.state));
+  const { buffers, nextHops } = restoreImage(options.state);
   const names = nextHops.map((address) => captureName(address, format));
   const output = options.directory === undefined ? undefined : openOutput(options.directory, names, options.capture);
   const setup: ReplaySetup = {
@@ -120,6 +123,14 @@ async function pump(
     underway.push({ window, result });
   }
   while (underway.length > 0) await settleOldest();
+}
+
+function restoreImage(state: FibState): ReplayImage {
+  try {
+    return createReplayImage(restoreFib(state));
+  } catch (error) {
+    throw new ReplayStateError((error as Error).message);
+  }
 }
 
 /** What is inside a tunnel may be what was cut off, and the next record's bytes are no substitute. */

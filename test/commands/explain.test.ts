@@ -1,36 +1,16 @@
 /** `ecmp explain` as a person meets it: one flow that can be read, and what cannot be answered said with its place. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { explainCommand } from "#src/commands/explain.ts";
+import { run, useFolder } from "./command.ts";
 
-let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "explain-"));
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  rmSync(folder, { recursive: true });
-});
+const { save } = useFolder("explain");
 
 const ROUTES =
   "routes: [{prefix: 198.51.100.0/24, nextHops: [{address: 10.0.0.11}, {address: 10.0.0.12}, {address: 10.0.0.13}]}]";
 const FLOW = "tcp 10.0.0.2:1000 198.51.100.1:80";
 
-async function explain(ecmp: string, ...more: string[]): Promise<string> {
-  const file = join(folder, "router.yaml");
-  writeFileSync(file, `${ROUTES}\necmp: ${ecmp}\n`);
-  let output = "";
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    output += text;
-    return true;
-  });
-  await explainCommand()
-    .exitOverride()
-    .parseAsync(["--config", file, "--flow", FLOW, ...more], { from: "user" });
-  return output;
-}
+const explain = (ecmp: string, ...more: string[]): Promise<string> =>
+  run(explainCommand(), ["--config", save("router.yaml", `${ROUTES}\necmp: ${ecmp}\n`), "--flow", FLOW, ...more]);
 
 describe("ecmp explain", () => {
   it("says of one flow by which rule it goes where, for people", async () => {
@@ -66,7 +46,6 @@ describe("ecmp explain", () => {
     [["--state", "state.json"], "'--state <file>' cannot be used with option '--config <file>'"],
     [["--flows", "flows.csv"], "'--flows <file>' cannot be used with option '--flow <flow>'"],
   ])("refuses %j beside what says it otherwise", async (words, message) => {
-    vi.spyOn(process.stderr, "write").mockReturnValue(true);
     await expect(explain("{}", ...words)).rejects.toThrow(message);
   });
 

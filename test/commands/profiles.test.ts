@@ -1,23 +1,13 @@
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { profilesCommand } from "#src/commands/profiles.ts";
 import { PROFILES } from "#src/ecmp/profile.ts";
+import { run } from "./command.ts";
 
-function run(...words: string[]): string {
-  let output = "";
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    output += text;
-    return true;
-  });
-  profilesCommand().exitOverride().parse(words, { from: "user" });
-  vi.restoreAllMocks();
-  return output;
-}
-
-afterEach(() => vi.restoreAllMocks());
+const profiles = (...words: string[]) => run(profilesCommand(), words);
 
 describe("ecmp profiles", () => {
-  it("lists every profile, one a line, with its fidelity", () => {
-    const lines = run().split("\n");
+  it("lists every profile, one a line, with its fidelity", async () => {
+    const lines = (await profiles()).split("\n");
     expect(lines[0]).toMatch(/^profile +hash +shown +selector +shown/);
     for (const name of PROFILES.keys())
       expect(
@@ -28,8 +18,8 @@ describe("ecmp profiles", () => {
     expect(lines.find((line) => line.startsWith("cisco-ios-original "))).toMatch(/crc32 +structure +modulo +structure/);
   });
 
-  it("prints one JSON array with --json, each with the lesser of its claims", () => {
-    const rows = JSON.parse(run("--json"));
+  it("prints one JSON array with --json, each with the lesser of its claims", async () => {
+    const rows = JSON.parse(await profiles("--json"));
     expect(rows.map(({ name }: { name: string }) => name)).toEqual([...PROFILES.keys()]);
     for (const row of rows) expect(Object.keys(row).slice(0, 2)).toEqual(["name", "summary"]);
     const katran = rows.find(({ name }: { name: string }) => name === "katran");
@@ -38,15 +28,15 @@ describe("ecmp profiles", () => {
     expect(rss).toMatchObject({ fidelity: "policy", hashClaim: { level: "bit-exact" } });
   });
 
-  it("tells all about one", () => {
-    const text = run("linux-l4");
+  it("tells all about one", async () => {
+    const text = await profiles("linux-l4");
     expect(text).toMatch(/^linux-l4: fib_multipath_hash_policy 1/);
     expect(text).toContain("shown by test/ecmp/linux/route-kernel.test.ts");
     expect(text).toMatch(/departs +a packet that carries a transport hash/);
-    expect(JSON.parse(run("linux-l4", "--json"))).toMatchObject({ name: "linux-l4", fidelity: "bit-exact" });
+    expect(JSON.parse(await profiles("linux-l4", "--json"))).toMatchObject({ name: "linux-l4", fidelity: "bit-exact" });
   });
 
-  it("says which there are when there is none of that name", () => {
-    expect(() => run("linux-l5")).toThrow(/profiles: "linux-l5", wanted one of linux-l3, linux-l4/);
+  it("says which there are when there is none of that name", async () => {
+    await expect(profiles("linux-l5")).rejects.toThrow(/profiles: "linux-l5", wanted one of linux-l3, linux-l4/);
   });
 });

@@ -69,7 +69,7 @@ it("says what is missing or unreadable, and exits 2", () => {
     [["--state", path("c.yaml"), "--in", path("a.pcap")], `${path("c.yaml")}: `],
     [["--state", path("state.json"), "--in", path("a.pcap")], `${path("state.json")}: Cannot use the state`],
     [[...config, "--in", path("10.0.0.1.pcap"), "--out", directory], "10.0.0.1.pcap would be written over it"],
-    [[...config, "--in", path("a.pcap"), "--threads", "0"], "wanted a whole number from 1 to 64"],
+    [[...config, "--in", path("a.pcap"), "--threads", "0"], "Wanted a whole number from 1 to 64"],
   ];
   for (const [words, message] of rows) {
     const { status, stdout, stderr } = ecmp(...words);

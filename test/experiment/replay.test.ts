@@ -1,71 +1,15 @@
 /** Captures through the forwarding core: every packet is accounted for, goes where `explain` says, and threads change nothing. */
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createExplainer } from "#src/experiment/explain.ts";
 import { replayCapture } from "#src/experiment/replay.ts";
-import type { ReplayReport } from "#src/experiment/replay-report.ts";
 import type { FibState } from "#src/fib/state.ts";
 import { parseFlow } from "#src/net/flow.ts";
-import { randomBelow, seededRandom } from "#src/net/random.ts";
-import { makePacket, type TestPacket } from "../dataplane/packets.ts";
-import { makePcap, makePcapng, type TestRecord } from "../pcap/captures.ts";
+import type { TestPacket } from "../dataplane/packets.ts";
+import { makePcap, makePcapng } from "../pcap/captures.ts";
+import { directory, expectBalance, frame, mixture, NODES, replay, STATE, save } from "./replaying.ts";
 import { sketchState } from "./state.ts";
-
-const directory = mkdtempSync(join(tmpdir(), "ecmp-replay-"));
-afterAll(() => rmSync(directory, { recursive: true }));
-const NODES = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
-const STATE = sketchState({
-  selector: "modulo",
-  groups: [
-    { prefixes: ["198.51.100.0/24", "203.0.113.64/26"], members: NODES },
-    { prefixes: ["198.51.100.77/32"], members: ["10.0.0.9"] },
-  ],
-});
-
-let files = 0;
-function save(bytes: Uint8Array): string {
-  const path = join(directory, `${++files}.cap`);
-  writeFileSync(path, bytes);
-  return path;
-}
-
-async function replay(file: Uint8Array, options: { state?: FibState; threads?: number; directory?: string } = {}) {
-  const { state = STATE, threads = 1, ...rest } = options;
-  const { report, fault } = await replayCapture({ state, threads, capture: save(file), ...rest });
-  expectBalance(report);
-  return { report, fault };
-}
-
-const total = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((sum, count) => sum + count, 0);
-
-function expectBalance({ packets, forwarded, punted, slow, dropped, nextHops, flows }: ReplayReport): void {
-  expect(forwarded + punted + total(slow) + total(dropped)).toBe(packets);
-  expect(nextHops.reduce((sum, nextHop) => sum + nextHop.packets, 0)).toBe(forwarded);
-  expect(nextHops.reduce((sum, nextHop) => sum + nextHop.flows, 0)).toBe(flows);
-}
-
-const frame = (packet?: TestPacket): Buffer => makePacket(packet);
-/** The bytes behind the Ethernet header. */
-const ipOf = (bytes: Buffer): Buffer => bytes.subarray(14);
-
-/** A mixture: most are forwarded, to two prefixes and none, some are what a router does not forward. */
-function mixture(count: number, seed: number): TestPacket[] {
-  const random = seededRandom(seed);
-  const destinations = ["198.51.100.10", "198.51.100.77", "203.0.113.70", "203.0.113.1", "224.0.0.5"];
-  return Array.from({ length: count }, () => ({
-    to: ["020000000001", "02000000aa02", "ffffffffffff"][Math.max(0, randomBelow(random, 22) - 19)],
-    source: `10.1.${randomBelow(random, 8)}.${1 + randomBelow(random, 20)}`,
-    destination: destinations[randomBelow(random, destinations.length)],
-    protocol: [6, 17, 1][randomBelow(random, 3)],
-    sourcePort: 1024 + randomBelow(random, 3),
-    ttl: randomBelow(random, 20) === 0 ? 1 : 64,
-    fragment: randomBelow(random, 9) === 0 ? 0x2000 : 0,
-    payloadBytes: randomBelow(random, 60),
-  }));
-}
 
 /** What each packet that is to be forwarded is a flow of, and where it goes, by `explain`. */
 function expectedOf(packets: readonly TestPacket[], state: FibState) {
@@ -182,133 +126,5 @@ describe("replay", () => {
     const { report } = await replay(file);
     expect(report.dropped).toEqual({ truncated: 1, "link-type": 1 });
     expect(report).toMatchObject({ packets: 3, bytes: 62 + 62 + 30, forwarded: 1 });
-  });
-});
-
-describe("link types", () => {
-  const packets = mixture(400, 3).filter(({ to }) => to !== "ffffffffffff");
-  const cooked = (ip: Buffer, packetType: number): Buffer => {
-    const header = Buffer.from("0000000100060200000000c100000800", "hex");
-    header.writeUInt16BE(packetType);
-    return Buffer.concat([header, ip]);
-  };
-  const cooked2 = (ip: Buffer, packetType: number): Buffer => {
-    const header = Buffer.from("080000000000000500010006" + "0200000000c10000", "hex");
-    header[10] = packetType;
-    return Buffer.concat([header, ip]);
-  };
-  const forms: readonly [string, number, (ip: Buffer) => Buffer][] = [
-    ["raw", 101, (ip) => ip],
-    ["raw as Linux had it", 12, (ip) => ip],
-    ["IPv4", 228, (ip) => ip],
-    ["Linux cooked", 113, (ip) => cooked(ip, 0)],
-    ["Linux cooked, version 2", 276, (ip) => cooked2(ip, 4)],
-  ];
-
-  it.each(forms)(
-    "%s packets get an Ethernet header, and the same answer, and the same captures, as Ethernet frames",
-    async (name, linkType, form) => {
-      const frames = packets.map((packet): TestRecord => ({ bytes: frame(packet) }));
-      const records = packets.map((packet): TestRecord => ({ bytes: form(ipOf(frame(packet))) }));
-      const ethernet = join(directory, `ethernet-${name}`);
-      const other = join(directory, `other-${name}`);
-      const makers = [
-        makePcap,
-        (list: readonly TestRecord[], { linkType }: { linkType: number }) => makePcapng(list, { linkTypes: [linkType] }),
-      ];
-      for (const make of makers) {
-        const { report } = await replay(make(frames, { linkType: 1 }), { directory: ethernet });
-        expect(report.forwarded).toBeGreaterThan(100);
-        expect((await replay(make(records, { linkType }), { directory: other })).report).toEqual(report);
-        for (const file of readdirSync(ethernet))
-          expect(readFileSync(join(other, file)).equals(readFileSync(join(ethernet, file)))).toBe(true);
-      }
-    },
-  );
-
-  it("puts a header before simple packets, too, though theirs is shorter than Ethernet's", async () => {
-    // More than a window, so that one begins with such a packet.
-    const many = Array.from({ length: 80 }, () => packets).flat();
-    const records = many.map((packet): TestRecord => ({ bytes: ipOf(frame(packet)), block: "simple" }));
-    const plain = makePcap(many.map((packet) => ({ bytes: frame(packet) })));
-    expect((await replay(makePcapng(records, { linkTypes: [101] }))).report).toEqual((await replay(plain)).report);
-  });
-
-  it("keeps broadcasts apart in cooked captures, and takes no broken header for a packet", async () => {
-    const ip = ipOf(frame());
-    const file = makePcapng(
-      [
-        { bytes: cooked(ip, 1) },
-        { bytes: cooked2(ip, 2), interface: 1 },
-        { bytes: cooked(ip, 0).subarray(0, 9) },
-        { bytes: cooked2(ip, 0).subarray(0, 19), interface: 1 },
-        { bytes: Buffer.alloc(0), interface: 2 },
-        { bytes: Buffer.alloc(40, 0x60), interface: 2 },
-        { bytes: Buffer.alloc(40, 0x20), interface: 2 },
-      ],
-      { linkTypes: [113, 276, 101] },
-    );
-    const { report } = await replay(file);
-    expect(report).toMatchObject({ packets: 7, punted: 2, dropped: { truncated: 2, "unknown-ethertype": 2, "ip-header": 1 } });
-  });
-});
-
-describe("what goes to a next hop is a capture again", () => {
-  const packets = mixture(200, 11).map((packet) => ({ ...packet, to: "020000000001", ttl: 9 }));
-  const START_SECONDS = 1_600_000_000;
-  /** A packet a second: each time as the file has it. */
-  const timed = (timeOf: (second: number) => Pick<TestRecord, "timeHigh" | "timeLow">): TestRecord[] =>
-    packets.map((packet, i) => ({ bytes: frame(packet), ...timeOf(START_SECONDS + i) }));
-  const counted = (units: bigint) => (second: number) => {
-    const time = BigInt(second) * units + (123_456_789n * units) / 1_000_000_000n;
-    return { timeHigh: Number(time >> 32n), timeLow: Number(time & 0xffffffffn) };
-  };
-  const micro = timed((second) => ({ timeHigh: second, timeLow: 123_456 }));
-  const nano = timed((second) => ({ timeHigh: second, timeLow: 123_456_789 }));
-  /** if_tsresol: units of 10^-9 s. */
-  const nanoOption = (bigEndian: boolean): Buffer =>
-    Buffer.from(bigEndian ? "000900010900000000000000" : "090001000900000000000000", "hex");
-  const nanoCount = timed(counted(1_000_000_000n));
-  const files: readonly [string, Buffer, string][] = [
-    ["pcap, microseconds, big-endian", makePcap(micro, { bigEndian: true }), "123456000"],
-    ["pcap, nanoseconds", makePcap(nano, { nanoseconds: true }), "123456789"],
-    ["pcap, nanoseconds, big-endian", makePcap(nano, { nanoseconds: true, bigEndian: true }), "123456789"],
-    ["pcapng", makePcapng(timed(counted(1_000_000n))), "123456000"],
-    ["pcapng, nanoseconds", makePcapng(nanoCount, { interfaceOptions: nanoOption(false) }), "123456789"],
-    [
-      "pcapng, nanoseconds, big-endian",
-      makePcapng(nanoCount, { interfaceOptions: nanoOption(true), bigEndian: true }),
-      "123456789",
-    ],
-  ];
-  const tcpdump = (...words: string[]): string =>
-    execFileSync("tcpdump", words, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-
-  it.each(files)("%s: tcpdump reads it, with its times, its new addresses and one hop less", async (name, file, fraction) => {
-    const out = join(directory, `split ${name}`);
-    const { report } = await replay(file, { directory: out });
-    const lines = readdirSync(out).map((capture) => {
-      const text = tcpdump("-r", join(out, capture), "-n", "-e", "-tt", "-v", "--nano");
-      const frames = text.split("\n").filter((line) => /^\d/.test(line));
-      const address = capture.replace(/\.pcap.*$/, "").split(".");
-      const mac = address.map((part) => Number(part).toString(16).padStart(2, "0")).join(":");
-      for (const line of frames) {
-        expect(line).toMatch(new RegExp(`^1600000\\d{3}\\.${fraction} 06:00:00:00:00:01 > 02:00:${mac},`));
-        expect(line).toContain("ttl 8");
-      }
-      return frames.length;
-    });
-    expect(lines).toEqual(report.nextHops.map((nextHop) => nextHop.packets));
-    expect(Math.min(...lines)).toBeGreaterThan(10);
-  });
-
-  it("reads what tcpdump writes, of each of those", async () => {
-    const { report } = await replay(makePcap(micro));
-    expect(report.forwarded).toBeGreaterThan(50);
-    const written = join(directory, "written");
-    for (const [, file] of files) {
-      tcpdump("-r", save(file), "-w", written, "--nano");
-      expect(await replay(readFileSync(written))).toEqual({ report, fault: undefined });
-    }
   });
 });
