@@ -4,7 +4,7 @@ import { HASHES } from "../ecmp/hash.ts";
 import { MEMBER_ORDERS, type MemberOrder } from "../ecmp/member-order.ts";
 import { memberOrderOf, PROFILES } from "../ecmp/profile.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
-import { MAXIMUM_BUCKETS, type Member } from "../ecmp/table.ts";
+import { equalMembers, MAXIMUM_BUCKETS, type Member } from "../ecmp/table.ts";
 import type { FlowRecipe } from "../experiment/flows.ts";
 import type { Refusal } from "../experiment/scenario.ts";
 import {
@@ -12,7 +12,6 @@ import {
   DEFAULT_DESTINATION_PORT,
   DEFAULT_FLOWS,
   DEFAULT_SOURCES,
-  equalMembers,
   MAXIMUM_SCENARIO_MEMBERS,
 } from "../experiment/scenario-file.ts";
 import { type Address, addressFamily, compareAddresses, formatAddress, isIpv4, parseAddress } from "../net/address.ts";

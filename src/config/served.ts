@@ -3,9 +3,10 @@
  * as they are written, and, where it was put together by hand, as many next hops as BGP may bring. A profile is a router's own
  * size: what is beyond that happens to the real one too, and is a state of the group (`ecmp/fill.ts`).
  */
+import { tryFill } from "../ecmp/fill.ts";
 import type { MemberOrder } from "../ecmp/member-order.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
-import type { Member, SelectionTable, SelectorOptions } from "../ecmp/table.ts";
+import { equalMembers, type Member, type SelectionTable, type SelectorOptions } from "../ecmp/table.ts";
 import { describeUnevenness } from "../ecmp/unevenness.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 
@@ -99,18 +100,8 @@ function findUneven({ ecmp, bgp, routes }: Served): string[] {
   });
 }
 
-const equalMembers = (count: number): Member[] =>
-  Array.from({ length: count }, (_, i) => ({ address: 0x0a000001 + i, weight: 1 }));
-
-/** The table, or why there is none. */
-function fill({ name, ...options }: Served["ecmp"]["selector"], members: readonly Member[]): SelectionTable | string {
-  try {
-    return SELECTORS[name].fill(members, options);
-  } catch (error) {
-    if (error instanceof RangeError) return error.message;
-    throw error;
-  }
-}
+const fill = ({ name, ...options }: Served["ecmp"]["selector"], members: readonly Member[]): SelectionTable | string =>
+  tryFill(SELECTORS[name], members, options);
 
 /** As a mistake says it: "wanted" and what. */
 function refusalOf(selector: Served["ecmp"]["selector"], members: readonly Member[]): string | undefined {

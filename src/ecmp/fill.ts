@@ -1,10 +1,20 @@
 /**
  * Filling a live group: what a selector cannot serve (more members than it has buckets or places for) must not stop a router.
  * Such a group goes by the remainder of the hash until its members are such that the selector can serve them again, and its
- * table says why. Configurations and experiments, which can be refused, ask the selector itself.
+ * table says why. Configurations, which can be refused, ask with `tryFill`.
  */
 import { modulo } from "./select/modulo.ts";
 import type { BucketActivity, Member, SelectionTable, Selector, SelectorOptions } from "./table.ts";
+
+/** The table, or why there is none. */
+export function tryFill(selector: Selector, ...how: Parameters<Selector["fill"]>): SelectionTable | string {
+  try {
+    return selector.fill(...how);
+  } catch (error) {
+    if (error instanceof RangeError) return error.message;
+    throw error;
+  }
+}
 
 /** A table that the selector has not made is nothing that its next one could follow from. */
 export function fillAnyway(
@@ -15,12 +25,9 @@ export function fillAnyway(
   activity?: BucketActivity,
 ): SelectionTable {
   const before = selector.stateful && previous?.refusal === undefined ? previous : undefined;
-  try {
-    return selector.fill(members, options, before, activity);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    return { ...modulo.fill(members.map(asOne), {}), members, refusal: error.message };
-  }
+  const table = tryFill(selector, members, options, before, activity);
+  if (typeof table !== "string") return table;
+  return { ...modulo.fill(members.map(asOne), {}), members, refusal: table };
 }
 
 /** Without weights, which might need more buckets than there can be. */

@@ -5,6 +5,7 @@
  * take theirs from here.
  */
 import type { Fields } from "./fields.ts";
+import { bytesOf } from "./hash/word.ts";
 import { HASHES, type Hash } from "./hash.ts";
 import type { HashParameters } from "./hash-function.ts";
 import { compileKey, createKey, expandFieldNames, type KeyOptions, type KeyWriter, nameFields } from "./key.ts";
@@ -79,8 +80,7 @@ export function compileFlowHash(options: HashOptions, bits: number | undefined):
   };
 }
 
-const parametersOf = ({ key }: HashOptions): HashParameters =>
-  key === undefined ? {} : { key: Uint8Array.from(key.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)) };
+const parametersOf = ({ key }: HashOptions): HashParameters => (key === undefined ? {} : { key: bytesOf(key) });
 
 function compileFields(options: HashOptions, row: Hash): (fields: Fields) => number {
   const writeKey = compileKey(options.fields, options);

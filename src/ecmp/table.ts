@@ -16,6 +16,10 @@ export interface Member {
   readonly weight: number;
 }
 
+/** 10.0.0.1 and so on, for members that nobody named. */
+export const equalMembers = (count: number): Member[] =>
+  Array.from({ length: count }, (_, i) => ({ address: 0x0a000001 + i, weight: 1 }));
+
 /**
  * `buckets`: the hash's remainder by the number of buckets picks a bucket. `bounds`: the first bound that is >= the hash
  * picks (RFC 2992). Either way `owners[i]` is the index of the member that owns bucket or range i.

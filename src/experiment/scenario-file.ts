@@ -8,7 +8,7 @@ import { experimentHashSchema, memberOrderSchema, selectorSchema } from "../conf
 import { type ConfigMistake, readYaml } from "../config/read.ts";
 import { address, prefix, whole } from "../config/scalar.ts";
 import { memberOrderOf } from "../ecmp/profile.ts";
-import type { Member } from "../ecmp/table.ts";
+import { equalMembers, type Member } from "../ecmp/table.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type { FlowRecipe } from "./flows.ts";
@@ -18,10 +18,6 @@ import type { MemberEvent, Scenario } from "./scenario.ts";
 export type ScenarioFile = Omit<Scenario, "flows"> & { readonly flows: FlowRecipe | { readonly file: string } };
 
 export const MAXIMUM_SCENARIO_MEMBERS = 4096;
-
-/** 10.0.0.1 and so on, for members that nobody named. */
-export const equalMembers = (count: number): Member[] =>
-  Array.from({ length: count }, (_, i) => ({ address: 0x0a000001 + i, weight: 1 }));
 
 /** Where flows come from and go to when nobody says: any client of 172.16.0.0/12, port 80 of 198.51.100.10. */
 export const DEFAULT_SOURCES: Prefix = { address: 0xac100000, length: 12 };

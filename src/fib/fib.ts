@@ -1,12 +1,13 @@
 /**
- * The FIB: route changes in, one published image out. It is one thing, longer than 300 lines: it owns the shared memory's writing side; workers own nothing but
- * their acknowledgement. The router calls `apply`, `own`, `attach`, `setNeighbor`, then `publish` once.
+ * The FIB: route changes in, one published image out. It owns the writing side of the shared memory; workers own nothing but
+ * their acknowledgement. The router calls `apply`, `own`, `attach`, `setNeighbor`, then `publish` once. More than 300 lines:
+ * what groups, next hops, records and tries each do stands in files of their own, and here is the order in which they are used.
  *
  *   RouteChange[] -> groups.plan -> records (arena) -> one word a group -> slots of the trie -> generation
  */
 import type { MemberOrder } from "../ecmp/member-order.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
-import type { SelectionTable, SelectorOptions } from "../ecmp/table.ts";
+import type { SelectorOptions } from "../ecmp/table.ts";
 import { type Address, compareAddresses, isIpv4, isLinkLocal, zoneOf } from "../net/address.ts";
 import type { Mac } from "../net/mac.ts";
 import { formatPrefix, hostPrefix, maximumLength, type Prefix, prefixContains, prefixKey } from "../net/prefix.ts";
@@ -15,9 +16,10 @@ import { createActivity } from "./activity.ts";
 import { createArena } from "./arena.ts";
 import { createBlackholes } from "./blackholes.ts";
 import { describeGroup, measureGroup } from "./describe.ts";
+import { createGroupRecords, PLAIN_BUCKETS, type Reduction } from "./group-records.ts";
 import { createGroupTable, type Group, type GroupOrigin } from "./groups.ts";
 import { type FibImage, type ImageBuffers, openImage, readAcknowledged, readGeneration } from "./image.ts";
-import { GROUP_RECORD, GROUPS, HEADER, MAXIMUM_GROUPS, REDUCTION } from "./layout.ts";
+import { HEADER, MAXIMUM_GROUPS, REDUCTION } from "./layout.ts";
 import { type Adjacency, createNextHops, type NextHopName } from "./next-hops.ts";
 import type { FibState, HashState } from "./state.ts";
 import { createTrie } from "./trie.ts";
@@ -53,16 +55,6 @@ export interface WriteCounts {
   readonly records: number;
 }
 
-/** The table of a group of one. */
-const ONE_OWNER = { owners: Uint16Array.of(0) };
-
-/** How a hash finds its owner, and what of it stands behind the owners. */
-interface Reduction {
-  readonly reduction: number;
-  readonly tail: ArrayLike<number>;
-}
-const PLAIN_BUCKETS: Reduction = { reduction: REDUCTION.buckets, tail: [] };
-
 export type Fib = ReturnType<typeof createFib>;
 
 export function createFib(options: FibOptions) {
@@ -73,6 +65,7 @@ export function createFib(options: FibOptions) {
   const nextGeneration = (): number => readGeneration(image) + 1;
   const trie6 = createTrie6(image.trie6, words, arena, nextGeneration);
   const nextHops = createNextHops(words, arena, nextGeneration, options.onNextHop);
+  const records = createGroupRecords(words, arena, nextHops, nextGeneration);
   const selector = SELECTORS[options.selector];
   const activity = createActivity(words, arena);
   const { selectorOptions, memberOrder = "address" } = options;
@@ -83,13 +76,11 @@ export function createFib(options: FibOptions) {
     maximumGroups: MAXIMUM_GROUPS,
     activityOf: activity.read,
   });
-  const records = new Map<number, { offset: number; words: number; held: NextHopName[] }>();
   const attached: AttachedSubnet[] = [];
   const special = new Map<string, number>();
   const hosts = new Map<Address, number>();
   const blackholes = createBlackholes();
   let retiredIds: { id: number; generation: number }[] = [];
-  let recordWords = 0;
 
   const portOf = (address: Address): number | undefined => {
     if (!isLinkLocal(address)) return attached.find(({ prefix }) => prefixContains(prefix, address))?.port;
@@ -102,60 +93,9 @@ export function createFib(options: FibOptions) {
     return port === undefined ? { kind: "unreachable" } : { kind: "incomplete", port };
   };
 
-  /** Writes a record and lets the group's word point to it; false when the image has no room. */
-  const writeRecord = (id: number, owners: ArrayLike<number>, { reduction, tail }: Reduction, held: NextHopName[]): boolean => {
-    const count = owners.length;
-    const size = GROUP_RECORD.owners + count + tail.length;
-    const offset = arena.allocate(size);
-    if (offset === undefined) return false;
-    words[offset + GROUP_RECORD.reduction] = reduction;
-    words[offset + GROUP_RECORD.count] = count;
-    words.set(owners, offset + GROUP_RECORD.owners);
-    words.set(tail, offset + GROUP_RECORD.owners + count);
-    Atomics.store(words, GROUPS + id, offset);
-    recordWords += size + 1;
-    dropRecord(id);
-    records.set(id, { offset, words: size, held });
-    return true;
-  };
-
-  const dropRecord = (id: number): void => {
-    const record = records.get(id);
-    if (!record) return;
-    arena.retire(record.offset, record.words, nextGeneration());
-    for (const name of record.held) nextHops.release(name);
-    records.delete(id);
-  };
-
-  /** Holds all of them or, when the image has no room, none. */
-  const holdAll = (names: readonly NextHopName[], initial: (name: NextHopName) => Adjacency): number[] | undefined => {
-    const indexes: number[] = [];
-    for (const [i, name] of names.entries()) {
-      const index = nextHops.hold(name, initial(name));
-      if (index === undefined) {
-        for (const held of names.slice(0, i)) nextHops.release(held);
-        return undefined;
-      }
-      indexes.push(index);
-    }
-    return indexes;
-  };
-
-  /** A record of these next hops, by whatever of them each bucket belongs to. */
-  const writeHeld = (
-    id: number,
-    names: NextHopName[],
-    initial: (name: NextHopName) => Adjacency,
-    table: Pick<SelectionTable, "owners">,
-    reduction: Reduction = PLAIN_BUCKETS,
-  ): boolean => {
-    const indexes = holdAll(names, initial);
-    if (!indexes) return false;
-    const owners = Uint32Array.from(table.owners, (member) => indexes[member]);
-    if (writeRecord(id, owners, reduction, names)) return true;
-    for (const name of names) nextHops.release(name);
-    return false;
-  };
+  /** A group of one. */
+  const writeSingle = (id: number, name: NextHopName, initial: Adjacency): boolean =>
+    records.write(id, { names: [name], initial: () => initial, owners: [0], reduction: PLAIN_BUCKETS });
 
   /** How the table is reduced to, with what stands behind its owners; undefined when there is no room for that. */
   const reductionOf = ({ id, table }: Group, from: number | undefined): Reduction | undefined => {
@@ -170,10 +110,11 @@ export function createFib(options: FibOptions) {
     const { id, table, members } = group;
     if (table.refusal !== undefined && from?.table.refusal === undefined) options.onRefusal?.(id, table.refusal);
     // A selector may give nobody anything (members that are in no bank): such packets have nowhere to go.
-    if (table.owners.length === 0) return writeHeld(id, ["blackhole"], () => ({ kind: "blackhole" }), ONE_OWNER);
+    if (table.owners.length === 0) return writeSingle(id, "blackhole", { kind: "blackhole" });
     const names = members.map(({ address }) => address);
+    const initial = (name: NextHopName) => initialAdjacency(name as Address);
     const reduction = reductionOf(group, from?.id);
-    if (!reduction || !writeHeld(id, names, (name) => initialAdjacency(name as Address), table, reduction)) return false;
+    if (!reduction || !records.write(id, { names, initial, owners: table.owners, reduction })) return false;
     if (selector.timed) activity.note(id, from?.table, table, groups.isEven(group));
     return true;
   };
@@ -187,7 +128,7 @@ export function createFib(options: FibOptions) {
     if (known !== undefined) return known;
     const id = groups.reserveId();
     if (id === undefined) return undefined;
-    if (!writeHeld(id, [name], () => initial, ONE_OWNER)) {
+    if (!writeSingle(id, name, initial)) {
       groups.releaseId(id);
       return undefined;
     }
@@ -221,8 +162,7 @@ export function createFib(options: FibOptions) {
   };
 
   const retireId = (id: number): void => {
-    Atomics.store(words, GROUPS + id, 0);
-    dropRecord(id);
+    records.clear(id);
     activity.retire(id, nextGeneration());
     retiredIds.push({ id, generation: nextGeneration() });
   };
@@ -373,7 +313,7 @@ export function createFib(options: FibOptions) {
 
     groupIdOf: (prefix: Prefix): number | undefined => groups.groupOf(prefix)?.id,
 
-    writeCounts: (): WriteCounts => ({ trie: trie.wordsWritten + trie6.wordsWritten, records: recordWords }),
+    writeCounts: (): WriteCounts => ({ trie: trie.wordsWritten + trie6.wordsWritten, records: records.wordsWritten }),
 
     /** The size of each group, for those who ask often: `state` names every prefix. */
     groupSizes: () => [...groups.all()].map(measureGroup),

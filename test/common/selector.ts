@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   bucketOf,
+  equalMembers,
   type Member,
   memberShares,
   type SelectionTable,
@@ -27,9 +28,6 @@ export const memberLists = (maximumWeight: number, maximumLength = 24): fc.Arbit
     );
 
 const ipv6 = (n: number): string => `20010db8${n.toString(16).padStart(24, "0")}`;
-
-export const equalMembers = (count: number): Member[] =>
-  Array.from({ length: count }, (_, i) => ({ address: 0x0a000001 + i, weight: 1 }));
 
 export const ownerAddress = (table: SelectionTable, bucket: number) => table.members[table.owners[bucket]].address;
 

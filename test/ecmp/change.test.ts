@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { changeGroup } from "#src/ecmp/change.ts";
 import { SELECTORS } from "#src/ecmp/selector.ts";
-import { equalMembers } from "../common/selector.ts";
+import { equalMembers } from "#src/ecmp/table.ts";
 
 describe("changeGroup", () => {
   it("begins with an empty table when the group is new", () => {

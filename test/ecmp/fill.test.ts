@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { fillAnyway } from "#src/ecmp/fill.ts";
 import { SELECTORS } from "#src/ecmp/selector.ts";
-import { equalMembers } from "../common/selector.ts";
+import { equalMembers } from "#src/ecmp/table.ts";
 
 describe("a group that its selector cannot serve", () => {
   const { maglev, anchor } = SELECTORS;

@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SELECTORS } from "#src/ecmp/selector.ts";
-import type { SelectionTable } from "#src/ecmp/table.ts";
+import { equalMembers, type SelectionTable } from "#src/ecmp/table.ts";
 import { describeUnevenness, enoughBuckets, shareVariation, UNEVEN } from "#src/ecmp/unevenness.ts";
-import { equalMembers } from "../common/selector.ts";
 
 const dealt = (...owners: number[]): SelectionTable => ({
   members: equalMembers(Math.max(...owners) + 1),

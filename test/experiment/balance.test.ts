@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { SELECTORS } from "#src/ecmp/selector.ts";
+import { equalMembers } from "#src/ecmp/table.ts";
 import { drawBytes, judgeEvenness, measureBalance } from "#src/experiment/balance.ts";
 import { chiSquareTest, upperGamma } from "#src/experiment/chi-square.ts";
 import { hashRecipe } from "#src/experiment/flow-hashes.ts";
 import { measurePolarization, type Tier } from "#src/experiment/polarization.ts";
-import { equalMembers } from "../common/selector.ts";
 
 describe("the chi-square test", () => {
   // Upper critical values of the chi-square distribution: NIST/SEMATECH e-Handbook, 1.3.6.7.4.

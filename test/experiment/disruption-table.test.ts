@@ -2,12 +2,13 @@
  * The golden table: every selector, every kind of event, fixed seeds. A change of behavior shows as a difference of numbers
  * that somebody reads. UPDATE_EXPECTED=1 writes it anew.
  */
+
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { SELECTORS } from "#src/ecmp/selector.ts";
+import { equalMembers } from "#src/ecmp/table.ts";
 import { formatCsv, outcomeRow } from "#src/experiment/report.ts";
 import { applyEvent, type MemberEvent, placesOf, playScenario } from "#src/experiment/scenario.ts";
-import { equalMembers } from "../common/selector.ts";
 
 const EXPECTED = new URL("disruption-table.csv", import.meta.url);
 

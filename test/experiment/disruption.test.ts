@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { changeGroup } from "#src/ecmp/change.ts";
 import { SELECTORS } from "#src/ecmp/selector.ts";
-import { type Member, memberShares, type SelectionTable, type Selector } from "#src/ecmp/table.ts";
+import { equalMembers, type Member, memberShares, type SelectionTable, type Selector } from "#src/ecmp/table.ts";
 import { disrupt, isMoved } from "#src/experiment/disruption.ts";
 import { seededRandom } from "#src/net/random.ts";
-import { equalMembers } from "../common/selector.ts";
 
 const FLOWS = 50_000;
 const random = seededRandom(2026);

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { changeGroup } from "#src/ecmp/change.ts";
 import { SELECTORS } from "#src/ecmp/selector.ts";
+import { equalMembers } from "#src/ecmp/table.ts";
 import { disrupt } from "#src/experiment/disruption.ts";
 import { hashFlows, hashRecipe } from "#src/experiment/flow-hashes.ts";
 import { type FlowRecipe, generateFlows } from "#src/experiment/flows.ts";
 import { sweep } from "#src/experiment/sweep.ts";
 import type { Address } from "#src/net/address.ts";
 import { PROTOCOLS } from "#src/net/flow.ts";
-import { equalMembers } from "../common/selector.ts";
 
 const hash = { algorithm: "xxh32", fields: ["source-address", "destination-address", "protocol", "source-port"], seed: 9 };
 const ipv4: FlowRecipe = {

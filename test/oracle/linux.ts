@@ -1,4 +1,5 @@
-/** Linux's multipath hash a second way: a struct that is written field by field, and the slow SipHash of it. */
+/** Linux a second way: its multipath hash as a struct that is written field by field, and what a resilient group's members are due. */
+import { type Member, memberShares, type SelectionTable } from "#src/ecmp/table.ts";
 import { slowSipHash } from "./siphash.ts";
 
 export interface SlowKeys {
@@ -32,3 +33,16 @@ export function slowFlowHash(keys: SlowKeys, seed: number): number {
   const key = new Uint8Array(Uint32Array.of(seed, seed, seed, seed).buffer);
   return Number(slowSipHash(struct, key) & 0xffffffffn) || 1;
 }
+
+/** How many buckets of a resilient group each member should have: differences of running sums of weights, each rounded. */
+export function slowResilientShares(members: readonly Member[], buckets: number): number[] {
+  const total = members.reduce((sum, { weight }) => sum + weight, 0);
+  const bounds = members.map((_, i) => {
+    const sum = members.slice(0, i + 1).reduce((weights, { weight }) => weights + weight, 0);
+    return Math.round((buckets * sum) / total);
+  });
+  return bounds.map((bound, i) => bound - (i === 0 ? 0 : bounds[i - 1]));
+}
+
+export const isBalanced = (table: SelectionTable): boolean =>
+  memberShares(table).join() === slowResilientShares(table.members, table.owners.length).join();

@@ -10,8 +10,8 @@
  *   register     r3 r2 r1 r0  ^  w3 w2 w1 w0     four bytes, each of which has 3, 2, 1, 0 bytes of zeros still to pass
  *   next         tables[0][^3] ^ tables[1][^2] ^ tables[2][^1] ^ tables[3][^0]
  */
+import { swapBytes } from "../../net/byte-order.ts";
 import type { Hash, HashFunction } from "../hash-function.ts";
-import { swapBytes } from "./word.ts";
 
 interface Crc {
   readonly name: string;

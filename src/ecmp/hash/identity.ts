@@ -3,9 +3,9 @@
  * the eighth byte, the destination of an IPv4 5-tuple. Shorter keys are shorter numbers. For seeing which fields a bucket
  * depends on; nothing behind the eighth byte counts.
  */
+import { swapBytes } from "../../net/byte-order.ts";
 import type { Halves, Hash } from "../hash-function.ts";
 import { wideHash } from "./halves.ts";
-import { swapBytes } from "./word.ts";
 
 export const identity: Hash = {
   ...wideHash(

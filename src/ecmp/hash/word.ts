@@ -10,9 +10,6 @@ export function wordAt(words: Uint32Array, index: number, length: number): numbe
   return rest <= 0 ? 0 : words[index] & ((1 << (rest << 3)) - 1);
 }
 
-export const swapBytes = (word: number): number =>
-  (((word << 8) | (word >>> 24)) & 0x00ff00ff) | (((word << 24) | (word >>> 8)) & 0xff00ff00);
-
-/** The bytes that a text of hex digits stands for: the constants of some hashes. */
+/** The bytes that a text of hex digits stands for: the constants of some hashes, and the keys that others are given. */
 export const bytesOf = (hex: string): Uint8Array =>
   Uint8Array.from({ length: hex.length / 2 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16));

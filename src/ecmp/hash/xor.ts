@@ -3,8 +3,9 @@
  * one more of them: it moves every key alike, so it does not make routers differ. So weak that flows which a counter in two
  * fields tells apart may all be one.
  */
+import { swapBytes } from "../../net/byte-order.ts";
 import type { Hash, HashFunction } from "../hash-function.ts";
-import { swapBytes, wordAt } from "./word.ts";
+import { wordAt } from "./word.ts";
 
 export const xor32: Hash = {
   name: "xor32",

@@ -10,6 +10,7 @@
  * Addresses and ports lie in network order and are compared as a little-endian kernel loads them (IPv6 addresses by bytes).
  * The flow label lies in host order where the dissector has read it and in network order where the header was read directly.
  */
+import { swapBytes, swapBytes16 } from "../../net/byte-order.ts";
 import { PROTOCOLS } from "../../net/flow.ts";
 import { createJhash2 } from "../hash/jhash.ts";
 import { createSipHash, type SipHash } from "../hash/siphash.ts";
@@ -151,12 +152,12 @@ function createReadingHash(sipHash: SipHash): ReadingHash {
     if (chosen & PROTOCOL_BIT) keys[PROTOCOL] = headers[base + protocol] << 16;
     if (chosen & LABEL_BIT)
       keys[FLOW_LABEL] = labelInNetworkOrder ? swapBytes(headers[base + flowLabel]) : headers[base + flowLabel];
-    const from = chosen & SOURCE_PORT ? swapHalfWord(headers[base + sourcePort]) : 0;
-    const to = chosen & DESTINATION_PORT ? swapHalfWord(headers[base + destinationPort]) : 0;
+    const from = chosen & SOURCE_PORT ? swapBytes16(headers[base + sourcePort]) : 0;
+    const to = chosen & DESTINATION_PORT ? swapBytes16(headers[base + destinationPort]) : 0;
     keys[BOTH_PORTS] = to < from ? to | (from << 16) : from | (to << 16);
     if (isIpv4) {
-      const first = chosen & SOURCE ? swapBytes(headers[base + source]) : 0;
-      const second = chosen & DESTINATION ? swapBytes(headers[base + destination]) : 0;
+      const first = chosen & SOURCE ? swapBytes(headers[base + source]) >>> 0 : 0;
+      const second = chosen & DESTINATION ? swapBytes(headers[base + destination]) >>> 0 : 0;
       keys[ADDRESS_WORDS] = Math.min(first, second);
       keys[ADDRESS_WORDS + 1] = Math.max(first, second);
     } else
@@ -179,7 +180,3 @@ function writeIpv6Addresses(keys: Uint32Array, headers: Headers, sourceAt: numbe
     if (second >= 0) keys[ADDRESS_WORDS + 4 + i] = swapBytes(headers[second + i]);
   }
 }
-
-const swapHalfWord = (half: number): number => ((half & 0xff) << 8) | (half >>> 8);
-const swapBytes = (word: number): number =>
-  ((((word << 8) | (word >>> 24)) & 0x00ff00ff) | (((word << 24) | (word >>> 8)) & 0xff00ff00)) >>> 0;

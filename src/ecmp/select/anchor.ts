@@ -12,9 +12,9 @@ import { type AnchorHash, createAnchorHash } from "./anchor-hash.ts";
 import { scramble } from "./scatter.ts";
 import { checkBuckets, emptyTable } from "./share-out.ts";
 
-export const DEFAULT_ANCHOR_BUCKETS = 4096;
+const DEFAULT_ANCHOR_BUCKETS = 4096;
 /** Places for weights that add up to so much. */
-export const DEFAULT_ANCHOR_CAPACITY = 1024;
+const DEFAULT_ANCHOR_CAPACITY = 1024;
 
 export const anchor: Selector = {
   name: "anchor",

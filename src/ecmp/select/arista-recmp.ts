@@ -13,8 +13,8 @@
 import { MAXIMUM_BUCKETS, type Selector } from "../table.ts";
 import { fillResilient } from "./resilient.ts";
 
-export const DEFAULT_ARISTA_CAPACITY = 16;
-export const DEFAULT_ARISTA_REDUNDANCY = 8;
+const DEFAULT_ARISTA_CAPACITY = 16;
+const DEFAULT_ARISTA_REDUNDANCY = 8;
 
 export const aristaRecmp: Selector = {
   name: "arista-recmp",

@@ -15,7 +15,7 @@ import type { Member, SelectionTable, Selector } from "../table.ts";
 import { fillResilient } from "./resilient.ts";
 import { checkBuckets, emptyTable, keep, shareOut, usable, VACANT } from "./share-out.ts";
 
-export const DEFAULT_RECOVERY_BUCKETS = 128;
+const DEFAULT_RECOVERY_BUCKETS = 128;
 
 export const autoRecovery: Selector = {
   name: "auto-recovery",

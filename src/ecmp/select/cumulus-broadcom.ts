@@ -12,7 +12,7 @@ import { fillResilient } from "./resilient.ts";
 import { shuffledNumbers } from "./scatter.ts";
 import { checkBuckets, emptyTable, usable } from "./share-out.ts";
 
-export const DEFAULT_BROADCOM_BUCKETS = 128;
+const DEFAULT_BROADCOM_BUCKETS = 128;
 
 export const cumulusBroadcom: Selector = {
   name: "cumulus-broadcom",

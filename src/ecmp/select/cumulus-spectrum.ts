@@ -23,8 +23,8 @@ import {
   VACANT,
 } from "./share-out.ts";
 
-export const DEFAULT_SPECTRUM_BUCKETS = 64;
-export const DEFAULT_ACTIVE_TIMER_SECONDS = 120;
+const DEFAULT_SPECTRUM_BUCKETS = 64;
+const DEFAULT_ACTIVE_TIMER_SECONDS = 120;
 
 export const cumulusSpectrum: Selector = {
   name: "cumulus-spectrum",

@@ -12,7 +12,7 @@ import type { Member, Selector } from "../table.ts";
 import { scatterAddress, scramble } from "./scatter.ts";
 import { checkBuckets, emptyTable } from "./share-out.ts";
 
-export const DEFAULT_HRW_BUCKETS = 4096;
+const DEFAULT_HRW_BUCKETS = 4096;
 
 export const hrw: Selector = {
   name: "hrw",

@@ -12,7 +12,7 @@ import { modulo } from "./modulo.ts";
 import { scramble } from "./scatter.ts";
 import { checkBuckets, emptyTable } from "./share-out.ts";
 
-export const DEFAULT_JUMP_BUCKETS = 4096;
+const DEFAULT_JUMP_BUCKETS = 4096;
 
 export const jump: Selector = {
   name: "jump",

@@ -14,6 +14,7 @@
  */
 import type { BucketActivity, Member, SelectionTable, Selector, SelectorOptions } from "../table.ts";
 import { DEFAULT_RESILIENT_BUCKETS } from "./resilient.ts";
+import { emptyTable, keep, usable, VACANT } from "./share-out.ts";
 
 export const linuxResilient: Selector = {
   name: "linux-resilient",
@@ -25,12 +26,11 @@ export const linuxResilient: Selector = {
   fill,
 };
 
-export const DEFAULT_IDLE_TIMER_SECONDS = 120;
+const DEFAULT_IDLE_TIMER_SECONDS = 120;
 /** Never: a bucket in use stays. */
-export const DEFAULT_UNBALANCED_TIMER_SECONDS = 0;
+const DEFAULT_UNBALANCED_TIMER_SECONDS = 0;
 /** The netlink attribute has 16 bits. */
 const MAXIMUM_LINUX_BUCKETS = 0xffff;
-const ORPHAN = -1;
 
 function fill(
   members: readonly Member[],
@@ -41,20 +41,11 @@ function fill(
   const { buckets = DEFAULT_RESILIENT_BUCKETS } = options;
   if (!Number.isInteger(buckets) || buckets < 1 || buckets > MAXIMUM_LINUX_BUCKETS)
     throw new RangeError(`Cannot fill a linux-resilient table: ${buckets} buckets, wanted 1 to ${MAXIMUM_LINUX_BUCKETS}`);
-  if (members.length === 0) return { members, reduction: "buckets", owners: new Uint16Array(0) };
-  const usable = previous?.reduction === "buckets" && previous.owners.length === buckets ? previous : undefined;
-  const owners = usable ? keep(usable, members) : new Int32Array(buckets).fill(ORPHAN);
+  if (members.length === 0) return emptyTable();
+  const before = usable(previous, buckets);
+  const owners = before ? keep(before, members) : new Int32Array(buckets).fill(VACANT);
   migrate(owners, countSurplus(members, owners), mayMove(options, activity));
   return { members, reduction: "buckets", owners: Uint16Array.from(owners) };
-}
-
-/** Whether no member lacks buckets. The time since this was last true is `unbalancedSeconds`. */
-export const isBalanced = ({ members, owners }: SelectionTable): boolean =>
-  countSurplus(members, Int32Array.from(owners)).every((amount) => amount >= 0);
-
-function keep(previous: SelectionTable, members: readonly Member[]): Int32Array {
-  const indexOf = new Map(members.map(({ address }, index) => [address, index]));
-  return Int32Array.from(previous.owners, (owner) => indexOf.get(previous.members[owner].address) ?? ORPHAN);
 }
 
 /** For each member its buckets less those it should have: its weight's share, as running sums rounded to the nearest. */
@@ -69,7 +60,7 @@ function countSurplus(members: readonly Member[], owners: Int32Array): number[] 
     before = bound;
     return -wanted;
   });
-  for (const owner of owners) if (owner !== ORPHAN) surplus[owner]++;
+  for (const owner of owners) if (owner !== VACANT) surplus[owner]++;
   return surplus;
 }
 
@@ -84,10 +75,10 @@ function mayMove(options: SelectorOptions, activity: BucketActivity | undefined)
 function migrate(owners: Int32Array, surplus: number[], isFree: (bucket: number) => boolean): void {
   for (let bucket = 0; bucket < owners.length; bucket++) {
     const owner = owners[bucket];
-    if (owner !== ORPHAN && (surplus[owner] <= 0 || !isFree(bucket))) continue;
+    if (owner !== VACANT && (surplus[owner] <= 0 || !isFree(bucket))) continue;
     // As the kernel counts, it puts each member that lacks buckets at the head of a list: the last one leads.
     const taker = surplus.findLastIndex((amount) => amount < 0);
-    if (owner !== ORPHAN) surplus[owner]--;
+    if (owner !== VACANT) surplus[owner]--;
     surplus[taker]++;
     owners[bucket] = taker;
   }

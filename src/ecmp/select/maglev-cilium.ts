@@ -12,7 +12,7 @@ import { checkPrime, type Turn, takeTurns, turnInOrder } from "./maglev.ts";
 import { murmur3x64 } from "./murmur3-x64-128.ts";
 import { emptyTable } from "./share-out.ts";
 
-export const DEFAULT_CILIUM_BUCKETS = 16381;
+const DEFAULT_CILIUM_BUCKETS = 16381;
 export const DEFAULT_CILIUM_SEED = "JLfvgnHc2kaSUFaI";
 const DEFAULT_BACKEND_PORT = 80;
 

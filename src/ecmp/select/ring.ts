@@ -14,7 +14,7 @@ import { MAXIMUM_BUCKETS, type Selector } from "../table.ts";
 import { scatterAddress, scramble } from "./scatter.ts";
 import { emptyTable } from "./share-out.ts";
 
-export const DEFAULT_RING_REPLICAS = 100;
+const DEFAULT_RING_REPLICAS = 100;
 
 export const ring: Selector = {
   name: "ring",

@@ -16,7 +16,7 @@ import type { Member, SelectionTable, Selector } from "../table.ts";
 import { checkBuckets, emptyTable, keep, onlyDepartures, shareOut, usable, VACANT } from "./share-out.ts";
 
 /** 60 is the least common multiple of 1 to 6. */
-export const DEFAULT_FINE_GRAINED_BUCKETS = 60;
+const DEFAULT_FINE_GRAINED_BUCKETS = 60;
 
 export const sonicFgnhg: Selector = {
   name: "sonic-fgnhg",

@@ -5,12 +5,13 @@
 import { beforeAll, describe, expect, it, test } from "vitest";
 import { createHeaders, flowToHeaders } from "#src/ecmp/linux/headers.ts";
 import { createLinuxHash } from "#src/ecmp/linux/policy.ts";
-import { isBalanced, linuxResilient } from "#src/ecmp/select/linux-resilient.ts";
+import { linuxResilient } from "#src/ecmp/select/linux-resilient.ts";
 import { type BucketActivity, bucketOf, type SelectionTable, type SelectorOptions } from "#src/ecmp/table.ts";
 import { systemClock } from "#src/net/clock.ts";
 import type { Flow } from "#src/net/flow.ts";
 import { entropySeed, randomBelow, seededRandom } from "#src/net/random.ts";
 import { inNamespace } from "../../common/namespace.ts";
+import { isBalanced } from "../../oracle/linux.ts";
 import {
   addNextHop,
   askRouteGet,

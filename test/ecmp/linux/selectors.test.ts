@@ -1,10 +1,11 @@
 /** What can be said of Linux's selectors without a kernel to ask; `*-kernel.test.ts` asks one. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isBalanced, linuxResilient } from "#src/ecmp/select/linux-resilient.ts";
+import { linuxResilient } from "#src/ecmp/select/linux-resilient.ts";
 import { linuxThreshold } from "#src/ecmp/select/linux-threshold.ts";
-import { type BucketActivity, memberShares, type SelectionTable } from "#src/ecmp/table.ts";
-import { equalMembers, memberLists, ownerAddress } from "../../common/selector.ts";
+import { type BucketActivity, equalMembers, memberShares, type SelectionTable } from "#src/ecmp/table.ts";
+import { memberLists, ownerAddress } from "../../common/selector.ts";
+import { isBalanced, slowResilientShares } from "../../oracle/linux.ts";
 
 const ownersOf = (table: SelectionTable): string =>
   Array.from(table.owners.keys(), (bucket) => Number(ownerAddress(table, bucket)) - 0x0a000000).join(" ");
@@ -75,17 +76,8 @@ describe("linux-resilient", () => {
   it("gives each member what running sums of weights, rounded to the nearest, say", () => {
     fc.assert(
       fc.property(memberLists(200), fc.integer({ min: 1, max: 600 }), (members, size) => {
-        const total = members.reduce((sum, { weight }) => sum + weight, 0);
-        let sum = 0;
-        let before = 0;
-        const wanted = members.map(({ weight }) => {
-          sum += weight;
-          const bound = Math.round((size * sum) / total);
-          const share = bound - before;
-          before = bound;
-          return share;
-        });
-        expect(memberShares(linuxResilient.fill(members, { buckets: size }))).toEqual(wanted);
+        const table = linuxResilient.fill(members, { buckets: size });
+        expect(memberShares(table)).toEqual(slowResilientShares(members, size));
       }),
     );
   });

@@ -9,14 +9,13 @@ import { readHeaders } from "#src/ecmp/linux/dissect.ts";
 import { createHeaders } from "#src/ecmp/linux/headers.ts";
 import { createLinuxHash } from "#src/ecmp/linux/policy.ts";
 import { linuxThreshold } from "#src/ecmp/select/linux-threshold.ts";
-import { select } from "#src/ecmp/table.ts";
+import { equalMembers, select } from "#src/ecmp/table.ts";
 import { systemClock } from "#src/net/clock.ts";
 import { PacketRing } from "#src/port/packet-ring.ts";
 import { PacketWaiter } from "#src/port/packet-waiter.ts";
 import { Wake } from "#src/port/wake.ts";
 import { inNamespace, run } from "../../common/namespace.ts";
 import { copyFrames } from "../../common/port.ts";
-import { equalMembers } from "../../common/selector.ts";
 import { addNeighbors, createRouter, findObstacle, numberOfMac, setHash, setMultipathRoute } from "./kernel.ts";
 
 const MEMBERS = 8;

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { anchor } from "#src/ecmp/select/anchor.ts";
 import { createAnchorHash } from "#src/ecmp/select/anchor-hash.ts";
-import type { Member, SelectionTable } from "#src/ecmp/table.ts";
-import { equalMembers, ownerAddress } from "../../common/selector.ts";
+import { equalMembers, type Member, type SelectionTable } from "#src/ecmp/table.ts";
+import { ownerAddress } from "../../common/selector.ts";
 import { createSlowAnchor } from "../../oracle/selectors-consistent.ts";
 
 const keys = Array.from({ length: 500 }, (_, i) => Math.imul(i, 2654435761) >>> 0);

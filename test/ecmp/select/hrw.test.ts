@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { hrw } from "#src/ecmp/select/hrw.ts";
-import { memberShares } from "#src/ecmp/table.ts";
-import { equalMembers } from "../../common/selector.ts";
+import { equalMembers, memberShares } from "#src/ecmp/table.ts";
 
 /** The most that any of 1000 members has, relative to the mean, over seeds. */
 function overprovisioning(buckets: number, seeds: readonly number[]): number {

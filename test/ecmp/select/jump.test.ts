@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { jump, jumpHash } from "#src/ecmp/select/jump.ts";
-import { equalMembers, moves } from "../../common/selector.ts";
+import { equalMembers } from "#src/ecmp/table.ts";
+import { moves } from "../../common/selector.ts";
 
 describe("jump", () => {
   // From the tests of github.com/lithammer/go-jump-consistent-hash and its Python sibling.

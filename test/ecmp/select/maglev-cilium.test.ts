@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ciliumTable, DEFAULT_CILIUM_SEED, maglevCilium, parseSeed } from "#src/ecmp/select/maglev-cilium.ts";
 import { murmur3x64 } from "#src/ecmp/select/murmur3-x64-128.ts";
-import { equalMembers } from "../../common/selector.ts";
+import { equalMembers } from "#src/ecmp/table.ts";
 
 /** Cilium's tests name backends 0.0.0.i with port i. */
 const backend = (i: number, weight: number) => ({ address: i, port: i, weight });

@@ -2,8 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { turnByWeight } from "#src/ecmp/select/maglev.ts";
 import { katranRing, maglevKatranV1, maglevKatranV2, turnByWeightAtFirst } from "#src/ecmp/select/maglev-katran.ts";
-import { memberShares } from "#src/ecmp/table.ts";
-import { equalMembers } from "../../common/selector.ts";
+import { equalMembers, memberShares } from "#src/ecmp/table.ts";
 import { slowKatranRing } from "../../oracle/selectors-maglev.ts";
 
 const shares = (ring: Uint16Array, count: number) =>

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { DEFAULT_MAGLEV_BUCKETS, maglev, takeTurns, turnByWeight, turnInOrder } from "#src/ecmp/select/maglev.ts";
-import { memberShares } from "#src/ecmp/table.ts";
+import { equalMembers, memberShares } from "#src/ecmp/table.ts";
 import { randomBelow, seededRandom } from "#src/net/random.ts";
-import { equalMembers, moves } from "../../common/selector.ts";
+import { moves } from "../../common/selector.ts";
 
 describe("maglev", () => {
   it("fills the paper's table 1, with and without the second backend", () => {

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { HASHES } from "#src/ecmp/hash.ts";
 import { modulo } from "#src/ecmp/select/modulo.ts";
-import { MAXIMUM_BUCKETS, select } from "#src/ecmp/table.ts";
-import { equalMembers, memberLists } from "../../common/selector.ts";
+import { equalMembers, MAXIMUM_BUCKETS, select } from "#src/ecmp/table.ts";
+import { memberLists } from "../../common/selector.ts";
 import { slowModulo } from "../../oracle/selectors.ts";
 
 describe("modulo", () => {

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { resilient } from "#src/ecmp/select/resilient.ts";
-import { type Member, memberShares, type SelectionTable } from "#src/ecmp/table.ts";
-import { equalMembers, ownerAddress } from "../../common/selector.ts";
+import { equalMembers, type Member, memberShares, type SelectionTable } from "#src/ecmp/table.ts";
+import { ownerAddress } from "../../common/selector.ts";
 import { fewestMoves, slowResilient } from "../../oracle/selectors.ts";
 
 const plain = (members: readonly Member[]) => members.map(({ address, weight }) => ({ name: String(address), weight }));

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ring } from "#src/ecmp/select/ring.ts";
 import { scatterAddress, scramble } from "#src/ecmp/select/scatter.ts";
-import { select } from "#src/ecmp/table.ts";
-import { equalMembers, memberLists } from "../../common/selector.ts";
+import { equalMembers, select } from "#src/ecmp/table.ts";
+import { memberLists } from "../../common/selector.ts";
 import { slowRing } from "../../oracle/selectors-consistent.ts";
 
 describe("ring", () => {

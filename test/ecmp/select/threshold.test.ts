@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { threshold } from "#src/ecmp/select/threshold.ts";
-import { select } from "#src/ecmp/table.ts";
-import { equalMembers, memberLists } from "../../common/selector.ts";
+import { equalMembers, select } from "#src/ecmp/table.ts";
+import { memberLists } from "../../common/selector.ts";
 import { slowThreshold } from "../../oracle/selectors.ts";
 
 const boundsOf = (weights: readonly number[]): number[] => {
