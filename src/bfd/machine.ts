@@ -134,7 +134,7 @@ export function transmitIntervalMs(session: SessionState): number {
 }
 
 /** What we say that we wish. */
-export const desiredMinTxMs = ({ state, timers }: SessionState): number =>
+const desiredMinTxMs = ({ state, timers }: SessionState): number =>
   state === "Up" ? timers.minTxMs : Math.max(timers.minTxMs, SLOW_TX_MS);
 
 function receive(before: SessionState, packet: ControlPacket, nowMs: number, random: Random): Step {

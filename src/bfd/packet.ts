@@ -8,7 +8,7 @@
  *    4  my discriminator         8  your discriminator
  *   12  desired min TX          16  required min RX          20  required min echo RX
  */
-export const CONTROL_LENGTH = 24;
+const CONTROL_LENGTH = 24;
 
 const VERSION = 1;
 const FLAG = { poll: 0x20, final: 0x10, independent: 0x08, authenticated: 0x04, demand: 0x02, multipoint: 0x01 } as const;
@@ -18,7 +18,7 @@ export const STATES = ["AdminDown", "Down", "Init", "Up"] as const;
 export type State = (typeof STATES)[number];
 
 /** By number (RFC 5880 4.1). */
-export const DIAGNOSTICS = [
+const DIAGNOSTICS = [
   "ok",
   "control detection time expired",
   "echo function failed",

@@ -8,9 +8,9 @@ import { type Random, randomBelow } from "../net/random.ts";
 import { type Datagram, DatagramSocket } from "../port/datagram-socket.ts";
 import type { Arrival, BfdPeer, Sessions } from "./sessions.ts";
 
-export const CONTROL_PORT = 3784;
-export const ECHO_PORT = 3785;
-export const MULTIHOP_PORT = 4784;
+const CONTROL_PORT = 3784;
+const ECHO_PORT = 3785;
+const MULTIHOP_PORT = 4784;
 
 const MAXIMUM_TTL = 255;
 const SOURCE_PORTS = { first: 49152, count: 16384 } as const;

@@ -52,7 +52,7 @@ export function errorData(error: BgpError): string | undefined {
   return isText ? `"${text.slice(0, SHOWN_BYTES)}"` : `data ${formatHex(error.data.subarray(0, SHOWN_BYTES))}`;
 }
 
-export function describePrefixes(prefixes: readonly Prefix[]): string {
+function describePrefixes(prefixes: readonly Prefix[]): string {
   const shown = prefixes.slice(0, SHOWN_PREFIXES).map(formatPrefix).join(" ");
   return prefixes.length > SHOWN_PREFIXES ? `${shown} and ${prefixes.length - SHOWN_PREFIXES} more` : shown;
 }

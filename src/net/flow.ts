@@ -16,7 +16,7 @@ export function parseProtocol(text: string): number | undefined {
   return /^[0-9]{1,3}$/.test(text) && Number(text) <= 255 ? Number(text) : undefined;
 }
 
-export function formatProtocol(protocol: number): string {
+function formatProtocol(protocol: number): string {
   return Object.entries(PROTOCOLS).find(([, number]) => number === protocol)?.[0] ?? String(protocol);
 }
 
@@ -24,7 +24,7 @@ export const hasPorts = (protocol: number): boolean =>
   protocol === PROTOCOLS.tcp || protocol === PROTOCOLS.udp || protocol === PROTOCOLS.sctp;
 
 /** "10.0.0.2:1000", "[2001:db8::1]:1000" or a bare address. */
-export function formatEndpoint(address: Address, port: number): string {
+function formatEndpoint(address: Address, port: number): string {
   if (port === 0) return formatAddress(address);
   return isIpv4(address) ? `${formatAddress(address)}:${port}` : `[${formatAddress(address)}]:${port}`;
 }

@@ -20,7 +20,7 @@ export interface PrefixTable {
   forEach(visit: (prefix: Prefix, number: number) => void, isWanted?: (number: number) => boolean): void;
 }
 
-export const LARGEST_NUMBER = (1 << 26) - 1;
+const LARGEST_NUMBER = (1 << 26) - 1;
 
 const SMALLEST_CAPACITY = 1024;
 const NUMBER_SHIFT = 6;

@@ -53,10 +53,10 @@ import type { EndCause } from "./graceful-restart.ts";
 import { localOpen } from "./offer.ts";
 
 /** RFC 4271 8.2.2: "a large value" for a peer that has not sent its OPEN. */
-export const OPEN_HOLD_SECONDS = 240;
+const OPEN_HOLD_SECONDS = 240;
 /** How soon we dial again after a first failure; meanwhile the peer may. */
-export const RESTART_SECONDS = 1;
-export const MAXIMUM_DAMPING_SECONDS = 60;
+const RESTART_SECONDS = 1;
+const MAXIMUM_DAMPING_SECONDS = 60;
 /** Over which failures of connections that the peer opens are counted. */
 export const INCOMING_WINDOW_SECONDS = 5;
 

@@ -11,7 +11,7 @@ import { ALL_CHECKS } from "#src/conform/catalog.ts";
 import type { Result } from "#src/conform/check.ts";
 import { ECMP } from "../common/host.ts";
 import { createCable, inNamespace, run } from "../common/namespace.ts";
-import { Daemon, missingProgram, versionOf } from "../speaker/daemons.ts";
+import { Daemon, missingProgram, versionOf } from "../speaker/daemon.ts";
 import { expectedPath, PORT, readExpected, SUBJECTS, type Subject, type Verdicts } from "./subjects.ts";
 
 const LOCAL_ASN = 65000;

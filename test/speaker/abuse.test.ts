@@ -11,8 +11,9 @@ import { delay, systemClock } from "#src/net/clock.ts";
 import type { RouteAnnouncements } from "#src/rib/route.ts";
 import type { SpeakerOptions } from "#src/speaker/speaker.ts";
 import { hex, MARKER, updateBody } from "../bgp/hex.ts";
+import { createFakeClock, type FakeClock } from "../common/fake-clock.ts";
 import { RawPeer } from "./raw-peer.ts";
-import { address, eventually, FakeClock, recordedSpeaker } from "./recorder.ts";
+import { address, eventually, recordedSpeaker } from "./recorder.ts";
 
 const OURS = address("127.0.6.1");
 const PEER = address("127.0.6.2");
@@ -56,13 +57,13 @@ const ANNOUNCE = frame(2, updateBody("", "400101 00 400206 0201 0000fde9 400304 
 
 describe("a connection from a neighbor's address", () => {
   test("that never speaks is closed after four minutes, with the reason", async () => {
-    const clock = new FakeClock();
+    const clock = createFakeClock();
     const { dial, told, neighbor } = await scene(clock);
     const peer = dial(PEER);
-    await peer.hears(MESSAGE.open);
-    await clock.advance(239_000);
+    await peer.hears("open");
+    await clock.pass(239_000);
     expect(neighbor(PEER).state).toBe("OpenSent");
-    await clock.advance(2000);
+    await clock.pass(2000);
     expect(await peer.hearsNotification()).toBe("Hold Timer Expired");
     await peer.hangsUp();
     expect(told.events).toContainEqual(expect.objectContaining({ kind: "attempt-failed", neighbor: PEER }));
@@ -70,16 +71,16 @@ describe("a connection from a neighbor's address", () => {
   });
 
   test("that speaks a byte a second gets no longer than one that is silent", async () => {
-    const clock = new FakeClock();
+    const clock = createFakeClock();
     const { dial, neighbor } = await scene(clock);
     const peer = dial(PEER);
-    await peer.hears(MESSAGE.open);
+    await peer.hears("open");
     // The longest OPEN that there may be: nothing in it is wrong yet, and nothing of it is late.
     const bytes = Uint8Array.of(...hex(`${MARKER} 1000 01 04 fde9 005a 0a000002`), ...new Uint8Array(300));
     let said = 0;
     for (; said < 300 && !peer.closed; said++) {
       peer.write(bytes.subarray(said, said + 1));
-      await clock.advance(1000);
+      await clock.pass(1000);
     }
     expect(await peer.hearsNotification()).toBe("Hold Timer Expired");
     expect(neighbor(PEER).messagesReceived.open).toBe(0);
@@ -87,7 +88,7 @@ describe("a connection from a neighbor's address", () => {
   });
 
   test("whose session is up has to finish a message within the hold time, whatever it dribbles", async () => {
-    const clock = new FakeClock();
+    const clock = createFakeClock();
     const { up, told, neighbor } = await scene(clock);
     const peer = await up(PEER);
     peer.write(ANNOUNCE);
@@ -95,7 +96,7 @@ describe("a connection from a neighbor's address", () => {
     const update = frame(2, new Uint8Array(4000));
     for (let said = 0; said < 95 && neighbor(PEER).state === "Established"; said++) {
       peer.write(update.subarray(said, said + 1));
-      await clock.advance(1000);
+      await clock.pass(1000);
     }
     expect(told.routes.at(-1)).toBe("lost");
     expect(neighbor(PEER)).toMatchObject({ prefixesReceived: 0, lastNotification: { code: 4 } });
@@ -104,7 +105,7 @@ describe("a connection from a neighbor's address", () => {
   test("that is no BGP at all is answered at its first wrong byte, and counted as a failed attempt", async () => {
     const { dial, told, neighbor } = await scene();
     const peer = dial(PEER);
-    await peer.hears(MESSAGE.open);
+    await peer.hears("open");
     peer.socket.write("GET / HTTP/1.1\r\n\r\n".repeat(10_000));
     expect(await peer.hearsNotification()).toBe("Message Header Error/Connection Not Synchronized");
     await peer.hangsUp();
@@ -132,7 +133,7 @@ describe("a flood", () => {
   });
 
   test("of faults costs a counter each and an event a second", { timeout: 90_000 }, async () => {
-    const clock = new FakeClock();
+    const clock = createFakeClock();
     const { up, told, neighbor } = await scene(clock);
     const peer = await up(PEER);
     const faulty = frame(2, updateBody("", "400101 07 400206 0201 0000fde9 400304 0a000002", "20 c0000201"));
@@ -142,7 +143,7 @@ describe("a flood", () => {
   });
 
   test("of strangers costs a counter, and 64 sockets at a time, for a second", async () => {
-    const clock = new FakeClock();
+    const clock = createFakeClock();
     const { dial, speaker, told, up } = await scene(clock);
     const strangers = Array.from({ length: 200 }, () => dial(STRANGER, { allowHalfOpen: true }));
     const isTold = ({ heard }: RawPeer) => heard.some(({ type }) => type === MESSAGE.notification);
@@ -154,7 +155,7 @@ describe("a flood", () => {
     expect(told.events.filter(({ kind }) => kind === "refused-connection").length).toBe(200);
     await up(PEER);
     // They do not close their side: after a second they are cut off too, and there is room for others.
-    await clock.advance(1001);
+    await clock.pass(1001);
     expect(await dial(STRANGER).hearsNotification()).toBe("Cease/Connection Rejected");
   });
 });
@@ -177,7 +178,7 @@ describe("a neighbor that speaks and does not listen", () => {
   const alive = frame(MESSAGE.keepalive);
 
   test("makes us keep the last word on each prefix, and is given up by the send hold timer", { timeout: 60_000 }, async () => {
-    const clock = new FakeClock();
+    const clock = createFakeClock();
     const { up, speaker, told, neighbor } = await scene(clock, { onUp: () => table(0) });
     const deaf = await up(PEER);
     deaf.socket.pause();
@@ -197,7 +198,7 @@ describe("a neighbor that speaks and does not listen", () => {
     for (let seconds = 0; seconds < 480 && neighbor(PEER).state === "Established"; seconds += 30) {
       deaf.write(alive);
       await eventually("heard", () => neighbor(PEER).messagesReceived.keepalive > seconds / 30 + 1);
-      await clock.advance(30_000);
+      await clock.pass(30_000);
     }
     expect(neighbor(PEER)).toMatchObject({ state: "Active", outboxLength: 0, lastNotification: { direction: "sent", code: 8 } });
     expect(told.routes).toContain("lost");

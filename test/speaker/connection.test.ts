@@ -6,12 +6,12 @@ import { errorName } from "#src/bgp/error.ts";
 import { encodeMessage } from "#src/bgp/message.ts";
 import type { Agreement } from "#src/speaker/agreement.ts";
 import { Connection, sendHoldSeconds } from "#src/speaker/connection.ts";
-import { FakeClock } from "./recorder.ts";
+import { createFakeClock } from "../common/fake-clock.ts";
 
 const [keepalive] = encodeMessage({ kind: "keepalive" }, 4);
 
 function connect(holdTimeSeconds: number) {
-  const clock = new FakeClock();
+  const clock = createFakeClock();
   let take: (() => void) | undefined;
   const said: string[] = [];
   const stream = new Duplex({
@@ -42,11 +42,11 @@ test("a peer that does not read is given up after the send hold time, counted fr
   const { clock, connection, said, take } = connect(90);
   connection.send(keepalive);
   connection.send(keepalive);
-  await clock.advance(479_000);
+  await clock.pass(479_000);
   take();
-  await clock.advance(479_999);
+  await clock.pass(479_999);
   expect(said).toEqual([]);
-  await clock.advance(1);
+  await clock.pass(1);
   expect(said).toEqual(["Send Hold Timer Expired"]);
 });
 
@@ -60,7 +60,7 @@ test("one that reads, is closed, or wants no hold time is not", async () => {
     connection.send(keepalive);
     if (end === "take") take();
     if (end === "close") connection.close();
-    await clock.advance(10_000_000);
+    await clock.pass(10_000_000);
     expect(said, end).toEqual([]);
   }
 });

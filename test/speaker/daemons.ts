@@ -1,13 +1,8 @@
 /**
- * The speakers that people run, each as one process with one static route: how it is configured, started, and told to take
- * that route back. A daemon lives in mount and process namespaces of its own and dies with the process that started it, so
- * nothing of it is left behind; the network namespace is that of the test.
+ * The speakers that people run, each as one process with one static route: how it is configured, started, and told to take that
+ * route back. The builders of configurations have room for what a test is about; `daemon.ts` runs them.
  */
-import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
-import { delay, systemClock } from "#src/net/clock.ts";
 
 export interface DaemonPeer {
   readonly address: string;
@@ -30,7 +25,7 @@ export interface DaemonKind {
   readonly programs: readonly string[];
   /** What to ask for its version, and where the answer has it. */
   readonly version: readonly [command: readonly string[], pattern: RegExp];
-  configuration(plan: DaemonPlan): string;
+  readonly configuration: (plan: DaemonPlan) => string;
   command(plan: DaemonPlan, configurationPath: string): string[];
   /** A folder of its own that it insists on; it gets one that nobody else sees. */
   readonly folder?: string;
@@ -42,8 +37,121 @@ export interface DaemonKind {
   shutDown(plan: DaemonPlan, words: string): string[];
 }
 
-const eachPeer = (plan: DaemonPlan, render: (peer: DaemonPeer, index: number) => string): string =>
-  plan.peers.map(render).join("").trimStart();
+type Lines = readonly string[];
+
+interface FrrWords {
+  readonly routerId?: string;
+  /** Of the router, before its neighbors. */
+  readonly global?: Lines;
+  /** Of every neighbor. */
+  readonly neighbor?: Lines;
+  readonly ipv4?: Lines;
+  /** After that, as it stands. */
+  readonly rest?: string;
+}
+
+const MULTIHOP = ["ebgp-multihop 2"];
+
+/** `neighbor` in place of the two hops that it is allowed otherwise. */
+export const frrConfiguration = (
+  { address, asn, peers, prefix }: DaemonPlan,
+  { routerId = address, global = [], neighbor = MULTIHOP, ipv4 = [`network ${prefix}`], rest = "" }: FrrWords = {},
+): string => `
+router bgp ${asn}
+ bgp router-id ${routerId}
+ no bgp ebgp-requires-policy
+ no bgp network import-check
+${global.map((line) => ` ${line}`).join("\n")}
+${peers
+  .flatMap((peer) =>
+    [`remote-as ${peer.asn}`, `update-source ${address}`, "timers connect 1", ...neighbor].map(
+      (line) => ` neighbor ${peer.address} ${line}`,
+    ),
+  )
+  .join("\n")}
+ address-family ipv4 unicast
+${ipv4.map((line) => `  ${line}`).join("\n")}
+ exit-address-family
+${rest}
+`;
+
+interface BirdWords {
+  readonly routerId?: string;
+  /** Of IPv4, each of a protocol of its own: "service0", "service1". */
+  readonly routes?: Lines;
+  /** Other protocols. */
+  readonly protocols?: string;
+  /** Of every neighbor. */
+  readonly session?: string;
+  readonly channels?: string;
+}
+
+const TWO_HOPS = "multihop 2;";
+
+/** `session` in place of the two hops that it is allowed otherwise. */
+export const birdConfiguration = (
+  { address, asn, peers, prefix }: DaemonPlan,
+  {
+    routerId = address,
+    routes = [prefix],
+    protocols = "",
+    session = TWO_HOPS,
+    channels = "ipv4 { import all; export all; next hop self; };",
+  }: BirdWords = {},
+): string => `
+router id ${routerId};
+protocol device {}
+${routes.map((route, index) => `protocol static service${index} { ipv4; route ${route} blackhole; }`).join("\n")}
+${protocols}
+${peers
+  .map(
+    (peer, index) => `protocol bgp upstream${index} {
+  local ${address} as ${asn}; neighbor ${peer.address} as ${peer.asn};
+  strict bind yes; connect delay time 1; connect retry time 1; error wait time 1, 1;
+  ${session}
+  ${channels}
+}`,
+  )
+  .join("\n")}
+`;
+
+interface GobgpWords {
+  readonly routerId?: string;
+  /** Tables of every neighbor. */
+  readonly neighbor?: string;
+}
+
+export const gobgpConfiguration = (
+  { address, asn, peers }: DaemonPlan,
+  { routerId = address, neighbor = "" }: GobgpWords = {},
+): string => `
+[global.config]
+  as = ${asn}
+  router-id = "${routerId}"
+  local-address-list = ["${address}"]
+${peers
+  .map(
+    (peer) => `[[neighbors]]
+  [neighbors.config]
+    neighbor-address = "${peer.address}"
+    peer-as = ${peer.asn}
+  [neighbors.timers.config]
+    connect-retry = 1
+  [neighbors.transport.config]
+    local-address = "${address}"
+  [neighbors.ebgp-multihop.config]
+    enabled = true
+    multihop-ttl = 2
+  ${neighbor}`,
+  )
+  .join("\n")}
+`;
+
+/** `families` of two words: "ipv4-unicast". */
+export const gobgpFamilies = (families: Lines, more = ""): string =>
+  families
+    .map((family) => `[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = "${family}"\n${more}`)
+    .join("\n");
 
 const frrShell = (plan: DaemonPlan, ...lines: string[]) => [
   "vtysh",
@@ -65,23 +173,7 @@ export const DAEMONS: readonly DaemonKind[] = [
     sendsWords: true,
     programs: ["/usr/lib/frr/bgpd", "/usr/bin/vtysh"],
     version: [["/usr/lib/frr/bgpd", "--version"], /bgpd version (\S+)/],
-    configuration: (plan) => `
-      router bgp ${plan.asn}
-       bgp router-id ${plan.address}
-       no bgp ebgp-requires-policy
-       no bgp network import-check
-       ${eachPeer(
-         plan,
-         ({ address, asn }) => `
-       neighbor ${address} remote-as ${asn}
-       neighbor ${address} ebgp-multihop 2
-       neighbor ${address} update-source ${plan.address}
-       neighbor ${address} timers connect 1`,
-       )}
-       address-family ipv4 unicast
-        network ${plan.prefix}
-       exit-address-family
-    `,
+    configuration: frrConfiguration,
     // No zebra, no change of user, no telnet.
     command: (plan, path) => [
       ...["/usr/lib/frr/bgpd", "-n", "-Z", "-S", "-P", "0", "-l", plan.address, "-f", path],
@@ -99,22 +191,7 @@ export const DAEMONS: readonly DaemonKind[] = [
     sendsWords: true,
     programs: ["/usr/sbin/bird", "/usr/sbin/birdc"],
     version: [["/usr/sbin/bird", "--version"], /BIRD version (\S+)/],
-    configuration: (plan) => `
-      router id ${plan.address};
-      protocol device {}
-      protocol static service { ipv4; route ${plan.prefix} blackhole; }
-      ${eachPeer(
-        plan,
-        ({ address, asn }, index) => `
-      protocol bgp upstream${index} {
-        local ${plan.address} as ${plan.asn};
-        neighbor ${address} as ${asn};
-        multihop 2; strict bind yes;
-        connect delay time 1; connect retry time 1; error wait time 1, 1;
-        ipv4 { import all; export all; next hop self; };
-      }`,
-      )}
-    `,
+    configuration: birdConfiguration,
     command: (plan, path) => [
       "/usr/sbin/bird",
       "-f",
@@ -125,7 +202,7 @@ export const DAEMONS: readonly DaemonKind[] = [
       "-P",
       join(plan.folder, "pid"),
     ],
-    withdraw: (plan) => ["birdc", "-s", join(plan.folder, "control"), "disable", "service"],
+    withdraw: (plan) => ["birdc", "-s", join(plan.folder, "control"), "disable", "service0"],
     shutDown: (plan, words) => ["birdc", "-s", join(plan.folder, "control"), "disable", "upstream0", `"${words}"`],
   },
   {
@@ -133,27 +210,7 @@ export const DAEMONS: readonly DaemonKind[] = [
     sendsWords: true,
     programs: ["/usr/bin/gobgpd", "/usr/bin/gobgp"],
     version: [["/usr/bin/gobgpd", "--version"], /gobgpd version (\S+)/],
-    configuration: (plan) => `
-      [global.config]
-        as = ${plan.asn}
-        router-id = "${plan.address}"
-        local-address-list = ["${plan.address}"]
-      ${eachPeer(
-        plan,
-        ({ address, asn }) => `
-      [[neighbors]]
-        [neighbors.config]
-          neighbor-address = "${address}"
-          peer-as = ${asn}
-        [neighbors.timers.config]
-          connect-retry = 1
-        [neighbors.transport.config]
-          local-address = "${plan.address}"
-        [neighbors.ebgp-multihop.config]
-          enabled = true
-          multihop-ttl = 2`,
-      )}
-    `,
+    configuration: gobgpConfiguration,
     command: (plan, path) => ["/usr/bin/gobgpd", "-f", path, "--pprof-disable", "--api-hosts", `${plan.address}:50051`],
     announce: (plan) => ["gobgp", "-u", plan.address, "global", "rib", "add", plan.prefix],
     withdraw: (plan) => ["gobgp", "-u", plan.address, "global", "rib", "del", plan.prefix],
@@ -171,10 +228,9 @@ export const DAEMONS: readonly DaemonKind[] = [
         run /usr/bin/tail --lines=+1 --follow ${join(plan.folder, "commands")};
         encoder text;
       }
-      ${eachPeer(
-        plan,
-        ({ address, asn }) => `
-      neighbor ${address} {
+      ${plan.peers
+        .map(
+          ({ address, asn }) => `neighbor ${address} {
         router-id ${plan.address};
         local-address ${plan.address};
         local-as ${plan.asn};
@@ -183,7 +239,8 @@ export const DAEMONS: readonly DaemonKind[] = [
         hold-time 90;
         api { processes [ commands ]; }
       }`,
-      )}
+        )
+        .join("\n")}
     `,
     command: (_, path) => [
       ...["env", "exabgp.daemon.user=root", "exabgp.api.ack=false", "exabgp.api.cli=false", "exabgp.log.level=WARNING"],
@@ -207,15 +264,15 @@ export const DAEMONS: readonly DaemonKind[] = [
       fib-update no
       connect-retry 1
       network ${plan.prefix}
-      ${eachPeer(
-        plan,
-        ({ address, asn }) => `
-      neighbor ${address} {
+      ${plan.peers
+        .map(
+          ({ address, asn }) => `neighbor ${address} {
         remote-as ${asn}
         local-address ${plan.address}
         multihop 2
       }`,
-      )}
+        )
+        .join("\n")}
       allow from any
       allow to any
     `,
@@ -226,110 +283,9 @@ export const DAEMONS: readonly DaemonKind[] = [
   },
 ];
 
-/** As the program itself says it. */
-export function versionOf({ name, version: [command, pattern] }: DaemonKind): string {
-  const { stdout, stderr } = spawnSync(command[0], command.slice(1), { encoding: "utf8" });
-  const found = pattern.exec(`${stdout}${stderr}`)?.[1];
-  if (found === undefined) throw new Error(`${name}: ${command.join(" ")} says ${stdout}${stderr}, a version wanted`);
+/** By the beginning of its name. */
+export function daemonNamed(name: string): DaemonKind {
+  const found = DAEMONS.find((kind) => kind.name.startsWith(name));
+  if (!found) throw new Error(`No daemon ${name}: one of ${DAEMONS.map((kind) => kind.name).join(", ")} wanted`);
   return found;
-}
-
-export const missingProgram = (kind: DaemonKind): string | undefined => kind.programs.find((program) => !existsSync(program));
-
-const childrenOf = (pid: number): number[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
-
-const descendants = (pid: number): number[] => childrenOf(pid).flatMap((child) => [child, ...descendants(child)]);
-
-const runProgram = promisify(execFile);
-
-const CONTROL_DEADLINE_MS = 20_000;
-const CONTROL_RETRY_MS = 50;
-
-export class Daemon {
-  private readonly kind: DaemonKind;
-  private readonly plan: DaemonPlan;
-  private readonly process: ChildProcess;
-  private output = "";
-  private isWanted = true;
-  private readonly closed: Promise<void>;
-  /** Rejects with the daemon's own words if it ends by itself. */
-  readonly failed: Promise<never>;
-
-  constructor(kind: DaemonKind, plan: DaemonPlan) {
-    this.kind = kind;
-    this.plan = plan;
-    mkdirSync(plan.folder, { recursive: true });
-    const path = join(plan.folder, "configuration");
-    writeFileSync(path, kind.configuration(plan).replaceAll(/^ {6}/gm, ""));
-    writeFileSync(join(plan.folder, "commands"), "");
-    const mounts = [
-      "mount -t tmpfs tmpfs /var/tmp",
-      ...(kind.folder ? [`mount -t tmpfs tmpfs /run && mkdir ${kind.folder}`] : []),
-    ];
-    // The shell stays, as process 1: with it, all that is in its namespace dies, also a daemon that has changed its user.
-    const inside = [[...mounts, '"$@"; exit'].join(" && "), "sh", ...kind.command(plan, path)];
-    const unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", ...inside];
-    this.process = spawn("setpriv", ["--pdeathsig", "KILL", ...unshare], { stdio: ["ignore", "pipe", "pipe"] });
-    for (const stream of [this.process.stdout, this.process.stderr]) stream?.on("data", (chunk) => (this.output += chunk));
-    this.closed = new Promise((resolve) => this.process.once("close", () => resolve()));
-    this.failed = this.closed.then(() => {
-      if (this.isWanted) throw new Error(`${kind.name} has ended: ${this.output}`);
-      return new Promise<never>(() => undefined);
-    });
-    this.failed.catch(() => undefined);
-  }
-
-  announce(): Promise<void> {
-    return this.run(this.kind.announce?.(this.plan));
-  }
-
-  withdraw(): Promise<void> {
-    return this.run(this.kind.withdraw(this.plan));
-  }
-
-  shutDown(words: string): Promise<void> {
-    return this.run(this.kind.shutDown(this.plan, words));
-  }
-
-  /** SIGSTOP to every process of it: its sockets stay open and nobody answers. */
-  freeze(): void {
-    for (const pid of descendants(this.pid)) process.kill(pid, "SIGSTOP");
-  }
-
-  /** SIGKILL to the speaker itself, so that its kernel closes its sockets, and no process of it says a word. */
-  kill(): void {
-    this.isWanted = false;
-    this.freeze();
-    const [speaker] = childrenOf(this.pid);
-    if (speaker > 0) process.kill(speaker, "SIGKILL");
-  }
-
-  private get pid(): number {
-    if (this.process.pid === undefined) throw new Error(`${this.kind.name} has not started`);
-    return this.process.pid;
-  }
-
-  /** Settles when nothing of it is left: its output stays open as long as any process of it lives. */
-  end(): Promise<void> {
-    this.isWanted = false;
-    this.process.kill("SIGKILL");
-    return this.closed;
-  }
-
-  /** The control socket may not be there yet: it is tried again until it is. */
-  private async run(command: string[] | undefined): Promise<void> {
-    if (!command) return;
-    const endMs = systemClock.nowMs() + CONTROL_DEADLINE_MS;
-    for (;;) {
-      try {
-        await runProgram(command[0], command.slice(1), { timeout: 5000 });
-        return;
-      } catch (cause) {
-        if (systemClock.nowMs() > endMs || this.process.exitCode !== null)
-          throw new Error(`${command.join(" ")}: ${this.output}`, { cause });
-        await delay(systemClock, CONTROL_RETRY_MS);
-      }
-    }
-  }
 }

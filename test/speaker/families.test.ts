@@ -11,7 +11,15 @@ import { type Address, formatAddress, parseAddress } from "#src/net/address.ts";
 import { formatPrefix } from "#src/net/prefix.ts";
 import type { RouteUpdate } from "#src/rib/route.ts";
 import { inNamespace, run } from "../common/namespace.ts";
-import { DAEMONS, Daemon, type DaemonKind, missingProgram } from "./daemons.ts";
+import { Daemon, missingProgram } from "./daemon.ts";
+import {
+  birdConfiguration,
+  type DaemonKind,
+  daemonNamed,
+  frrConfiguration,
+  gobgpConfiguration,
+  gobgpFamilies,
+} from "./daemons.ts";
 import { type Recorder, recordedSpeaker } from "./recorder.ts";
 
 const IPV4 = { ours: "10.9.0.1", prefix: "203.0.113.10/32" };
@@ -23,76 +31,43 @@ interface DualStackPlan {
   readonly ipv6: string;
 }
 
-const kindNamed = (name: string): DaemonKind => DAEMONS.find((kind) => kind.name.startsWith(name)) as DaemonKind;
-
 /** The same daemon with both families, on the address of the plan. */
 const DUAL_STACK: Record<string, (plan: DualStackPlan) => DaemonKind> = {
   FRR: () => ({
-    ...kindNamed("FRR"),
-    configuration: ({ address: own, asn, peers: [{ address: peerAddress, asn: peerAsn }] }) => `
-      router bgp ${asn}
-       bgp router-id 10.9.9.9
-       no bgp default ipv4-unicast
-       no bgp ebgp-requires-policy
-       no bgp network import-check
-       neighbor ${peerAddress} remote-as ${peerAsn}
-       neighbor ${peerAddress} ebgp-multihop 2
-       neighbor ${peerAddress} update-source ${own}
-       neighbor ${peerAddress} timers connect 1
-       ${own.includes(":") ? `neighbor ${peerAddress} capability extended-nexthop` : ""}
-       address-family ipv4 unicast
-        network ${IPV4.prefix}
-        neighbor ${peerAddress} activate
-       exit-address-family
-       address-family ipv6 unicast
-        network ${IPV6.prefix}
-        neighbor ${peerAddress} activate
-        neighbor ${peerAddress} route-map six out
-       exit-address-family
-      route-map six permit 10
-       set ipv6 next-hop global fd09::99
-    `,
+    ...daemonNamed("FRR"),
+    configuration: (plan) => {
+      const [{ address: peer }] = plan.peers;
+      return frrConfiguration(plan, {
+        routerId: "10.9.9.9",
+        global: ["no bgp default ipv4-unicast"],
+        neighbor: ["ebgp-multihop 2", ...(plan.address.includes(":") ? ["capability extended-nexthop"] : [])],
+        ipv4: [`network ${IPV4.prefix}`, `neighbor ${peer} activate`],
+        rest: `
+ address-family ipv6 unicast
+  network ${IPV6.prefix}
+  neighbor ${peer} activate
+  neighbor ${peer} route-map six out
+ exit-address-family
+route-map six permit 10
+ set ipv6 next-hop global fd09::99`,
+      });
+    },
   }),
   BIRD: ({ ipv4, ipv6 }) => ({
-    ...kindNamed("BIRD"),
-    configuration: ({ address: own, asn, peers: [{ address: peerAddress, asn: peerAsn }] }) => `
-      router id ${ipv4};
-      protocol device {}
-      protocol static four { ipv4; route ${IPV4.prefix} blackhole; }
-      protocol static six { ipv6; route ${IPV6.prefix} blackhole; }
-      protocol bgp upstream {
-        local ${own} as ${asn};
-        neighbor ${peerAddress} as ${peerAsn};
-        multihop 2; strict bind yes;
-        connect delay time 1; connect retry time 1;
-        ipv4 { import none; export all; ${own.includes(":") ? "extended next hop yes; next hop self" : "next hop self"}; };
-        ipv6 { import none; export all; next hop address ${ipv6}; };
-      }
-    `,
+    ...daemonNamed("BIRD"),
+    configuration: (plan) =>
+      birdConfiguration(plan, {
+        routerId: ipv4,
+        protocols: `protocol static six { ipv6; route ${IPV6.prefix} blackhole; }`,
+        channels: `
+  ipv4 { import none; export all; ${plan.address.includes(":") ? "extended next hop yes; " : ""}next hop self; };
+  ipv6 { import none; export all; next hop address ${ipv6}; };`,
+      }),
   }),
   GoBGP: ({ ipv4 }) => ({
-    ...kindNamed("GoBGP"),
-    configuration: ({ address: own, asn, peers: [{ address: peerAddress, asn: peerAsn }] }) => `
-      [global.config]
-        as = ${asn}
-        router-id = "10.9.9.9"
-        local-address-list = ["${own}"]
-      [[neighbors]]
-        [neighbors.config]
-          neighbor-address = "${peerAddress}"
-          peer-as = ${peerAsn}
-        [neighbors.transport.config]
-          local-address = "${own}"
-        [neighbors.ebgp-multihop.config]
-          enabled = true
-          multihop-ttl = 2
-        [[neighbors.afi-safis]]
-          [neighbors.afi-safis.config]
-            afi-safi-name = "ipv4-unicast"
-        [[neighbors.afi-safis]]
-          [neighbors.afi-safis.config]
-            afi-safi-name = "ipv6-unicast"
-    `,
+    ...daemonNamed("GoBGP"),
+    configuration: (plan) =>
+      gobgpConfiguration(plan, { routerId: "10.9.9.9", neighbor: gobgpFamilies(["ipv4-unicast", "ipv6-unicast"]) }),
     command: (_, path) => ["/usr/bin/gobgpd", "-f", path, "--api-hosts", `${ipv4}:50051`],
     announce: () => ["gobgp", "-u", ipv4, "global", "rib", "-a", "ipv6", "add", IPV6.prefix],
   }),
@@ -150,7 +125,7 @@ await inNamespace(import.meta.url, () => {
   }
 
   const sessions = Object.keys(DUAL_STACK).flatMap((name) => {
-    const missing = missingProgram(kindNamed(name));
+    const missing = missingProgram(daemonNamed(name));
     if (missing) test.skip(`${name}: ${missing} is not installed`, () => undefined);
     return missing ? [] : [false, true].map((overIpv6) => ({ name, overIpv6, session: comeUp(name, overIpv6) }));
   });

@@ -14,7 +14,8 @@ import { Replay } from "#src/speaker/replay.ts";
 import { staleLimitsOf } from "#src/speaker/settings.ts";
 import type { Speaker } from "#src/speaker/speaker.ts";
 import { inNamespace, run } from "../common/namespace.ts";
-import { DAEMONS, Daemon, type DaemonKind, missingProgram } from "./daemons.ts";
+import { Daemon, missingProgram } from "./daemon.ts";
+import { birdConfiguration, type DaemonKind, daemonNamed, frrConfiguration } from "./daemons.ts";
 import { address, Recorder, recordedSpeaker } from "./recorder.ts";
 
 const OURS = "10.9.0.1";
@@ -22,47 +23,28 @@ const [STAYS, GOES] = ["203.0.113.10/32", "203.0.113.20/32"];
 /** First time enough for a machine on which many others run; then not. */
 const RESTART_TIME_SECONDS = { first: 100, again: 3 };
 
-const kindNamed = (name: string): DaemonKind => DAEMONS.find((kind) => kind.name.startsWith(name)) as DaemonKind;
-
 const restartTimeSeconds = (isRestart: boolean): number => RESTART_TIME_SECONDS[isRestart ? "again" : "first"];
 
 /** As daemons that announce `prefixes`; the restart time is what they ask for. */
 const RESTARTING: Record<string, (prefixes: readonly string[], isRestart: boolean) => DaemonKind> = {
   FRR: (prefixes, isRestart) => ({
-    ...kindNamed("FRR"),
-    configuration: ({ address: own, asn, peers: [{ address: peerAddress, asn: peerAsn }] }) => `
-      router bgp ${asn}
-       bgp router-id ${own}
-       no bgp ebgp-requires-policy
-       no bgp network import-check
-       bgp graceful-restart
-       bgp graceful-restart preserve-fw-state
-       bgp graceful-restart restart-time ${restartTimeSeconds(isRestart)}
-       neighbor ${peerAddress} remote-as ${peerAsn}
-       neighbor ${peerAddress} ebgp-multihop 2
-       neighbor ${peerAddress} update-source ${own}
-       neighbor ${peerAddress} timers connect 1
-       address-family ipv4 unicast
-${prefixes.map((prefix) => `        network ${prefix}`).join("\n")}
-       exit-address-family
-    `,
+    ...daemonNamed("FRR"),
+    configuration: (plan) =>
+      frrConfiguration(plan, {
+        global: ["", " preserve-fw-state", ` restart-time ${restartTimeSeconds(isRestart)}`].map(
+          (words) => `bgp graceful-restart${words}`,
+        ),
+        ipv4: prefixes.map((prefix) => `network ${prefix}`),
+      }),
   }),
   BIRD: (prefixes, isRestart) => ({
-    ...kindNamed("BIRD"),
-    configuration: ({ address: own, asn, peers: [{ address: peerAddress, asn: peerAsn }] }) => `
-      router id ${own};
-      protocol device {}
-      protocol static service { ipv4; ${prefixes.map((prefix) => `route ${prefix} blackhole;`).join(" ")} }
-      protocol bgp upstream {
-        local ${own} as ${asn};
-        neighbor ${peerAddress} as ${peerAsn};
-        multihop 2; strict bind yes;
-        graceful restart on; graceful restart time ${restartTimeSeconds(isRestart)};
-        connect delay time 1; connect retry time 1;
-        ipv4 { import none; export all; next hop self; };
-      }
-    `,
-    command: (plan, path) => [...kindNamed("BIRD").command(plan, path), ...(isRestart ? ["-R"] : [])],
+    ...daemonNamed("BIRD"),
+    configuration: (plan) =>
+      birdConfiguration(plan, {
+        routes: prefixes,
+        session: `multihop 2; graceful restart on; graceful restart time ${restartTimeSeconds(isRestart)};`,
+      }),
+    command: (plan, path) => [...daemonNamed("BIRD").command(plan, path), ...(isRestart ? ["-R"] : [])],
   }),
 };
 
@@ -139,7 +121,7 @@ await inNamespace(import.meta.url, () => {
   const isOverdue = (event: object): boolean => "reason" in event && event.reason === "the peer did not come back in time";
 
   const restarts = Object.keys(RESTARTING).flatMap((name, index) => {
-    const missing = missingProgram(kindNamed(name));
+    const missing = missingProgram(daemonNamed(name));
     if (missing) test.skip(`${name}: ${missing} is not installed`, () => undefined);
     return missing ? [] : [{ name, restarted: restart(name, index + 2) }];
   });

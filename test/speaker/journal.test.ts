@@ -1,15 +1,13 @@
 /**
- * The journal, over real TCP on loopback: what it holds gives the same RIB again, in either form and from any of its files;
- * it never waits for the disk, and what is lost has a number.
+ * The journal, over real TCP on loopback: what it holds gives the same RIB again, in either form and from any of its
+ * files. What a disk can do to it is in `rotating-file.test.ts`.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { encodeText } from "#src/bgp/bytes.ts";
 import { frame } from "#src/bgp/framer.ts";
 import type { SessionRecord } from "#src/mrt/record.ts";
-import { readRecording } from "#src/mrt/recording.ts";
 import { type Clock, systemClock } from "#src/net/clock.ts";
 import { ACCEPT_EVERYTHING } from "#src/rib/policy.ts";
 import type { RouteUpdate } from "#src/rib/route.ts";
@@ -18,14 +16,13 @@ import { replayBgp } from "#src/router/replay-bgp.ts";
 import { describeBgpRoute } from "#src/router/show.ts";
 import { Journal, type JournalOptions } from "#src/speaker/journal.ts";
 import { Replay } from "#src/speaker/replay.ts";
-import { RotatingFile } from "#src/speaker/rotating-file.ts";
 import { staleLimitsOf } from "#src/speaker/settings.ts";
 import type { Speaker } from "#src/speaker/speaker.ts";
 import { updateBody } from "../bgp/hex.ts";
-import { run } from "../common/namespace.ts";
+import { createFakeClock, type FakeClock } from "../common/fake-clock.ts";
 import { ribConfiguration } from "../rib/sketch.ts";
 import { RawPeer } from "./raw-peer.ts";
-import { address, eventually, FakeClock, recordedSpeaker } from "./recorder.ts";
+import { address, recordedSpeaker } from "./recorder.ts";
 
 const OURS = address("127.0.5.1");
 const PEERS = [address("127.0.5.2"), address("127.0.5.3")];
@@ -180,7 +177,7 @@ describe("a journal of graceful restarts", () => {
   const shown = (routes: readonly { prefix: string }[]) => routes.map(({ prefix }) => prefix);
 
   async function scene(format: JournalOptions["format"]) {
-    const clock = new FakeClock();
+    const clock = createFakeClock();
     const file = join(folder, "journal");
     const all = await live({ file, format, maximumMegabytes: 1, files: 1 }, clock);
     const heard = (what: string) => all.told.until(what, () => all.told.routes.at(-1) === what);
@@ -195,7 +192,7 @@ describe("a journal of graceful restarts", () => {
     let other: RawPeer | undefined;
     /** The other neighbor says something: the journal knows that it is later. */
     const later = async (seconds: number): Promise<void> => {
-      await clock.advance(seconds * 1000);
+      await clock.pass(seconds * 1000);
       other ??= await all.dial(1);
       const before = all.told.updates.length;
       other.write(announce(OTHER, "0a000003"));
@@ -245,7 +242,7 @@ describe("a journal of graceful restarts", () => {
   });
 
   test.each([
-    ["a hold timer of ours", "kept", (scene: { clock: FakeClock }) => void scene.clock.advance(91_000)],
+    ["a hold timer of ours", "kept", (scene: { clock: FakeClock }) => void scene.clock.pass(91_000)],
     ["a Cease of ours", "lost", (scene: { speaker: Speaker }) => scene.speaker.resetNeighbor(PEERS[0])],
     ["a NOTIFICATION of the peer", "kept", ({ peer }: { peer: RawPeer }) => peer.write(frame(3, Uint8Array.of(6, 4)))],
     ["its Hard Reset", "lost", ({ peer }: { peer: RawPeer }) => peer.write(frame(3, Uint8Array.of(6, 9, 6, 4)))],
@@ -255,71 +252,5 @@ describe("a journal of graceful restarts", () => {
     end(all);
     await all.told.until("the end", () => all.told.hasEvent("session-down", PEERS[0]));
     expect(all.same()).toEqual(fate === "kept" ? ["203.0.113.1/32", "203.0.113.2/32"] : []);
-  });
-});
-
-const RECORD: SessionRecord = {
-  kind: "message",
-  atMicroseconds: 0,
-  peer: PEERS[0],
-  peerAsn: 65001,
-  local: OURS,
-  localAsn: 65000,
-  direction: "received",
-  asnSize: 4,
-  addPath: false,
-  message: frame(2, new Uint8Array(4000)),
-};
-
-describe("a disk that does not keep up", () => {
-  test("costs a bounded queue and a count of what was lost", async () => {
-    const file = join(folder, "fifo");
-    run(`mkfifo ${file}`);
-    const journal = new Journal(() => undefined);
-    await journal.configure({ file, format: "mrt", maximumMegabytes: 1000, files: 2 });
-    for (let i = 0; i < 6000; i++) journal.record(RECORD);
-    const { records, bytes, lost } = journal.state() as NonNullable<ReturnType<Journal["state"]>>;
-    expect(records + lost).toBe(6000);
-    expect(bytes).toBeLessThanOrEqual(16 * 2 ** 20);
-    expect(bytes + 4100).toBeGreaterThan(16 * 2 ** 20);
-    // When somebody reads, all that was taken is there.
-    let read = 0;
-    const reading = (async () => {
-      for await (const batch of readRecording(file)) read += batch.length;
-    })();
-    await journal.configure(undefined);
-    await reading;
-    expect(read).toBe(records);
-  });
-
-  test("and one that fails is told of once, and the records after it are counted as lost", async () => {
-    const problems: string[] = [];
-    const journal = new Journal((_, problem) => problems.push(problem));
-    await journal.configure({ file: join(folder, "none", "journal"), format: "json", maximumMegabytes: 1, files: 2 });
-    journal.record(RECORD);
-    await eventually("it has failed", () => problems.length > 0);
-    journal.record(RECORD);
-    journal.record(RECORD);
-    expect(journal.state()).toMatchObject({ lost: 2, problem: expect.stringContaining("ENOENT") });
-    await journal.configure(undefined);
-    expect(problems.length).toBe(1);
-  });
-
-  test("no record is longer than its file has to be, and none is torn", async () => {
-    const file = join(folder, "rotated");
-    const lines = Array.from({ length: 500 }, (_, i) => `${"x".repeat(i % 40)} ${i}\n`);
-    const rotating = new RotatingFile({
-      file,
-      maximumBytes: 1000,
-      files: 100,
-      preamble: () => [encodeText("begins\n")],
-      onFailure: () => undefined,
-    });
-    for (const line of lines) expect(rotating.write(encodeText(line))).toBe(true);
-    await rotating.close();
-    const names = readdirSync(folder).sort((a, b) => Number(b.split(".")[1] ?? 0) - Number(a.split(".")[1] ?? 0));
-    const texts = names.map((name) => readFileSync(join(folder, name), "utf8"));
-    expect(texts.every((text) => text.startsWith("begins\n") && text.length <= 1000)).toBe(true);
-    expect(texts.map((text) => text.slice("begins\n".length)).join("")).toBe(lines.join(""));
   });
 });

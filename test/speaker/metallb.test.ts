@@ -6,8 +6,9 @@ import { MESSAGE } from "#src/bgp/iana.ts";
 import { formatAddress, parseAddress } from "#src/net/address.ts";
 import type { NeighborOptions } from "#src/speaker/neighbor.ts";
 import { hex } from "../bgp/hex.ts";
+import { createFakeClock, type FakeClock } from "../common/fake-clock.ts";
 import { MetalLbSpeaker } from "./metallb.ts";
-import { address, eventually, FakeClock, recordedSpeaker } from "./recorder.ts";
+import { address, eventually, recordedSpeaker } from "./recorder.ts";
 
 const OURS = address("127.0.7.1");
 const NODE = address("127.0.7.2");
@@ -66,17 +67,17 @@ describe("MetalLB's native speaker", () => {
   });
 
   test("1: never enforces our hold time, so we have to keep to it: keepalives go out in time, whatever it says", async () => {
-    const clock = new FakeClock();
+    const clock = createFakeClock();
     const { node, told, state } = await established({ clock });
     for (let i = 0; i < 10; i++) {
-      await clock.advance(30_000);
+      await clock.pass(30_000);
       node.keepalive();
       await eventually("it is heard", () => state().messagesReceived.keepalive > i + 1);
     }
     expect(node.state).toBe("established");
     expect(node.heard.filter((type) => type === MESSAGE.keepalive).length).toBeGreaterThanOrEqual(10);
     // And when it falls silent itself, it is we who notice.
-    await clock.advance(91_000);
+    await clock.pass(91_000);
     await told.until("the loss", () => told.hasEvent("session-down", NODE));
     expect(state().lastNotification).toMatchObject({ direction: "sent", name: "Hold Timer Expired" });
   });

@@ -10,7 +10,8 @@ import { type Address, parseAddress } from "#src/net/address.ts";
 import { readSegmentDrops } from "#src/port/segment-drops.ts";
 import type { NeighborOptions } from "#src/speaker/neighbor.ts";
 import { inNamespace, run } from "../common/namespace.ts";
-import { DAEMONS, Daemon, type DaemonKind, type DaemonPlan, missingProgram } from "./daemons.ts";
+import { Daemon, missingProgram } from "./daemon.ts";
+import { birdConfiguration, DAEMONS, type DaemonKind, type DaemonPlan, frrConfiguration } from "./daemons.ts";
 import { eventually, recordedSpeaker } from "./recorder.ts";
 
 const ASN = 65000;
@@ -25,30 +26,23 @@ interface Protection {
 
 /** Protected speakers, by the names of the plain ones. */
 const CONFIGURATIONS: Readonly<Record<string, (plan: DaemonPlan, protection: Protection) => string>> = {
-  "FRR bgpd": (plan, { password, hops }) => `
-      router bgp ${plan.asn}
-       bgp router-id 10.255.0.1
-       no bgp ebgp-requires-policy
-       neighbor ${plan.peers[0].address} remote-as ${plan.peers[0].asn}
-       neighbor ${plan.peers[0].address} update-source ${plan.address}
-       neighbor ${plan.peers[0].address} disable-connected-check
-       neighbor ${plan.peers[0].address} timers connect 1
-       ${password === undefined ? "" : `neighbor ${plan.peers[0].address} password ${password}`}
-       ${hops === undefined ? "" : `neighbor ${plan.peers[0].address} ttl-security hops ${hops}`}
-  `,
-  BIRD: (plan, { password, hops }) => `
-      router id 10.255.0.1;
-      protocol device {}
-      protocol bgp upstream {
-        local ${plan.address} as ${plan.asn};
-        neighbor ${plan.peers[0].address} as ${plan.peers[0].asn};
-        multihop ${hops ?? 2}; strict bind yes;
-        connect delay time 1; connect retry time 1;
-        ${password === undefined ? "" : `password "${password}";`}
-        ttl security ${hops === undefined ? "off" : "on"};
-        ipv4 { import none; export none; };
-      }
-  `,
+  "FRR bgpd": (plan, { password, hops }) =>
+    frrConfiguration(plan, {
+      routerId: "10.255.0.1",
+      neighbor: [
+        "disable-connected-check",
+        ...(password === undefined ? [] : [`password ${password}`]),
+        ...(hops === undefined ? [] : [`ttl-security hops ${hops}`]),
+      ],
+    }),
+  BIRD: (plan, { password, hops }) =>
+    birdConfiguration(plan, {
+      routerId: "10.255.0.1",
+      session: `
+  multihop ${hops ?? 2}; ttl security ${hops === undefined ? "off" : "on"};
+  ${password === undefined ? "" : `password "${password}";`}`,
+      channels: "ipv4 { import none; export none; };",
+    }),
 };
 
 const KINDS = DAEMONS.filter(({ name }) => name in CONFIGURATIONS);

@@ -7,7 +7,7 @@ import { formatHex } from "#src/bgp/bytes.ts";
 import { errorName } from "#src/bgp/error.ts";
 import { Framer, frame } from "#src/bgp/framer.ts";
 import { MESSAGE } from "#src/bgp/iana.ts";
-import { decodeMessage, type Message } from "#src/bgp/message.ts";
+import { decodeMessage, encodeMessage, type Message } from "#src/bgp/message.ts";
 import { IPV4_UNICAST, IPV6_UNICAST } from "#src/bgp/nlri.ts";
 import { formatAddress } from "#src/net/address.ts";
 import { hex } from "../bgp/hex.ts";
@@ -58,15 +58,25 @@ export class RawPeer {
     this.write(frame(MESSAGE.keepalive));
   }
 
-  async hears(type: number, times = 1): Promise<Heard> {
-    const all = () => this.heard.filter((one) => one.type === type);
-    await this.news.until(`message ${type}, ${times} times`, () => all().length >= times);
+  /** Messages as values; what they do not allow to say is written. */
+  say(...messages: readonly Message[]): void {
+    for (const message of messages) this.write(...encodeMessage(message, CONTEXT.asnSize));
+  }
+
+  /** What it heard and could read. */
+  get messages(): readonly Message[] {
+    return this.heard.flatMap(({ message }) => message ?? []);
+  }
+
+  async hears(kind: Message["kind"], times = 1): Promise<Message> {
+    const all = () => this.messages.filter((message) => message.kind === kind);
+    await this.news.until(`${times} ${kind} heard`, () => all().length >= times);
     return all()[times - 1];
   }
 
   async hearsNotification(): Promise<string> {
-    const { message } = await this.hears(MESSAGE.notification);
-    return message?.kind === "notification" ? `${errorName(message.error)} ${formatHex(message.error.data)}`.trim() : "";
+    const message = await this.hears("notification");
+    return message.kind === "notification" ? `${errorName(message.error)} ${formatHex(message.error.data)}`.trim() : "";
   }
 
   hangsUp(): Promise<void> {

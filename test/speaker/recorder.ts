@@ -1,7 +1,7 @@
 /** Speakers for tests, and everything that they tell: tests wait for what they expect to be told, with a deadline. */
 import { nlriKey } from "#src/bgp/path.ts";
 import { type Address, addressFamily, type Ipv4Address, parseAddress } from "#src/net/address.ts";
-import { type Clock, delay, systemClock } from "#src/net/clock.ts";
+import { delay, systemClock } from "#src/net/clock.ts";
 import { formatPrefix } from "#src/net/prefix.ts";
 import { seededRandom } from "#src/net/random.ts";
 import { epochOf, type RouteUpdate } from "#src/rib/route.ts";
@@ -129,40 +129,4 @@ export function recordedSpeaker(options: Partial<SpeakerOptions> & Pick<SpeakerO
       };
     },
   };
-}
-
-interface Pending {
-  readonly atMs: number;
-  readonly run: () => void;
-}
-
-/** Time that passes when told to. */
-export class FakeClock implements Clock {
-  private now = 0;
-  private readonly pending = new Set<Pending>();
-
-  nowMs = (): number => this.now;
-  timestamp = (): string => `fake ${this.now}`;
-  unixMicroseconds = (): number => Math.floor(this.now * 1000);
-
-  setTimer = (delayMs: number, run: () => void): (() => void) => {
-    const timer = { atMs: this.now + delayMs, run };
-    this.pending.add(timer);
-    return () => this.pending.delete(timer);
-  };
-
-  /** Runs what is due on the way, in order, and lets sockets have their turn after each. */
-  async advance(durationMs: number): Promise<void> {
-    const endMs = this.now + durationMs;
-    for (;;) {
-      const due = [...this.pending].filter(({ atMs }) => atMs <= endMs).sort((a, b) => a.atMs - b.atMs)[0];
-      if (!due) break;
-      this.pending.delete(due);
-      this.now = due.atMs;
-      due.run();
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    this.now = endMs;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }

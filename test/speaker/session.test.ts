@@ -1,138 +1,21 @@
 /**
- * Sessions over real TCP on loopback: our speaker with itself, and with a hand-made peer where bytes matter. Each speaker has
- * an address of 127/8 of its own; that is how they tell each other apart.
+ * Sessions over real TCP on loopback: our speaker with itself, and with a peer of which the test says every byte. What time does
+ * to them is in `session-time.test.ts`, who gets one at all in `speaker.test.ts`, what outlives them in `stale-routes.test.ts`.
  */
-import { connect, createServer, type Server, type Socket } from "node:net";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { formatHex } from "#src/bgp/bytes.ts";
-import type { Capability } from "#src/bgp/capabilities.ts";
-import { bgpError, errorName } from "#src/bgp/error.ts";
-import { Framer, frame } from "#src/bgp/framer.ts";
-import { decodeMessage, encodeMessage, type Message } from "#src/bgp/message.ts";
+import { frame } from "#src/bgp/framer.ts";
+import { encodeMessage } from "#src/bgp/message.ts";
 import { IPV4_UNICAST, IPV6_UNICAST } from "#src/bgp/nlri.ts";
 import { formatNotification } from "#src/bgp/notification.ts";
-import type { OpenMessage } from "#src/bgp/open.ts";
 import { SEGMENT } from "#src/bgp/path.ts";
 import { formatAddress } from "#src/net/address.ts";
-import { formatPrefix, type Prefix, parsePrefix } from "#src/net/prefix.ts";
+import { formatPrefix, type Prefix } from "#src/net/prefix.ts";
 import type { NeighborOptions } from "#src/speaker/neighbor.ts";
-import type { RangeOptions } from "#src/speaker/ranges.ts";
 import { updateBody } from "../bgp/hex.ts";
-import { address, eventually, FakeClock, type Recorded, Recorder, recordedSpeaker } from "./recorder.ts";
-
-const A = address("127.0.1.1");
-const B = address("127.0.1.2");
-const asnOf = { [A]: 65001, [B]: 65002 };
-
-const cleanUps: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
-});
-
-/** A speaker that listens on `at`, if it listens at all. */
-async function start(
-  at: number,
-  options: Partial<Parameters<typeof recordedSpeaker>[0]> = {},
-): Promise<Recorded & { port: number }> {
-  const recorded = recordedSpeaker({ asn: asnOf[at], routerId: at, listen: { address: at, port: 0 }, ...options });
-  await recorded.speaker.start();
-  cleanUps.push(() => recorded.speaker.stop());
-  return { ...recorded, port: recorded.speaker.listening()?.port ?? 0 };
-}
-
-/** A peer of which the test says every byte; it waits for messages as the recorder waits for events. */
-class HandMade {
-  readonly received: Message[] = [];
-  readonly socket: Socket;
-  isClosed = false;
-  private readonly framer = new Framer();
-  private readonly news = new Recorder();
-
-  constructor(socket: Socket) {
-    this.socket = socket;
-    socket.on("data", (chunk: Uint8Array) => this.read(chunk));
-    socket.on("error", () => undefined);
-    socket.on("close", () => {
-      this.isClosed = true;
-      this.tell();
-    });
-    cleanUps.push(() => socket.destroy());
-  }
-
-  say(...messages: Message[]): void {
-    for (const message of messages) for (const bytes of encodeMessage(message, 4)) this.socket.write(bytes);
-  }
-
-  async hears(kind: Message["kind"], times = 1): Promise<Message> {
-    const all = () => this.received.filter((message) => message.kind === kind);
-    await this.news.until(`${times} ${kind} heard`, () => all().length >= times);
-    return all()[times - 1];
-  }
-
-  async hearsNotification(): Promise<string> {
-    const message = await this.hears("notification");
-    return message.kind === "notification" ? `${errorName(message.error)} ${formatHex(message.error.data)}`.trim() : "";
-  }
-
-  closed = (): Promise<void> => this.news.until("the connection closed", () => this.isClosed);
-
-  private read(chunk: Uint8Array): void {
-    this.framer.push(chunk);
-    for (let framing = this.framer.next(); framing.kind === "message"; framing = this.framer.next()) {
-      const decoded = decodeMessage(framing.type, framing.body, { asnSize: 4, peerType: "external", families: [IPV4_UNICAST] });
-      if ("message" in decoded) this.received.push(decoded.message);
-    }
-    this.tell();
-  }
-
-  private tell(): void {
-    this.news.onEvent({ kind: "attempt-failed", reason: "", neighbor: 0, atMs: 0 });
-  }
-}
-
-const openOf = (at: number, more: Partial<OpenMessage> = {}): OpenMessage => ({
-  kind: "open",
-  asn: asnOf[at],
-  holdTimeSeconds: 90,
-  routerId: at,
-  capabilities: [{ name: "four-octet-as", asn: asnOf[at] }],
-  ...more,
-});
-const keepalive: Message = { kind: "keepalive" };
-const notification = (code: number, subcode: number, ...data: number[]): Message => ({
-  kind: "notification",
-  error: bgpError(code, subcode, data),
-});
-
-const prefix = (text: string) => parsePrefix(text) as Prefix;
-const announce = (...texts: string[]): Message => ({
-  kind: "update",
-  withdrawn: [],
-  announcements: [
-    {
-      prefixes: texts.map(prefix),
-      attributes: { origin: 0, asPath: [{ type: SEGMENT.sequence, asns: [asnOf[B]] }], nextHop: address("10.0.0.2") },
-    },
-  ],
-});
-
-const dialFrom = (from: number, to: number, port: number): HandMade =>
-  new HandMade(connect({ host: formatAddress(to), port, localAddress: formatAddress(from) }));
-
-/** A, passive, with a hand-made B that has come up. */
-async function established(
-  options: Parameters<typeof start>[1] = {},
-  more: Partial<OpenMessage> = {},
-  neighbor: Partial<NeighborOptions> = {},
-) {
-  const a = await start(A, options);
-  a.speaker.addNeighbor({ address: B, remoteAsn: asnOf[B], passive: true, ...neighbor });
-  const peer = dialFrom(B, A, a.port);
-  await peer.hears("open");
-  peer.say(openOf(B, more), keepalive);
-  await a.told.until("session up", () => a.told.hasEvent("session-up", B));
-  return { a, peer };
-}
+import { createFakeClock } from "../common/fake-clock.ts";
+import { A, announce, asnOf, B, dialFrom, established, keepalive, openOf, prefix, start } from "./loopback.ts";
+import { eventually } from "./recorder.ts";
 
 describe("two speakers", () => {
   test.each([
@@ -248,7 +131,7 @@ describe("a session", () => {
       });
     say(10);
     say(1100);
-    const isWithdrawn = () => peer.received.some((message) => message.kind === "update" && message.withdrawn.length === 2);
+    const isWithdrawn = () => peer.messages.some((message) => message.kind === "update" && message.withdrawn.length === 2);
     await eventually("withdrawn", isWithdrawn);
     expect(unsaid).toEqual([String(B), "10.1.0.0/16", "10.2.0.0/16"]);
     expect(a.neighbor(B)).toMatchObject({ state: "Established", pathsTooLong: 2 });
@@ -284,21 +167,21 @@ describe("a session", () => {
     expect(a.neighbor(B).lastUpdateFault).toMatchObject({ what: ["ORIGIN is 7, at most 2 wanted"], message: hexOfLast });
     peer.socket.write(frame(2, updateBody("", "", "21")));
     expect(await peer.hearsNotification()).toBe("UPDATE Message Error/Invalid Network Field");
-    await peer.closed();
+    await peer.hangsUp();
     expect(a.told.routes.at(-1)).toBe("lost");
   });
 
   test("counts every malformed message, and tells of one a second with its bytes", async () => {
-    const clock = new FakeClock();
+    const clock = createFakeClock();
     const { a, peer } = await established({ clock });
     const bad = frame(2, updateBody("", "c00705 0000000000 400101 07", "10 0a01"));
     peer.socket.write(Buffer.concat(Array(500).fill(bad)));
     await eventually("all are counted", () => a.neighbor(B).updateFaults["treat-as-withdraw"] === 1500);
     const told = () => a.told.events.filter(({ kind }) => kind === "update-fault");
     expect(told()).toMatchObject([{ count: 1, consequence: "treat-as-withdraw", message: formatHex(bad) }]);
-    await clock.advance(1000);
+    await clock.pass(1000);
     expect(told()).toMatchObject([{ count: 1 }, { count: 499, message: formatHex(bad) }]);
-    await clock.advance(5000);
+    await clock.pass(5000);
     expect(told().length).toBe(2);
   });
 
@@ -315,7 +198,7 @@ describe("a session", () => {
     const { a, peer } = await established();
     peer.socket.write(bytes);
     expect(await peer.hearsNotification()).toBe(name);
-    await peer.closed();
+    await peer.hangsUp();
     expect(a.told.routes).toEqual(["lost"]);
   });
 
@@ -325,7 +208,7 @@ describe("a session", () => {
     await peer.hears("update");
     peer.say({ kind: "update", withdrawn: [], announcements: [], endOfRib: IPV4_UNICAST });
     await a.told.until("End-of-RIB", () => a.told.hasEvent("end-of-rib", B));
-    expect(peer.received).toEqual([
+    expect(peer.messages).toEqual([
       openOf(A, {
         capabilities: [
           { name: "multiprotocol", family: IPV4_UNICAST },
@@ -369,317 +252,6 @@ describe("a session", () => {
   });
 });
 
-describe("time", () => {
-  test("a silent peer is given up after the hold time, and not a moment before", async () => {
-    const clock = new FakeClock();
-    const { a, peer } = await established({ clock }, { holdTimeSeconds: 9 });
-    await clock.advance(8999);
-    expect(a.neighbor(B).state).toBe("Established");
-    expect(a.neighbor(B).messagesSent.keepalive).toBeGreaterThanOrEqual(3);
-    await clock.advance(1);
-    expect(await peer.hearsNotification()).toBe("Hold Timer Expired");
-    expect(a.told.updates).toEqual([expect.objectContaining({ kind: "lost", reason: "sent Hold Timer Expired" })]);
-  });
-
-  test("keepalives keep it up, and go out after a third of the hold time at the latest", async () => {
-    const clock = new FakeClock();
-    const { a, peer } = await established({ clock }, { holdTimeSeconds: 9 });
-    for (let passed = 1; passed <= 10; passed++) {
-      const before = a.neighbor(B).messagesReceived.keepalive;
-      peer.say(keepalive);
-      await eventually("the keepalive arrives", () => a.neighbor(B).messagesReceived.keepalive > before);
-      await clock.advance(3000);
-      expect(a.neighbor(B).messagesSent.keepalive).toBeGreaterThanOrEqual(passed + 1);
-    }
-    expect(a.neighbor(B).state).toBe("Established");
-  });
-
-  test("a keepalive that lies in the socket counts, although the hold timer has its turn first", async () => {
-    const clock = new FakeClock();
-    const { a, peer } = await established({ clock }, { holdTimeSeconds: 9 });
-    await clock.advance(8999);
-    peer.say(keepalive);
-    await clock.advance(1);
-    expect(a.neighbor(B).state).toBe("Established");
-    await clock.advance(9000);
-    expect(await peer.hearsNotification()).toBe("Hold Timer Expired");
-  });
-
-  test("hold time 0: neither keepalives nor an end", async () => {
-    const clock = new FakeClock();
-    const { a, peer } = await established({ clock }, { holdTimeSeconds: 0 });
-    await clock.advance(10 * 3600 * 1000);
-    expect(a.neighbor(B)).toMatchObject({ state: "Established", holdTimeSeconds: 0, messagesSent: { keepalive: 1 } });
-    peer.say(announce("10.1.0.0/16"));
-    await a.told.until("a route", () => a.told.updates.length === 1);
-  });
-
-  test("a storm of a peer that fails each time is bounded: after five failures it is refused for a while", async () => {
-    const clock = new FakeClock();
-    const a = await start(A, { clock });
-    a.speaker.addNeighbor({ address: B, remoteAsn: 65002, passive: true });
-    const answers: string[] = [];
-    for (let attempt = 0; attempt < 8; attempt++) {
-      const peer = dialFrom(B, A, a.port);
-      peer.say(openOf(B, { asn: 64999, capabilities: [] }));
-      answers.push(await peer.hearsNotification());
-      await peer.closed();
-    }
-    expect(answers).toEqual([...Array(5).fill("OPEN Message Error/Bad Peer AS"), ...Array(3).fill("Cease/Connection Rejected")]);
-    expect(a.neighbor(B)).toMatchObject({ state: "Active", damped: false, connectionsRefused: 3 });
-    await clock.advance(5000);
-    const peer = dialFrom(B, A, a.port);
-    peer.say(openOf(B), keepalive);
-    await a.told.until("the neighbor is up", () => a.told.hasEvent("session-up", B));
-  });
-
-  test("a refused dial is repeated after the connect-retry time, less a quarter at most", async () => {
-    const clock = new FakeClock();
-    const a = await start(A, { clock, connectRetrySeconds: 100, random: () => 0 });
-    const closedPort = await unusedPort(B);
-    a.speaker.addNeighbor({ address: B, remoteAsn: 65002, port: closedPort, localAddress: A });
-    await a.told.until("refused", () => a.told.hasEvent("attempt-failed", B));
-    expect(a.neighbor(B)).toMatchObject({
-      state: "Active",
-      lastReset: { reason: `connect ECONNREFUSED 127.0.1.2:${closedPort}` },
-    });
-    await clock.advance(74_999);
-    expect(a.neighbor(B).state).toBe("Active");
-    await clock.advance(1);
-    await a.told.until("refused again", () => a.told.hasEvent("attempt-failed", B, 2));
-  });
-});
-
-async function unusedPort(at: number): Promise<number> {
-  const server: Server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, formatAddress(at), resolve));
-  const bound = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof bound === "object" && bound ? bound.port : 0;
-}
-
-describe("connections that are not taken", () => {
-  test("of a stranger", async () => {
-    // With a clock that stands still, only the proper way leads to the end of the connection.
-    const a = await start(A, { clock: new FakeClock() });
-    const peer = dialFrom(B, A, a.port);
-    peer.say(openOf(B), keepalive);
-    expect(await peer.hearsNotification()).toBe("Cease/Connection Rejected");
-    await peer.closed();
-    expect(a.speaker.refusedStrangers()).toBe(1);
-    expect(a.told.events).toMatchObject([{ kind: "refused-connection", neighbor: B, reason: "not a neighbor" }]);
-  });
-
-  test("of a neighbor whose session is up", async () => {
-    const { a, peer } = await established();
-    const second = dialFrom(B, A, a.port);
-    expect(await second.hearsNotification()).toBe("Cease/Connection Collision Resolution");
-    await second.closed();
-    expect(a.neighbor(B)).toMatchObject({ state: "Established", connectionsRefused: 1 });
-    expect(peer.isClosed).toBe(false);
-  });
-
-  test("but a newer one takes the place of one that has got nowhere", async () => {
-    const a = await start(A);
-    a.speaker.addNeighbor({ address: B, remoteAsn: 65002, passive: true });
-    const first = dialFrom(B, A, a.port);
-    await first.hears("open");
-    const second = dialFrom(B, A, a.port);
-    expect(await first.hearsNotification()).toBe("Cease/Connection Collision Resolution");
-    second.say(openOf(B), keepalive);
-    await a.told.until("up", () => a.told.hasEvent("session-up", B));
-  });
-});
-
-describe("a neighbor that restarts gracefully", () => {
-  const restarts = (more: object = {}): Capability => ({
-    name: "graceful-restart",
-    restarting: false,
-    notification: false,
-    restartTimeSeconds: 120,
-    families: [{ family: IPV4_UNICAST, forwardingPreserved: true }],
-    ...more,
-  });
-  const capabilities = (...more: Capability[]): Capability[] => [
-    ...[IPV4_UNICAST, IPV6_UNICAST].map((family): Capability => ({ name: "multiprotocol", family })),
-    { name: "four-octet-as", asn: asnOf[B] },
-    ...more,
-  ];
-  const endOfRib: Message = { kind: "update", withdrawn: [], announcements: [], endOfRib: IPV4_UNICAST };
-
-  /** Up, with two routes, and gone without a word; routes said since then come after "stale". */
-  async function gone(capability = restarts(), options: Partial<NeighborOptions> = {}) {
-    const clock = new FakeClock();
-    const { a, peer } = await established({ clock }, { capabilities: capabilities(capability) }, options);
-    peer.say(announce("10.1.0.0/16", "10.2.0.0/16"));
-    await a.told.until("routes", () => a.told.routes.length === 1);
-    return { a, peer, clock };
-  }
-
-  async function comeBack(a: Awaited<ReturnType<typeof start>>, ...more: Capability[]): Promise<HandMade> {
-    const ups = a.neighbor(B).connectionsEstablished;
-    const peer = dialFrom(B, A, a.port);
-    peer.say(openOf(B, { capabilities: capabilities(...more) }), keepalive);
-    await a.told.until("up again", () => a.neighbor(B).connectionsEstablished > ups);
-    return peer;
-  }
-
-  test("keeps its routes in use, and loses at End-of-RIB those that it has not said again", async () => {
-    const { a, peer } = await gone();
-    peer.socket.resetAndDestroy();
-    await a.told.until("stale", () => a.told.routes.includes("stale ipv4"));
-    // The other family was not on its list.
-    expect(a.told.routes.slice(1)).toEqual(["stale ipv4", "lost ipv6"]);
-    expect(a.neighbor(B)).toMatchObject({ state: "Active", staleFamilies: ["ipv4"] });
-    expect(a.told.events).toContainEqual(expect.objectContaining({ kind: "routes-kept", families: ["ipv4"], seconds: 120 }));
-    const back = await comeBack(a, restarts());
-    back.say(announce("10.1.0.0/16"), endOfRib);
-    await a.told.until("swept", () => a.told.routes.includes("lost ipv4 stale"));
-    expect(a.told.routes.slice(3)).toEqual(["+10.1.0.0/16", "lost ipv4 stale"]);
-    const [before, after] = [a.told.updates[0].peer, a.told.updates[3].peer].map(({ epoch = 0 }) => epoch);
-    expect(after).toBeGreaterThan(before);
-    expect(a.neighbor(B)).toMatchObject({ prefixesReceived: 1, staleFamilies: [] });
-    expect(a.told.events.at(-1)).toMatchObject({ kind: "stale-routes-gone", family: "ipv4", reason: "End-of-RIB" });
-  });
-
-  test.each<[string, Capability[], string]>([
-    [
-      "did not keep its forwarding state",
-      [restarts({ families: [{ family: IPV4_UNICAST, forwardingPreserved: false }] })],
-      "was not preserved",
-    ],
-    ["does not speak of restarts any more", [], "was not preserved"],
-  ])("loses the routes of one that %s", async (_, more, reason) => {
-    const { a, peer } = await gone();
-    peer.socket.resetAndDestroy();
-    await a.told.until("stale", () => a.told.routes.includes("stale ipv4"));
-    await comeBack(a, ...more);
-    expect(a.told.routes.at(-1)).toBe("lost ipv4 stale");
-    expect(a.told.updates.at(-1)).toMatchObject({ reason: expect.stringContaining(reason) });
-  });
-
-  test.each<[string, Partial<NeighborOptions>, number]>([
-    ["as long as it asked for", {}, 120],
-    ["no longer than we want", { restartTimeSeconds: 10 }, 10],
-  ])("waits %s", async (_, options, seconds) => {
-    const { a, peer, clock } = await gone(restarts(), options);
-    peer.socket.resetAndDestroy();
-    await a.told.until("stale", () => a.told.routes.includes("stale ipv4"));
-    await clock.advance(seconds * 1000 - 1);
-    expect(a.told.routes.at(-1)).toBe("lost ipv6");
-    await clock.advance(1);
-    expect(a.told.updates.at(-1)).toMatchObject({ kind: "lost", staleOnly: true, reason: "the peer did not come back in time" });
-  });
-
-  test("gives it stalePathsSeconds to say all again", async () => {
-    const { a, peer, clock } = await gone(restarts(), { stalePathsSeconds: 20, holdTimeSeconds: 0 });
-    peer.socket.resetAndDestroy();
-    await a.told.until("stale", () => a.told.routes.includes("stale ipv4"));
-    await clock.advance(119_000);
-    await comeBack(a, restarts());
-    await clock.advance(19_999);
-    expect(a.told.routes.at(-1)).toBe("lost ipv6");
-    await clock.advance(1);
-    expect(a.told.updates.at(-1)).toMatchObject({ staleOnly: true, reason: "not all was said again in time" });
-  });
-
-  test("loses what is stale twice over", async () => {
-    const { a, peer } = await gone();
-    peer.socket.resetAndDestroy();
-    await a.told.until("stale", () => a.told.routes.includes("stale ipv4"));
-    const back = await comeBack(a, restarts());
-    back.say(announce("10.1.0.0/16"));
-    await a.told.until("said again", () => a.told.routes.at(-1) === "+10.1.0.0/16");
-    back.socket.resetAndDestroy();
-    await a.told.until("stale again", () => a.told.routes.filter((text) => text === "stale ipv4").length === 2);
-    expect(a.told.routes.slice(-4)).toEqual(["+10.1.0.0/16", "lost ipv4 stale", "stale ipv4", "lost ipv6"]);
-  });
-
-  test.each<[string, Capability, Partial<NeighborOptions>, (peer: HandMade, clock: FakeClock) => unknown, string]>([
-    ["a connection that is gone", restarts(), {}, (peer) => peer.socket.resetAndDestroy(), "kept"],
-    ["the same, with help switched off", restarts(), { gracefulRestart: "off" }, (peer) => peer.socket.resetAndDestroy(), "lost"],
-    ["the same, of a peer that lists no family", restarts({ families: [] }), {}, (peer) => peer.socket.end(), "lost"],
-    ["a NOTIFICATION", restarts(), {}, (peer) => peer.say(notification(6, 4)), "lost"],
-    ["a NOTIFICATION, under RFC 8538", restarts({ notification: true }), {}, (peer) => peer.say(notification(6, 4)), "kept"],
-    ["a Hard Reset", restarts({ notification: true }), {}, (peer) => peer.say(notification(6, 9, 6, 2)), "lost"],
-    ["the hold timer", restarts(), {}, (_, clock) => clock.advance(90_000), "lost"],
-    ["the hold timer, under RFC 8538", restarts({ notification: true }), {}, (_, clock) => clock.advance(90_000), "kept"],
-  ])("after %s", async (_, capability, options, act, wanted) => {
-    const { a, peer, clock } = await gone(capability, options);
-    await act(peer, clock);
-    await a.told.until("the end", () => a.told.hasEvent("session-down", B));
-    expect(a.told.routes.slice(1)).toEqual(wanted === "kept" ? ["stale ipv4", "lost ipv6"] : ["lost"]);
-  });
-
-  test("ends when we do not want it any more", async () => {
-    const { a, peer } = await gone();
-    peer.socket.resetAndDestroy();
-    await a.told.until("stale", () => a.told.routes.includes("stale ipv4"));
-    a.speaker.removeNeighbor(B);
-    expect(a.told.routes.at(-1)).toBe("lost");
-  });
-
-  test("comes back on a new connection before we know that the old one is gone", async () => {
-    const { a, peer } = await gone();
-    const back = dialFrom(B, A, a.port);
-    back.say(openOf(B, { capabilities: capabilities(restarts()) }), keepalive);
-    // What the kernel of a machine that knows nothing of the old connection answers to the KEEPALIVE that asks.
-    await peer.hears("keepalive", 2);
-    peer.socket.resetAndDestroy();
-    await a.told.until("up again", () => a.neighbor(B).connectionsEstablished === 2);
-    expect(a.told.routes.slice(1)).toEqual(["stale ipv4", "lost ipv6"]);
-    expect(a.neighbor(B).connectionsRefused).toBe(0);
-  });
-
-  test("within a session: what is not said again between the marks of a refresh is lost (RFC 7313)", async () => {
-    const { a, peer } = await established({}, { capabilities: capabilities({ name: "enhanced-route-refresh" }) });
-    peer.say(announce("10.1.0.0/16", "10.2.0.0/16"));
-    const mark = (subtype: number): Message => ({ kind: "route-refresh", family: IPV4_UNICAST, subtype });
-    peer.say(mark(2), mark(1), announce("10.1.0.0/16"), mark(7), mark(2), mark(2));
-    await a.told.until("swept", () => a.told.routes.includes("lost ipv4 stale"));
-    expect(a.told.routes).toEqual(["+10.1.0.0/16 +10.2.0.0/16", "stale ipv4", "+10.1.0.0/16", "lost ipv4 stale"]);
-    peer.say(mark(0));
-    await peer.hears("route-refresh", 2);
-    expect(peer.received.slice(-2)).toEqual([mark(1), mark(2)]);
-  });
-});
-
-describe("collision, with both connections under the test's hand", () => {
-  test.each([
-    ["ours wins", A, B],
-    ["the peer's wins", B, A],
-  ] as const)("%s", async (_, local, remote) => {
-    // The higher identifier decides, and identifiers are addresses here.
-    const accepted: HandMade[] = [];
-    const news = new Recorder();
-    const server = createServer((socket) => {
-      accepted.push(new HandMade(socket));
-      news.onEvent({ kind: "attempt-failed", reason: "", neighbor: 0, atMs: 0 });
-    });
-    await new Promise<void>((resolve) => server.listen(0, formatAddress(remote), resolve));
-    cleanUps.push(() => server.close());
-    const bound = server.address();
-    const us = await start(local);
-    us.speaker.addNeighbor({
-      address: remote,
-      remoteAsn: asnOf[remote],
-      port: typeof bound === "object" && bound ? bound.port : 0,
-      localAddress: local,
-    });
-    await news.until("we dialed", () => accepted.length === 1);
-    const theirs = dialFrom(remote, local, us.port);
-    await Promise.all([accepted[0].hears("open"), theirs.hears("open")]);
-    accepted[0].say(openOf(remote));
-    await accepted[0].hears("keepalive");
-    theirs.say(openOf(remote));
-    const [winner, loser] = local > remote ? [accepted[0], theirs] : [theirs, accepted[0]];
-    expect(await loser.hearsNotification()).toBe("Cease/Connection Collision Resolution");
-    winner.say(keepalive);
-    await us.told.until("up", () => us.told.hasEvent("session-up", remote));
-    expect(us.neighbor(remote)).toMatchObject({ connectionsEstablished: 1, connectionsDropped: 0 });
-  });
-});
-
 describe("a change of options", () => {
   const options = (more: Partial<NeighborOptions> = {}): NeighborOptions => ({
     address: B,
@@ -707,7 +279,7 @@ describe("a change of options", () => {
   test("shuts the neighbor down with words, keeps it down, and lets it up again", async () => {
     const { a, peer } = await established();
     a.speaker.changeNeighbor(options({ shutdown: "rack 7 moves" }));
-    await peer.closed();
+    await peer.hangsUp();
     const heard = await peer.hears("notification");
     expect(heard.kind === "notification" && formatNotification(heard.error)).toBe("Cease/Administrative Shutdown (rack 7 moves)");
     expect(a.neighbor(B)).toMatchObject({ state: "Idle", damped: false, shutdown: "rack 7 moves" });
@@ -719,107 +291,5 @@ describe("a change of options", () => {
     back.say(openOf(B), keepalive);
     await a.told.until("up again", () => a.told.hasEvent("session-up", B, 2));
     expect(a.neighbor(B)).not.toHaveProperty("shutdown");
-  });
-});
-
-describe("a range of neighbors", () => {
-  const C = address("127.0.1.3");
-  const range = (more: Partial<RangeOptions> = {}): RangeOptions => ({
-    prefix: prefix("127.0.1.0/24"),
-    remoteAsn: asnOf[B],
-    limit: 1,
-    description: "a node",
-    ...more,
-  });
-  const come = async (a: Awaited<ReturnType<typeof start>>, from: number) => {
-    const peer = dialFrom(from, A, a.port);
-    peer.say(openOf(B, { routerId: from }), keepalive);
-    await a.told.until("up", () => a.told.hasEvent("session-up", from));
-    return peer;
-  };
-
-  test("takes whoever connects from inside, up to its limit, and forgets who is gone", async () => {
-    const clock = new FakeClock();
-    const a = await start(A, { clock });
-    a.speaker.addRange(range());
-    const peer = await come(a, B);
-    expect(a.speaker.neighbors()).toMatchObject([{ address: B, description: "a node", range: range().prefix, passive: true }]);
-    expect(await dialFrom(C, A, a.port).hearsNotification()).toBe("Cease/Connection Rejected");
-    expect(a.told.events.at(-1)).toMatchObject({ neighbor: C, reason: "its range has 1 neighbors already" });
-    peer.socket.resetAndDestroy();
-    await a.told.until("gone", () => a.told.hasEvent("session-down", B));
-    await clock.advance(4999);
-    expect(a.speaker.neighbors()).toMatchObject([{ address: B, state: "Active" }]);
-    await clock.advance(1);
-    expect(a.speaker.neighbors()).toEqual([]);
-    await come(a, C);
-  });
-
-  test("keeps who comes back in time", async () => {
-    const clock = new FakeClock();
-    const a = await start(A, { clock });
-    a.speaker.addRange(range());
-    (await come(a, B)).socket.resetAndDestroy();
-    await a.told.until("gone", () => a.told.hasEvent("session-down", B));
-    dialFrom(B, A, a.port).say(openOf(B), keepalive);
-    await a.told.until("back", () => a.told.hasEvent("session-up", B, 2));
-    await clock.advance(5000);
-    expect(a.neighbor(B)).toMatchObject({ state: "Established", connectionsEstablished: 2 });
-  });
-
-  test("goes with its members; who is named is none; the longest range decides", async () => {
-    const a = await start(A);
-    a.speaker.addRange(range({ limit: 2 }));
-    a.speaker.addRange(range({ prefix: prefix("127.0.1.3/32"), description: "the third" }));
-    const [b, c] = [await come(a, B), await come(a, C)];
-    expect(a.neighbor(C).description).toBe("the third");
-    a.speaker.addNeighbor({ address: B, remoteAsn: asnOf[B], passive: true, description: "named" });
-    expect(await b.hearsNotification()).toBe("Cease/Other Configuration Change");
-    a.speaker.removeRange(prefix("127.0.1.3/32"));
-    expect(await c.hearsNotification()).toBe("Cease/Peer De-configured");
-    a.speaker.removeRange(prefix("127.0.1.0/24"));
-    expect(a.speaker.neighbors()).toMatchObject([{ address: B, description: "named" }]);
-  });
-});
-
-describe("a speaker", () => {
-  test("says what is wrong with a neighbor's options", async () => {
-    const { speaker } = recordedSpeaker({ asn: 65001, routerId: A });
-    speaker.addNeighbor({ address: B, remoteAsn: 65002 });
-    expect(() => speaker.addNeighbor({ address: B, remoteAsn: 65002 })).toThrow("Neighbor 127.0.1.2 is there already");
-    const refused = (options: object) => expect(() => speaker.addNeighbor({ address: A, remoteAsn: 1, ...options }));
-    refused({ holdTimeSeconds: 2 }).toThrow("Neighbor 127.0.1.1 has a hold time (seconds) of 2: 0 or 3 to 65535 wanted");
-    refused({ holdTimeSeconds: 65536 }).toThrow("hold time");
-    refused({ connectRetrySeconds: 0 }).toThrow("connect-retry time (seconds) of 0: 1 to 65535 wanted");
-    refused({ port: 65536 }).toThrow("port of 65536: 1 to 65535 wanted");
-    expect(speaker.neighbors()).toMatchObject([{ address: B, state: "Idle", damped: false }]);
-  });
-
-  test("cannot start where somebody listens", async () => {
-    const a = await start(A);
-    const { speaker } = recordedSpeaker({ asn: 65001, routerId: A, listen: { address: A, port: a.port } });
-    await expect(speaker.start()).rejects.toThrow(/cannot bind.*Address already in use/);
-  });
-
-  test("stops within its time even if a peer does not close", async () => {
-    const server = createServer({ allowHalfOpen: true }, (socket) => {
-      cleanUps.push(() => socket.destroy());
-      socket.on("error", () => undefined);
-      socket.resume();
-    });
-    await new Promise<void>((resolve) => server.listen(0, formatAddress(B), resolve));
-    cleanUps.push(() => server.close());
-    const bound = server.address();
-    const a = await start(A);
-    a.speaker.addNeighbor({
-      address: B,
-      remoteAsn: 65002,
-      localAddress: A,
-      port: typeof bound === "object" && bound ? bound.port : 0,
-    });
-    const sent = new Promise((resolve) => server.once("connection", resolve));
-    await sent;
-    await a.speaker.stop();
-    expect(a.neighbor(B).state).toBe("Idle");
   });
 });
