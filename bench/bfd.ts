@@ -7,8 +7,7 @@
  *
  * BIRD is a real-time process, as our thread is: what is asked is whether we keep up, and not whether it does.
  */
-import { spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { pathToFileURL } from "node:url";
 import { encodeMessage } from "../src/bgp/message.ts";
@@ -16,6 +15,7 @@ import { inNamespace } from "../src/lab/namespace.ts";
 import { Daemon, execute } from "../src/lab/process.ts";
 import { delay, systemClock } from "../src/net/clock.ts";
 import { encodeTable, establish, INJECTOR, INJECTOR_ASN, PREFIXES } from "./bgp.ts";
+import { processorSeconds, runInNamespaces, sh } from "./namespaces.ts";
 
 const OURS = "10.99.0.2";
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 60);
@@ -45,7 +45,6 @@ interface View {
   readonly status: string;
 }
 
-const sh = (namespace: string, command: string): Promise<string> => execute(inNamespace(namespace, ["sh", "-c", command]));
 const show = async <Value>(...words: string[]): Promise<Value> =>
   JSON.parse(await execute([process.execPath, ECMP, "show", ...words, "--json", "--control", CONTROL]));
 const bfdView = async (): Promise<View> => (await show<View[]>("bfd"))[0];
@@ -56,7 +55,6 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
 }
 
 async function start(): Promise<Daemon> {
-  await execute(["mount", "-t", "tmpfs", "tmpfs", "/run"]);
   for (const name of ["neighbor", "router"]) await execute(["ip", "netns", "add", name]);
   await execute(["ip", "link", "add", "out", "netns", "neighbor", "type", "veth", "peer", "name", "port0", "netns", "router"]);
   await sh("neighbor", `ip link set lo up; ip addr add ${INJECTOR}/24 dev out; ip link set out up`);
@@ -90,12 +88,6 @@ async function watch(router: Daemon, name: string): Promise<void> {
   });
 }
 
-/** User and system, of all threads; the kernel counts hundredths. */
-function processorSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/.*\) /s, "").split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
 async function measure(): Promise<void> {
   const router = await start();
   await watch(router, "nothing else to do");
@@ -127,21 +119,5 @@ async function inject(): Promise<void> {
   }
 }
 
-/** Once outside, to make the namespaces, and once inside them as process 1, whose end ends everything. */
-async function main(): Promise<void> {
-  if (process.argv.includes("--inject")) return inject();
-  if (process.argv.includes("--inside")) {
-    process.stdin.on("end", () => process.exit(1)).resume();
-    await measure();
-    process.exit(0);
-  }
-  const user = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];
-  const spaces = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", ...user];
-  const words = [...spaces, "--", process.execPath, process.argv[1], "--inside"];
-  const child = spawn("unshare", words, { stdio: ["pipe", "inherit", "inherit"] });
-  child.on("exit", (code) => {
-    process.exitCode = code ?? 1;
-  });
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await main();
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href)
+  await (process.argv.includes("--inject") ? inject() : runInNamespaces(measure));

@@ -14,9 +14,11 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { encodeMessage } from "../src/bgp/message.ts";
 import { IPV4_UNICAST } from "../src/bgp/nlri.ts";
 import { SEGMENT } from "../src/bgp/path.ts";
+import { execute } from "../src/lab/process.ts";
 import { parseIpv4 } from "../src/net/address.ts";
 import { delay, systemClock } from "../src/net/clock.ts";
 import { randomBelow, seededRandom } from "../src/net/random.ts";
+import { processorSeconds, runInNamespaces } from "./namespaces.ts";
 
 export const PREFIXES = 1_000_000;
 const SETS = 100_000;
@@ -29,7 +31,7 @@ const POLL_MS = 50;
 /** Until collectors and allocators have settled. */
 const SETTLE_MS = 1500;
 
-export interface BgpFigure {
+interface BgpFigure {
   readonly name: string;
   readonly seconds: number;
   readonly processorSeconds: number;
@@ -208,13 +210,6 @@ export async function establish(address: string) {
 const residentBytes = (pid: number): number =>
   1024 * Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
 
-/** Of user and kernel, in the ticks of a hundredth of a second that /proc has on every Linux. */
-function processorSeconds(pid: number): number {
-  const afterName = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /, "");
-  const [user, kernel] = afterName.split(" ").slice(11, 13).map(Number);
-  return (user + kernel) / 100;
-}
-
 async function measure(receiver: Receiver, table: Buffer): Promise<BgpFigure> {
   const folder = mkdtempSync(join(tmpdir(), "ecmp-bench-bgp-"));
   const [program, ...words] = receiver.start(folder);
@@ -265,25 +260,24 @@ const end = (child: ChildProcess): Promise<void> =>
     child.kill("SIGKILL");
   });
 
-/** All of them, or those named. */
-export async function run(names: readonly string[] = []): Promise<BgpFigure[]> {
+/** All of them, or those named, each on an address of its own. */
+async function run(names: readonly string[]): Promise<void> {
+  await execute(["ip", "link", "set", "lo", "up"]);
+  for (const address of [INJECTOR, ...receivers.map((receiver) => receiver.address)])
+    await execute(["ip", "address", "add", `${address}/24`, "dev", "lo"]);
   const table = encodeTable();
-  const figures: BgpFigure[] = [];
+  let bird: BgpFigure | undefined;
   console.log(`${PREFIXES} prefixes, ${SETS} sets of attributes, one peer; ${availableParallelism()} cores`);
   for (const receiver of receivers.filter(({ name }) => names.length === 0 || names.includes(name))) {
-    if (!existsSync(receiver.program)) console.log(`${receiver.name}: ${receiver.program} is not installed`);
-    else {
-      const figure = await measure(receiver, table).catch((error: Error) => error.message);
-      if (typeof figure === "string") console.log(figure);
-      else figures.push(figure);
-      if (typeof figure !== "string")
-        print(
-          figure,
-          figures.find(({ name }) => name === "BIRD"),
-        );
+    try {
+      if (!existsSync(receiver.program)) throw new Error(`${receiver.name}: ${receiver.program} is not installed`);
+      const figure = await measure(receiver, table);
+      if (receiver.name === "BIRD") bird = figure;
+      print(figure, bird);
+    } catch (error) {
+      console.log((error as Error).message);
     }
   }
-  return figures;
 }
 
 function print({ name, seconds, processorSeconds, bytesPerPrefix, longestTurnMs }: BgpFigure, bird?: BgpFigure): void {
@@ -296,21 +290,4 @@ function print({ name, seconds, processorSeconds, bytesPerPrefix, longestTurnMs 
   );
 }
 
-const INSIDE = "ECMP_BENCH_IN_NAMESPACE";
-
-if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  if (process.env[INSIDE]) {
-    spawnSync("ip", ["link", "set", "lo", "up"]);
-    for (const address of [INJECTOR, ...receivers.map((receiver) => receiver.address)])
-      spawnSync("ip", ["address", "add", `${address}/24`, "dev", "lo"]);
-    await run(process.argv.slice(2));
-    process.exit(0);
-  }
-  const isRoot = process.getuid?.() === 0;
-  const unshare = ["--net", "--fork", "--kill-child", ...(isRoot ? [] : ["--user", "--map-root-user"])];
-  const { status } = spawnSync("unshare", [...unshare, process.execPath, ...process.argv.slice(1)], {
-    stdio: "inherit",
-    env: { ...process.env, [INSIDE]: "1" },
-  });
-  process.exitCode = status ?? 1;
-}
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await runInNamespaces(run);

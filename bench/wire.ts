@@ -7,12 +7,12 @@
  *
  * Everything runs in namespaces of its own and ends with this process; the load is bounded in time.
  */
-import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { inNamespace } from "../src/lab/namespace.ts";
 import { Daemon, execute } from "../src/lab/process.ts";
 import { systemClock } from "../src/net/clock.ts";
+import { runInNamespaces, sh } from "./namespaces.ts";
 import { median, type Spread, spreadOf } from "./statistics.ts";
 
 const PAIRS = Number(process.env.PAIRS ?? 5);
@@ -20,8 +20,6 @@ const SECONDS = 3;
 const ROLE = new URL("./wire-role.js", import.meta.url).pathname;
 const ECMP = new URL("../src/main.js", import.meta.url).pathname;
 const ROUTER_FILE = "/run/router.yaml";
-
-const sh = (namespace: string, command: string): Promise<string> => execute(inNamespace(namespace, ["sh", "-c", command]));
 
 /** Who routes: `start` makes it so, `stop` undoes it. */
 interface Contender {
@@ -38,7 +36,6 @@ interface Question {
 }
 
 async function createNetwork(): Promise<void> {
-  await execute(["mount", "-t", "tmpfs", "tmpfs", "/run"]);
   for (const name of ["source", "router", "sink"]) await execute(["ip", "netns", "add", name]);
   await execute(["ip", "link", "add", "out", "netns", "source", "type", "veth", "peer", "name", "in0", "netns", "router"]);
   await execute(["ip", "link", "add", "in", "netns", "sink", "type", "veth", "peer", "name", "out0", "netns", "router"]);
@@ -79,13 +76,16 @@ function createOurs(workers: number): Contender {
 const role = async <Answer>(namespace: string, ...words: (string | number)[]): Promise<Answer> =>
   JSON.parse(await execute(inNamespace(namespace, [process.execPath, ROLE, ...words.map(String)])));
 
-const received = async (): Promise<number> =>
-  Number(
-    await sh(
-      "sink",
-      "cat /sys/class/net/in/statistics/rx_packets 2>/dev/null || ip -s -j link show in | grep -o '\"packets\":[0-9]*' | head -1 | cut -d: -f2",
-    ),
-  );
+interface LinkFacts {
+  readonly address: string;
+  readonly stats64: { readonly rx: { readonly packets: number } };
+}
+
+const linkOf = async (namespace: string, name: string): Promise<LinkFacts> =>
+  JSON.parse(await execute(inNamespace(namespace, ["ip", "-s", "-j", "link", "show", name])))[0];
+const received = async (): Promise<number> => (await linkOf("sink", "in")).stats64.rx.packets;
+const generate = async (seconds: number): Promise<{ seconds: number }> =>
+  role("source", "generate", (await linkOf("router", "in0")).address, seconds);
 
 const QUESTIONS: readonly Question[] = [
   {
@@ -93,7 +93,7 @@ const QUESTIONS: readonly Question[] = [
     unit: "Mpps",
     async ask() {
       const before = await received();
-      const { seconds } = await role<{ seconds: number }>("source", "generate", await macOf("router", "in0"), SECONDS);
+      const { seconds } = await generate(SECONDS);
       return ((await received()) - before) / seconds / 1e6;
     },
   },
@@ -102,22 +102,14 @@ const QUESTIONS: readonly Question[] = [
   { name: "round trip of sparse packets, median (the less the better)", unit: "ms", ask: roundTrip },
 ];
 
-const macOf = async (namespace: string, name: string): Promise<string> =>
-  JSON.parse(await execute(inNamespace(namespace, ["ip", "-j", "link", "show", name])))[0].address;
-
 async function iperf(connections: number): Promise<number> {
   const server = await Daemon.start("iperf3", inNamespace("sink", ["iperf3", "-s", "-1", "--forceflush"]));
-  await untilListening();
+  await server.untilLine("Server listening on 5201 (test #1)", systemClock, 10_000);
   const text = await execute(
     inNamespace("source", ["iperf3", "-c", "10.0.2.2", "-J", "-t", String(SECONDS), "-P", String(connections)]),
   );
   await server.exited;
   return JSON.parse(text).end.sum_received.bits_per_second / 1e9;
-}
-
-async function untilListening(): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) if ((await sh("sink", "ss -Hltn sport = :5201")).includes("5201")) return;
-  throw new Error("iperf3 -s does not listen on port 5201 of the sink");
 }
 
 async function roundTrip(): Promise<number> {
@@ -137,7 +129,7 @@ async function assertEqualAnswers(contenders: readonly Contender[]): Promise<voi
       caught = line;
     });
     await sink.untilLine("listening", systemClock, 10_000);
-    await role("source", "generate", await macOf("router", "in0"), 0);
+    await generate(0);
     await sink.exited;
     seen.push(caught);
     await contender.stop();
@@ -191,31 +183,4 @@ function describe(
   };
 }
 
-/** Once outside, to make the namespaces, and once inside them as process 1, whose end ends everything. */
-async function main(): Promise<void> {
-  if (process.argv.includes("--inside")) {
-    process.stdin.on("end", () => process.exit(1)).resume();
-    await measure();
-    process.exit(0);
-  }
-  const user = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];
-  const words = [
-    "--mount",
-    "--net",
-    "--pid",
-    "--fork",
-    "--kill-child",
-    "--mount-proc",
-    ...user,
-    "--",
-    process.execPath,
-    process.argv[1],
-    "--inside",
-  ];
-  const child = spawn("unshare", words, { stdio: ["pipe", "inherit", "inherit"] });
-  child.on("exit", (code) => {
-    process.exitCode = code ?? 1;
-  });
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await main();
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await runInNamespaces(measure);
