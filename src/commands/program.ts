@@ -1,36 +1,24 @@
 /** The table of commands, and the one place where a command's error becomes words on stderr and an exit code. */
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
-import { balanceCommand } from "./balance.ts";
-import { checkCommand } from "./check.ts";
-import { conformCommand } from "./conform.ts";
-import { disruptCommand } from "./disrupt.ts";
-import { explainCommand } from "./explain.ts";
-import { faultCommand } from "./fault.ts";
-import { labCommand } from "./lab.ts";
 import { CommandError, EXIT } from "./output.ts";
-import { profilesCommand } from "./profiles.ts";
-import { reloadCommand } from "./reload.ts";
-import { replayCommand } from "./replay.ts";
-import { replayBgpCommand } from "./replay-bgp.ts";
-import { runCommand } from "./run.ts";
-import { showCommand } from "./show.ts";
 
-const COMMANDS = [
-  runCommand,
-  checkCommand,
-  explainCommand,
-  replayCommand,
-  replayBgpCommand,
-  disruptCommand,
-  balanceCommand,
-  profilesCommand,
-  showCommand,
-  faultCommand,
-  reloadCommand,
-  labCommand,
-  conformCommand,
-];
+/** Loaded when it is asked for: to load all of them takes three times as long as a question to a router. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  run: async () => (await import("./run.ts")).runCommand(),
+  check: async () => (await import("./check.ts")).checkCommand(),
+  explain: async () => (await import("./explain.ts")).explainCommand(),
+  replay: async () => (await import("./replay.ts")).replayCommand(),
+  "replay-bgp": async () => (await import("./replay-bgp.ts")).replayBgpCommand(),
+  disrupt: async () => (await import("./disrupt.ts")).disruptCommand(),
+  balance: async () => (await import("./balance.ts")).balanceCommand(),
+  profiles: async () => (await import("./profiles.ts")).profilesCommand(),
+  show: async () => (await import("./show.ts")).showCommand(),
+  fault: async () => (await import("./fault.ts")).faultCommand(),
+  reload: async () => (await import("./reload.ts")).reloadCommand(),
+  lab: async () => (await import("./lab.ts")).labCommand(),
+  conform: async () => (await import("./conform.ts")).conformCommand(),
+};
 
 export async function program(argv: readonly string[]): Promise<void> {
   const { version } = createRequire(import.meta.url)("../../../package.json") as { version: string };
@@ -40,7 +28,9 @@ export async function program(argv: readonly string[]): Promise<void> {
       "A multipath router for labs: BGP in, hashing as you configure it, real packets out, and a count of what a change breaks",
     )
     .exitOverride();
-  for (const command of COMMANDS) root.addCommand(throwing(command()));
+  const [, , asked = ""] = argv;
+  const wanted = Object.hasOwn(COMMANDS, asked) ? [COMMANDS[asked]] : Object.values(COMMANDS);
+  for (const load of wanted) root.addCommand(throwing(await load()));
   try {
     await root.parseAsync([...argv]);
   } catch (error) {

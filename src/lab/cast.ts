@@ -11,7 +11,7 @@ import { announcersOf, type ClusterNode, type Lab, type Pod, podsOf, servicesOf 
 import type { LabRouter, LabView } from "./lab-router.ts";
 import { LinuxRouter } from "./linux-router.ts";
 import { placeOf } from "./place.ts";
-import { Daemon } from "./process.ts";
+import { Daemon, stopAllDaemons } from "./process.ts";
 import { RouterProcess } from "./router-process.ts";
 import type { RouterSettings } from "./router-settings.ts";
 import type { RouteSummary } from "./router-view.ts";
@@ -34,12 +34,18 @@ export interface Cast {
 }
 
 export async function startCast(clock: Clock, lab: Lab, settings: RouterSettings, directory: string): Promise<Cast> {
-  const [pods, speakers, router] = await Promise.all([
-    Promise.all(lab.nodes.flatMap((node) => node.pods).map((pod) => startPod(clock, lab, pod))),
-    Promise.all(lab.nodes.map((node) => startSpeaker(clock, lab, node, placeOf(node.name), `${directory}/${node.name}`))),
-    startRouter(clock, lab, settings, directory),
-  ]);
-  return { lab, pods, speakers, router };
+  const pods = lab.nodes.flatMap((node) => node.pods).map((pod) => startPod(clock, lab, pod));
+  const speakers = lab.nodes.map((node) => startSpeaker(clock, lab, node, placeOf(node.name), `${directory}/${node.name}`));
+  const router = startRouter(clock, lab, settings, directory);
+  try {
+    const all = await Promise.all([Promise.all(pods), Promise.all(speakers), router]);
+    return { lab, pods: all[0], speakers: all[1], router: all[2] };
+  } catch (error) {
+    // Who did come up must not stand in the way of the next cast.
+    await Promise.allSettled([...pods, ...speakers, router]);
+    await stopAllDaemons(clock);
+    throw error;
+  }
 }
 
 /** The command that is one pod's server. */

@@ -133,6 +133,7 @@ export function renderRouterFrrConf(lab: Lab): string {
   });
   return `log stdout informational
 hostname ${lab.router.name}
+bgp route-map delay-timer 0
 no zebra nexthop kernel enable
 
 router bgp ${asn}

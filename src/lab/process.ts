@@ -25,6 +25,13 @@ export function execute(command: readonly string[], input = ""): Promise<string>
   });
 }
 
+/** Every daemon that runs, whoever started it. */
+const running = new Set<Daemon>();
+
+/** Ends whatever runs: what came up of something that did not come up whole. */
+export const stopAllDaemons = async (clock: Clock): Promise<void> =>
+  void (await Promise.all([...running].map((daemon) => daemon.stop(clock))));
+
 export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
 export class Daemon {
@@ -40,6 +47,7 @@ export class Daemon {
     this.name = name;
     this.pid = child.pid as number;
     this.#child = child;
+    running.add(this);
     child.stdin.on("error", () => {});
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on("line", (line) => {
@@ -51,6 +59,7 @@ export class Daemon {
     this.exited = new Promise((resolve) => {
       child.on("close", (code, signal) => {
         this.#exit = { code, signal };
+        running.delete(this);
         resolve(this.#exit);
       });
     });

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { formatPrefix, hostPrefix } from "../net/prefix.ts";
+import { LabFailure } from "./failure.ts";
 import { type ClusterNode, type Lab, podsOf, routerAddressFor, type Service, servicesOf } from "./lab.ts";
 import { executeUntilDone } from "./namespace.ts";
 import type { Place } from "./place.ts";
@@ -58,8 +59,15 @@ export async function startSpeaker(clock: Clock, lab: Lab, node: ClusterNode, pl
   for (const [name, text] of Object.entries(kind.files(plan))) await writeFile(`${directory}/${name}`, text);
   const version = await versionOf(kind);
   const daemons = await Promise.all(kind.processes(plan).map(({ name, command }) => Daemon.start(name, place(command))));
-  for (const command of kind.setUp(plan)) {
-    await executeUntilDone(clock, place(command), SET_UP_DEADLINE_MS);
+  try {
+    for (const command of kind.setUp(plan)) await executeUntilDone(clock, place(command), SET_UP_DEADLINE_MS);
+  } catch (error) {
+    const said = daemons.flatMap((daemon) => daemon.lastLines(5).map((line) => `${daemon.name}: ${line}`));
+    throw new LabFailure(
+      `${kind.implementation} on ${node.name}`,
+      [(error as Error).message, ...said].join("\n    "),
+      "a speaker that can be set up",
+    );
   }
   return { node, implementation: kind.implementation, version, plan, daemons };
 }

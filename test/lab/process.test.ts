@@ -1,7 +1,7 @@
 /** Commands and daemons of a lab, and the router's events: what is waited for comes, or its absence is told in words. */
 import { afterEach, describe, expect, it } from "vitest";
 import { EventLog } from "#src/lab/event-log.ts";
-import { Daemon, execute } from "#src/lab/process.ts";
+import { Daemon, execute, stopAllDaemons } from "#src/lab/process.ts";
 import { systemClock } from "#src/net/clock.ts";
 import { createFakeClock } from "../common/fake-clock.ts";
 
@@ -63,6 +63,13 @@ describe("a daemon", () => {
     expect(clock.pending).toBe(1);
     clock.advance(3000);
     expect(await stopped).toEqual({ code: null, signal: "SIGKILL" });
+  });
+
+  it("is ended with all others, except for those that have ended", async () => {
+    const [gone, ...living] = [await startShell("true"), await startShell("cat"), await startShell("cat")];
+    await gone.exited;
+    await stopAllDaemons(systemClock);
+    expect(living.map((daemon) => daemon.running)).toEqual([false, false]);
   });
 });
 

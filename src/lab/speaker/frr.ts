@@ -4,8 +4,8 @@
  * answers for next hops; there is no watchfrr, which would bring a killed bgpd back.
  *
  * A service's link bandwidth, which MetalLB never announces, is an entry of the route map before its own.
- * Two differences, neither of which the router can see: the log goes to stdout, and `timers connect 1` (MetalLB's
- * `connectTime`) makes a lab start quickly.
+ * Three differences, none of which the router can see: the log goes to stdout, and `timers connect 1` (MetalLB's `connectTime`)
+ * and `bgp route-map delay-timer 0` make a lab start quickly: FRR holds its sessions until route maps are at rest, 4 s by default.
  */
 import type { SpeakerKind, SpeakerPlan } from "./plan.ts";
 
@@ -71,6 +71,7 @@ export function renderFrrConf(plan: SpeakerPlan): string {
   return `log stdout informational
 log timestamp precision 3
 hostname ${plan.node}
+bgp route-map delay-timer 0
 ip nht resolve-via-default
 ipv6 nht resolve-via-default
 route-map ${peer}-in deny 20
