@@ -1,13 +1,15 @@
 /** `ecmp replay`: a capture through the forwarding core, and what became of every packet of it. */
 import { availableParallelism } from "node:os";
 import { Command, Option } from "commander";
+import { vlansOfConfig } from "../experiment/configured.ts";
 import { ReplayOutputError, ReplayStateError, replayCapture } from "../experiment/replay.ts";
 import type { ReplayReport } from "../experiment/replay-report.ts";
+import { loadConfig } from "./config-file.ts";
 import { fileProblem } from "./file-problem.ts";
 import { wholeNumber } from "./flag-value.ts";
 import { inputOf } from "./input-file.ts";
 import { CommandError, formatTable, print, printJson } from "./output.ts";
-import { loadConfiguredState, loadSavedState } from "./state-file.ts";
+import { loadSavedState, stateOf } from "./state-file.ts";
 
 interface ReplayCommandOptions {
   readonly config?: string;
@@ -37,8 +39,10 @@ export function replayCommand(): Command {
     .addHelpText(
       "after",
       `
-Every next hop of the routes counts as reachable, and each packet's own destination MAC as the router's. Bytes are those of
-Ethernet frames on the wire. Flows are those of forwarded packets; beyond four million they are estimated, within 0.1 %.
+Every next hop of the routes counts as reachable, and each packet's own destination MAC as the router's. A packet arrives on the
+first port whose \`vlan\` is that of its tags, loses them there, and goes on without; where no port has them it is dropped, as
+tagged packets are by a saved state, which knows no ports. Bytes are those of Ethernet frames on the wire, of next hops without
+tags. Flows are those of forwarded packets; beyond four million they are estimated, within 0.1 %.
 A capture that ends in the middle of a record, or is damaged, is replayed up to there; the offset is said, and the exit is 2.`,
     )
     .action(replay);
@@ -50,7 +54,7 @@ async function replay(options: ReplayCommandOptions): Promise<void> {
   if (decider === undefined) throw new CommandError("replay: nothing to forward by, wanted --config FILE or --state FILE");
   const progress = process.stderr.isTTY ? createProgress(capture) : undefined;
   const outcome = await replayCapture({
-    state: options.state === undefined ? loadConfiguredState(decider) : loadSavedState(decider),
+    ...(options.state === undefined ? loadRouter(decider) : { state: loadSavedState(decider) }),
     capture: inputOf(capture),
     threads,
     ...(directory !== undefined && { directory }),
@@ -67,6 +71,11 @@ async function replay(options: ReplayCommandOptions): Promise<void> {
   if (!outcome.fault) return;
   const { offset, problem } = outcome.fault;
   throw new CommandError(`${capture}: offset ${offset}: ${problem}; the report is of the packets before it`);
+}
+
+function loadRouter(file: string) {
+  const config = loadConfig(file);
+  return { state: stateOf(file, config), vlans: vlansOfConfig(config) };
 }
 
 /** One line on the terminal, written anew when a percent has passed. */

@@ -1,11 +1,14 @@
 /** What offline commands decide by: the FIB of a configuration's static routes, or a saved one; or the mistake, with the file's name. */
+import type { Config } from "../config/schema.ts";
 import { stateOfConfig } from "../experiment/configured.ts";
 import type { FibState } from "../fib/state.ts";
 import { loadConfig, readText } from "./config-file.ts";
 import { CommandError } from "./output.ts";
 
-export function loadConfiguredState(file: string): FibState {
-  const config = loadConfig(file);
+export const loadConfiguredState = (file: string): FibState => stateOf(file, loadConfig(file));
+
+/** Of the configuration that the file has. */
+export function stateOf(file: string, config: Config): FibState {
   try {
     return stateOfConfig(config);
   } catch (error) {

@@ -1,23 +1,21 @@
 /** Where a captured frame's IP header is, and whether a frame that was cut still has all that a router reads of it. */
+import { OTHER_TAGS, readTags } from "../dataplane/vlan.ts";
 import { hasPorts, PROTOCOLS } from "../net/flow.ts";
 import { ETHERNET_HEADER_LENGTH, ETHERTYPE, readEthertype } from "../wire/ethernet.ts";
 import { createUpper, isIpHeader, readUpperLayer, UPPER } from "../wire/upper-layer.ts";
 
 const VLAN_TAG_LENGTH = 4;
-const MAXIMUM_TAGS = 2;
 
 /** Of a frame of `length` bytes, behind at most two VLAN tags; -1 where there is no whole IP header. */
 export function locateIp(bytes: Uint8Array, frame: number, length: number): number {
-  const end = frame + length;
-  let tagged = frame;
-  for (let tags = 0; tagged + ETHERNET_HEADER_LENGTH <= end; tags++) {
-    const ethertype = readEthertype(bytes, tagged);
-    const ip = tagged + ETHERNET_HEADER_LENGTH;
-    if (ethertype === ETHERTYPE.ipv4 || ethertype === ETHERTYPE.ipv6) return isIpHeader(bytes, ip, end) ? ip : -1;
-    if ((ethertype !== ETHERTYPE.vlan && ethertype !== ETHERTYPE.qinq) || tags === MAXIMUM_TAGS) return -1;
-    tagged += VLAN_TAG_LENGTH;
-  }
-  return -1;
+  if (length < ETHERNET_HEADER_LENGTH) return -1;
+  const tags = readTags(bytes, frame, length, 0);
+  if (tags === OTHER_TAGS) return -1;
+  const untagged = frame + (tags >>> 24) * VLAN_TAG_LENGTH;
+  const ethertype = readEthertype(bytes, untagged);
+  if (ethertype !== ETHERTYPE.ipv4 && ethertype !== ETHERTYPE.ipv6) return -1;
+  const ip = untagged + ETHERNET_HEADER_LENGTH;
+  return isIpHeader(bytes, ip, frame + length) ? ip : -1;
 }
 
 const upper = createUpper();

@@ -1,8 +1,9 @@
 /**
- * The FIB that a configuration file alone makes, from its static routes: what `ecmp explain` and `ecmp replay` decide by
- * when no router is running.
+ * What a configuration file alone says of a router that is not running: the FIB of its static routes, by which `ecmp explain` and
+ * `ecmp replay` decide, and the VLANs of its ports.
  */
 import type { Config } from "../config/schema.ts";
+import { type VlanStack, vlanStack } from "../dataplane/vlan.ts";
 import { createFib } from "../fib/fib.ts";
 import { createImage } from "../fib/image.ts";
 import type { FibState } from "../fib/state.ts";
@@ -14,3 +15,6 @@ export function stateOfConfig({ ecmp, routes }: Config): FibState {
   fib.apply(routes.map(({ prefix, nextHops }) => ({ prefixes: [prefix], protocol: "static", nextHops })));
   return fib.state();
 }
+
+/** Of each port, in their order. */
+export const vlansOfConfig = ({ ports }: Config): VlanStack[] => ports.map(({ vlan = [0, 0] }) => vlanStack(...vlan));

@@ -25,21 +25,23 @@ const COOKED2_BYTES = 20;
 const TO_ALL = 1;
 const TO_GROUP = 2;
 
+/** Packets that were captured without a link header, and so without tags. */
+export const isBareLink = (linkType: number): boolean =>
+  linkType === RAW || linkType === RAW_OF_LINUX || linkType === IPV4 || linkType === IPV6;
+
 /** Makes the packet of `row` a frame and mends its row. False: packets of this link type are none that can be made frames. */
 export function makeFrame(bytes: Uint8Array, words: Uint32Array, row: number): boolean {
   const linkType = words[row + RECORD_LINK_TYPE];
   const at = words[row + RECORD_OFFSET];
   const length = words[row + RECORD_LENGTH];
+  if (isBareLink(linkType)) {
+    moveFront(words, row, 0);
+    writeMac(bytes, at - 8, 0, 0);
+    writeHeader(bytes, at - ETHERNET_HEADER_LENGTH, 0, length === 0 ? 0 : versionEthertype(bytes[at] >>> 4));
+    return true;
+  }
   switch (linkType) {
     case ETHERNET:
-      return true;
-    case RAW:
-    case RAW_OF_LINUX:
-    case IPV4:
-    case IPV6:
-      moveFront(words, row, 0);
-      writeMac(bytes, at - 8, 0, 0);
-      writeHeader(bytes, at - ETHERNET_HEADER_LENGTH, 0, length === 0 ? 0 : versionEthertype(bytes[at] >>> 4));
       return true;
     case COOKED:
       if (length < COOKED_BYTES) return tooShort(words, row);

@@ -26,8 +26,8 @@ export interface ReplayImage {
   readonly nextHops: readonly Address[];
 }
 
-/** Throws a RangeError where the image has no room. */
-export function createReplayImage({ groups }: RestoredFib): ReplayImage {
+/** Throws a RangeError where the image has no room. `port`: by which all packets leave. */
+export function createReplayImage({ groups }: RestoredFib, port: number): ReplayImage {
   const buffers = createImage();
   const image = openImage(buffers);
   const { words } = image;
@@ -39,7 +39,7 @@ export function createReplayImage({ groups }: RestoredFib): ReplayImage {
   const nextHops = [...new Set(members)].sort(compareAddresses);
   for (const address of nextHops) {
     const destination = NEXT_HOP_MACS + (isIpv4(address) ? address : 0);
-    const index = table.hold(address, { kind: "reachable", port: 0, destination, source: REPLAY_ROUTER_MAC, mtu: NO_LIMIT });
+    const index = table.hold(address, { kind: "reachable", port, destination, source: REPLAY_ROUTER_MAC, mtu: NO_LIMIT });
     if (index === undefined) throw new RangeError(`Cannot replay over ${nextHops.length} next hops as the image is full`);
   }
 

@@ -3,6 +3,7 @@
  * where captures are wanted, the forwarded ones gathered by next hop. Pure: what a worker thread does, without the thread.
  */
 import { createForwarder } from "../dataplane/forward.ts";
+import type { VlanStack } from "../dataplane/vlan.ts";
 import { type ImageBuffers, openImage } from "../fib/image.ts";
 import type { HashState } from "../fib/state.ts";
 import { hasPorts } from "../net/flow.ts";
@@ -16,6 +17,7 @@ import { createUpper, FRAGMENT, readUpperLayer, UPPER } from "../wire/upper-laye
 import { hasRouterHeaders } from "./captured-headers.ts";
 import { createRecentFlows, FLOW_WORDS } from "./replay-flows.ts";
 import { makeFrame } from "./replay-frame.ts";
+import { createReplayPorts } from "./replay-ports.ts";
 import { type SplitCapture, splitWindow } from "./replay-split.ts";
 
 export interface ReplaySetup {
@@ -23,6 +25,8 @@ export interface ReplaySetup {
   /** A row of SELECTORS. */
   readonly selector: string;
   readonly image: ImageBuffers;
+  /** Of the router's ports. */
+  readonly vlans: readonly VlanStack[];
   readonly nextHops: number;
   readonly format: CaptureFormat;
   /** Packets that were cut behind their ports count as whole: nothing else of them is read. */
@@ -69,10 +73,9 @@ const { verdict: ROW_VERDICT, reason: ROW_REASON, nextHop: ROW_NEXT_HOP } = ROW;
 const { forward: VERDICT_FORWARD } = VERDICT;
 
 export function createWindowForwarder(setup: ReplaySetup): (task: ReplayTask) => ReplayResult {
-  /** The one port that everything arrives on. Each frame is to it: its MAC is that of the frames at hand. */
-  const port = { macHigh: 0, macLow: 0, vlans: 0 };
   const { hash, selector } = setup;
-  const forward = createForwarder({ image: openImage(setup.image), hash, selector, ports: [port] });
+  const { identities: ports, arrivalOf } = createReplayPorts(setup.vlans);
+  const forward = createForwarder({ image: openImage(setup.image), hash, selector, ports });
   const recent = createRecentFlows();
   const upper = createUpper();
   const rows = new Uint32Array(BATCH_CAPACITY * ROW_WORDS);
@@ -88,6 +91,8 @@ export function createWindowForwarder(setup: ReplaySetup): (task: ReplayTask) =>
     const nextHopOfRecord = setup.split ? new Uint16Array(count) : undefined;
     const flows = new Uint32Array(count * FLOW_WORDS);
     let flowWords = 0;
+    /** The port of the batch. */
+    let ingress = 0;
     let packets = 0;
     let totalBytes = 0;
 
@@ -111,7 +116,7 @@ export function createWindowForwarder(setup: ReplaySetup): (task: ReplayTask) =>
     };
 
     const flush = (): void => {
-      forward(batch, 0);
+      forward(batch, ingress);
       for (let i = 0; i < batch.count; i++) {
         const row = i * ROW_WORDS;
         const verdict = rows[row + ROW_VERDICT];
@@ -121,17 +126,22 @@ export function createWindowForwarder(setup: ReplaySetup): (task: ReplayTask) =>
         nextHopPackets[nextHop]++;
         nextHopBytes[nextHop] += rows[row + ROW_WIRE_LENGTH];
         noteFlow(rows[row + ROW_OFFSET], nextHop);
-        if (nextHopOfRecord) nextHopOfRecord[origins[i]] = nextHop + 1;
+        if (nextHopOfRecord === undefined) continue;
+        nextHopOfRecord[origins[i]] = nextHop + 1;
+        takeTagsOut(records, origins[i] * RECORD_WORDS, rows[row + ROW_OFFSET]);
       }
       batch.count = 0;
     };
 
-    /** A batch holds frames to one MAC, and to groups; hashes may read it, so frames keep their own. */
-    const answerTo = (frame: number): void => {
-      const high = readMacHigh(bytes, frame);
-      const low = readMacLow(bytes, frame);
-      if (high === port.macHigh && low === port.macLow) return;
+    /** A batch holds frames to one port and MAC, and to groups; hashes may read it, so frames keep their own. */
+    const answerTo = (arrival: number, frame: number, length: number): void => {
+      const isToMac = length >= ETHERNET_HEADER_LENGTH && !isGroupMac(bytes, frame);
+      const port = ports[arrival];
+      const high = isToMac ? readMacHigh(bytes, frame) : port.macHigh;
+      const low = isToMac ? readMacLow(bytes, frame) : port.macLow;
+      if (arrival === ingress && high === port.macHigh && low === port.macLow) return;
       flush();
+      ingress = arrival;
       port.macHigh = high;
       port.macLow = low;
     };
@@ -147,7 +157,7 @@ export function createWindowForwarder(setup: ReplaySetup): (task: ReplayTask) =>
       }
       totalBytes += records[record + RECORD_WIRE_LENGTH];
       const frame = records[record + RECORD_OFFSET];
-      if (records[record + RECORD_LENGTH] >= ETHERNET_HEADER_LENGTH && !isGroupMac(bytes, frame)) answerTo(frame);
+      answerTo(arrivalOf(bytes, records, record), frame, records[record + RECORD_LENGTH]);
       const row = batch.count * ROW_WORDS;
       origins[batch.count++] = i;
       rows[row + ROW_OFFSET] = frame;
@@ -162,6 +172,14 @@ export function createWindowForwarder(setup: ReplaySetup): (task: ReplayTask) =>
     const split = nextHopOfRecord && splitWindow(setup.format, bytes, records, nextHopOfRecord, setup.nextHops);
     return { packets, bytes: totalBytes, outcomes, nextHopPackets, nextHopBytes, flows: flows.slice(0, flowWords), split };
   };
+}
+
+/** Of a frame that lost its VLAN tags on its way, the record that is written; it begins at `frame` now. */
+function takeTagsOut(records: Uint32Array, record: number, frame: number): void {
+  const taken = frame - records[record + RECORD_OFFSET];
+  records[record + RECORD_OFFSET] += taken;
+  records[record + RECORD_LENGTH] -= taken;
+  records[record + RECORD_WIRE_LENGTH] -= taken;
 }
 
 /** Flows are kept by words: two IPv6 addresses count as one if 32 bits of a hash of them agree. */

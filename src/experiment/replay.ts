@@ -10,6 +10,7 @@
 import { realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Piscina } from "piscina";
+import type { VlanStack } from "../dataplane/vlan.ts";
 import { isPerPacket } from "../ecmp/flow-hash.ts";
 import type { FibState } from "../fib/state.ts";
 import { type Address, formatAddress } from "../net/address.ts";
@@ -22,6 +23,8 @@ import { restoreFib } from "./restore.ts";
 
 export interface ReplayOptions {
   readonly state: FibState;
+  /** Of the router's ports, in their order; without any, tagged packets are nobody's. */
+  readonly vlans?: readonly VlanStack[];
   /** A path, or a descriptor. */
   readonly capture: string | number;
   /** Where a capture for each next hop goes, if wanted. */
@@ -62,15 +65,17 @@ export async function replayCapture(options: ReplayOptions): Promise<Replay> {
 
 async function replayFrom(reader: CaptureReader, options: ReplayOptions): Promise<ReplayReport> {
   const { hash, selector } = options.state;
+  const { vlans = [] } = options;
   if (options.headersOnly) refuseInner(hash);
   const { format } = reader;
-  const { buffers, nextHops } = restoreImage(options.state);
+  const { buffers, nextHops } = restoreImage(options.state, vlans.length);
   const names = nextHops.map((address) => captureName(address, format));
   const output = options.directory === undefined ? undefined : openOutput(options.directory, names, options.capture);
   const setup: ReplaySetup = {
     hash,
     selector: selector.name,
     image: buffers,
+    vlans,
     nextHops: nextHops.length,
     format,
     headersOnly: options.headersOnly ?? false,
@@ -125,9 +130,9 @@ async function pump(
   while (underway.length > 0) await settleOldest();
 }
 
-function restoreImage(state: FibState): ReplayImage {
+function restoreImage(state: FibState, egress: number): ReplayImage {
   try {
-    return createReplayImage(restoreFib(state));
+    return createReplayImage(restoreFib(state), egress);
   } catch (error) {
     throw new ReplayStateError((error as Error).message);
   }

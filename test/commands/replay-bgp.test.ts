@@ -10,7 +10,7 @@ const folder = mkdtempSync(join(tmpdir(), "ecmp-replay-bgp-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 const ecmp = (...words: string[]) => spawnSync(process.execPath, [MAIN, "replay-bgp", ...words], { encoding: "utf8" });
 
-test("prints one JSON object, and the same for people", () => {
+test("prints one JSON object, and the same for people", { timeout: 60_000 }, () => {
   const asJson = ecmp(join(RECORDINGS, "bird-table4.mrt"), "--json");
   expect(asJson.status).toBe(0);
   expect(JSON.parse(asJson.stdout)).toMatchObject({
@@ -23,7 +23,7 @@ test("prints one JSON object, and the same for people", () => {
   expect(asText.stdout).toContain("*>  203.0.113.1/32");
 });
 
-test("decides by a configuration, and reaches next hops by the interfaces that are named", () => {
+test("decides by a configuration, and reaches next hops by the interfaces that are named", { timeout: 60_000 }, () => {
   const config = join(folder, "config.yaml");
   writeFileSync(config, "bgp: {asn: 65000, routerId: 10.9.0.1, maximumPaths: 1}\n");
   const statuses = (...words: string[]) => {
@@ -35,7 +35,7 @@ test("decides by a configuration, and reaches next hops by the interfaces that a
   expect(statuses("--interface", "192.0.2.1/24")).toEqual(new Set(["ineligible"]));
 });
 
-test("names what is damaged with its offset, tells the rest, and exits with 2", () => {
+test("names what is damaged with its offset, tells the rest, and exits with 2", { timeout: 60_000 }, () => {
   const whole = readFileSync(join(RECORDINGS, "journal.mrt"));
   const cut = join(folder, "cut.mrt");
   writeFileSync(cut, whole.subarray(0, -5));
@@ -45,7 +45,7 @@ test("names what is damaged with its offset, tells the rest, and exits with 2", 
   expect(stderr).toMatch(/cut\.mrt: offset \d+: the end, \d+ bytes into a record\n$/);
 });
 
-test("says what it wanted", () => {
+test("says what it wanted", { timeout: 60_000 }, () => {
   expect(ecmp(join(folder, "none"))).toMatchObject({
     status: 2,
     stderr: expect.stringContaining("there is no such file, wanted a file"),
