@@ -3,12 +3,9 @@
  * other end is "source0") and leave by "out0" (to "sink0"), where next hop number n, from 1, is 10.0.0.n or fd00::n.
  */
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { accessSync, constants, writeFileSync } from "node:fs";
 import { shuffledNumbers } from "#src/ecmp/select/scatter.ts";
-import { type Address, formatAddress, isIpv4 } from "#src/net/address.ts";
+import { type Address, formatAddress } from "#src/net/address.ts";
 import { type Flow, PROTOCOLS } from "#src/net/flow.ts";
 import { type Random, randomBelow } from "#src/net/random.ts";
 import { createCable, run } from "../../common/namespace.ts";
@@ -83,19 +80,41 @@ export function setMultipathRoute(family: FamilyNumber, members: readonly GroupM
 
 export function setNextHopGroup(family: FamilyNumber, members: readonly GroupMember[], type = ""): void {
   clearRoutes(family);
-  askIp(
-    family,
-    members.map(({ id }) => `nexthop add id ${id} via ${GATEWAY[family](id)} dev out0\n`),
-  );
+  askIp(members.map(({ id }) => `nexthop add id ${id} via ${GATEWAY[family](id)} dev out0\n`));
   replaceGroup(members, type);
   run(`ip -${family} route add ${PREFIX[family]} nhid ${FIRST_GROUP}`);
 }
 
+export const GROUP_KINDS = ["multipath route", "next-hop group"] as const;
+const FIRST_OF_MANY = 2000;
+
+/** All of them at once, for both families: the group with index i behind 198.i.0.0/16 and 2001:db8:i::/48 (i in hex). */
+export function addGroups(
+  groups: readonly { readonly kind: (typeof GROUP_KINDS)[number]; readonly members: readonly GroupMember[] }[],
+): void {
+  const most = Math.max(...groups.map(({ members }) => members.length));
+  for (const family of [4, 6] as const) {
+    // A next hop is of one family, and so is its number.
+    const idOf = (id: number): number => (family === 6 ? FIRST_OF_MANY / 2 : 0) + id;
+    const hops = Array.from({ length: most }, (_, i) => i + 1);
+    const lines = hops.map((id) => `nexthop add id ${idOf(id)} via ${GATEWAY[family](id)} dev out0\n`);
+    groups.forEach(({ kind, members }, i) => {
+      const prefix = family === 4 ? `198.${i}.0.0/16` : `2001:db8:${i.toString(16)}::/48`;
+      const list = members.map(({ id, weight }) => `${idOf(id)},${weight}`).join("/");
+      const legacy = members.map(({ id, weight }) => `nexthop via ${GATEWAY[family](id)} dev out0 weight ${weight}`).join(" ");
+      const group = FIRST_OF_MANY * family + i;
+      if (kind === "multipath route") lines.push(`route add ${prefix} ${legacy}\n`);
+      else lines.push(`nexthop add id ${group} group ${list}\n`, `route add ${prefix} nhid ${group}\n`);
+    });
+    askIp(lines);
+  }
+}
+
 /** Many commands to one `ip`, and what it says. */
-function askIp(family: FamilyNumber, lines: readonly string[]): string {
+function askIp(lines: readonly string[]): string {
   const options = { input: lines.join(""), encoding: "utf8", maxBuffer: 1 << 26 } as const;
-  const { stdout, stderr, status } = spawnSync("ip", [`-${family}`, "-o", "-batch", "-"], options);
-  if (status !== 0) throw new Error(`ip -${family}: ${stderr}`);
+  const { stdout, stderr, status } = spawnSync("ip", ["-o", "-batch", "-"], options);
+  if (status !== 0) throw new Error(`ip: ${stderr}`);
   return stdout;
 }
 
@@ -119,8 +138,10 @@ export function addNeighbors(count: number): void {
 /** The next hop that a frame was sent to; 0: the frame is of no next hop of ours. */
 export const numberOfMac = (frame: Uint8Array): number => (frame[0] === 2 && frame[4] === 1 ? frame[5] : 0);
 
+/** And all within. */
 export function clearRoutes(family: FamilyNumber): void {
-  if (run(`ip -${family} route show ${PREFIX[family]}`) !== "") run(`ip -${family} route del ${PREFIX[family]}`);
+  const prefixes = run(`ip -o -${family} route show root ${PREFIX[family]}`).match(/^\S+/gm) ?? [];
+  askIp(prefixes.map((prefix) => `route del ${prefix}\n`));
   run("ip nexthop flush");
 }
 
@@ -133,13 +154,12 @@ export function readBuckets(): { owners: number[]; idleSeconds: number[] } {
 
 /** The numbers of the next hops that `ip route get` answers, in the order of the flows. */
 export function askRouteGet(flows: readonly Flow[]): number[] {
-  const family = isIpv4(flows[0].source) ? 4 : 6;
   const script = flows.map(({ protocol, source, destination, sourcePort, destinationPort }) => {
     const ports = protocol === PROTOCOLS.tcp || protocol === PROTOCOLS.udp ? ` sport ${sourcePort} dport ${destinationPort}` : "";
     const addresses = `${formatAddress(destination)} from ${formatAddress(source)}`;
     return `route get ${addresses} iif in0 ipproto ${protocol}${ports}\n`;
   });
-  const stdout = askIp(family, script);
+  const stdout = askIp(script);
   const gateways = stdout
     .trim()
     .split("\n")
@@ -150,28 +170,6 @@ export function askRouteGet(flows: readonly Flow[]): number[] {
 
 function numberOfGateway(gateway: string): number {
   return gateway.includes(":") ? Number.parseInt(gateway.split("::")[1], 16) : Number(gateway.split(".")[3]);
-}
-
-export interface LabeledFlow extends Flow {
-  readonly flowLabel: number;
-}
-
-/** The same question with an IPv6 flow label, which older versions of `ip` cannot put: a small program of our own does. */
-export function createLabelQuestion(): { ask(flows: readonly LabeledFlow[]): number[]; remove(): void } {
-  const folder = mkdtempSync(join(tmpdir(), "ecmp-test-"));
-  const program = join(folder, "route-get");
-  run(`cc -O1 -Wall -Werror -o ${program} ${fileURLToPath(new URL("route-get.c", import.meta.url))}`);
-  return {
-    ask(flows) {
-      const lines = flows.map(({ protocol, source, destination, sourcePort, destinationPort, flowLabel }) =>
-        [formatAddress(source), formatAddress(destination), protocol, sourcePort, destinationPort, flowLabel].join(" "),
-      );
-      const { stdout, stderr, status } = spawnSync(program, ["in0"], { input: `${lines.join("\n")}\n`, encoding: "utf8" });
-      if (status !== 0) throw new Error(`route-get: ${stderr}`);
-      return stdout.trim().split("\n").map(numberOfGateway);
-    },
-    remove: () => rmSync(folder, { recursive: true }),
-  };
 }
 
 /** A source that no martian filter minds, and a destination of the routed prefix. */
