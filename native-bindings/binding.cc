@@ -7,12 +7,14 @@
 
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "environment.h"
 #include "generator.h"
 #include "hash.h"
 #include "interface.h"
+#include "program.h"
 #include "thread.h"
 #include "waiter.h"
 
@@ -21,7 +23,7 @@ namespace ecmp {
 namespace {
 
 // Raised with every change of the calls below; index.ts refuses an addon of another version.
-constexpr uint32_t kVersion = 4;
+constexpr uint32_t kVersion = 5;
 
 OpenRing& open_ring(napi_env env, uint32_t handle) {
   auto& rings = environment(env).rings;
@@ -159,6 +161,17 @@ napi_value address_value(napi_env env, const InterfaceAddress& address) {
   return Object(env).set("bytes", bytes).set("prefixLength", address.prefix_length).value;
 }
 
+// replaceProgram(words): never, or an error. Each word ends with a zero.
+napi_value replace_program_call(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info, "replaceProgram");
+  const Bytes bytes = arguments.bytes(0, "words");
+  if (bytes.length == 0 || bytes.data[bytes.length - 1] != 0) arguments.refuse("words", "at least one, each with a zero at its end");
+  std::vector<std::string> words;
+  const auto* const text = reinterpret_cast<const char*>(bytes.data);
+  for (size_t at = 0; at < bytes.length; at += words.back().size() + 1) words.emplace_back(text + at);
+  replace_program(words);
+}
+
 // makeThreadRealTime(): whether it is now
 napi_value make_thread_real_time_call(napi_env env, napi_callback_info) { return to_value(env, make_thread_real_time()); }
 
@@ -249,6 +262,7 @@ napi_value begin_environment(napi_env env, napi_value exports) {
   add<close_event_call>(env, exports, "closeEvent");
   add<list_interfaces_call>(env, exports, "listInterfaces");
   add<make_thread_real_time_call>(env, exports, "makeThreadRealTime");
+  add<replace_program_call>(env, exports, "replaceProgram");
   add<generate_call>(env, exports, "generate");
   add<hash_call<hash_xxh32>>(env, exports, "hashXxh32");
   add<hash_call<hash_murmur3>>(env, exports, "hashMurmur3");

@@ -7,7 +7,7 @@
 import { createRequire } from "node:module";
 
 /** As `kVersion` of binding.cc. */
-const VERSION = 4;
+const VERSION = 5;
 
 export interface OpenedRing {
   /** The name of the ring in all other calls. */
@@ -64,6 +64,8 @@ export interface NativeBindings {
   closeEvent(event: number): void;
   listInterfaces(): NativeInterface[];
   makeThreadRealTime(): boolean;
+  /** Each word ends with a zero; returns only by an error. */
+  replaceProgram(words: Uint8Array): never;
 
   openTcp(ipv6: boolean): number;
   releaseTcp(descriptor: number): void;

@@ -1,11 +1,13 @@
 /**
  * `ecmp run FILE`: the router, in this network namespace, until SIGTERM or SIGINT. SIGHUP and `ecmp reload` read the file again.
  */
+import { dirname } from "node:path";
 import { Command } from "commander";
 import { formatAddress } from "../net/address.ts";
 import { systemClock } from "../net/clock.ts";
 import { parseEndpoint } from "../net/flow.ts";
 import { entropySeed, seededRandom } from "../net/random.ts";
+import { becomeUser } from "../port/privileges.ts";
 import { answerFault } from "../router/answer-fault.ts";
 import { DEFAULT_CONTROL_SOCKET, serveControl } from "../router/control.ts";
 import { createRouter, type Router } from "../router/router.ts";
@@ -21,12 +23,21 @@ export function runCommand(): Command {
     .argument("<file>", "configuration file (YAML)")
     .option("--control <socket>", "where `ecmp show` asks", process.env.ECMP_CONTROL ?? DEFAULT_CONTROL_SOCKET)
     .option("--metrics <address>", "serve /metrics, /livez and /readyz there: 127.0.0.1:9179, or [::]:9179")
+    .option("--user <name>", "as root: give everything up but what a router needs, and be this user")
     .option("--json", "print events as JSON lines on stdout")
     .action(run);
 }
 
-export async function run(file: string, options: { control: string; metrics?: string; json?: boolean }): Promise<void> {
+interface RunOptions {
+  readonly control: string;
+  readonly metrics?: string;
+  readonly user?: string;
+  readonly json?: boolean;
+}
+
+export async function run(file: string, options: RunOptions): Promise<void> {
   if (file === "-") throw new CommandError("-: the standard input, wanted a file that SIGHUP can read again");
+  if (options.user !== undefined) beUser(options.user, options.control);
   const config = loadConfigWithPasswords(file);
   if (config.ports.length === 0) throw new CommandError(`${file}: ports: [], wanted at least one port to forward on`);
   // A log that nobody reads any more is no reason to stop forwarding.
@@ -49,8 +60,9 @@ export async function run(file: string, options: { control: string; metrics?: st
       for (const event of router.events.past()) send(event);
       return router.events.follow(send);
     },
-  }).catch((error: Error) => {
-    throw new CommandError(`--control: ${error.message}`);
+  }).catch(({ code, message }: NodeJS.ErrnoException) => {
+    const isClosed = code === "EACCES" || code === "EROFS";
+    throw new CommandError(`--control: ${message}${isClosed ? ", wanted a folder that the router may write in" : ""}`);
   });
 
   const scrapes = options.metrics === undefined ? undefined : await openScrapes(router, options.metrics);
@@ -71,6 +83,15 @@ export async function run(file: string, options: { control: string; metrics?: st
     .on("SIGINT", stop)
     .on("SIGHUP", () => void reload().catch(fail));
   await router.configure(config).then(() => (options.json ? undefined : print("ready")), fail);
+}
+
+/** Before the configuration is read: who runs the router must be able to read it again. */
+function beUser(user: string, controlSocket: string): void {
+  try {
+    becomeUser(user, [dirname(controlSocket)]);
+  } catch (error) {
+    throw new CommandError(`--user: ${(error as Error).message}`);
+  }
 }
 
 async function openScrapes(router: Router, text: string): Promise<ScrapeServer> {
