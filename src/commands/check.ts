@@ -1,8 +1,8 @@
 /** `ecmp check FILE`: every mistake in a configuration file at once. */
 import { Command } from "commander";
-import { formatMistake, readConfig } from "../config/read.ts";
+import { formatMistake } from "../config/read.ts";
 import { findWarnings } from "../config/served.ts";
-import { readText } from "./config-file.ts";
+import { readConfigWithPasswords } from "./config-file.ts";
 import { EXIT, print, printJson, warn } from "./output.ts";
 
 export function checkCommand(): Command {
@@ -11,7 +11,7 @@ export function checkCommand(): Command {
     .argument("<file>", "configuration file (YAML)")
     .option("--json", "one JSON object: {ok, mistakes: [{line, path, value, wanted}], warnings: [text]}")
     .action((file: string, options: { json?: boolean }) => {
-      const result = readConfig(readText(file));
+      const result = readConfigWithPasswords(file);
       const mistakes = "mistakes" in result ? result.mistakes : [];
       const warnings = "config" in result ? findWarnings(result.config) : [];
       if (options.json) printJson({ ok: mistakes.length === 0, mistakes, warnings });

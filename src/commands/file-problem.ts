@@ -7,8 +7,10 @@ const WORDS: Readonly<Record<string, string>> = {
   EPERM: "it may not be read",
 };
 
-export function fileProblem(error: unknown): string {
+export function problemOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === undefined) return message;
-  return `${WORDS[code] ?? code}, wanted a file that can be read`;
+  return code === undefined ? message : (WORDS[code] ?? code);
 }
+
+export const fileProblem = (error: unknown): string =>
+  (error as NodeJS.ErrnoException).code === undefined ? problemOf(error) : `${problemOf(error)}, wanted a file that can be read`;

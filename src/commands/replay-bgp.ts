@@ -31,7 +31,7 @@ export function replayBgpCommand(): Command {
       `
 Without --interface every next hop counts as reachable. Routes outlive a graceful restart where the OPENs of both sides are in the
 recording, by its time. A journal that was rotated is given as FILE.2 FILE.1 FILE. Records that are damaged, or cut off at the end,
-are named with their offset, the others are told all the same, and the exit is 2.`,
+are named with their offset, the others are told all the same, and the exit is 2; so it is where there is no record at all.`,
     )
     .action(run);
 }
@@ -45,8 +45,10 @@ async function run(files: string[], options: ReplayBgpCommandOptions): Promise<v
   const report = await replayBgp({ files, interfaces: options.interface, ...config }).catch((error: NodeJS.ErrnoException) => {
     throw new CommandError(`${error.path ?? files.join(" ")}: ${fileProblem(error)}`);
   });
+  const isEmpty = Object.values(report.records).every((count) => count === 0);
   if (options.json) printJson(report);
-  else print(formatReport(report));
+  else if (!isEmpty) print(formatReport(report));
+  if (isEmpty) throw new CommandError(`${files.join(" ")}: no records, wanted a recording of BGP`);
   if (report.records.fault === 0) return;
   const named = report.problems.map(({ file, offset, problem }) => `${file}: offset ${offset}: ${problem}`);
   const more = report.records.fault - named.length;
@@ -61,7 +63,7 @@ function formatReport({ records, peers, routes }: ReplayBgpReport): string {
   });
   const header = ["Peer", "AS", "At the end", "Updates", "Announced", "Withdrawn", "Losses", "Faults"];
   return [
-    kinds.map(([kind, count]) => `${kind} ${count}`).join(", ") || "no records",
+    kinds.map(([kind, count]) => `${kind} ${count}`).join(", "),
     formatTable(header, rows),
     formatShown(["bgp", "routes"], routes),
   ].join("\n\n");

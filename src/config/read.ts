@@ -3,6 +3,7 @@
  */
 import { isNode, LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
+import { type PasswordFileReader, withPasswordFiles } from "./password.ts";
 import { type Config, configSchema } from "./schema.ts";
 
 export interface ConfigMistake {
@@ -17,8 +18,10 @@ export interface ConfigMistake {
 
 export type ConfigResult = { readonly config: Config } | { readonly mistakes: readonly ConfigMistake[] };
 
-export function readConfig(text: string): ConfigResult {
-  const result = readYaml(text, configSchema);
+/** With a reader the passwords that lie in files are put in their places. */
+export function readConfig(text: string, readPasswordFile?: PasswordFileReader): ConfigResult {
+  const schema = readPasswordFile ? configSchema.transform(withPasswordFiles(readPasswordFile)) : configSchema;
+  const result = readYaml(text, schema);
   return "value" in result ? { config: result.value } : result;
 }
 

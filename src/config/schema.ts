@@ -3,10 +3,11 @@
  * has the thing. Addresses and prefixes become values here; whatever is unknown is a mistake, never ignored.
  */
 import { z } from "zod";
-import { isIpv4, parseIpv4, routerOn } from "../net/address.ts";
+import { type Address, isIpv4, isLinkLocal, linkOfRouter, parseIpv4, routerOn, zoneOf } from "../net/address.ts";
 import { formatPrefix, type Prefix } from "../net/prefix.ts";
 import { bfdProfilesSchema, bfdSchema } from "./bfd-schema.ts";
 import { neighborPolicy, prefixLists } from "./bgp-policy-schema.ts";
+import { type ContradictorySettings, findContradictions } from "./contradictions.ts";
 import { ecmpSchema } from "./ecmp-schema.ts";
 import { isPassword, LONGEST_PASSWORD_BYTES } from "./password.ts";
 import { interfaceName, portSchema } from "./port-schema.ts";
@@ -18,8 +19,18 @@ const routerId = parsed<number>(
   (text) => parseIpv4(text) || undefined,
   'a router id, an IPv4 address but 0.0.0.0, such as "10.0.0.1"',
 );
-/** RFC 6793: AS_TRANS is nobody's own. */
-const asn = whole(1, 4294967295).refine((number) => number !== 23456, { error: "wanted an AS number; 23456 stands for others" });
+/** Nobody's: 0 (RFC 7607), AS_TRANS (RFC 6793), and the last of either size (RFC 7300). */
+const NOBODYS_ASNS: readonly number[] = [0, 23456, 65535, 4294967295];
+const ASN_WANTED = "an AS number from 1 to 4294967294, but 23456 and 65535";
+const asn = z
+  .number({ error: `wanted ${ASN_WANTED}` })
+  .refine((number) => Number.isInteger(number) && number > 0 && number < 2 ** 32 && !NOBODYS_ASNS.includes(number), {
+    error: `wanted ${ASN_WANTED}`,
+  });
+/** Somebody whom we can send to: a link-local address alone says not where. */
+const host = unicast.refine((one) => !isLinkLocal(one) || zoneOf(one) !== undefined, {
+  error: 'wanted its link too, such as "fe80::1%eth1"',
+});
 /** RFC 4271 4.2: zero, or at least three seconds. */
 const holdTimeSeconds = whole(0, 65535).refine((seconds) => seconds === 0 || seconds >= 3, {
   error: "wanted 0 (no keepalives) or a whole number from 3 to 65535",
@@ -28,7 +39,7 @@ const holdTimeSeconds = whole(0, 65535).refine((seconds) => seconds === 0 || sec
 /** What a neighbor and a range of neighbors have in common. */
 const sessionFields = {
   /** Or only whether it is ours. */
-  remoteAsn: z.union([asn, z.enum(["external", "internal"])], { error: "wanted an AS number, external or internal" }),
+  remoteAsn: z.union([asn, z.enum(["external", "internal"])], { error: `wanted external, internal, or ${ASN_WANTED}` }),
   description: z.string().optional(),
   /** TCP-MD5; a file's first line is read when the router starts and when it reads its configuration again. */
   password: z
@@ -61,29 +72,19 @@ const sessionFields = {
   ...neighborPolicy,
 };
 
-interface Protection {
-  readonly password?: string | undefined;
-  readonly passwordFile?: string | undefined;
-  readonly ttlSecurity?: object | undefined;
-  readonly ebgpMultihop?: number | undefined;
-}
-
-function refuseContradictions<One extends Protection>(neighbor: One, context: z.core.$RefinementCtx<One>): void {
-  const refuse = (path: keyof Protection, message: string) => context.addIssue({ code: "custom", path: [path], message });
-  if (neighbor.password !== undefined && neighbor.passwordFile !== undefined)
-    refuse("passwordFile", "wanted a password or a file that has it, not both");
-  if (neighbor.ttlSecurity !== undefined && neighbor.ebgpMultihop !== undefined)
-    refuse("ebgpMultihop", "wanted ttlSecurity (with its hops) or ebgpMultihop, not both");
+function refuseContradictions<One extends ContradictorySettings>(settings: One, context: z.core.$RefinementCtx<One>): void {
+  for (const { name, wanted } of findContradictions(settings))
+    context.addIssue({ code: "custom", path: [name], message: `wanted ${wanted}` });
 }
 
 const neighborFields = z.strictObject({
-  address: unicast.optional(),
+  address: host.optional(),
   /** Whichever router is at the other end of it. */
   interface: interfaceName.optional(),
   ...sessionFields,
   port: whole(1, 65535).optional(),
   passive: z.boolean({ error: "wanted true or false" }).default(false),
-  localAddress: unicast.optional(),
+  localAddress: host.optional(),
   shutdown: z
     .union([z.boolean(), z.string().refine((text) => Buffer.byteLength(text) <= 255)], {
       error: "wanted true, false, or the words to tell the neighbor, at most 255 bytes",
@@ -174,7 +175,7 @@ const journalSchema = z.strictObject({
   files: whole(1, 1000).default(4),
 });
 
-const nextHopSchema = z.strictObject({ address: unicast, weight: whole(1, 256).default(1) });
+const nextHopSchema = z.strictObject({ address: host, weight: whole(1, 256).default(1) });
 
 const routeSchema = z
   .strictObject({
@@ -213,10 +214,28 @@ export const configSchema = z
   .superRefine((config, context) => {
     // Mistakes in it were found already.
     if (!config.ecmp?.hash || !config.ecmp.selector || !config.routes?.every(isWhole)) return;
+    refuseForeignLinks(config.ports, config.bgp?.neighbors ?? [], context);
     for (const { path, message } of findUnserved(config)) context.addIssue({ code: "custom", path, message });
   });
 
 export type Config = z.output<typeof configSchema>;
+
+/** A neighbor on a link is found, and its next hops are reached, through the port there; which one has an address is not known yet. */
+function refuseForeignLinks(
+  ports: readonly { readonly interface?: string | undefined }[],
+  neighbors: readonly { readonly address: Address }[],
+  context: z.core.$RefinementCtx<unknown>,
+): void {
+  const names = ports.map((port) => port?.interface);
+  if (names.includes(undefined)) return;
+  const message = `wanted an interface that is a port: ${names.join(", ") || "there is none"}`;
+  for (const [i, neighbor] of neighbors.entries()) {
+    const link = neighbor && zoneOf(neighbor.address);
+    if (link === undefined || names.includes(link)) continue;
+    const name = linkOfRouter(neighbor.address) === undefined ? "address" : "interface";
+    context.addIssue({ code: "custom", path: ["bgp", "neighbors", i, name], message });
+  }
+}
 
 /** Parts that are mistakes have no value. */
 const isWhole = (route: z.output<typeof routeSchema> | undefined): boolean =>

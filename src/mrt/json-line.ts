@@ -36,7 +36,7 @@ function typeName(message: Uint8Array): string {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Text says what is wrong: field, value, wanted. */
+/** Text says what is wrong with "a record that": field, value, wanted. */
 export function parseRecord(line: string): SessionRecord | string {
   let fields: Fields;
   try {
@@ -54,8 +54,10 @@ export function parseRecord(line: string): SessionRecord | string {
   return wanted(fields, "kind", "message or state");
 }
 
-const wanted = (fields: Fields, name: string, what: string): string =>
-  `${name}: ${JSON.stringify(fields[name])?.slice(0, 80)}, wanted ${what}`;
+function wanted(fields: Fields, name: string, what: string): string {
+  const value = JSON.stringify(fields[name])?.slice(0, 80);
+  return value === undefined ? `has no ${name}, wanted ${what}` : `has the ${name} ${value}, wanted ${what}`;
+}
 
 const isAsn = (value: unknown): value is number => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 0xffffffff;
 

@@ -1,12 +1,12 @@
 /**
- * What two speakers agree on by exchanging OPEN: theirs is judged here (RFC 4271 6.2, RFC 6286, RFC 7607, RFC 9234), and
+ * What two speakers agree on by exchanging OPEN: theirs is judged here (RFC 4271 6.2, RFC 6286, RFC 6793, RFC 7607, RFC 9234), and
  * what follows from the pair is a value that lives as long as the session. A capability that one side lacks is not used;
  * nothing but a family in common could be missed, and a peer without one stays up and silent.
  */
 import type { AsnSize } from "../bgp/as-path.ts";
 import { ADD_PATH, type Capability, findCapability } from "../bgp/capabilities.ts";
 import { bgpError, type Decoded } from "../bgp/error.ts";
-import { AFI, ERROR, OPEN_ERROR } from "../bgp/iana.ts";
+import { AFI, AS_TRANS, ERROR, OPEN_ERROR } from "../bgp/iana.ts";
 import { type Family, hasFamily, IPV4_UNICAST, sameFamily } from "../bgp/nlri.ts";
 import type { OpenMessage } from "../bgp/open.ts";
 import { ROLES, type Role } from "../bgp/role.ts";
@@ -79,7 +79,8 @@ export function termsOf(ours: readonly Capability[], theirs: readonly Capability
 
 /** The subcode of OPEN Message Error that says why we do not talk to this peer. */
 function objection(local: LocalSide, peer: OpenMessage): number | undefined {
-  if (!isExpected(local, peer.asn)) return OPEN_ERROR.badPeerAs;
+  // RFC 7607, RFC 6793: nobody is of AS 0 or AS_TRANS, whatever is expected.
+  if (!isExpected(local, peer.asn) || peer.asn === 0 || peer.asn === AS_TRANS) return OPEN_ERROR.badPeerAs;
   // RFC 6286 2.2: only inside an AS must identifiers differ.
   const sameIdentifier = peer.routerId === local.routerId && peerType(local) === "internal";
   if (peer.routerId === 0 || sameIdentifier) return OPEN_ERROR.badIdentifier;

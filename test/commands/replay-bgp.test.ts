@@ -45,6 +45,27 @@ test("names what is damaged with its offset, tells the rest, and exits with 2", 
   expect(stderr).toMatch(/cut\.mrt: offset \d+: the end, \d+ bytes into a record\n$/);
 });
 
+test("of nothing says that there is nothing, in both forms", { timeout: 60_000 }, () => {
+  const [empty, alone] = ["empty", "alone"].map((name) => join(folder, name));
+  for (const file of [empty, alone]) writeFileSync(file, "");
+  expect(ecmp(empty)).toMatchObject({ status: 2, stdout: "", stderr: `${empty}: no records, wanted a recording of BGP\n` });
+  const asJson = ecmp("--json", empty, alone);
+  expect(asJson).toMatchObject({ status: 2, stderr: `${empty} ${alone}: no records, wanted a recording of BGP\n` });
+  expect(JSON.parse(asJson.stdout)).toMatchObject({ records: { message: 0, fault: 0 }, peers: [], routes: [] });
+  // Of a journal that was just rotated the newest file may be empty.
+  expect(ecmp(join(RECORDINGS, "journal.mrt"), empty)).toMatchObject({ status: 0, stderr: "" });
+});
+
+test("names a field that is not there", () => {
+  const file = join(folder, "fields.json");
+  writeFileSync(file, '{"kind":"state"}\n{"time":7}\n');
+  expect(ecmp(file).stderr.split("\n")).toEqual([
+    `${file}: offset 0: a record that has no time, wanted a time such as 2026-11-21T05:00:00.000001Z`,
+    `${file}: offset 17: a record that has the time 7, wanted a time such as 2026-11-21T05:00:00.000001Z`,
+    "",
+  ]);
+});
+
 test("says what it wanted", { timeout: 60_000 }, () => {
   expect(ecmp(join(folder, "none"))).toMatchObject({
     status: 2,

@@ -37,6 +37,8 @@ describe("what the OPEN must say", () => {
     ["our AS, where another is wanted", { asn: 65000 }, { remoteAsn: "external" }, 2],
     ["another AS, where ours is wanted", {}, { remoteAsn: "internal" }, 2],
     ["AS 0", { asn: 0 }, { remoteAsn: 65001 }, 2],
+    ["AS 0, where any other is wanted", { asn: 0 }, { remoteAsn: "external" }, 2],
+    ["AS_TRANS, where any other is wanted", { asn: 23456 }, { remoteAsn: "external" }, 2],
     ["identifier 0", { routerId: 0 }, {}, 3],
     ["our own identifier, inside our AS", { asn: 65000, routerId: config.routerId }, { remoteAsn: 65000 }, 3],
     ["a hold time of 1", { holdTimeSeconds: 1 }, {}, 6],
