@@ -9,7 +9,7 @@ import { LabFailure } from "../lab/failure.ts";
 import { renderMermaid } from "../lab/graph.ts";
 import { perform } from "../lab/inside.ts";
 import { inspect, renderInspection } from "../lab/inspect.ts";
-import type { Lab } from "../lab/lab.ts";
+import { hasIpv6, type Lab, routersOf } from "../lab/lab.ts";
 import { renderJsonSchema } from "../lab/lab-schema.ts";
 import { playPart } from "../lab/part.ts";
 import { performScenarios } from "../lab/perform-scenarios.ts";
@@ -123,7 +123,7 @@ async function playMachine(name: string, machine: string, options: PlayOptions):
     return await playPart(systemClock, lab, machine, { selector, control: options.control, json: options.json === true });
   }
   const file = `${dirname(options.control)}/router.yaml`;
-  writeFileSync(file, renderRouterConfig(lab, { hash: lab.experiment.hash, selector }, "by address"));
+  writeFileSync(file, renderRouterConfig(lab, lab.router, { hash: lab.experiment.hash, selector }, "by address"));
   await run(file, { control: options.control, metrics: `0.0.0.0:${METRICS_PORT}` });
   // It goes on until a signal ends it, and the process with it.
   return await new Promise(() => {});
@@ -139,7 +139,12 @@ function exportLab(name: string, { compose, containerlab }: ExportOptions): numb
   if (file === undefined) throw new LabFailure("lab export", "no format", "--compose or --containerlab");
   // A container plays its machine from the lab that is in its image.
   if (!labNames().includes(name)) throw new LabFailure("lab export", `found "${name}"`, `one of ${labNames().join(", ")}`);
-  const text = (compose ? renderCompose : renderContainerlab)(loadLab(name));
+  const lab = loadLab(name);
+  // There a machine is played with one router's control socket at hand, and has the addresses that an engine gave it.
+  if (lab.furtherRouters.length > 0)
+    throw new LabFailure("lab export", `${name} has ${routersOf(lab).length} routers`, "a lab of one");
+  if (compose && hasIpv6(lab)) throw new LabFailure("lab export --compose", `${name} has addresses of IPv6`, "a lab of IPv4");
+  const text = (compose ? renderCompose : renderContainerlab)(lab);
   if (file === true) return print(text);
   try {
     writeFileSync(file, text);

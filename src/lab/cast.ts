@@ -3,11 +3,24 @@
  * taught everything it should know; stopped in the order in which a machine room would be switched off.
  */
 import { fileURLToPath } from "node:url";
-import { formatAddress } from "../net/address.ts";
+import { addressFamily, formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { formatPrefix, hostPrefix } from "../net/prefix.ts";
 import { LabFailure } from "./failure.ts";
-import { announcersOf, type ClusterNode, type Lab, type Pod, podsOf, servicesOf } from "./lab.ts";
+import {
+  type Addressed,
+  announcersOf,
+  type Lab,
+  nextHopFor,
+  nodesOf,
+  ofFamily,
+  type Pod,
+  peersOf,
+  podsOf,
+  type RouterNode,
+  routersOf,
+  servicesOf,
+} from "./lab.ts";
 import type { LabRouter, LabView } from "./lab-router.ts";
 import { LinuxRouter } from "./linux-router.ts";
 import { placeOf } from "./place.ts";
@@ -30,34 +43,54 @@ export interface Cast {
   readonly lab: Lab;
   readonly pods: Daemon[];
   readonly speakers: Speaker[];
+  /** The one that the clients enter by, and those behind it. */
   readonly router: LabRouter;
+  readonly furtherRouters: readonly LabRouter[];
 }
+
+export const routersIn = ({ router, furtherRouters }: Cast): readonly LabRouter[] => [router, ...furtherRouters];
+
+/** By the routers' names. */
+export const viewsOf = (cast: Cast): Readonly<Record<string, LabView>> =>
+  Object.fromEntries(routersIn(cast).map(({ node, view }) => [node.name, view]));
 
 export async function startCast(clock: Clock, lab: Lab, settings: RouterSettings, directory: string): Promise<Cast> {
   const pods = lab.nodes.flatMap((node) => node.pods).map((pod) => startPod(clock, lab, pod));
   const speakers = lab.nodes.map((node) => startSpeaker(clock, lab, node, placeOf(node.name), `${directory}/${node.name}`));
-  const router = startRouter(clock, lab, settings, directory);
+  const routers = routersOf(lab).map((node) => startRouter(clock, lab, node, settings, directory));
   try {
-    const all = await Promise.all([Promise.all(pods), Promise.all(speakers), router]);
-    return { lab, pods: all[0], speakers: all[1], router: all[2] };
+    const all = await Promise.all([Promise.all(pods), Promise.all(speakers), Promise.all(routers)]);
+    const [router, ...furtherRouters] = all[2];
+    return { lab, pods: all[0], speakers: all[1], router, furtherRouters };
   } catch (error) {
     // Who did come up must not stand in the way of the next cast.
-    await Promise.allSettled([...pods, ...speakers, router]);
+    await Promise.allSettled([...pods, ...speakers, ...routers]);
     await stopAllDaemons(clock);
     throw error;
   }
 }
 
-/** The command that is one pod's server. */
+/** The command that is one pod's server: at each of its addresses what the services have there. */
 export function podCommand(lab: Lab, pod: Pod): readonly string[] {
-  const ports = lab.services.filter((service) => podsOf(lab, service).includes(pod)).map(({ targetPort }) => String(targetPort));
-  return [process.execPath, POD_PROCESS, pod.name, formatAddress(pod.address.address), ...ports];
+  const listens = lab.services
+    .filter((service) => podsOf(lab, service).includes(pod))
+    .flatMap(({ address, protocols, targetPort }) => {
+      const own = ofFamily(pod, addressFamily(address)) ?? pod.address;
+      return protocols.map((protocol) => `${protocol}/${formatAddress(own.address)}/${targetPort}`);
+    });
+  return [process.execPath, POD_PROCESS, pod.name, ...new Set(listens)];
 }
 
-const startRouter = (clock: Clock, lab: Lab, settings: RouterSettings, directory: string): Promise<LabRouter> =>
+const startRouter = (
+  clock: Clock,
+  lab: Lab,
+  node: RouterNode,
+  settings: RouterSettings,
+  directory: string,
+): Promise<LabRouter> =>
   settings.kind === "linux"
     ? LinuxRouter.start(clock, lab, settings, directory)
-    : RouterProcess.start(clock, lab, settings.ecmp, directory);
+    : RouterProcess.start(clock, lab, node, settings.ecmpOf?.[node.name] ?? settings.ecmp, directory);
 
 export async function startPod(clock: Clock, lab: Lab, pod: Pod): Promise<Daemon> {
   const daemon = await Daemon.start(pod.name, placeOf(pod.name)(podCommand(lab, pod)));
@@ -65,35 +98,40 @@ export async function startPod(clock: Clock, lab: Lab, pod: Pod): Promise<Daemon
   return daemon;
 }
 
-/** Waits until every session is Established; the states by node, as the router tells them. `lastWords`: what is known of a node that is late. */
+/** Waits until every session of a router is Established; the states by machine, as the router tells them. `lastWords`: what is known of one that is late. */
 export async function untilEstablished(
   lab: Lab,
-  router: LabView,
-  lastWords: (node: ClusterNode) => readonly string[],
+  router: RouterNode,
+  view: LabView,
+  lastWords: (machine: string) => readonly string[],
 ): Promise<Readonly<Record<string, string>>> {
+  const neighbors = [
+    ...nodesOf(lab, router).map(({ name, address, kind }) => ({ name, address, what: SPEAKERS[kind].implementation })),
+    ...peersOf(lab, router).map(({ router: { name }, port }) => ({ name, address: port.address, what: "router" })),
+  ];
   let states: Record<string, string> = {};
-  const done = await router.events.until(async () => {
-    const peers = await router.summary();
+  const done = await view.events.until(async () => {
+    const peers = await view.summary();
     states = Object.fromEntries(
-      lab.nodes.map((node) => [node.name, peers[formatAddress(node.address.address)]?.state ?? "unknown"]),
+      neighbors.map(({ name, address }) => [name, peers[formatAddress(address.address)]?.state ?? "unknown"]),
     );
     return Object.values(states).every((state) => state === "Established") || undefined;
   }, SESSIONS_DEADLINE_MS);
   if (done) return states;
-  const missing = lab.nodes.filter(({ name }) => states[name] !== "Established");
-  const found = missing.map((node) => {
-    const said = lastWords(node).map((line) => `\n    ${line}`);
-    return `\n  ${node.name} (${SPEAKERS[node.kind].implementation}) is in state ${states[node.name]}${said.join("")}`;
+  const missing = neighbors.filter(({ name }) => states[name] !== "Established");
+  const found = missing.map(({ name, what }) => {
+    const said = lastWords(name).map((line) => `\n    ${line}`);
+    return `\n  ${name} (${what}) is in state ${states[name]}${said.join("")}`;
   });
-  const wanted = `${lab.nodes.length} sessions Established in ${SESSIONS_DEADLINE_MS / 1000} s`;
-  throw new LabFailure("sessions", found.join(""), wanted);
+  const wanted = `${neighbors.length} sessions Established in ${SESSIONS_DEADLINE_MS / 1000} s`;
+  throw new LabFailure(`sessions of ${router.name}`, found.join(""), wanted);
 }
 
-/** What a node's daemons and the router said last. */
-export function lastWords({ router, speakers }: Cast, node: ClusterNode): readonly string[] {
-  const daemons = speakers.find((speaker) => speaker.node === node)?.daemons ?? [];
+/** What a machine's daemons and the routers said last. */
+export function lastWords(cast: Cast, machine: string): readonly string[] {
+  const daemons = cast.speakers.find(({ node }) => node.name === machine)?.daemons ?? [];
   const said = daemons.flatMap((daemon) => daemon.lastLines(5).map((line) => `${daemon.name}: ${line}`));
-  return [...said, ...router.lastLines(5).map((line) => `router: ${line}`)];
+  return [...said, ...routersIn(cast).flatMap((router) => router.lastLines(5).map((line) => `${router.node.name}: ${line}`))];
 }
 
 /** A service's prefix, and the next hops it should have. */
@@ -102,19 +140,26 @@ export interface WantedRoute {
   readonly nextHops: readonly string[];
 }
 
-/** What the router has been taught once every node but `absent` announces what it should. */
-export const wantedRoutes = (lab: Lab, absent: ReadonlySet<string> = new Set()): WantedRoute[] =>
-  lab.services.map((service) => ({
-    prefix: formatPrefix(hostPrefix(service.address)),
-    nextHops: announcersOf(lab, service).flatMap(({ name, address }) => (absent.has(name) ? [] : formatAddress(address.address))),
-  }));
+/** What a router has been taught once every node but `absent` announces what it should; by itself, or by the tier behind it. */
+export function wantedRoutes(lab: Lab, router: RouterNode, absent: ReadonlySet<string> = new Set()): WantedRoute[] {
+  const own = nodesOf(lab, router);
+  const tier = peersOf(lab, router).filter((peer) => peer.router !== lab.router);
+  return lab.services.map((service) => {
+    const announcers = announcersOf(lab, service).filter(({ name }) => !absent.has(name));
+    const behind = tier.filter((peer) => nodesOf(lab, peer.router).some((node) => announcers.includes(node)));
+    const hops: readonly Addressed[] =
+      own.length > 0 ? announcers.filter((node) => own.includes(node)) : behind.map(({ port }) => port);
+    const nextHops = hops.flatMap((hop) => nextHopFor(hop, service) ?? []).map(formatAddress);
+    return { prefix: formatPrefix(hostPrefix(service.address)), nextHops };
+  });
+}
 
 /** Waits until each service's prefix has exactly the next hops that announce it, and every full table has come whole. */
-export async function untilTaught(lab: Lab, router: LabView): Promise<void> {
-  await untilRouted(router, wantedRoutes(lab), ROUTES_DEADLINE_MS);
+export async function untilTaught(lab: Lab, node: RouterNode, router: LabView): Promise<void> {
+  await untilRouted(router, wantedRoutes(lab, node), ROUTES_DEADLINE_MS);
   const late = async () => {
     const peers = await router.summary();
-    return lab.nodes.filter((node) => {
+    return nodesOf(lab, node).filter((node) => {
       const received = peers[formatAddress(node.address.address)]?.pfxRcd ?? 0;
       return node.tableSize > 0 && received < node.tableSize + servicesOf(lab, node).length;
     });
@@ -147,8 +192,9 @@ const nextHopsOf = (routes: readonly RouteSummary[], prefix: string): string[] =
 const describeRoute = (prefix: string, nextHops: readonly string[]): string =>
   `${prefix} by ${[...nextHops].sort().join(", ") || "nothing"}`;
 
-export async function stopCast(clock: Clock, { lab, pods, speakers, router }: Cast): Promise<void> {
-  await router.stop(clock);
+export async function stopCast(clock: Clock, cast: Cast): Promise<void> {
+  const { lab, pods, speakers } = cast;
+  await Promise.all(routersIn(cast).map((router) => router.stop(clock)));
   await Promise.all(pods.map((pod) => pod.stop(clock)));
   await Promise.all(speakers.flatMap(({ daemons }) => daemons.map((daemon) => daemon.stop(clock))));
   await flushConntrack(lab);

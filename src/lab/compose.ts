@@ -96,7 +96,7 @@ function attach(lab: Lab): Map<string, Attachment[]> {
   }
   for (const node of lab.nodes) {
     const pods = `${node.name}-pods`;
-    add(node.name, pods, node.podGateway);
+    add(node.name, pods, node.podGateway.address);
     for (const pod of node.pods) add(pod.name, pods, pod.address);
   }
   return attachments;

@@ -32,7 +32,7 @@ export function renderContainerlab(lab: Lab): string {
   return `${introduction(lab)}${stringify(file, { aliasDuplicateObjects: false, lineWidth: 0, flowCollectionPadding: true })}`;
 }
 
-const FORWARD = ["sysctl -q -w net.ipv4.ip_forward=1"];
+const FORWARD = ["sysctl -q -w net.ipv4.ip_forward=1", "sysctl -q -w net.ipv6.conf.all.forwarding=1"];
 
 /** What it says is told by `docker logs`, as if the node had been started with it. */
 const inBackground = (command: string): string => `sh -c '${command} >/proc/1/fd/1 2>&1 &'`;

@@ -58,7 +58,7 @@ export const REASONS = {
   "packets-lost": {
     means: "packets were being lost at its node, and with them either an answer for too long or the reset it was to get",
     witness: ({ expectation, marks }) =>
-      marks.some(({ fault, address }) => fault === "loss" && expectation.nextHops.includes(address)),
+      marks.some(({ fault, nextHops }) => fault === "loss" && nextHops.some((nextHop) => expectation.nextHops.includes(nextHop))),
   },
   "at-the-edge": {
     means: "it was short, and began or ended while a change was being made",

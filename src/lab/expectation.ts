@@ -5,14 +5,14 @@
  * A node knows the connections that began on it and no others, so whoever moves is reset; who stays lives, unless its node is
  * cut off for longer than a client waits.
  */
-import { type FlowPath, forecastPaths, type MemberChange } from "../experiment/forecast.ts";
-import type { FibState } from "../fib/state.ts";
+import type { FlowPath, MemberChange } from "../experiment/forecast.ts";
 import { formatAddress } from "../net/address.ts";
 import type { Flow } from "../net/flow.ts";
 import { FAULTS } from "./fault.ts";
-import { type ClusterNode, type FaultKind, type Lab, nodeNamed } from "./lab.ts";
+import { type ClusterNode, type FaultKind, type Lab, nextHopsOf, nodeNamed } from "./lab.ts";
 import { LOAD_DEFAULTS } from "./load-client.ts";
 import type { FaultStep, Scenario } from "./scenario.ts";
+import { forecastTiers, type RouterStates } from "./tiers.ts";
 
 /** A change of members as the timeline plans it. */
 export interface PlannedChange extends MemberChange {
@@ -22,7 +22,7 @@ export interface PlannedChange extends MemberChange {
 
 /** A time in which a node is cut off, and the router does not know it. */
 export interface Outage {
-  readonly nextHop: string;
+  readonly nextHops: readonly string[];
   readonly fromMs: number;
   readonly toMs: number;
 }
@@ -48,25 +48,25 @@ export function planChanges(lab: Lab, { timeline, holdTimeSeconds }: Scenario): 
     const { changes: own, unknownUntilMs } = planFault(step, node, holdTimeSeconds);
     changes.push(...own);
     if (CUTS.has(step.fault)) {
-      outages.push({ nextHop: formatAddress(node.address.address), fromMs: step.atSeconds * 1000, toMs: unknownUntilMs });
+      const nextHops = nextHopsOf(node).map(formatAddress);
+      outages.push({ nextHops, fromMs: step.atSeconds * 1000, toMs: unknownUntilMs });
     }
   }
   return { changes: changes.toSorted((a, b) => a.plannedMs - b.plannedMs), outages };
 }
 
 /** The changes that a fault leads to, and until when the router does not know of it. */
-function planFault(step: FaultStep, { name, address }: ClusterNode, holdTimeSeconds: number) {
+function planFault(step: FaultStep, node: ClusterNode, holdTimeSeconds: number) {
   const { route, silent } = FAULTS[step.fault];
   const beginMs = step.atSeconds * 1000;
   const endMs = (step.untilSeconds ?? Number.POSITIVE_INFINITY) * 1000;
   const foundMs = beginMs + (silent ? holdTimeSeconds * 1000 : 0);
-  const change = (kind: MemberChange["kind"], plannedMs: number): PlannedChange => {
-    return { kind, address: address.address, node: name, plannedMs };
-  };
+  const change = (kind: MemberChange["kind"], plannedMs: number): PlannedChange[] =>
+    nextHopsOf(node).map((address) => ({ kind, address, node: node.name, plannedMs }));
   if (route === "stays" || endMs <= foundMs) return { changes: [], unknownUntilMs: endMs };
   const returnsMs = route === "flaps" ? beginMs : endMs;
-  const returns = Number.isFinite(returnsMs) ? [change("returns", returnsMs)] : [];
-  return { changes: [change("departs", foundMs), ...returns], unknownUntilMs: foundMs };
+  const returns = Number.isFinite(returnsMs) ? change("returns", returnsMs) : [];
+  return { changes: [...change("departs", foundMs), ...returns], unknownUntilMs: foundMs };
 }
 
 /** When a flow begins and ends as planned; a long-lived one was there before, and has no end. */
@@ -76,9 +76,10 @@ export interface PlannedFlow {
   readonly toMs: number;
 }
 
-export function forecastFates(state: FibState, plan: Plan, flows: readonly PlannedFlow[]): Expectation[] {
-  const paths = forecastPaths(
-    state,
+export function forecastFates(lab: Lab, states: RouterStates, plan: Plan, flows: readonly PlannedFlow[]): Expectation[] {
+  const paths = forecastTiers(
+    lab,
+    states,
     flows.map(({ flow }) => flow),
     plan.changes,
   );
@@ -96,6 +97,6 @@ function isBroken({ changes, outages }: Plan, { nextHops }: FlowPath, { fromMs, 
   return outages.some((outage) => {
     const lastsMs = Math.min(outage.toMs, toMs) - Math.max(outage.fromMs, fromMs);
     const patienceMs = Number.isFinite(toMs) ? 0 : LOAD_DEFAULTS.timeoutMs;
-    return phases.some(({ nextHop }) => nextHop === outage.nextHop) && lastsMs > patienceMs;
+    return phases.some(({ nextHop }) => nextHop !== undefined && outage.nextHops.includes(nextHop)) && lastsMs > patienceMs;
   });
 }

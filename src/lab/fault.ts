@@ -8,7 +8,7 @@ import type { Clock } from "../net/clock.ts";
 import { type Cast, startPod } from "./cast.ts";
 import { ECMP_COMMAND } from "./ecmp-command.ts";
 import { LabFailure } from "./failure.ts";
-import { renderKubeProxy } from "./kube-proxy.ts";
+import { replaceKubeProxy } from "./kube-proxy.ts";
 import type { ClusterNode, Endpoint, FaultKind, Lab } from "./lab.ts";
 import { executeUntilDone, inNamespace } from "./namespace.ts";
 import { placeOf } from "./place.ts";
@@ -243,7 +243,6 @@ const withoutPods =
     node.name === name ? { ...node, pods: [] } : node;
 
 async function tellNodes({ cast }: Target, lab: Lab): Promise<void> {
-  const replace = "table ip kube-proxy {}\ndelete table ip kube-proxy\n";
-  const tell = (node: ClusterNode) => execute(inNamespace(node.name, ["nft", "-f", "-"]), replace + renderKubeProxy(lab, node));
+  const tell = (node: ClusterNode) => execute(inNamespace(node.name, ["nft", "-f", "-"]), replaceKubeProxy(lab, node));
   await Promise.all(cast.lab.nodes.map(tell));
 }

@@ -1,11 +1,11 @@
 /** A lab as a Mermaid flowchart, for a README or a terminal: who is linked to whom, by which interface and address. Pure. */
 import { formatPrefix } from "../net/prefix.ts";
-import type { Endpoint, Lab } from "./lab.ts";
+import { type Endpoint, type Lab, routersOf } from "./lab.ts";
 
 export function renderMermaid(lab: Lab): string {
   const nodes = [
     ...lab.hosts.map((name) => `${name}["${name}"]`),
-    `${lab.router.name}["${lab.router.name}<br>AS ${lab.router.asn}"]`,
+    ...routersOf(lab).map(({ name, asn }) => `${name}["${name}<br>AS ${asn}"]`),
     ...lab.bridges.map((name) => `${name}(["${name}"])`),
     ...lab.nodes.map(({ name, kind, asn }) => `${name}["${name}<br>${kind}, AS ${asn}"]`),
     ...lab.nodes.flatMap(({ pods }) => pods.map(({ name }) => `${name}(("${name}"))`)),
@@ -16,4 +16,9 @@ export function renderMermaid(lab: Lab): string {
 }
 
 const describeLink = (a: Endpoint, b: Endpoint): string =>
-  [a, b].flatMap((end) => (end.address ? [`${end.interface} ${formatPrefix(end.address)}`] : [])).join("<br>");
+  [a, b]
+    .flatMap(({ interface: name, address, address6 }) => {
+      const addresses = [address, address6].flatMap((each) => (each ? [formatPrefix(each)] : []));
+      return addresses.length > 0 ? [[name, ...addresses].join(" ")] : [];
+    })
+    .join("<br>");

@@ -3,9 +3,9 @@
  * has the progress, standard output the result.
  */
 import { mkdir, writeFile } from "node:fs/promises";
-import { formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
-import { type Cast, lastWords, startCast, stopCast, untilEstablished, untilTaught } from "./cast.ts";
+import { formatPrefix, hostPrefix } from "../net/prefix.ts";
+import { type Cast, lastWords, routersIn, startCast, stopCast, untilEstablished, untilTaught, viewsOf } from "./cast.ts";
 import { ECMP_COMMAND } from "./ecmp-command.ts";
 import { FAULTS } from "./fault.ts";
 import { serveFaults } from "./fault-server.ts";
@@ -72,10 +72,10 @@ export async function perform(clock: Clock, lab: Lab, options: LabOptions): Prom
 
 /** The event of a run in namespaces. */
 function playOf(clock: Clock, cast: Cast): Play {
-  const { lab, router } = cast;
+  const { lab } = cast;
   return {
     lab,
-    router: router.view,
+    routers: viewsOf(cast),
     place: placeOf(lab.clients[0].node),
     strike: async (departed) => {
       const atMs = clock.nowMs();
@@ -86,11 +86,14 @@ function playOf(clock: Clock, cast: Cast): Play {
 }
 
 export async function untilLearned(cast: Cast, progress: Progress): Promise<readonly SpeakerReport[]> {
-  const { lab, router } = cast;
-  const states = await untilEstablished(lab, router.view, (node) => lastWords(cast, node));
-  progress.step("sessions", `${cast.speakers.length} Established`);
-  await untilTaught(lab, router.view);
-  progress.step("routes", lab.services.map(({ address }) => `${formatAddress(address)}/32`).join(", "));
+  const { lab } = cast;
+  const told = await Promise.all(
+    routersIn(cast).map(({ node, view }) => untilEstablished(lab, node, view, (machine) => lastWords(cast, machine))),
+  );
+  const states: Readonly<Record<string, string>> = Object.assign({}, ...told);
+  progress.step("sessions", `${told.reduce((count, each) => count + Object.keys(each).length, 0)} Established`);
+  await Promise.all(routersIn(cast).map(({ node, view }) => untilTaught(lab, node, view)));
+  progress.step("routes", lab.services.map(({ address }) => formatPrefix(hostPrefix(address))).join(", "));
   return cast.speakers.map(({ node: { name }, implementation, version }) => ({
     node: name,
     implementation,

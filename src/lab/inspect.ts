@@ -7,7 +7,7 @@ import { basename } from "node:path";
 import { formatAddress } from "../net/address.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import { LabFailure } from "./failure.ts";
-import type { ClusterNode, Lab } from "./lab.ts";
+import { type ClusterNode, type Lab, type MaybeAddressed, nodesOf, type RouterNode, routersOf } from "./lab.ts";
 import { here } from "./place.ts";
 import { askRouter, type PeerSummary } from "./router-view.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
@@ -43,13 +43,13 @@ export interface Inspection {
 export const isUp = ({ pid }: StandingLab): boolean => existsSync(pathInside(pid, UP_MARK));
 
 export async function inspect(lab: Lab, standing: StandingLab): Promise<Inspection> {
-  const peers = await askPeers(lab, standing);
+  const sessions = await askSessions(lab, standing);
   const processes = processesOf(standing);
   const machines = planMachines(lab).map(({ name, kind, addresses, programs, peer }): InspectedMachine => {
     const network = networkOf(standing, name);
     const found = processes.filter((process) => process.network === network).map(describeProcess);
     const missing = programs.filter((program) => !found.some(({ command }) => command === program));
-    const session = peer === undefined ? {} : { session: peers[peer]?.state ?? "unknown" };
+    const session = peer === undefined ? {} : { session: sessions.get(peer) ?? "unknown" };
     return { name, kind, addresses, processes: found, missing, ...session };
   });
   const well = ({ missing, session }: InspectedMachine) =>
@@ -66,9 +66,23 @@ export function enterCommand(pid: number, ordinaryUser: boolean, machine: string
   return `nsenter --target ${pid}${user} --mount nsenter --net=/run/netns/${machine}`;
 }
 
-/** The router of a lab that is not up yet, or no more, is asked in vain. */
-async function askPeers(lab: Lab, { pid }: StandingLab): Promise<Readonly<Record<string, PeerSummary>>> {
-  const socket = pathInside(pid, controlSocketOf(lab.router.name));
+/** By the node's address; of one that speaks with several routers, the session that is not Established. */
+async function askSessions(lab: Lab, standing: StandingLab): Promise<ReadonlyMap<string, string>> {
+  const sessions = new Map<string, string>();
+  for (const router of routersOf(lab)) {
+    const peers = await askPeers(router, standing);
+    for (const { address } of nodesOf(lab, router).map((node) => node.address)) {
+      const peer = formatAddress(address);
+      const state = peers[peer]?.state ?? "unknown";
+      if (state !== "Established" || !sessions.has(peer)) sessions.set(peer, state);
+    }
+  }
+  return sessions;
+}
+
+/** A router that is not up yet, or no more, is asked in vain. */
+async function askPeers({ name }: RouterNode, { pid }: StandingLab): Promise<Readonly<Record<string, PeerSummary>>> {
+  const socket = pathInside(pid, controlSocketOf(name));
   if (!existsSync(socket)) return {};
   try {
     return ((await askRouter(here, socket, "bgp", "summary")) as { peers: Record<string, PeerSummary> }).peers;
@@ -88,24 +102,26 @@ interface PlannedMachine {
 }
 
 function planMachines(lab: Lab): PlannedMachine[] {
-  const linked = (name: string) =>
-    lab.links.flat().flatMap((end) => (end.node === name && end.address ? [formatPrefix(end.address)] : []));
+  const linked = (name: string) => lab.links.flat().flatMap((end) => (end.node === name ? addressesOf(end) : []));
   const speakers = lab.nodes.map((node) => ({
     name: node.name,
     kind: node.kind,
-    addresses: [...linked(node.name), formatPrefix(node.podGateway)],
+    addresses: [...linked(node.name), ...addressesOf(node.podGateway)],
     programs: programsOf(lab, node),
     peer: formatAddress(node.address.address),
   }));
   const pods = lab.nodes.flatMap((node) => node.pods);
   return [
-    { name: lab.router.name, kind: "ecmp-router", addresses: linked(lab.router.name), programs: ["ecmp run"] },
+    ...routersOf(lab).map(({ name }) => ({ name, kind: "ecmp-router", addresses: linked(name), programs: ["ecmp run"] })),
     ...lab.hosts.map((name) => ({ name, kind: "linux", addresses: linked(name), programs: [] })),
     ...lab.bridges.map((name) => ({ name, kind: "bridge", addresses: [], programs: [] })),
     ...speakers,
-    ...pods.map(({ name, address }) => ({ name, kind: "pod", addresses: [formatPrefix(address)], programs: ["pod-process"] })),
+    ...pods.map((pod) => ({ name: pod.name, kind: "pod", addresses: addressesOf(pod), programs: ["pod-process"] })),
   ];
 }
+
+const addressesOf = ({ address, address6 }: MaybeAddressed): string[] =>
+  [address, address6].flatMap((each) => (each ? [formatPrefix(each)] : []));
 
 const programsOf = (lab: Lab, node: ClusterNode): string[] =>
   SPEAKERS[node.kind].processes(planSpeaker(lab, node, "")).map(({ name }) => name);

@@ -3,9 +3,8 @@
  * A difference is told with the connection's name; a lab run without differences is the only one that counts as good.
  */
 import type { FlowForecast } from "../experiment/forecast.ts";
-import { formatAddress } from "../net/address.ts";
 import { brokenAtMs, type ConnectionRecord, isBroken } from "./connection.ts";
-import type { Lab, Service } from "./lab.ts";
+import { type Lab, nodesByNextHop, type Service } from "./lab.ts";
 import { entryNode } from "./witness.ts";
 
 export interface ConnectionOutcome {
@@ -35,7 +34,7 @@ export interface Judgment {
 }
 
 export function judge(lab: Lab, service: Service, outcomes: readonly ConnectionOutcome[], struckAtMs: number): Judgment {
-  const nodeOf = new Map(lab.nodes.map((node) => [formatAddress(node.address.address), node.name]));
+  const nodeOf = nodesByNextHop(lab);
   const nameOf = (nextHop: string | undefined) => (nextHop === undefined ? "nowhere" : (nodeOf.get(nextHop) ?? nextHop));
   const perNode: Record<string, number> = {};
   const differences: string[] = [];

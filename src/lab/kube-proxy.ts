@@ -9,17 +9,37 @@
  * Cluster: `external-` marks the packet, so that it leaves with the node's own address, and any ready pod may get it. Local:
  * no mark, and only pods of this node.
  */
-import { formatAddress } from "../net/address.ts";
-import { type ClusterNode, type Lab, type Pod, podsOf, type Service } from "./lab.ts";
+import { type AddressFamily, addressFamily, formatAddress } from "../net/address.ts";
+import { type ClusterNode, hasIpv6, type Lab, ofFamily, type Pod, podsOf, type Service } from "./lab.ts";
 
 /** kube-proxy's default `--iptables-masquerade-bit`, 14. */
 const MASQUERADE_MARK = "0x4000";
 
-export function renderKubeProxy(lab: Lab, node: ClusterNode): string {
-  const served = lab.services.map((service) => ({ service, endpoints: endpointsOn(lab, node, service) }));
+/** Of every family that the lab has. */
+export const renderKubeProxy = (lab: Lab, node: ClusterNode): string =>
+  familiesOf(lab)
+    .map((family) => renderTable(lab, node, family))
+    .join("");
+
+/** The same in the place of what is there. */
+export const replaceKubeProxy = (lab: Lab, node: ClusterNode): string =>
+  familiesOf(lab)
+    .map((family) => `table ${FAMILIES[family]} kube-proxy {}\ndelete table ${FAMILIES[family]} kube-proxy\n`)
+    .join("") + renderKubeProxy(lab, node);
+
+/** In nft's words. */
+const FAMILIES: Readonly<Record<AddressFamily, string>> = { ipv4: "ip", ipv6: "ip6" };
+
+const familiesOf = (lab: Lab): AddressFamily[] => (hasIpv6(lab) ? ["ipv4", "ipv6"] : ["ipv4"]);
+
+function renderTable(lab: Lab, node: ClusterNode, family: AddressFamily): string {
+  const served = lab.services
+    .filter(({ address }) => addressFamily(address) === family)
+    .map((service) => ({ service, endpoints: endpointsOn(lab, node, service) }));
   const ready = served.filter(({ endpoints }) => endpoints.length > 0);
   const empty = served.filter(({ endpoints }) => endpoints.length === 0);
-  return `table ip kube-proxy {
+  const [ip, type] = [FAMILIES[family], family === "ipv4" ? "ipv4_addr" : "ipv6_addr"];
+  return `table ${ip} kube-proxy {
   chain mark-for-masquerade {
     meta mark set meta mark or ${MASQUERADE_MARK}
   }
@@ -30,16 +50,16 @@ export function renderKubeProxy(lab: Lab, node: ClusterNode): string {
   }
 ${ready.flatMap(({ service, endpoints }) => serviceChains(service, endpoints)).join("\n")}
   map service-ips {
-    type ipv4_addr . inet_proto . inet_service : verdict
-${elements(ready.map(({ service }) => `${key(service)} : goto external-${service.name}`))}  }
+    type ${type} . inet_proto . inet_service : verdict
+${elements(ready.flatMap(({ service }) => keys(service).map((key) => `${key} : goto external-${service.name}`)))}  }
   map no-endpoint-services {
-    type ipv4_addr . inet_proto . inet_service : verdict
-${elements(empty.map(({ service }) => `${key(service)} : drop`))}  }
+    type ${type} . inet_proto . inet_service : verdict
+${elements(empty.flatMap(({ service }) => keys(service).map((key) => `${key} : drop`)))}  }
   chain services {
-    ip daddr . meta l4proto . th dport vmap @service-ips
+    ${ip} daddr . meta l4proto . th dport vmap @service-ips
   }
   chain service-endpoints-check {
-    ip daddr . meta l4proto . th dport vmap @no-endpoint-services
+    ${ip} daddr . meta l4proto . th dport vmap @no-endpoint-services
   }
   chain nat-prerouting {
     type nat hook prerouting priority dstnat;
@@ -61,7 +81,8 @@ ${elements(empty.map(({ service }) => `${key(service)} : drop`))}  }
 const endpointsOn = (lab: Lab, node: ClusterNode, service: Service): readonly Pod[] =>
   podsOf(lab, service).filter((pod) => service.externalTrafficPolicy === "Cluster" || pod.node === node.name);
 
-const key = (service: Service): string => `${formatAddress(service.address)} . tcp . ${service.port}`;
+const keys = ({ address, protocols, port }: Service): string[] =>
+  protocols.map((protocol) => `${formatAddress(address)} . ${protocol} . ${port}`);
 
 const elements = (list: readonly string[]): string => (list.length > 0 ? `    elements = { ${list.join(", ")} }\n` : "");
 
@@ -69,12 +90,14 @@ function serviceChains(service: Service, endpoints: readonly Pod[]): string[] {
   const { name } = service;
   const chainOf = (pod: Pod) => `endpoint-${name}__${pod.name}`;
   const choices = endpoints.map((pod, index) => `${index} : goto ${chainOf(pod)}`);
+  const family = addressFamily(service.address);
   const endpointChains = endpoints.map((pod) => {
-    const address = formatAddress(pod.address.address);
+    const address = formatAddress((ofFamily(pod, family) ?? pod.address).address);
+    const target = family === "ipv4" ? `${address}:${service.targetPort}` : `[${address}]:${service.targetPort}`;
+    const translate = service.protocols.map((protocol) => `    meta l4proto ${protocol} dnat to ${target}\n`);
     return `  chain ${chainOf(pod)} {
-    ip saddr ${address} jump mark-for-masquerade
-    meta l4proto tcp dnat to ${address}:${service.targetPort}
-  }`;
+    ${FAMILIES[family]} saddr ${address} jump mark-for-masquerade
+${translate.join("")}  }`;
   });
   const choice = `    numgen random mod ${endpoints.length} vmap { ${choices.join(", ")} }`;
   if (service.externalTrafficPolicy === "Local") return [...endpointChains, `  chain external-${name} {\n${choice}\n  }`];

@@ -1,13 +1,13 @@
 /**
  * `lab.yaml`: what it may say, checked with every mistake told at once, and the `Lab` it means. `name`, `topology.nodes`,
- * `kind`, `links`, `endpoints` and `ipv4` mean what they mean to containerlab; `services`, `clients` and `experiment` are
+ * `kind`, `exec`, `links`, `endpoints`, `ipv4`, `ipv6` and `mtu` mean what they mean to containerlab; `services`, `clients` and `experiment` are
  * ours. No file is opened here (that is `catalog.ts`).
  */
 import type { z } from "zod";
 import { type ConfigMistake, readYaml } from "../config/read.ts";
-import type { Ipv4Address } from "../net/address.ts";
+import { type AddressFamily, addressFamily, isIpv4 } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
-import type { ClusterNode, Endpoint, Lab, RouterNode } from "./lab.ts";
+import type { Addressed, ClusterNode, Endpoint, Lab, RouterNode } from "./lab.ts";
 import { type LabFile, labSchema, type PodPlan } from "./lab-schema.ts";
 
 /** The lab that `text` describes, or every mistake in it. */
@@ -32,8 +32,11 @@ function checkReferences(file: LabFile, context: z.core.$RefinementCtx<LabFile>)
 const speakerNames = (file: LabFile): string[] =>
   Object.entries(file.topology.nodes).flatMap(([name, node]) => ("pods" in node ? [name] : []));
 
-const hasAddress = (file: LabFile, name: string): boolean =>
-  file.topology.links.some((link) => link.endpoints.some((end, side) => end.startsWith(`${name}:`) && link.ipv4[side]));
+const routerNames = (file: LabFile): string[] =>
+  Object.entries(file.topology.nodes).flatMap(([name, { kind }]) => (kind === "ecmp-router" ? [name] : []));
+
+const hasAddress = (file: LabFile, name: string, family: AddressFamily = "ipv4"): boolean =>
+  file.topology.links.some((link) => link.endpoints.some((end, side) => end.startsWith(`${name}:`) && link[family][side]));
 
 function checkLinks({ topology }: LabFile, refuse: Refuse): void {
   const known = Object.keys(topology.nodes);
@@ -46,18 +49,22 @@ function checkLinks({ topology }: LabFile, refuse: Refuse): void {
       if (endpoints.has(name)) refuse(path, "an interface that no other link uses");
       endpoints.add(name);
     });
-    link.ipv4.forEach(({ address }, side) => {
-      const owner = owners.get(address);
-      if (owner) refuse(["topology", "links", index, "ipv4", side], `an address that ${owner} does not have`);
-      owners.set(address, link.endpoints[side]);
-    });
+    for (const family of ["ipv4", "ipv6"] as const) {
+      link[family].forEach(({ address }, side) => {
+        const path = ["topology", "links", index, family, side];
+        const owner = owners.get(address);
+        if (owner) refuse(path, `an address that ${owner} does not have`);
+        if (!link.ipv4[side]) refuse(path, `an ipv4 address beside it (${link.endpoints[side]} has none)`);
+        owners.set(address, link.endpoints[side]);
+      });
+    }
   });
 }
 
 function checkNodes(file: LabFile, refuse: Refuse): void {
   const nodes = Object.entries(file.topology.nodes);
-  const routers = nodes.flatMap(([name, { kind }]) => (kind === "ecmp-router" ? [name] : []));
-  if (routers.length !== 1) refuse(["topology", "nodes"], "exactly one node of kind ecmp-router");
+  const routers = routerNames(file);
+  if (routers.length === 0) refuse(["topology", "nodes"], "a node of kind ecmp-router");
   for (const [name, node] of nodes) {
     if (!("pods" in node) || node.tableSize === 0 || node.kind === "bird") continue;
     refuse(["topology", "nodes", name, "tableSize"], `a node of kind bird (${name} is ${node.kind})`);
@@ -72,6 +79,7 @@ function checkServices(file: LabFile, refuse: Refuse): void {
   const speakers = speakerNames(file);
   const gobgp = speakers.find((name) => file.topology.nodes[name].kind === "gobgp");
   file.services.forEach((service, index) => {
+    if (addressFamily(service.address) === "ipv6") checkIpv6(file, service.podsOn ?? speakers, index, refuse);
     if (names.has(service.name)) refuse(["services", index, "name"], "a name of its own");
     names.add(service.name);
     service.podsOn?.forEach((name, i) => {
@@ -81,6 +89,20 @@ function checkServices(file: LabFile, refuse: Refuse): void {
       refuse(["services", index, "linkBandwidth"], `nodes whose speaker can say it (${gobgp} is gobgp)`);
     }
   });
+}
+
+/** A service of IPv6 needs it all the way. */
+function checkIpv6(file: LabFile, nodes: readonly string[], service: number, refuse: Refuse): void {
+  const hosts = file.clients.filter((client) => client.service === file.services[service].name).map(({ node }) => node);
+  for (const name of [...nodes, ...hosts]) {
+    if (!hasAddress(file, name, "ipv6"))
+      refuse(["services", service, "address"], `an ipv6 address of ${name} for it, on its link`);
+  }
+  for (const name of nodes) {
+    const node = file.topology.nodes[name];
+    if (node && "pods" in node && !node.pods.subnet6)
+      refuse(["topology", "nodes", name, "pods"], "subnet6, for a service of IPv6");
+  }
 }
 
 function checkClients(file: LabFile, refuse: Refuse): void {
@@ -105,44 +127,45 @@ function expand(file: LabFile): Lab {
   const named = Object.entries(file.topology.nodes);
   const links = file.topology.links.map((link) => [toEndpoint(link, 0), toEndpoint(link, 1)] as const);
   const addressed = (node: string) =>
-    links.flat().filter((end): end is Required<Endpoint> => end.node === node && end.address !== undefined);
-  const [router] = named.flatMap(([name, node]): RouterNode[] => {
+    links.flat().filter((end): end is Endpoint & Addressed => end.node === node && end.address !== undefined);
+  const [router, ...furtherRouters] = named.flatMap(([name, node]): RouterNode[] => {
     if (node.kind !== "ecmp-router") return [];
-    const { asn, holdTimeSeconds, maximumPaths } = node;
-    return [{ name, asn, holdTimeSeconds, maximumPaths, ports: addressed(name) }];
+    const { asn, holdTimeSeconds, maximumPaths, routes } = node;
+    return [{ name, asn, holdTimeSeconds, maximumPaths, routes, ports: addressed(name) }];
   });
-  const nodes = named.flatMap(([name, node]): ClusterNode[] =>
-    "pods" in node
-      ? [
-          {
-            name,
-            kind: node.kind,
-            asn: node.asn,
-            address: addressed(name)[0].address,
-            tableSize: node.tableSize,
-            ...expandPods(name, node.pods),
-          },
-        ]
-      : [],
-  );
+  const nodes = named.flatMap(([name, node]): ClusterNode[] => {
+    if (!("pods" in node)) return [];
+    const { kind, asn, tableSize, pods } = node;
+    const [{ address, address6 }] = addressed(name);
+    return [{ name, kind, asn, tableSize, address, address6, ...expandPods(name, pods) }];
+  });
   const ofKind = (kind: string) => named.filter(([, node]) => node.kind === kind).map(([name]) => name);
-  const hosts = ofKind("linux");
-  return { name, description, router, nodes, bridges: ofKind("bridge"), hosts, links, services, clients, experiment };
+  const exec = Object.fromEntries(named.flatMap(([name, node]) => (node.kind === "linux" ? [[name, node.exec]] : [])));
+  const machines = { router, furtherRouters, nodes, bridges: ofKind("bridge"), hosts: ofKind("linux"), exec };
+  return { name, description, ...machines, links, services, clients, experiment };
 }
 
-function toEndpoint(link: LabFile["topology"]["links"][number], side: 0 | 1): Endpoint {
-  const [node, name] = link.endpoints[side].split(":");
-  const address = link.ipv4[side];
-  return address ? { node, interface: name, address } : { node, interface: name };
+function toEndpoint({ endpoints, ipv4, ipv6, mtu }: LabFile["topology"]["links"][number], side: 0 | 1): Endpoint {
+  const [node, name] = endpoints[side].split(":");
+  return { node, interface: name, address: ipv4[side], address6: ipv6[side], mtu };
 }
 
 /** The gateway is the subnet's first host, the pods are the ones after it. */
-function expandPods(node: string, { subnet, count }: PodPlan): Pick<ClusterNode, "podSubnet" | "podGateway" | "pods"> {
-  const at = (host: number): Prefix => ({ address: (subnet.address as Ipv4Address) + host, length: subnet.length });
+function expandPods(
+  node: string,
+  { subnet, subnet6, count }: PodPlan,
+): Pick<ClusterNode, "podSubnet" | "podSubnet6" | "podGateway" | "pods"> {
+  const at = (host: number): Addressed => ({ address: hostOf(subnet, host), address6: subnet6 && hostOf(subnet6, host) });
   const pods = Array.from({ length: count }, (_, index) => ({
     name: `${node}-${String.fromCharCode("a".charCodeAt(0) + index)}`,
     node,
-    address: at(2 + index),
+    ...at(2 + index),
   }));
-  return { podSubnet: subnet, podGateway: at(1), pods };
+  return { podSubnet: subnet, podSubnet6: subnet6, podGateway: at(1), pods };
 }
+
+/** Subnets are large enough: the last digits of one are zero. */
+const hostOf = ({ address, length }: Prefix, host: number): Prefix =>
+  isIpv4(address)
+    ? { address: address + host, length }
+    : { address: address.slice(0, -2) + host.toString(16).padStart(2, "0"), length };

@@ -5,7 +5,9 @@
 import type { FibState } from "../fib/state.ts";
 import type { Clock } from "../net/clock.ts";
 import type { EventLog } from "./event-log.ts";
+import type { RouterNode } from "./lab.ts";
 import type { PeerSummary, RouteSummary } from "./router-view.ts";
+import type { RouterStates } from "./tiers.ts";
 
 export interface LabView {
   /** Among them `converged`, whenever packets go by a change. */
@@ -21,7 +23,15 @@ export interface LabView {
 }
 
 export interface LabRouter {
+  readonly node: RouterNode;
   readonly view: LabView;
   lastLines(count: number): readonly string[];
   stop(clock: Clock): Promise<void>;
+}
+
+/** All that each router decides by. */
+export async function statesOf(routers: Readonly<Record<string, LabView>>): Promise<RouterStates> {
+  return Object.fromEntries(
+    await Promise.all(Object.entries(routers).map(async ([name, view]) => [name, await view.groups()] as const)),
+  );
 }

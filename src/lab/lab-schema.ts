@@ -3,23 +3,23 @@
  * editors (`ecmp lab schema` prints it). What refers to what is checked by the reader; an editor cannot know it.
  */
 import { z } from "zod";
-import { parsed, whole } from "../config/scalar.ts";
-import { type Ipv4Address, isIpv4, parseIpv4 } from "../net/address.ts";
+import { address, parsed, prefix, whole } from "../config/scalar.ts";
+import { type AddressFamily, addressFamily } from "../net/address.ts";
 import { type Prefix, parseInterfaceAddress, parsePrefix } from "../net/prefix.ts";
 import { LARGEST_TABLE } from "./full-table.ts";
-import { FAULT_KINDS, SPEAKER_KINDS } from "./lab.ts";
+import { FAULT_KINDS, SERVICE_PROTOCOLS, SPEAKER_KINDS } from "./lab.ts";
 
-const ipv4 = parsed<Ipv4Address>(parseIpv4, "an IPv4 address, like 198.51.100.10");
-const interfaceAddress = parsed<Prefix>(
-  (text) => ofIpv4(parseInterfaceAddress(text)),
-  "an IPv4 address with its length, like 10.0.0.1/24",
-);
-const subnet = parsed<Prefix>((text) => {
-  const prefix = ofIpv4(parsePrefix(text));
-  return prefix && prefix.length <= 28 ? prefix : undefined;
-}, "an IPv4 subnet of /28 or larger without host bits, like 10.244.1.0/24");
+/** An interface's or a network's address of one family. */
+const ofFamily = (parse: (text: string) => Prefix | undefined, family: AddressFamily, longest: number, wanted: string) =>
+  parsed<Prefix>((text) => {
+    const prefix = parse(text);
+    return prefix && addressFamily(prefix.address) === family && prefix.length <= longest ? prefix : undefined;
+  }, wanted);
 
-const ofIpv4 = (prefix: Prefix | undefined): Prefix | undefined => (prefix && isIpv4(prefix.address) ? prefix : undefined);
+const ipv4 = ofFamily(parseInterfaceAddress, "ipv4", 32, "an IPv4 address with its length, like 10.0.0.1/24");
+const ipv6 = ofFamily(parseInterfaceAddress, "ipv6", 128, "an IPv6 address with its length, like 2001:db8::1/64");
+const subnet = ofFamily(parsePrefix, "ipv4", 28, "an IPv4 subnet of /28 or larger without host bits, like 10.244.1.0/24");
+const subnet6 = ofFamily(parsePrefix, "ipv6", 64, "an IPv6 subnet of /64 or larger without host bits, like 2001:db8:1::/64");
 
 const NODE_KINDS = ["linux", "bridge", "ecmp-router", ...SPEAKER_KINDS];
 const name = z
@@ -31,13 +31,21 @@ const nodeName = z
 const asn = whole(1, 0xffffffff);
 const port = whole(1, 65535);
 const podPlan = z
-  .strictObject({ subnet, count: whole(1, 9) })
+  .strictObject({ subnet, subnet6: subnet6.optional(), count: whole(1, 9) })
   .describe("the node's pods: its first host is their gateway, the next ones are theirs");
 
 const node = z.discriminatedUnion(
   "kind",
   [
-    z.strictObject({ kind: z.literal("linux") }).describe("a host"),
+    z
+      .strictObject({
+        kind: z.literal("linux"),
+        exec: z
+          .array(z.string({ error: "wanted a command" }))
+          .default([])
+          .describe("what it runs once its links are in place"),
+      })
+      .describe("a host, or whatever its commands make of it"),
     z.strictObject({ kind: z.literal("bridge") }).describe("a shared segment"),
     z
       .strictObject({
@@ -45,8 +53,12 @@ const node = z.discriminatedUnion(
         asn,
         holdTimeSeconds: whole(3, 65535).default(90),
         maximumPaths: whole(1, 256).default(16),
+        routes: z
+          .array(z.strictObject({ prefix, via: address }))
+          .default([])
+          .describe("the way to what is not attached to it"),
       })
-      .describe("our router; a lab has one"),
+      .describe("our router; the clients enter by the first one, others are behind it"),
     z
       .strictObject({
         kind: z.enum(SPEAKER_KINDS),
@@ -65,9 +77,13 @@ const endpoint = z.string().regex(/^[a-z][a-z0-9]{0,8}:[a-z][a-z0-9-]{0,14}$/, {
 
 const service = z.strictObject({
   name,
-  address: ipv4,
+  address,
   port,
   targetPort: port,
+  protocols: z
+    .array(z.enum(SERVICE_PROTOCOLS, { error: `wanted ${SERVICE_PROTOCOLS.join(" or ")}` }))
+    .min(1)
+    .default(["tcp"]),
   externalTrafficPolicy: z
     .enum(["Cluster", "Local"], { error: "wanted Cluster or Local" })
     .describe("Local: only nodes with a pod of it announce it, and pods see the client"),
@@ -95,7 +111,12 @@ export const labSchema = z.strictObject({
   topology: z.strictObject({
     nodes: z.record(nodeName, node),
     links: z.array(
-      z.strictObject({ endpoints: z.tuple([endpoint, endpoint]), ipv4: z.array(interfaceAddress).max(2).default([]) }),
+      z.strictObject({
+        endpoints: z.tuple([endpoint, endpoint]),
+        ipv4: z.array(ipv4).max(2).default([]),
+        ipv6: z.array(ipv6).max(2).default([]).describe("beside ipv4, never alone: sessions run over IPv4"),
+        mtu: whole(1280, 9000).optional(),
+      }),
     ),
   }),
   services: z.array(service).min(1),

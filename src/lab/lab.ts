@@ -2,7 +2,7 @@
  * A lab as a value: the router, the nodes of the cluster with their pods, the links, the services, and what shall happen.
  * `lab-file.ts` makes it from `lab.yaml`; everything else in this folder reads it.
  */
-import type { Ipv4Address } from "../net/address.ts";
+import { type Address, type AddressFamily, addressFamily, formatAddress } from "../net/address.ts";
 import { makePrefix, type Prefix, prefixContains } from "../net/prefix.ts";
 
 export const SPEAKER_KINDS = ["frr", "bird", "gobgp", "exabgp"] as const;
@@ -11,26 +11,36 @@ export type SpeakerKindName = (typeof SPEAKER_KINDS)[number];
 export interface Endpoint {
   readonly node: string;
   readonly interface: string;
-  readonly address?: Prefix;
+  readonly address?: Prefix | undefined;
+  readonly address6?: Prefix | undefined;
+  /** Of its link. */
+  readonly mtu?: number | undefined;
 }
 
-export interface Pod {
+/** What an interface may have. */
+export type MaybeAddressed = Pick<Endpoint, "address" | "address6">;
+
+/** Addresses of one interface: IPv6 is beside IPv4 and never alone, because sessions run over IPv4. */
+export interface Addressed {
+  readonly address: Prefix;
+  readonly address6?: Prefix | undefined;
+}
+
+export interface Pod extends Addressed {
   /** Its name and that of its namespace: the node's, with a letter. */
   readonly name: string;
   readonly node: string;
-  readonly address: Prefix;
 }
 
-/** A node of the cluster: it speaks BGP, forwards to its pods, and masquerades. */
-export interface ClusterNode {
+/** A node of the cluster: it speaks BGP, forwards to its pods, and masquerades. Its addresses are those on the fabric. */
+export interface ClusterNode extends Addressed {
   readonly name: string;
   readonly kind: SpeakerKindName;
   readonly asn: number;
-  /** Its address on the fabric. */
-  readonly address: Prefix;
   readonly podSubnet: Prefix;
-  /** Its address on its pods' side: their gateway, and the source they see when this node masquerades to them. */
-  readonly podGateway: Prefix;
+  readonly podSubnet6?: Prefix | undefined;
+  /** On its pods' side: their gateway, and the source they see when this node masquerades to them. */
+  readonly podGateway: Addressed;
   readonly pods: readonly Pod[];
   /** So many prefixes of `fullTable` it announces beside the services. */
   readonly tableSize: number;
@@ -41,15 +51,26 @@ export interface RouterNode {
   readonly asn: number;
   readonly holdTimeSeconds: number;
   readonly maximumPaths: number;
-  readonly ports: readonly Required<Endpoint>[];
+  readonly ports: readonly (Endpoint & Addressed)[];
+  /** Beside what it learns: the way to what is not attached to it. */
+  readonly routes: readonly StaticRoute[];
 }
+
+export interface StaticRoute {
+  readonly prefix: Prefix;
+  readonly via: Address;
+}
+
+export const SERVICE_PROTOCOLS = ["tcp", "udp"] as const;
+export type ServiceProtocol = (typeof SERVICE_PROTOCOLS)[number];
 
 /** A Kubernetes service of type LoadBalancer. */
 export interface Service {
   readonly name: string;
-  readonly address: Ipv4Address;
+  readonly address: Address;
   readonly port: number;
   readonly targetPort: number;
+  readonly protocols: readonly ServiceProtocol[];
   readonly externalTrafficPolicy: "Cluster" | "Local";
   /** `by-pods`: each node announces it with a bandwidth for every pod that it runs, and gets that share of the connections. */
   readonly linkBandwidth?: "by-pods" | undefined;
@@ -97,10 +118,15 @@ export interface Experiment {
 export interface Lab {
   readonly name: string;
   readonly description: string;
+  /** The one that the clients' packets enter by. */
   readonly router: RouterNode;
+  /** Those behind it: a second tier. */
+  readonly furtherRouters: readonly RouterNode[];
   readonly nodes: readonly ClusterNode[];
   readonly bridges: readonly string[];
   readonly hosts: readonly string[];
+  /** What a host runs once its links are in place, by its name. */
+  readonly exec: Readonly<Record<string, readonly string[]>>;
   readonly links: readonly (readonly [Endpoint, Endpoint])[];
   readonly services: readonly Service[];
   readonly clients: readonly Client[];
@@ -133,16 +159,56 @@ export function announcersOf(lab: Lab, service: Service): readonly ClusterNode[]
 export const servicesOf = (lab: Lab, node: ClusterNode): readonly Service[] =>
   lab.services.filter((service) => announcersOf(lab, service).includes(node));
 
-/** The router's address on the network that `address` belongs to. */
-export function routerAddressFor(lab: Lab, address: Prefix): Ipv4Address {
-  const network = makePrefix(address.address, address.length);
-  const port = lab.router.ports.find((candidate) => prefixContains(network, candidate.address.address));
-  return (port ?? lab.router.ports[0]).address.address as Ipv4Address;
+export const routersOf = (lab: Lab): readonly RouterNode[] => [lab.router, ...lab.furtherRouters];
+
+export const hasIpv6 = (lab: Lab): boolean => lab.nodes.some(({ address6 }) => address6 !== undefined);
+
+/** The one of these addresses that belongs to a family. */
+export const ofFamily = ({ address, address6 }: MaybeAddressed, family: AddressFamily): Prefix | undefined =>
+  family === "ipv4" ? address : address6;
+
+/** A node as a next hop: one for each family that it speaks. */
+export const nextHopsOf = ({ address, address6 }: Addressed): readonly Address[] =>
+  [address, address6].flatMap((each) => each?.address ?? []);
+
+/** The names of the nodes, by what a forecast calls them. */
+export const nodesByNextHop = (lab: Lab): ReadonlyMap<string, string> =>
+  new Map(lab.nodes.flatMap((node) => nextHopsOf(node).map((address) => [formatAddress(address), node.name])));
+
+/** A node as the next hop of a service. */
+export function nextHopFor(node: Addressed, service: Service): Address | undefined {
+  return ofFamily(node, addressFamily(service.address))?.address;
 }
 
-/** The address of a host: that of its first link. */
-export function hostAddress(lab: Lab, host: string): Prefix {
+/** A router's port on the network that an interface belongs to. */
+export function portTo(router: RouterNode, { address }: Addressed): (Endpoint & Addressed) | undefined {
+  const network = makePrefix(address.address, address.length);
+  return router.ports.find((port) => prefixContains(network, port.address.address));
+}
+
+/** The routers that share a network with an interface, by their port there. */
+export const portsTo = (lab: Lab, end: Addressed): (Endpoint & Addressed)[] =>
+  routersOf(lab).flatMap((router) => portTo(router, end) ?? []);
+
+/** The nodes that a router speaks with. */
+export const nodesOf = (lab: Lab, router: RouterNode): readonly ClusterNode[] => lab.nodes.filter((node) => portTo(router, node));
+
+/** The routers that a router speaks with, each by its port there: those at the other ends of its cables. */
+export function peersOf(
+  lab: Lab,
+  router: RouterNode,
+): readonly { readonly router: RouterNode; readonly port: Endpoint & Addressed }[] {
+  return lab.links.flatMap((ends) => {
+    const far = ends.find((end) => end.node !== router.name);
+    const peer = routersOf(lab).find(({ name }) => name === far?.node);
+    const port = peer?.ports.find((each) => each.interface === far?.interface);
+    return peer && port && ends.some((end) => end.node === router.name) ? [{ router: peer, port }] : [];
+  });
+}
+
+/** The addresses of a host: those of its first link that has any. */
+export function hostAddresses(lab: Lab, host: string): Addressed {
   const end = lab.links.flat().find((candidate) => candidate.node === host && candidate.address !== undefined);
   if (!end?.address) throw new Error(`the host ${host} has no address, and the lab file was checked for that`);
-  return end.address;
+  return { address: end.address, address6: end.address6 };
 }

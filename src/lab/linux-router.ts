@@ -11,7 +11,7 @@ import { formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { EventLog } from "./event-log.ts";
 import { LabFailure } from "./failure.ts";
-import type { Lab } from "./lab.ts";
+import type { Lab, RouterNode } from "./lab.ts";
 import type { LabRouter, LabView } from "./lab-router.ts";
 import { executeUntilDone } from "./namespace.ts";
 import { type Place, placeOf } from "./place.ts";
@@ -24,11 +24,13 @@ import { SPEAKERS } from "./speaker/kinds.ts";
 const READY_DEADLINE_MS = 15_000;
 
 export class LinuxRouter implements LabRouter {
+  readonly node: RouterNode;
   readonly view: LabView;
   readonly #daemons: readonly Daemon[];
   readonly #place: Place;
 
-  private constructor(view: LabView, daemons: readonly Daemon[], place: Place) {
+  private constructor(node: RouterNode, view: LabView, daemons: readonly Daemon[], place: Place) {
+    this.node = node;
     this.view = view;
     this.#daemons = daemons;
     this.#place = place;
@@ -47,7 +49,8 @@ export class LinuxRouter implements LabRouter {
     for (const command of [...frrReady(folder), vtyshFile(folder)]) {
       await executeUntilDone(clock, place(command), READY_DEADLINE_MS);
     }
-    return new LinuxRouter(followKernel(clock, place, folder, settings, monitor), [bgpd, zebra, monitor], place);
+    const view = followKernel(clock, place, folder, settings, monitor);
+    return new LinuxRouter(lab.router, view, [bgpd, zebra, monitor], place);
   }
 
   lastLines = (count: number): string[] => this.#daemons[0].lastLines(count);

@@ -7,7 +7,7 @@ import { brokenAtMs, type ConnectionRecord, isBroken } from "./connection.ts";
 import { explainDifference, type ObservedFlow, REASONS, type ReasonName } from "./difference.ts";
 import type { Expectation } from "./expectation.ts";
 import { LabFailure } from "./failure.ts";
-import { type Lab, nodeNamed } from "./lab.ts";
+import { type Lab, nextHopFor, nodeNamed, type Service } from "./lab.ts";
 import type { LoadReport } from "./load.ts";
 import type { RequestRecord } from "./request.ts";
 import type { Scenario } from "./scenario.ts";
@@ -53,7 +53,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
   const { connections, requests, expectations, digest, marks, startMs } = evidence;
   const recordOf = new Map<string, ConnectionRecord>(report.connections.map((record) => [record.flow, record]));
   const requestOf = new Map<string, RequestRecord>(report.requests.map((record) => [record.flow, record]));
-  const struck = new Set(marks.map(({ address }) => address));
+  const struck = new Set(marks.flatMap(({ nextHops }) => nextHops));
   const differences = Object.fromEntries(Object.keys(REASONS).map((name) => [name, 0])) as Record<ReasonName, number>;
   const told: string[] = [];
   const compare = (expectation: Expectation, observed: ObservedFlow) => {
@@ -73,7 +73,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
       fromMs: startMs,
       toMs: brokenAtMs(record) ?? record.lastEchoAtMs,
       pod: record.pod,
-      entry: entry && formatAddress(nodeNamed(lab, entry).address.address),
+      entry: entry && describeEntry(lab, entry, service),
     };
     compare(expectations[i], observed);
     return { record, expectation: expectations[i], observed };
@@ -113,6 +113,12 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     }),
     brokenAtMs: broken.map(({ record }) => (brokenAtMs(record) ?? startMs) - startMs),
   };
+}
+
+/** As the forecast names it. */
+function describeEntry(lab: Lab, node: string, service: Service): string | undefined {
+  const nextHop = nextHopFor(nodeNamed(lab, node), service);
+  return nextHop === undefined ? undefined : formatAddress(nextHop);
 }
 
 /** The longest time without an answer; one that broke has none until it is open again. */

@@ -85,14 +85,20 @@ async function playClients(clock: Clock, lab: Lab, host: string, { selector, con
   await addRoutes(hostRoutes(lab, host));
   await executeUntilDone(clock, [...ECMP_COMMAND, "show", "ports", "--control", control], ROUTER_DEADLINE_MS);
   const router = await RouterView.follow(clock, here, control);
-  const states = await untilEstablished(lab, router, () => []);
-  await untilTaught(lab, router);
+  const states = await untilEstablished(lab, lab.router, router, () => []);
+  await untilTaught(lab, lab.router, router);
   progress.step("routes", `learned from ${Object.keys(states).length} speakers`);
   const strike = (departed: ClusterNode) => {
     progress.step("waiting", `for the end of ${departed.name}'s speaker: docker compose kill -s SIGUSR1 ${departed.name}`);
     return untilSessionDown(clock, router, departed);
   };
-  const result = await runOnce(clock, { lab, router, place: here, strike }, selector, DIRECTORY, progress);
+  const result = await runOnce(
+    clock,
+    { lab, routers: { [lab.router.name]: router }, place: here, strike },
+    selector,
+    DIRECTORY,
+    progress,
+  );
   await router.stop(clock);
   // The clients' container is of the same image as the nodes': what is installed here runs there.
   const speakers = lab.nodes.map(async ({ name, kind }) => {

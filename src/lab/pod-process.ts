@@ -1,11 +1,16 @@
-/** The process of one pod: `node pod-process.js NAME ADDRESS PORT...`. Says `ready` when it listens; SIGTERM ends it. */
+/** The process of one pod: `node pod-process.js NAME tcp/ADDRESS/PORT...`. Says `ready` when it listens; SIGTERM ends it. */
 import { PodServer } from "./pod.ts";
 
-const [name, address, ...ports] = process.argv.slice(2);
-const server = ports.map(() => new PodServer(name));
+const [name, ...listens] = process.argv.slice(2);
+const servers = listens.map(() => new PodServer(name));
 
 process.on("SIGTERM", () => {
-  for (const each of server) each.close();
+  for (const each of servers) each.close();
 });
-await Promise.all(ports.map((port, index) => server[index].listen(Number(port), address)));
+await Promise.all(
+  listens.map((each, index) => {
+    const [, address, port] = each.split("/");
+    return servers[index].listen(Number(port), address);
+  }),
+);
 console.log("ready");

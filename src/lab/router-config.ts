@@ -4,17 +4,19 @@
  */
 import { stringify } from "yaml";
 import { formatAddress } from "../net/address.ts";
-import { formatPrefix, hostPrefix } from "../net/prefix.ts";
+import { formatPrefix, hostPrefix, makePrefix } from "../net/prefix.ts";
 import { TABLE_RANGE } from "./full-table.ts";
-import type { Lab } from "./lab.ts";
+import { hostAddresses, type Lab, nodesOf, peersOf, type RouterNode, type StaticRoute } from "./lab.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 
 const acceptedTables = (lab: Lab): string[] => (lab.nodes.some(({ tableSize }) => tableSize > 0) ? [`${TABLE_RANGE} le 24`] : []);
 
-/** `ecmp`: that section of the file. */
-export function renderRouterConfig(lab: Lab, ecmp: object, ports: "by interface" | "by address"): string {
-  const { router } = lab;
+/** The section `ecmp` of the file is the run's; `router`: one of the lab's. */
+export function renderRouterConfig(lab: Lab, router: RouterNode, ecmp: object, ports: "by interface" | "by address"): string {
   const addresses = router.ports.map((port) => port.address.address);
+  const services = lab.services.map(({ address }) => formatPrefix(hostPrefix(address)));
+  const peers = peersOf(lab, router);
+  const hosts = hostNetworks(lab);
   return stringify({
     ports: router.ports.map((port) =>
       ports === "by interface" ? { interface: port.interface } : { address: formatAddress(port.address.address) },
@@ -24,17 +26,41 @@ export function renderRouterConfig(lab: Lab, ecmp: object, ports: "by interface"
       routerId: formatAddress(addresses[addresses.length - 1]),
       holdTimeSeconds: router.holdTimeSeconds,
       maximumPaths: router.maximumPaths,
-      // Nothing but the services' own addresses, and a full table where the lab has one.
-      accept: [...lab.services.map(({ address }) => formatPrefix(hostPrefix(address))), ...acceptedTables(lab)],
-      neighbors: lab.nodes.map((node) => ({
-        address: formatAddress(node.address.address),
-        remoteAsn: node.asn,
-        description: node.name,
-        // Who dials: MetalLB does, so the router only listens; a speaker that listens is dialed.
-        passive: !SPEAKERS[node.kind].listens,
-      })),
+      // Nothing but the services' own addresses, a full table where the lab has one, and behind a router the way back.
+      accept: [...services, ...acceptedTables(lab), ...(router === lab.router ? [] : hosts)],
+      // A tier tells the one before it of the services, and the one behind it of the clients.
+      ...(peers.length > 0 && router === lab.router ? { networks: hosts } : {}),
+      neighbors: [
+        ...nodesOf(lab, router).map((node) => ({
+          address: formatAddress(node.address.address),
+          remoteAsn: node.asn,
+          description: node.name,
+          // Who dials: MetalLB does, so the router only listens; a speaker that listens is dialed.
+          passive: !SPEAKERS[node.kind].listens,
+        })),
+        ...peers.map((peer) => ({
+          address: formatAddress(peer.port.address.address),
+          remoteAsn: peer.router.asn,
+          description: peer.router.name,
+          connectRetrySeconds: 1,
+          announce: router === lab.router ? hosts : services,
+        })),
+      ],
     },
+    ...(router.routes.length > 0 ? { routes: router.routes.map(staticRoute) } : {}),
     ecmp,
     workers: 1,
   });
 }
+
+const staticRoute = ({ prefix, via }: StaticRoute) => ({
+  prefix: formatPrefix(prefix),
+  nextHops: [{ address: formatAddress(via) }],
+});
+
+/** Where the clients are. */
+const hostNetworks = (lab: Lab): string[] =>
+  lab.hosts.flatMap((host) => {
+    const { address, address6 } = hostAddresses(lab, host);
+    return [address, address6].flatMap((each) => (each ? [formatPrefix(makePrefix(each.address, each.length))] : []));
+  });

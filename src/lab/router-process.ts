@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import type { Clock } from "../net/clock.ts";
 import { ECMP_COMMAND } from "./ecmp-command.ts";
 import { LabFailure } from "./failure.ts";
-import type { Lab } from "./lab.ts";
+import type { Lab, RouterNode } from "./lab.ts";
 import type { LabRouter } from "./lab-router.ts";
 import { placeOf } from "./place.ts";
 import { Daemon } from "./process.ts";
@@ -14,11 +14,13 @@ import { controlSocketOf } from "./stage.ts";
 const READY_DEADLINE_MS = 15_000;
 
 export class RouterProcess implements LabRouter {
+  readonly node: RouterNode;
   readonly view: RouterView;
   readonly #daemon: Daemon;
   #stopping = false;
 
-  private constructor(daemon: Daemon, view: RouterView) {
+  private constructor(node: RouterNode, daemon: Daemon, view: RouterView) {
+    this.node = node;
     this.#daemon = daemon;
     this.view = view;
   }
@@ -32,14 +34,14 @@ export class RouterProcess implements LabRouter {
     });
   }
 
-  static async start(clock: Clock, lab: Lab, ecmp: object, directory: string): Promise<RouterProcess> {
-    const file = `${directory}/router.yaml`;
-    const controlSocket = controlSocketOf(lab.router.name);
-    const place = placeOf(lab.router.name);
-    await writeFile(file, renderRouterConfig(lab, ecmp, "by interface"));
-    const daemon = await Daemon.start("router", place([...ECMP_COMMAND, "run", file, "--control", controlSocket]));
+  static async start(clock: Clock, lab: Lab, node: RouterNode, ecmp: object, directory: string): Promise<RouterProcess> {
+    const file = `${directory}/${node.name}.yaml`;
+    const controlSocket = controlSocketOf(node.name);
+    const place = placeOf(node.name);
+    await writeFile(file, renderRouterConfig(lab, node, ecmp, "by interface"));
+    const daemon = await Daemon.start(node.name, place([...ECMP_COMMAND, "run", file, "--control", controlSocket]));
     await daemon.untilLine("ready", clock, READY_DEADLINE_MS);
-    const router = new RouterProcess(daemon, await RouterView.follow(clock, place, controlSocket));
+    const router = new RouterProcess(node, daemon, await RouterView.follow(clock, place, controlSocket));
     router.#watch();
     return router;
   }

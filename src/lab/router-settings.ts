@@ -6,6 +6,8 @@ export interface EcmpRouterSettings {
   readonly kind: "ecmp-router";
   /** The section `ecmp` of our configuration file, checked. */
   readonly ecmp: object;
+  /** Another one, of some routers, by their names. */
+  readonly ecmpOf?: Readonly<Record<string, object>> | undefined;
 }
 
 export interface LinuxRouterSettings {

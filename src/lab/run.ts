@@ -4,7 +4,7 @@
  * first SYN leaves. The witness of the entry is the pod (`witness.ts`), that of the breakage the client; never our counters.
  */
 import { writeFile } from "node:fs/promises";
-import { digestForecast, type FlowForecast, forecastRemoval } from "../experiment/forecast.ts";
+import { digestForecast, type FlowForecast } from "../experiment/forecast.ts";
 import type { FibState } from "../fib/state.ts";
 import { formatAddress } from "../net/address.ts";
 import { type Clock, delay } from "../net/clock.ts";
@@ -14,11 +14,21 @@ import type { RouterEvent } from "./event-log.ts";
 import { LabFailure } from "./failure.ts";
 import { FAULTS } from "./fault.ts";
 import { type ConnectionOutcome, type Judgment, judge } from "./judgment.ts";
-import { type ClusterNode, type FaultKind, type Lab, nodeNamed, type SelectorChoice, type Service } from "./lab.ts";
-import type { LabView } from "./lab-router.ts";
+import {
+  type ClusterNode,
+  type FaultKind,
+  type Lab,
+  nodeNamed,
+  nodesOf,
+  routersOf,
+  type SelectorChoice,
+  type Service,
+} from "./lab.ts";
+import { type LabView, statesOf } from "./lab-router.ts";
 import { Load } from "./load.ts";
 import type { Place } from "./place.ts";
 import type { Progress } from "./progress.ts";
+import { forecastLoss } from "./tiers.ts";
 import { type PlannedConnection, planConnections } from "./traffic.ts";
 
 /** How long connections are watched before the event, and after the change is in force (longer than a time-out takes). */
@@ -30,7 +40,8 @@ const EVENT_DEADLINE_MS = 60_000;
 /** What a run is played with. */
 export interface Play {
   readonly lab: Lab;
-  readonly router: LabView;
+  /** By name. */
+  readonly routers: Readonly<Record<string, LabView>>;
   /** Where the clients are. */
   readonly place: Place;
   /** Makes the event happen to this node, or waits for somebody to do so; when that was. */
@@ -56,21 +67,23 @@ export interface RunResult {
 
 export async function runOnce(
   clock: Clock,
-  { lab, router, place, strike }: Play,
+  { lab, routers, place, strike }: Play,
   selector: SelectorChoice,
   directory: string,
   progress: Progress,
 ): Promise<RunResult> {
   const departed = nodeNamed(lab, lab.experiment.event.node);
   const connections = planConnections(lab);
-  const state = await router.groups();
-  const forecasts = forecastRemoval(
-    state,
+  const states = await statesOf(routers);
+  const state = states[lab.router.name];
+  const forecasts = forecastLoss(
+    lab,
+    states,
     connections.map(({ flow }) => flow),
-    departed.address.address,
+    departed,
   );
   const digest = digestForecast(forecasts);
-  await writeFile(`${directory}/forecast.json`, JSON.stringify({ digest, state, forecasts }));
+  await writeFile(`${directory}/forecast.json`, JSON.stringify({ digest, states, forecasts }));
   progress.step(
     "forecast",
     `${forecasts.length} connections, ${forecasts.filter(({ moved }) => moved).length} to move; sha256 ${digest}`,
@@ -84,7 +97,13 @@ export async function runOnce(
   const fault = FAULTS[lab.experiment.event.kind];
   const deadlineMs = EVENT_DEADLINE_MS + (fault.silent ? lab.router.holdTimeSeconds * 1000 : 0);
   const struckAtMs = await strike(departed);
-  const event = await untilConverged(router, departed, struckAtMs, deadlineMs);
+  const seen = await Promise.all(
+    routersOf(lab)
+      .filter((router) => nodesOf(lab, router).includes(departed))
+      .map(({ name }) => untilConverged(routers[name], departed, struckAtMs, deadlineMs)),
+  );
+  const last = (pick: (each: (typeof seen)[number]) => number) => Math.max(...seen.map(pick));
+  const event = { detectedMs: last((each) => each.detectedMs), convergedMs: last((each) => each.convergedMs) };
   progress.step(
     "event",
     `${departed.name}'s ${fault.past}, converged after ${event.convergedMs.toFixed(1)} ms; watching ${WATCH_AFTER_MS / 1000} s`,

@@ -5,8 +5,9 @@
 import { writeFile } from "node:fs/promises";
 import { digestPaths } from "../experiment/forecast.ts";
 import { type Clock, delay } from "../net/clock.ts";
-import type { Cast } from "./cast.ts";
+import { type Cast, viewsOf } from "./cast.ts";
 import { forecastFates, planChanges } from "./expectation.ts";
+import { statesOf } from "./lab-router.ts";
 import { Load } from "./load.ts";
 import { judgeScenario, type ScenarioOutcome } from "./outcome.ts";
 import { placeOf } from "./place.ts";
@@ -27,10 +28,10 @@ export async function playScenario(
   const durationMs = lastStepMs + scenario.watchSeconds * 1000;
   const connections = planLongLived(lab, scenario);
   const requests = planRequests(lab, scenario, durationMs);
-  const state = await cast.router.view.groups();
-  const expectations = forecastFates(state, plan, [...connections, ...requests]);
+  const states = await statesOf(viewsOf(cast));
+  const expectations = forecastFates(lab, states, plan, [...connections, ...requests]);
   const digest = digestPaths(expectations);
-  await writeFile(`${directory}/forecast.json`, JSON.stringify({ digest, state, expectations }));
+  await writeFile(`${directory}/forecast.json`, JSON.stringify({ digest, states, expectations }));
   const breaks = expectations.filter(({ fate }) => fate === "breaks").length;
   tell("forecast", 0, { flows: expectations.length, breaks, digest });
 

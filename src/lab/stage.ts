@@ -5,7 +5,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { LabFailure } from "./failure.ts";
 import { renderKubeProxy } from "./kube-proxy.ts";
-import type { Lab } from "./lab.ts";
+import { hasIpv6, type Lab } from "./lab.ts";
 import { inNamespace } from "./namespace.ts";
 import { execute } from "./process.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
@@ -43,7 +43,7 @@ export async function buildStage(lab: Lab): Promise<Topology> {
     [...topology.configure].map(([name, commands]) => execute(["ip", "-n", name, "-batch", "-"], lines(commands))),
   );
   await Promise.all(
-    topology.forwarding.map((name) => execute(inNamespace(name, ["sysctl", "--quiet", "--write", ...NODE_SYSCTLS]))),
+    topology.forwarding.map((name) => execute(inNamespace(name, ["sysctl", "--quiet", "--write", ...nodeSysctls(lab)]))),
   );
   await Promise.all(lab.nodes.map((node) => execute(inNamespace(node.name, ["nft", "-f", "-"]), renderKubeProxy(lab, node))));
   return topology;
@@ -55,7 +55,10 @@ export async function flushConntrack(lab: Lab): Promise<void> {
 }
 
 /** A node forwards; and it sends no redirects for packets that leave by the link they came in on, as every DNAT to another node's pod does. */
-const NODE_SYSCTLS = ["net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.eth0.send_redirects=0"];
+const nodeSysctls = (lab: Lab): string[] => [
+  ...["net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.eth0.send_redirects=0"],
+  ...(hasIpv6(lab) ? ["net.ipv6.conf.all.forwarding=1"] : []),
+];
 
 const lines = (commands: readonly string[]): string => commands.map((command) => `${command}\n`).join("");
 

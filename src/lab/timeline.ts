@@ -4,11 +4,11 @@
  */
 import { formatAddress } from "../net/address.ts";
 import { type Clock, delay } from "../net/clock.ts";
-import { type Cast, untilEstablished, wantedRoutes } from "./cast.ts";
+import { type Cast, routersIn, untilEstablished, type WantedRoute, wantedRoutes } from "./cast.ts";
 import type { Plan } from "./expectation.ts";
 import { LabFailure } from "./failure.ts";
 import { FAULTS, type Target } from "./fault.ts";
-import { type FaultKind, type Lab, nodeNamed } from "./lab.ts";
+import { type FaultKind, nextHopsOf, nodeNamed, nodesOf } from "./lab.ts";
 import type { LabView } from "./lab-router.ts";
 import type { FaultStep, Scenario, WaitName } from "./scenario.ts";
 
@@ -19,8 +19,8 @@ const CHANGE_DEADLINE_MS = 20_000;
 export interface FaultMark {
   readonly fault: FaultKind;
   readonly node: string;
-  /** The node's, which is its next hop. */
-  readonly address: string;
+  /** The node as a next hop. */
+  readonly nextHops: readonly string[];
   readonly what: "begins" | "ends";
   readonly fromMs: number;
   readonly toMs: number;
@@ -68,7 +68,9 @@ export async function carryOut(
   for (const part of splitAtWaits(scenario)) {
     for (const action of part.actions) await act(action);
     await Promise.all(marks);
-    if (part.wait === "established") await untilEstablished(cast.lab, cast.router.view, () => []);
+    if (part.wait === "established") {
+      await Promise.all(routersIn(cast).map(({ node, view }) => untilEstablished(cast.lab, node, view, () => [])));
+    }
   }
   return await Promise.all(marks);
 }
@@ -98,18 +100,23 @@ interface Struck {
 }
 
 /** When packets went by what a fault, or its end, led to (at the latest: faults at once share it); at once where it leads to nothing. */
-async function mark(clock: Clock, { lab, router }: Cast, scenario: Scenario, plan: Plan, struck: Struck): Promise<FaultMark> {
+async function mark(clock: Clock, cast: Cast, scenario: Scenario, plan: Plan, struck: Struck): Promise<FaultMark> {
   const { step, what, fromMs, startMs, tell } = struck;
-  const address = formatAddress(nodeNamed(lab, step.node).address.address);
+  const node = nodeNamed(cast.lab, step.node);
+  const nextHops = nextHopsOf(node).map(formatAddress);
   const { route, silent } = FAULTS[step.fault];
   const plannedToMs = fromMs + (silent && what === "begins" ? scenario.holdTimeSeconds * 1000 : 0);
-  const done = (toMs: number): FaultMark => ({ fault: step.fault, node: step.node, address, what, fromMs, toMs, plannedToMs });
-  if (!plan.changes.some(({ node }) => node === step.node) || route === "stays") return done(clock.nowMs());
+  const done = (toMs: number): FaultMark => ({ fault: step.fault, node: step.node, nextHops, what, fromMs, toMs, plannedToMs });
+  if (!plan.changes.some((change) => change.node === step.node) || route === "stays") return done(clock.nowMs());
   if (route === "flaps" && what === "ends") return done(clock.nowMs());
   const deadlineMs = CHANGE_DEADLINE_MS + scenario.holdTimeSeconds * 1000;
-  if (route === "flaps") await untilConvergedSince(router.view, fromMs, deadlineMs);
-  await untilAnnounced(lab, router.view, address, route === "flaps" || what === "ends", deadlineMs);
-  const toMs = router.view.events.latest(({ kind, atMs }) => kind === "converged" && atMs >= fromMs)?.atMs ?? clock.nowMs();
+  const routers = routersIn(cast).filter((router) => nodesOf(cast.lab, router.node).includes(node));
+  const changed = routers.map(async ({ node: router, view }) => {
+    if (route === "flaps") await untilConvergedSince(view, fromMs, deadlineMs);
+    await untilAnnounced(wantedRoutes(cast.lab, router), view, nextHops, route === "flaps" || what === "ends", deadlineMs);
+    return view.events.latest(({ kind, atMs }) => kind === "converged" && atMs >= fromMs)?.atMs ?? clock.nowMs();
+  });
+  const toMs = Math.max(...(await Promise.all(changed)));
   tell("converged", toMs - startMs, {
     fault: step.fault,
     node: step.node,
@@ -125,16 +132,27 @@ async function untilConvergedSince(view: LabView, sinceMs: number, deadlineMs: n
 }
 
 /** Until the node is among the next hops of the services that it announces, or among those of none. */
-async function untilAnnounced(lab: Lab, view: LabView, address: string, present: boolean, deadlineMs: number): Promise<void> {
-  const announced = wantedRoutes(lab).filter(({ nextHops }) => nextHops.includes(address));
+async function untilAnnounced(
+  wanted: readonly WantedRoute[],
+  view: LabView,
+  node: readonly string[],
+  present: boolean,
+  deadlineMs: number,
+): Promise<void> {
+  const isNode = (address: string) => node.includes(address);
+  const announced = wanted.filter(({ nextHops }) => nextHops.some(isNode));
   const done = await view.events.until(async () => {
     const routes = (await Promise.all(announced.map(({ prefix }) => view.routes(prefix)))).flat();
     const has = (prefix: string) =>
-      routes.some((route) => route.prefix === prefix && route.nextHops.some((nextHop) => nextHop.address === address));
+      routes.some((route) => route.prefix === prefix && route.nextHops.some(({ address }) => isNode(address)));
     return announced.every(({ prefix }) => has(prefix) === present) || undefined;
   }, deadlineMs);
   if (done) return;
-  throw new LabFailure("scenario", `${address} is ${present ? "not " : ""}a next hop`, `otherwise within ${deadlineMs / 1000} s`);
+  throw new LabFailure(
+    "scenario",
+    `${node.join(", ")} is ${present ? "not " : ""}a next hop`,
+    `otherwise within ${deadlineMs / 1000} s`,
+  );
 }
 
 /** The next run begins on the same kernels: what is still at work in one of them ends now. */

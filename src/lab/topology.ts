@@ -8,9 +8,19 @@
  * Each name is a namespace. The fabric's bridge has one of its own, because a host's bridge filters (Docker's, say) work on
  * the namespace that the bridge is in.
  */
-import { type Address, formatAddress } from "../net/address.ts";
-import { formatPrefix } from "../net/prefix.ts";
-import { type ClusterNode, type Endpoint, hostAddress, type Lab, routerAddressFor } from "./lab.ts";
+import { formatAddress } from "../net/address.ts";
+import { formatPrefix, type Prefix } from "../net/prefix.ts";
+import {
+  type Addressed,
+  type ClusterNode,
+  type Endpoint,
+  hostAddresses,
+  type Lab,
+  type MaybeAddressed,
+  ofFamily,
+  portsTo,
+  routersOf,
+} from "./lab.ts";
 
 export interface Topology {
   readonly namespaces: readonly string[];
@@ -25,7 +35,12 @@ export interface Topology {
 
 export function planTopology(lab: Lab): Topology {
   const pods = lab.nodes.flatMap((node) => node.pods);
-  const namespaces = [lab.router.name, ...lab.hosts, ...lab.bridges, ...lab.nodes.map((node) => node.name)];
+  const namespaces = [
+    ...routersOf(lab).map(({ name }) => name),
+    ...lab.hosts,
+    ...lab.bridges,
+    ...lab.nodes.map((node) => node.name),
+  ];
   namespaces.push(...pods.map((pod) => pod.name));
   const create = namespaces.map((name) => `netns add ${name}`);
   const configure = new Map<string, string[]>(namespaces.map((name) => [name, ["link set lo up"]]));
@@ -34,13 +49,14 @@ export function planTopology(lab: Lab): Topology {
   for (const bridge of lab.bridges) configureAt(bridge, "link add br0 type bridge", "link set br0 up");
   const links = linkEnds(lab);
   for (const [a, b] of links) {
-    create.push(`link add ${a.interface} netns ${a.node} type veth peer name ${b.interface} netns ${b.node}`);
+    const mtu = a.mtu === undefined ? "" : ` mtu ${a.mtu}`;
+    create.push(`link add ${a.interface} netns ${a.node}${mtu} type veth peer name ${b.interface} netns ${b.node}${mtu}`);
   }
   for (const end of lab.links.flat()) configureAt(end.node, ...linkEnd(lab, end));
   for (const node of lab.nodes) {
     configureAt(node.name, ...nodeSide(lab, node));
     for (const pod of node.pods) {
-      configureAt(pod.name, `address add ${formatPrefix(pod.address)} dev eth0`, "link set eth0 up");
+      configureAt(pod.name, ...addAddresses(pod, "eth0"), "link set eth0 up");
       configureAt(pod.name, ...podRoutes(node));
     }
   }
@@ -72,27 +88,50 @@ export function describeTopology({ create, configure, forwarding }: Topology): s
 }
 
 function linkEnd(lab: Lab, end: Endpoint): string[] {
-  const lines = end.address ? [`address add ${formatPrefix(end.address)} dev ${end.interface}`] : [];
+  const lines = addAddresses(end, end.interface);
   if (lab.bridges.includes(end.node)) lines.push(`link set ${end.interface} master br0`);
   return [...lines, `link set ${end.interface} up`];
 }
 
 /** A node as a CNI plugin leaves it: a bridge for its pods, a route to every other node's, the router for the rest. */
 function nodeSide(lab: Lab, node: ClusterNode): string[] {
-  const lines = ["link add cni0 type bridge", `address add ${formatPrefix(node.podGateway)} dev cni0`, "link set cni0 up"];
+  const lines = ["link add cni0 type bridge", ...addAddresses(node.podGateway, "cni0"), "link set cni0 up"];
   for (const pod of node.pods) lines.push(`link set ${pod.name} master cni0`, `link set ${pod.name} up`);
   return [...lines, ...nodeRoutes(lab, node)];
 }
 
-/** `replace`: a container engine may have put a default route of its own there. */
-export const nodeRoutes = (lab: Lab, node: ClusterNode): string[] => [
-  ...lab.nodes
-    .filter((other) => other !== node)
-    .map((other) => `route replace ${formatPrefix(other.podSubnet)} via ${formatAddress(other.address.address)}`),
-  defaultRoute(routerAddressFor(lab, node.address)),
+/** `nodad`: nobody else has them, and one that is tentative is no use for a second. */
+const addAddresses = ({ address, address6 }: MaybeAddressed, name: string): string[] => [
+  ...(address ? [`address add ${formatPrefix(address)} dev ${name}`] : []),
+  ...(address6 ? [`address add ${formatPrefix(address6)} dev ${name} nodad`] : []),
 ];
 
-export const podRoutes = (node: ClusterNode): string[] => [defaultRoute(node.podGateway.address)];
-export const hostRoutes = (lab: Lab, host: string): string[] => [defaultRoute(routerAddressFor(lab, hostAddress(lab, host)))];
+/** `replace`: a container engine may have put a default route of its own there. */
+export const nodeRoutes = (lab: Lab, node: ClusterNode): string[] => [
+  ...lab.nodes.filter((other) => other !== node).flatMap((other) => podSubnetRoutes(other)),
+  ...defaultRoutes(portsTo(lab, node)),
+];
 
-const defaultRoute = (gateway: Address): string => `route replace default via ${formatAddress(gateway)}`;
+const podSubnetRoutes = ({ podSubnet, podSubnet6, address, address6 }: ClusterNode): string[] => [
+  routeTo(podSubnet, address),
+  ...(podSubnet6 && address6 ? [routeTo(podSubnet6, address6)] : []),
+];
+
+const routeTo = (subnet: Prefix, { address }: Prefix): string =>
+  `route replace ${formatPrefix(subnet)} via ${formatAddress(address)}`;
+
+export const podRoutes = (node: ClusterNode): string[] => defaultRoutes([node.podGateway]);
+/** By the routers that it shares a network with; a host without any says itself where it sends what. */
+export const hostRoutes = (lab: Lab, host: string): string[] => defaultRoutes(portsTo(lab, hostAddresses(lab, host)));
+
+/** By one gateway, or by several alike. */
+const defaultRoutes = (gateways: readonly Addressed[]): string[] =>
+  (["ipv4", "ipv6"] as const).flatMap((family) => {
+    const hops = gateways
+      .flatMap((gateway) => ofFamily(gateway, family) ?? [])
+      .map(({ address }) => `via ${formatAddress(address)}`);
+    if (hops.length === 0) return [];
+    // In a batch there is no option that tells the family.
+    const all = family === "ipv4" ? "default" : "::/0";
+    return [`route replace ${all} ${hops.length === 1 ? hops[0] : hops.map((hop) => `nexthop ${hop}`).join(" ")}`];
+  });

@@ -2,10 +2,10 @@
  * Connections as flows (for the forecast) and as targets (for the load client), in one order: those of a lab's clients here,
  * those of a scenario in `scenario-traffic.ts`. Pure.
  */
-import { formatAddress, type Ipv4Address } from "../net/address.ts";
+import { addressFamily, formatAddress } from "../net/address.ts";
 import { type Flow, formatFlow, PROTOCOLS } from "../net/flow.ts";
 import type { ConnectionTarget } from "./connection.ts";
-import { hostAddress, type Lab, type Service, serviceNamed } from "./lab.ts";
+import { hostAddresses, type Lab, ofFamily, type Service, serviceNamed } from "./lab.ts";
 
 export interface PlannedConnection {
   readonly service: Service;
@@ -19,8 +19,9 @@ export const planConnections = (lab: Lab): PlannedConnection[] =>
   );
 
 export function planConnection(lab: Lab, host: string, service: Service, sourcePort: number): PlannedConnection {
-  const source = hostAddress(lab, host).address as Ipv4Address;
   const { address: destination, port: destinationPort } = service;
+  const source = ofFamily(hostAddresses(lab, host), addressFamily(destination))?.address;
+  if (source === undefined) throw new Error(`${host} has no address for ${service.name}, and the lab file was checked for that`);
   const flow: Flow = { protocol: PROTOCOLS.tcp, source, destination, sourcePort, destinationPort };
   const target = {
     flow: formatFlow(flow),

@@ -9,16 +9,19 @@
  * Under Local nothing is masqueraded and only pods of the entry node answer: the pod's node is the entry, and the source must
  * be the client itself.
  */
-import { formatAddress } from "../net/address.ts";
+import { addressFamily, formatAddress } from "../net/address.ts";
 import type { ConnectionRecord } from "./connection.ts";
-import { type ClusterNode, type Lab, podsOf, type Service } from "./lab.ts";
+import { type ClusterNode, type Lab, ofFamily, podsOf, type Service } from "./lab.ts";
 
 /** The name of the entry node, or undefined when pod and source contradict each other or are not of this lab. */
 export function entryNode(lab: Lab, service: Service, clientAddress: string, record: ConnectionRecord): string | undefined {
   const pod = podsOf(lab, service).find((candidate) => candidate.name === record.pod);
   if (!pod) return undefined;
   if (service.externalTrafficPolicy === "Local") return record.sourceSeen === clientAddress ? pod.node : undefined;
-  const expectedSource = (node: ClusterNode) =>
-    formatAddress(node.name === pod.node ? node.podGateway.address : node.address.address);
+  const family = addressFamily(service.address);
+  const expectedSource = (node: ClusterNode) => {
+    const source = ofFamily(node.name === pod.node ? node.podGateway : node, family);
+    return source && formatAddress(source.address);
+  };
   return lab.nodes.find((node) => expectedSource(node) === record.sourceSeen)?.name;
 }

@@ -67,7 +67,7 @@ describe("a flow's path", () => {
 
 describe("a connection's fate", () => {
   const state = stateWith("hrw");
-  const fatesOf = (...timeline: Step[]) => forecastFates(state, planChanges(lab, scenarioOf(...timeline)), long);
+  const fatesOf = (...timeline: Step[]) => forecastFates(lab, { router: state }, planChanges(lab, scenarioOf(...timeline)), long);
   const onNode = ({ nextHops }: { nextHops: readonly (string | undefined)[] }) => nextHops[0] === "10.0.0.12";
 
   it("is to break when it moves, even if it would be led back", () => {
@@ -85,7 +85,8 @@ describe("a connection's fate", () => {
     const plan = planChanges(lab, scenarioOf(at(1, "silent-node")));
     const fates = (fromMs: number, toMs: number) =>
       forecastFates(
-        state,
+        lab,
+        { router: state },
         plan,
         FLOWS.map((flow) => ({ flow, fromMs, toMs })),
       );
@@ -96,13 +97,13 @@ describe("a connection's fate", () => {
 });
 
 describe("a difference", () => {
-  const [expectation] = forecastFates(stateWith("hrw"), { changes: [], outages: [] }, long);
+  const [expectation] = forecastFates(lab, { router: stateWith("hrw") }, { changes: [], outages: [] }, long);
   const observed = { broken: true, short: false, fromMs: 0, toMs: 5000, entry: expectation.nextHops[0] };
   const base: Case = { expectation, observed, marks: [], router: { kind: "ecmp-router", ecmp: {} } };
   const mark = {
     fault: "loss",
     node: "n1",
-    address: expectation.nextHops[0] ?? "",
+    nextHops: [expectation.nextHops[0] ?? ""],
     what: "begins",
     fromMs: 1000,
     toMs: 1001,
@@ -115,7 +116,7 @@ describe("a difference", () => {
     ["socket-hash", { ...base, router: { kind: "linux", policy: 1, seed: 1 } }],
     ["unexplained", { ...base, router: { kind: "linux", policy: 0, seed: 1 } }],
     ["packets-lost", { ...base, marks: [mark] }],
-    ["unexplained", { ...base, marks: [{ ...mark, address: "10.0.0.99" }] }],
+    ["unexplained", { ...base, marks: [{ ...mark, nextHops: ["10.0.0.99"] }] }],
     ["pod-gone", { ...base, observed: { ...observed, pod: "n1-a" }, marks: [{ ...mark, fault: "pods-move" }] }],
     ["unexplained", { ...base, observed: { ...observed, pod: "n2-a" }, marks: [{ ...mark, fault: "pods-move" }] }],
     ["pod-cut-off", { ...base, observed: { ...observed, pod: "n1-a" }, marks: [{ ...mark, fault: "silent-node" }] }],

@@ -66,7 +66,7 @@ function seenBy(lab: Lab, service: Service, nextHop: string | undefined) {
   const entry = lab.nodes.find(({ address }) => formatAddress(address.address) === nextHop);
   const pod = podsOf(lab, service).find((each) => each.node === entry?.name);
   if (service.externalTrafficPolicy === "Local" || !entry || !pod) return { pod: pod?.name ?? "" };
-  return { pod: pod.name, sourceSeen: formatAddress(entry.podGateway.address) };
+  return { pod: pod.name, sourceSeen: formatAddress(entry.podGateway.address.address) };
 }
 
 function makeState(lab: Lab, { name, ...options }: SelectorChoice): FibState {

@@ -87,6 +87,41 @@ describe("a speaker's configuration with link bandwidths", () => {
   });
 });
 
+describe("a speaker's configuration for both families", () => {
+  const dual = loadLab("dual-stack");
+  const planOf = (index: number) => planSpeaker(dual, dual.nodes[index], `/run/lab/${dual.nodes[index].name}`);
+
+  it("of FRR has an address family each, and vtysh takes it", async () => {
+    const text = renderFrrConf(planOf(0));
+    await expect(text).toMatchFileSnapshot(expected("dual-frr.conf"));
+    expect(judgedBy(text, "vtysh", "--dryrun", "--inputfile")).not.toMatch(/%|rror/);
+  });
+
+  it("of BIRD has a channel each, and BIRD takes it", async () => {
+    const text = renderBirdConf(planOf(1));
+    await expect(text).toMatchFileSnapshot(expected("dual-bird.conf"));
+    judgedBy(text, "/usr/sbin/bird", "-p", "-c");
+  });
+
+  it("of GoBGP names both, and GoBGP takes it", () => {
+    const text = renderGobgpToml(planOf(2));
+    expect(text).toContain('afi-safi-name = "ipv6-unicast"');
+    judgedBy(text, "gobgpd", "--dry-run", "--config-file");
+  });
+
+  it("of ExaBGP says the next hop where `self` would be none", () => {
+    const { "exabgp.conf": text, commands } = exabgp.files(planOf(3));
+    expect(text).toContain("ipv6 unicast;");
+    expect(commands).toContain("announce route 2001:db8:5::10/128 next-hop 2001:db8::14\n");
+  });
+
+  it("goes with kube-proxy's rules of both, which nft takes", async () => {
+    const text = renderKubeProxy(dual, dual.nodes[0]);
+    await expect(text).toMatchFileSnapshot(expected("dual-kube-proxy.nft"));
+    judgedBy(text, ...asRoot("/usr/sbin/nft", "--check", "--file"));
+  });
+});
+
 describe("kube-proxy's rules", () => {
   it.each([
     ["a node with pods of both services", n1],
@@ -102,7 +137,7 @@ describe("the router's configuration", () => {
   it.each(lab.experiment.selectors.map((selector) => [selector.name, selector] as const))(
     "with selector %s is golden, and the router's own schema takes it",
     async (name, selector) => {
-      const text = renderRouterConfig(lab, { hash: lab.experiment.hash, selector }, "by interface");
+      const text = renderRouterConfig(lab, lab.router, { hash: lab.experiment.hash, selector }, "by interface");
       await expect(text).toMatchFileSnapshot(expected(`router-${name}.yaml`));
       expect(readConfig(text)).toHaveProperty("config");
     },

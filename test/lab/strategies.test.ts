@@ -14,7 +14,9 @@ const OUTCOME: ScenarioOutcome = {
   digest: "d".repeat(64),
   longestGapMs: 301.4,
   recoverMs: 1234,
-  marks: [{ fault: "withdraw", node: "n2", address: "10.0.0.12", what: "begins", fromMs: 1000, toMs: 1010, plannedToMs: 1000 }],
+  marks: [
+    { fault: "withdraw", node: "n2", nextHops: ["10.0.0.12"], what: "begins", fromMs: 1000, toMs: 1010, plannedToMs: 1000 },
+  ],
   brokenAtMs: [1100, 1020, 1500],
 };
 

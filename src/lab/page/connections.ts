@@ -1,7 +1,7 @@
 /** Each connection of a lab's runs as one row: what was forecast for it, and what happened. The report's tables and CSV are of these. */
-import { formatAddress } from "../../net/address.ts";
 import { brokenAtMs, type ConnectionRecord, isBroken } from "../connection.ts";
 import { formatCsv } from "../csv.ts";
+import { nodesByNextHop } from "../lab.ts";
 import type { LabResult } from "../report.ts";
 import { entryNode } from "../witness.ts";
 
@@ -26,7 +26,7 @@ const COLUMNS = [
 
 /** RFC 4180, a header and a line for each connection of each run. */
 export function renderCsv({ lab, runs }: LabResult): string {
-  const nameOf = new Map(lab.nodes.map((node) => [formatAddress(node.address.address), node.name]));
+  const nameOf = nodesByNextHop(lab);
   const rows = runs.flatMap(({ selector, services, struckAtMs }) =>
     services.flatMap(({ service, outcomes }) =>
       outcomes.map(({ forecast, record, clientAddress }) => [

@@ -1,7 +1,7 @@
 /** BIRD 2: announces its static routes, takes none, dials at once (its own default waits five seconds, after an error sixty). */
 import { fullTable } from "../full-table.ts";
 import { linkBandwidthWords } from "./link-bandwidth.ts";
-import type { SpeakerKind, SpeakerPlan } from "./plan.ts";
+import { ipv4Of, ipv6Of, type SpeakerKind, type SpeakerPlan } from "./plan.ts";
 
 export const bird: SpeakerKind = {
   implementation: "BIRD",
@@ -17,9 +17,9 @@ export const bird: SpeakerKind = {
     },
   ],
   setUp: () => [],
-  withdraw: (plan) => [ask(plan, "disable", "services")],
-  announce: (plan) => [ask(plan, "enable", "services")],
-  reset: (plan) => [ask(plan, "restart", "upstream")],
+  withdraw: (plan) => [ask(plan, "disable", '"services*"')],
+  announce: (plan) => [ask(plan, "enable", '"services*"')],
+  reset: (plan) => [ask(plan, "restart", '"upstream*"')],
 };
 
 const ask = ({ directory }: SpeakerPlan, ...words: string[]): string[] => ["birdc", "-s", `${directory}/bird.ctl`, ...words];
@@ -36,14 +36,22 @@ router id ${plan.address};
 protocol device {
 }
 
-protocol static services {
-  ipv4;
-${[...plan.prefixes, ...fullTable(plan.tableSize)].map((prefix) => `  route ${prefix} blackhole;`).join("\n")}
+${staticRoutes("services", "ipv4", [...ipv4Of(plan.prefixes), ...fullTable(plan.tableSize)])}
+${plan.address6 ? `${staticRoutes("services6", "ipv6", ipv6Of(plan.prefixes))}\n` : ""}${plan.routers.map((router, index) => upstream(plan, router, index)).join("\n")}`;
 }
 
-protocol bgp upstream {
+const staticRoutes = (name: string, family: string, prefixes: readonly string[]): string => `protocol static ${name} {
+  ${family};
+${prefixes.map((prefix) => `  route ${prefix} blackhole;`).join("\n")}
+}
+`;
+
+function upstream(plan: SpeakerPlan, { address, asn }: SpeakerPlan["routers"][number], index: number): string {
+  const name = index === 0 ? "upstream" : `upstream${index + 1}`;
+  const bandwidths = [...plan.linkBandwidths].map((entry) => `${linkBandwidth(plan.asn, ...entry)}\n`).join("");
+  return `protocol bgp ${name} {
   local ${plan.address} as ${plan.asn};
-  neighbor ${plan.routerAddress} as ${plan.routerAsn};
+  neighbor ${address} as ${asn};
   hold time ${plan.holdTimeSeconds};
   connect delay time 1;
   connect retry time 1;
@@ -52,9 +60,16 @@ protocol bgp upstream {
     import none;
     export filter {
       if source != RTS_STATIC then reject;
-${[...plan.linkBandwidths].map((entry) => `${linkBandwidth(plan.asn, ...entry)}\n`).join("")}      accept;
+${bandwidths}      accept;
     };
   };
-}
+${plan.address6 ? channel6(plan.address6) : ""}}
 `;
 }
+
+const channel6 = (nextHop: string): string => `  ipv6 {
+    import none;
+    next hop address ${nextHop};
+    export where source = RTS_STATIC;
+  };
+`;

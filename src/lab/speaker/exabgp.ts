@@ -21,9 +21,10 @@ export const exabgp: SpeakerKind = {
   }),
   processes: ({ directory }) => [{ name: "exabgp", command: ["env", ...SETTINGS, "exabgp", `${directory}/exabgp.conf`] }],
   setUp: () => [],
-  withdraw: (plan) => plan.prefixes.map((prefix) => command(plan, `withdraw route ${prefix} next-hop self`)),
+  withdraw: (plan) =>
+    plan.prefixes.map((prefix) => command(plan, `withdraw route ${prefix} next-hop ${nextHopOf(plan, prefix)}`)),
   announce: (plan) => announcements(plan).map((line) => command(plan, line)),
-  reset: (plan) => [command(plan, `neighbor ${plan.routerAddress} teardown 4`)],
+  reset: (plan) => plan.routers.map(({ address }) => command(plan, `neighbor ${address} teardown 4`)),
 };
 
 const command = ({ directory }: SpeakerPlan, line: string): string[] => [
@@ -31,11 +32,15 @@ const command = ({ directory }: SpeakerPlan, line: string): string[] => [
   ...[line, `${directory}/commands`],
 ];
 
-function announcements({ asn, prefixes, linkBandwidths }: SpeakerPlan): string[] {
+/** Of IPv6 over a session of IPv4, `self` is no address. */
+const nextHopOf = ({ address6 }: SpeakerPlan, prefix: string): string => (prefix.includes(":") && address6 ? address6 : "self");
+
+function announcements(plan: SpeakerPlan): string[] {
+  const { asn, prefixes, linkBandwidths } = plan;
   return prefixes.map((prefix) => {
     const megabits = linkBandwidths.get(prefix);
     const community = megabits === undefined ? "" : ` extended-community [ 0x${linkBandwidthWords(asn, megabits).join("")} ]`;
-    return `announce route ${prefix} next-hop self${community}`;
+    return `announce route ${prefix} next-hop ${nextHopOf(plan, prefix)}${community}`;
   });
 }
 
@@ -45,15 +50,17 @@ export function renderExabgpConf(plan: SpeakerPlan): string {
   encoder text;
 }
 
-neighbor ${plan.routerAddress} {
+${plan.routers.map((router) => neighbor(plan, router)).join("\n")}`;
+}
+
+const neighbor = (plan: SpeakerPlan, { address, asn }: SpeakerPlan["routers"][number]): string => `neighbor ${address} {
   router-id ${plan.address};
   local-address ${plan.address};
   local-as ${plan.asn};
-  peer-as ${plan.routerAsn};
+  peer-as ${asn};
   hold-time ${plan.holdTimeSeconds};
-  api {
+${plan.address6 ? "  family {\n    ipv4 unicast;\n    ipv6 unicast;\n  }\n" : ""}  api {
     processes [ commands ];
   }
 }
 `;
-}

@@ -7,7 +7,7 @@
  * Three differences, none of which the router can see: the log goes to stdout, and `timers connect 1` (MetalLB's `connectTime`)
  * and `bgp route-map delay-timer 0` make a lab start quickly: FRR holds its sessions until route maps are at rest, 4 s by default.
  */
-import type { SpeakerKind, SpeakerPlan } from "./plan.ts";
+import { ipv4Of, ipv6Of, type SpeakerKind, type SpeakerPlan } from "./plan.ts";
 
 const DAEMONS = "/usr/lib/frr";
 
@@ -23,18 +23,22 @@ export const frr: SpeakerKind = {
     { name: "zebra", command: frrDaemon(plan.directory, "zebra") },
   ],
   setUp: ({ directory }) => [...frrReady(directory), vtyshFile(directory)],
-  withdraw: (plan) => [inUnicast(plan, (prefix) => `no network ${prefix}`)],
-  announce: (plan) => [inUnicast(plan, (prefix) => `network ${prefix}`)],
-  reset: (plan) => [vtysh(plan, [`clear bgp ${plan.routerAddress}`])],
+  withdraw: (plan) => inUnicast(plan, (prefix) => `no network ${prefix}`),
+  announce: (plan) => inUnicast(plan, (prefix) => `network ${prefix}`),
+  reset: (plan) => plan.routers.map(({ address }) => vtysh(plan, [`clear bgp ${address}`])),
 };
 
 function vtysh({ directory }: SpeakerPlan, lines: readonly string[]): string[] {
   return vtyshAt(directory, "-d", "bgpd", ...lines.flatMap((line) => ["-c", line]));
 }
 
-function inUnicast(plan: SpeakerPlan, toLine: (prefix: string) => string): string[] {
-  const enter = ["configure terminal", `router bgp ${plan.asn}`, "address-family ipv4 unicast"];
-  return vtysh(plan, [...enter, ...plan.prefixes.map(toLine)]);
+function inUnicast(plan: SpeakerPlan, toLine: (prefix: string) => string): string[][] {
+  const enter = (name: string) => ["configure terminal", `router bgp ${plan.asn}`, `address-family ${name} unicast`];
+  const families = [
+    [...enter("ipv4"), ...ipv4Of(plan.prefixes).map(toLine)],
+    ...(plan.address6 ? [[...enter("ipv6"), ...ipv6Of(plan.prefixes).map(toLine)]] : []),
+  ];
+  return families.map((lines) => vtysh(plan, lines));
 }
 
 const vtyshAt = (directory: string, ...words: string[]): string[] => [
@@ -59,52 +63,73 @@ export function frrDaemon(directory: string, name: string, ...options: string[])
   return [`${DAEMONS}/${name}`, "-f", "/dev/null", "--log", "stdout", ...identity, ...places, ...options];
 }
 
-const weightedEntry = (peer: string, sequence: number, list: string, megabits: number): string =>
-  `route-map ${peer}-out permit ${sequence}\n  match ip address prefix-list ${list}\n  set extcommunity bandwidth ${megabits}\n`;
+/** As MetalLB writes one neighbor: its lists, its route maps, its sessions. */
+function routeMaps(plan: SpeakerPlan, peer: string): string {
+  const list = (name: string, family: "ip" | "ipv6", prefixes: readonly string[]) =>
+    prefixes.map((prefix, index) => `${family} prefix-list ${name} seq ${index + 1} permit ${prefix}`);
+  const [ours4, ours6] = [ipv4Of(plan.prefixes), ipv6Of(plan.prefixes)];
+  const weighted = [...plan.linkBandwidths].map(([prefix, megabits], index) => {
+    return { name: `${peer}-bw-${index + 1}`, prefix, megabits };
+  });
+  const lists4 = [...list(`${peer}-pl-ipv4`, "ip", ours4), ...weighted.flatMap(({ name, prefix }) => list(name, "ip", [prefix]))];
+  const lists6 =
+    ours6.length > 0
+      ? list(`${peer}-pl-ipv4`, "ipv6", ours6)
+      : [`ipv6 prefix-list ${peer}-pl-ipv4 seq ${ours4.length + 1} deny any`];
+  const entries = weighted.map(
+    ({ name, megabits }, index) =>
+      `route-map ${peer}-out permit ${index + 1}\n  match ip address prefix-list ${name}\n  set extcommunity bandwidth ${megabits}\n`,
+  );
+  return `route-map ${peer}-in deny 20
+
+${lists4.join("\n")}
+
+${lists6.join("\n")}
+
+${entries.join("")}route-map ${peer}-out permit ${weighted.length + 1}
+  match ip address prefix-list ${peer}-pl-ipv4
+route-map ${peer}-out permit ${weighted.length + 2}
+  match ipv6 address prefix-list ${peer}-pl-ipv4
+`;
+}
+
+const neighborLines = (plan: SpeakerPlan, { address, asn }: SpeakerPlan["routers"][number]): string => `
+  neighbor ${address} remote-as ${asn}
+  neighbor ${address} port 179
+  neighbor ${address} timers ${Math.floor(plan.holdTimeSeconds / 3)} ${plan.holdTimeSeconds}
+  neighbor ${address} timers connect 1
+  neighbor ${address} update-source ${plan.address}
+`;
+
+function family({ routers }: SpeakerPlan, name: "ipv4" | "ipv6", prefixes: readonly string[]): string {
+  const activate = routers.map(
+    ({ address }) => `    neighbor ${address} activate
+    neighbor ${address} route-map ${address}-in in
+    neighbor ${address} route-map ${address}-out out
+`,
+  );
+  return `  address-family ${name} unicast
+${activate.join("")}  exit-address-family
+  address-family ${name} unicast
+${prefixes.map((prefix) => `    network ${prefix}`).join("\n")}
+  exit-address-family
+`;
+}
 
 export function renderFrrConf(plan: SpeakerPlan): string {
-  const peer = plan.routerAddress;
-  const prefixList = plan.prefixes.map((prefix, index) => `ip prefix-list ${peer}-pl-ipv4 seq ${index + 1} permit ${prefix}`);
-  const weighted = [...plan.linkBandwidths].map(([prefix, megabits], index) => {
-    return { list: `${peer}-bw-${index + 1}`, prefix, megabits };
-  });
   return `log stdout informational
 log timestamp precision 3
 hostname ${plan.node}
 bgp route-map delay-timer 0
 ip nht resolve-via-default
 ipv6 nht resolve-via-default
-route-map ${peer}-in deny 20
-
-${[...prefixList, ...weighted.map(({ list, prefix }) => `ip prefix-list ${list} seq 1 permit ${prefix}`)].join("\n")}
-
-ipv6 prefix-list ${peer}-pl-ipv4 seq ${plan.prefixes.length + 1} deny any
-
-${weighted.map(({ list, megabits }, index) => weightedEntry(peer, index + 1, list, megabits)).join("")}route-map ${peer}-out permit ${weighted.length + 1}
-  match ip address prefix-list ${peer}-pl-ipv4
-route-map ${peer}-out permit ${weighted.length + 2}
-  match ipv6 address prefix-list ${peer}-pl-ipv4
-
+${plan.routers.map(({ address }) => routeMaps(plan, address)).join("")}
 router bgp ${plan.asn}
   no bgp ebgp-requires-policy
   no bgp network import-check
   no bgp default ipv4-unicast
   bgp graceful-restart preserve-fw-state
 
-  bgp router-id ${plan.address}
-  neighbor ${peer} remote-as ${plan.routerAsn}
-  neighbor ${peer} port 179
-  neighbor ${peer} timers ${Math.floor(plan.holdTimeSeconds / 3)} ${plan.holdTimeSeconds}
-  neighbor ${peer} timers connect 1
-  neighbor ${peer} update-source ${plan.address}
-
-  address-family ipv4 unicast
-    neighbor ${peer} activate
-    neighbor ${peer} route-map ${peer}-in in
-    neighbor ${peer} route-map ${peer}-out out
-  exit-address-family
-  address-family ipv4 unicast
-${plan.prefixes.map((prefix) => `    network ${prefix}`).join("\n")}
-  exit-address-family
-`;
+  bgp router-id ${plan.address}${plan.routers.map((router) => neighborLines(plan, router)).join("")}
+${family(plan, "ipv4", ipv4Of(plan.prefixes))}${plan.address6 ? family(plan, "ipv6", ipv6Of(plan.prefixes)) : ""}`;
 }

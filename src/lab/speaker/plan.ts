@@ -7,10 +7,12 @@ export interface SpeakerPlan {
   readonly asn: number;
   /** Its own address, which is also its router ID. */
   readonly address: string;
-  readonly routerAddress: string;
-  readonly routerAsn: number;
+  /** Its next hop for what it announces of IPv6, over the same sessions. */
+  readonly address6: string | undefined;
+  /** Whom it speaks with. */
+  readonly routers: readonly { readonly address: string; readonly asn: number }[];
   readonly holdTimeSeconds: number;
-  /** The prefixes it announces. */
+  /** The prefixes it announces, of both families. */
   readonly prefixes: readonly string[];
   /** And so many of `fullTable`; only BIRD is asked for any. */
   readonly tableSize: number;
@@ -19,6 +21,10 @@ export interface SpeakerPlan {
   /** Where its files and sockets live, alone. */
   readonly directory: string;
 }
+
+/** A configuration has a place for each family. */
+export const ipv4Of = (prefixes: Iterable<string>): string[] => [...prefixes].filter((prefix) => !prefix.includes(":"));
+export const ipv6Of = (prefixes: Iterable<string>): string[] => [...prefixes].filter((prefix) => prefix.includes(":"));
 
 export interface SpeakerProcess {
   readonly name: string;
