@@ -114,7 +114,8 @@ function refuseIgnored(
     fields,
     masks = {},
     symmetric,
-  }: Pick<HashOptions, "algorithm" | "seed" | "key" | "fields" | "masks" | "symmetric">,
+    offset = 0,
+  }: Pick<HashOptions, "algorithm" | "seed" | "key" | "fields" | "masks" | "symmetric" | "offset">,
   context: z.RefinementCtx,
 ): void {
   const refuse = (field: string, value: unknown, wanted: string) =>
@@ -125,7 +126,8 @@ function refuseIgnored(
     refuse("symmetric", symmetric, "only with addresses or ports among the fields");
   // What is no hash was found already.
   if (!Object.hasOwn(HASHES, algorithm)) return;
-  const { seeded, keyBytes } = HASHES[algorithm];
+  const { seeded, keyBytes, bits } = HASHES[algorithm];
+  if (offset >= bits) refuse("offset", offset, `0 to ${bits - 1} with ${algorithm}, a hash of ${bits} bits`);
   if (key !== undefined) {
     const [least, most] = keyBytes ?? [0, 0];
     if (keyBytes === undefined) refuse("key", key, `no key with ${algorithm}, which takes none`);

@@ -24,7 +24,7 @@ export interface HashOptions extends KeyOptions {
   /** In key order. */
   readonly fields: readonly string[];
   readonly seed: number;
-  /** SAI_SWITCH_ATTR_ECMP_DEFAULT_HASH_OFFSET: the hash is turned right by so many bits, within its own. */
+  /** SAI_SWITCH_ATTR_ECMP_DEFAULT_HASH_OFFSET: the hash is turned right by so many bits, fewer than it has. */
   readonly offset?: number | undefined;
   /** For keyed hashes (Toeplitz, SipHash): the key as hex. */
   readonly key?: string | undefined;
@@ -71,13 +71,19 @@ export function compileFlowHash(options: HashOptions, bits: number | undefined):
   const hashAny = compileFields(options, row);
   const hashFields = hashTuple ? compileTupleHash(hashTuple, hashAny) : hashAny;
   const writeKey = compileKey(names, options);
-  const shape = compileShape(row.bits, options.offset ?? 0, bits);
+  const shape = compileShape(row.bits, checkOffset(options, row), bits);
   if (shape === undefined) return { writeKey, hashFields, hashTuple };
   return {
     writeKey,
     hashFields: (fields) => shape(hashFields(fields)) | 0,
     hashTuple: hashTuple && ((first, second, third, last) => shape(hashTuple(first, second, third, last)) | 0),
   };
+}
+
+/** A hash that is turned by its own width, or more, is turned by less: that is not what was meant. */
+function checkOffset({ algorithm, offset = 0 }: HashOptions, { bits }: Hash): number {
+  if (offset < bits) return offset;
+  throw new RangeError(`hash offset: ${offset}, wanted 0 to ${bits - 1} with ${algorithm}, a hash of ${bits} bits`);
 }
 
 const parametersOf = ({ key }: HashOptions): HashParameters => (key === undefined ? {} : { key: bytesOf(key) });
@@ -118,7 +124,7 @@ type Shape = (value: number) => number;
 
 /** What becomes of a hash of `own` bits: turned right by `offset` within them, then moved up or down to `bits`. */
 function compileShape(own: number, offset: number, bits = own): Shape | undefined {
-  const turn = compileTurn(own, offset % own);
+  const turn = compileTurn(own, offset);
   if (bits === own) return turn;
   const align: Shape = own < bits ? (value) => (value << (bits - own)) >>> 0 : (value) => value >>> (own - bits);
   return turn === undefined ? align : (value) => align(turn(value));

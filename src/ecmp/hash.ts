@@ -8,6 +8,7 @@ import { csum16 } from "./hash/csum16.ts";
 import { fnv1a } from "./hash/fnv1a.ts";
 import { identity } from "./hash/identity.ts";
 import { jhash } from "./hash/jhash.ts";
+import { katran } from "./hash/katran.ts";
 import { lookup3, lookup3High } from "./hash/lookup3.ts";
 import { murmur3_32 } from "./hash/murmur3-32.ts";
 import { murmur3_x64 } from "./hash/murmur3-x64.ts";
@@ -32,6 +33,7 @@ const ROWS = {
   lookup3,
   "lookup3-high": lookup3High,
   jhash,
+  katran,
   siphash,
   "crc16-ccitt": crc16Ccitt,
   "crc16-ibm": crc16Ibm,

@@ -8,6 +8,7 @@ describe("ecmp balance", () => {
   it.each([
     ["--hash toeplitz --tier-seeds 1,2", "--tier-seeds: 1, wanted no seed with toeplitz"],
     ["--profile katran --tier-seeds 1,2", "--tier-seeds: 1, wanted no seed"],
+    ["--hash crc16-ibm --tiers 2 --tier-offsets 0,16", "hash offset: 16, wanted 0 to 15 with crc16-ibm"],
     ["--profile linux-l4 --tier-seeds 0,2", "--tier-seeds: 0, wanted a number from 1"],
     ["--hash-seed 1 --tier-seeds 1,2", "--hash-seed: 1, wanted no such flag beside --tier-seeds"],
   ])("refuses tiers by %s", async (words, message) => {

@@ -49,15 +49,25 @@ describe("the hash of a row of fields", () => {
     );
   });
 
-  it("is turned and moved as the key's would be", () => {
+  it("is turned within its own bits and moved as the key's would be, for every hash", () => {
     fc.assert(
-      fc.property(rows, fc.integer({ min: 0, max: 31 }), fc.constantFrom(31, 32), (fields, offset, bits) => {
-        const options: HashOptions = { algorithm: "xxh32", fields: ["5-tuple"], seed: 3 };
-        const plain = compileFlowHash(options, undefined).hashFields(fields) >>> 0;
-        const turned = offset === 0 ? plain : ((plain >>> offset) | (plain << (32 - offset))) >>> 0;
-        expect(compileFlowHash({ ...options, offset }, bits).hashFields(fields) >>> 0).toBe(turned >>> (32 - bits));
+      fc.property(rows, fc.constantFrom(...perFlow), fc.nat(), fc.constantFrom(31, 32), (fields, algorithm, any, wanted) => {
+        const own = BigInt(HASHES[algorithm].bits);
+        const offset = any % Number(own);
+        const options: HashOptions = { algorithm, fields: ["5-tuple"], seed: 3 };
+        const plain = BigInt(compileFlowHash(options, undefined).hashFields(fields) >>> 0);
+        const turned = ((plain >> BigInt(offset)) | (plain << (own - BigInt(offset)))) % 2n ** own;
+        const moved = (turned << BigInt(wanted)) >> own;
+        expect(compileFlowHash({ ...options, offset }, wanted).hashFields(fields) >>> 0).toBe(Number(moved));
       }),
+      { numRuns: 500 },
     );
+  });
+
+  it.each(Object.values(HASHES))("is turned by fewer bits than it has: $name of $bits", ({ name, bits }) => {
+    const turn = (offset: number) => compileFlowHash({ algorithm: name, fields: ["5-tuple"], seed: 0, offset }, undefined);
+    expect(() => turn(bits - 1)).not.toThrow();
+    expect(() => turn(bits)).toThrow(`hash offset: ${bits}, wanted 0 to ${bits - 1} with ${name}, a hash of ${bits} bits`);
   });
 
   it("is of the packet itself where the kernel's hash has it", () => {

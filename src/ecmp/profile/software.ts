@@ -51,13 +51,13 @@ export const SOFTWARE_PROFILES: readonly Profile[] = [
   {
     name: "katran",
     summary: "Katran: jhash over source and ports, not the destination; Maglev of 65537",
-    hash: hash("jhash", ["source-address", ...PORTS], "none"),
+    hash: hash("katran", ["source-address", ...PORTS], "none"),
     selector: { name: "maglev-katran-v2", options: { buckets: 65537 } },
     fragments: "dropped",
     icmpErrors: "quoted",
     hashClaim: published(
-      hashTest("jhash"),
-      "of IPv6 the source is one part of the key here and a hash of its own there; its connection table is left out",
+      hashTest("katran"),
+      "the seeds are its build's for 512 addresses served; what an address may be told apart (fewer or other ports) and its connection table are left out",
     ),
     selectionClaim: published(
       selectorTest("maglev-katran"),
