@@ -1,22 +1,20 @@
 /**
- * From a worker to the main thread: a ring of bytes with one writer and one reader, for the frames that a breath does not
- * finish (unresolved neighbor, fragmentation), those that our neighbor table wants to see (ARP, neighbor discovery), and the
- * beginnings of those whose senders are owed an ICMP error. Bounded: a push that does not fit is
- * refused and becomes a named drop.
- *
- *   Int32  head (writer) │ tail (reader) │ armed (reader: ring the bell at the next push)
- *   bytes  entry │ entry │ ...        entry: total │ length, kind, port, next hop (4 words) │ virtio header │ frame │ padding
- *
- * An entry never wraps: where it would, a filler (total with kind 0) takes the rest of the ring.
+ * From a worker to the main thread: the frames that a breath does not finish (unresolved neighbor, fragmentation), those that
+ * our neighbor table wants to see (ARP, neighbor discovery), and the beginnings of those whose senders are owed an ICMP error.
+ * A ring of records (`port/record-ring`): a push that does not fit is refused and becomes a named drop.
  */
 import { VIRTIO_HEADER_LENGTH } from "../port/batch.ts";
+import {
+  createRecordMemory,
+  createRecordReader,
+  createRecordWriter,
+  type RecordWriter,
+  type RingRecord,
+} from "../port/record-ring.ts";
 
-const HEAD = 0;
-const TAIL = 1;
-const ARMED = 2;
-const HEADER_BYTES = 16;
-const ENTRY_HEADER_BYTES = 20;
-const FILLER = 0;
+/** The words of a record. */
+const ENTRY = { kind: 0, port: 1, nextHop: 2 } as const;
+const ENTRY_WORDS = 3;
 
 /**
  * `hearing`: what our neighbor table wants to see. To `slow` and `dropped` the reason is added: a packet to go on with, and the
@@ -34,56 +32,24 @@ export interface ChannelEntry {
   readonly bytes: Uint8Array;
 }
 
-export const createChannelMemory = (capacityBytes = 1 << 20): SharedArrayBuffer =>
-  new SharedArrayBuffer(HEADER_BYTES + capacityBytes);
+export const createChannelMemory = (capacityBytes = 1 << 20): SharedArrayBuffer => createRecordMemory(capacityBytes);
 
-interface Views {
-  readonly state: Int32Array;
-  readonly words: Uint32Array;
-  readonly bytes: Uint8Array;
-}
-
-const open = (memory: SharedArrayBuffer): Views => ({
-  state: new Int32Array(memory, 0, 4),
-  words: new Uint32Array(memory, HEADER_BYTES),
-  bytes: new Uint8Array(memory, HEADER_BYTES),
-});
-
-const roundUp = (bytes: number): number => (bytes + 3) & ~3;
-
-export interface ChannelWriter {
+export interface ChannelWriter extends Pick<RecordWriter, "takeBell"> {
   /** False when there is no room. */
   push(kind: number, port: number, nextHop: number, source: Uint8Array, frame: number, length: number): boolean;
-  /** True once after the reader armed the bell and something was pushed: ring it. */
-  takeBell(): boolean;
 }
 
 export function createChannelWriter(memory: SharedArrayBuffer): ChannelWriter {
-  const { state, words, bytes } = open(memory);
-  const capacity = bytes.length;
+  const { push, takeBell } = createRecordWriter(memory);
+  const entry = new Uint32Array(ENTRY_WORDS);
   return {
     push(kind, port, nextHop, source, frame, length) {
-      const total = roundUp(ENTRY_HEADER_BYTES + VIRTIO_HEADER_LENGTH + length);
-      const tail = Atomics.load(state, TAIL);
-      let head = state[HEAD];
-      // Head and tail stay within the ring; one word is left free so that full and empty differ.
-      const fits = (at: number): boolean => (at >= tail ? total <= capacity - at - (tail === 0 ? 4 : 0) : total <= tail - at - 4);
-      if (!fits(head)) {
-        if (head < tail || total > tail - 4) return false;
-        words[head >> 2] = FILLER;
-        head = 0;
-      }
-      const at = head >> 2;
-      words[at] = total;
-      words[at + 1] = length;
-      words[at + 2] = kind;
-      words[at + 3] = port;
-      words[at + 4] = nextHop;
-      bytes.set(source.subarray(frame - VIRTIO_HEADER_LENGTH, frame + length), head + ENTRY_HEADER_BYTES);
-      Atomics.store(state, HEAD, head + total === capacity ? 0 : head + total);
-      return true;
+      entry[ENTRY.kind] = kind;
+      entry[ENTRY.port] = port;
+      entry[ENTRY.nextHop] = nextHop;
+      return push(entry, source, frame - VIRTIO_HEADER_LENGTH, length + VIRTIO_HEADER_LENGTH);
     },
-    takeBell: () => Atomics.load(state, HEAD) !== Atomics.load(state, TAIL) && Atomics.exchange(state, ARMED, 0) === 1,
+    takeBell,
   };
 }
 
@@ -93,36 +59,23 @@ export interface ChannelReader {
 }
 
 export function createChannelReader(memory: SharedArrayBuffer): ChannelReader {
-  const { state, words, bytes } = open(memory);
-  Atomics.store(state, ARMED, 1);
-  const next = (): ChannelEntry | undefined => {
-    let tail = state[TAIL];
-    if (tail === Atomics.load(state, HEAD)) return undefined;
-    if (words[tail >> 2] === FILLER) tail = 0;
-    const at = tail >> 2;
-    const start = tail + ENTRY_HEADER_BYTES;
-    const entry = {
-      kind: words[at + 2],
-      port: words[at + 3],
-      nextHop: words[at + 4],
-      bytes: bytes.slice(start, start + VIRTIO_HEADER_LENGTH + words[at + 1]),
-    };
-    const after = tail + words[at];
-    Atomics.store(state, TAIL, after === bytes.length ? 0 : after);
-    return entry;
-  };
+  const reader = createRecordReader(memory, ENTRY_WORDS);
+  reader.arm();
   return {
     drain(limit, take) {
       for (let taken = 0; taken < limit; taken++) {
-        const entry = next();
-        if (entry) take(entry);
-        else {
-          Atomics.store(state, ARMED, 1);
-          // Something may have been pushed between the look and the arming: then look once more.
-          if (state[TAIL] === Atomics.load(state, HEAD) || Atomics.exchange(state, ARMED, 0) === 0) return { more: false };
-        }
+        const record = reader.next();
+        if (record) take(toEntry(record));
+        else if (reader.arm()) return { more: false };
       }
       return { more: true };
     },
   };
 }
+
+const toEntry = ({ words, bytes }: RingRecord): ChannelEntry => ({
+  kind: words[ENTRY.kind],
+  port: words[ENTRY.port],
+  nextHop: words[ENTRY.nextHop],
+  bytes,
+});

@@ -4,11 +4,13 @@
  * when it comes and told when it is judged. Switched on and off, and filtered, through shared memory; while it is off it costs
  * a load a batch.
  */
+import { CAPTURE_DIRECTION } from "../pcap/pcapng-writer.ts";
 import { BATCH_CAPACITY, type Batch, ROW, ROW_WORDS, VERDICT } from "./batch.ts";
 import type { Port, PortCounters } from "./port.ts";
+import { createRecordWriter, type RecordWriter } from "./record-ring.ts";
 import { createSharedReader } from "./shared-value.ts";
 import { compileTapFilter, type FrameFilter, type TapFilter } from "./tap-filter.ts";
-import { createTapWriter, TAP, TAP_DIRECTION, TAP_WORDS, type TapWriter } from "./tap-memory.ts";
+import { TAP, TAP_WORDS } from "./tap-memory.ts";
 
 /** The shared value that switches a tap on. */
 export interface TapSettings extends TapFilter {
@@ -17,8 +19,6 @@ export interface TapSettings extends TapFilter {
   /** Of VERDICT; undefined: whatever became of the frame. */
   readonly verdict?: number | undefined;
 }
-
-export const MAXIMUM_SNAP_BYTES = 1 << 17;
 
 export interface TapOptions {
   readonly port: Port;
@@ -34,7 +34,7 @@ export interface TapOptions {
 export class TapPort implements Port {
   readonly name: string;
   readonly #inner: Port;
-  readonly #write: TapWriter;
+  readonly #writer: RecordWriter;
   readonly #look: () => TapSettings | undefined;
   readonly #unixMicroseconds: () => number;
   #settings: TapSettings | undefined;
@@ -49,7 +49,7 @@ export class TapPort implements Port {
   constructor(options: TapOptions) {
     this.#inner = options.port;
     this.name = options.port.name;
-    this.#write = createTapWriter(options.memory);
+    this.#writer = createRecordWriter(options.memory);
     this.#look = createSharedReader(options.settings);
     this.#unixMicroseconds = options.unixMicroseconds;
     this.#record[TAP.port] = options.index;
@@ -111,11 +111,10 @@ export class TapPort implements Port {
       // The port behind was closed since, and its rows with it.
       if (row >= rows.length) break;
       if (verdict !== undefined && rows[row + ROW.verdict] !== verdict) continue;
-      this.#describe(rows, row, TAP_DIRECTION.in, this.#receivedAt);
+      this.#describe(rows, row, CAPTURE_DIRECTION.in, this.#receivedAt);
       this.#record[TAP.vlanTci] = rows[row + ROW.vlanTci];
-      this.#record[TAP.length] = length;
       this.#record[TAP.wireLength] = wireLength;
-      this.#write(this.#record, this.#copies, i * snapBytes);
+      this.#writer.push(this.#record, this.#copies, i * snapBytes, length);
     }
     this.#received = [];
   }
@@ -126,12 +125,11 @@ export class TapPort implements Port {
       if (rows[row + ROW.verdict] !== VERDICT.forward || rows[row + ROW.egress] !== egress) continue;
       const [offset, length] = [rows[row + ROW.offset], rows[row + ROW.length]];
       if (!this.#takes(bytes, offset, length)) continue;
-      this.#describe(rows, row, TAP_DIRECTION.out, sentAt);
+      this.#describe(rows, row, CAPTURE_DIRECTION.out, sentAt);
       // What leaves has its tags in the frame again.
       this.#record[TAP.vlanTci] = 0;
-      this.#record[TAP.length] = Math.min(length, snapBytes);
       this.#record[TAP.wireLength] = length;
-      this.#write(this.#record, bytes, offset);
+      this.#writer.push(this.#record, bytes, offset, Math.min(length, snapBytes));
     }
   }
 

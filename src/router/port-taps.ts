@@ -8,9 +8,10 @@ import { type Address, formatAddress } from "../net/address.ts";
 import type { CancelTimer, Clock } from "../net/clock.ts";
 import { encodeCaptureHead, encodePacket } from "../pcap/pcapng-writer.ts";
 import { VERDICT } from "../port/batch.ts";
+import { createRecordReader, type RingRecord } from "../port/record-ring.ts";
 import { createSharedValue, setSharedValue } from "../port/shared-value.ts";
 import type { TapSettings } from "../port/tap.ts";
-import { createTapMemory, createTapReader, TAP } from "../port/tap-memory.ts";
+import { createTapMemory, TAP, TAP_WORDS } from "../port/tap-memory.ts";
 import { RotatingFile } from "../speaker/rotating-file.ts";
 import type { EventRecord } from "./events.ts";
 
@@ -40,7 +41,7 @@ export type PortTaps = ReturnType<typeof createPortTaps>;
 export function createPortTaps({ clock, events, ports, threads, nextHopName }: PortTapOptions) {
   const memories = Array.from({ length: threads }, () => createTapMemory());
   const settings = ports.map(createSharedValue);
-  const readers = memories.map(createTapReader);
+  const readers = memories.map((memory) => createRecordReader(memory, TAP_WORDS));
   const taps: (OpenTap | undefined)[] = ports.map(() => undefined);
   let cancel: CancelTimer | undefined;
 
@@ -49,7 +50,7 @@ export function createPortTaps({ clock, events, ports, threads, nextHopName }: P
     cancel = taps.some((tap) => tap) ? clock.setTimer(DRAIN_EVERY_MS, drain) : undefined;
   };
 
-  const take = ({ words, bytes }: { words: Uint32Array; bytes: Uint8Array }): void => {
+  const take = ({ words, bytes }: RingRecord): void => {
     const tap = taps[words[TAP.port]];
     if (!tap || tap.packets >= (tap.config.maximumPackets ?? Number.POSITIVE_INFINITY)) return;
     const tagged = words[TAP.vlanTci] === 0 ? bytes : withTag(bytes, words[TAP.vlanTci]);
@@ -104,7 +105,7 @@ export function createPortTaps({ clock, events, ports, threads, nextHopName }: P
 
     state: (port: number) => {
       const tap = taps[port];
-      const lost = readers.reduce((sum, reader) => sum + reader.lost(), 0);
+      const lost = readers.reduce((sum, reader) => sum + reader.refused(), 0);
       return tap && { file: tap.config.file, packets: tap.packets, lost: tap.lost + lost, problem: tap.file.problem ?? null };
     },
 

@@ -5,7 +5,7 @@ import { createFaultyWaiter, FaultyPort } from "#src/port/fault.ts";
 import { createFaultMemory, type FaultRule, readFaultCounts } from "#src/port/fault-rule.ts";
 import { createLoopbackPair, type Loopback } from "#src/port/loopback.ts";
 import { setSharedValue } from "#src/port/shared-value.ts";
-import { batchOf, collect, copyFrames, numberedFrame, portSuite } from "../common/port.ts";
+import { batchOf, collect, copyFrames, memoryWire, numberedFrame, portSuite } from "../common/port.ts";
 import { sumOfWords } from "./frames.ts";
 
 const DROP_REASON = 7;
@@ -43,15 +43,7 @@ for (const [title, rules] of [
 ] as [string, Partial<FaultRule>[]][]) {
   portSuite(title, () => {
     const { port, far } = setUp(...rules);
-    return {
-      near: port,
-      far,
-      pause: () => {},
-      close: () => {
-        port.close();
-        far.close();
-      },
-    };
+    return memoryWire(port, far);
   });
 }
 

@@ -1,21 +1,13 @@
 import { expect, test } from "vitest";
 import { LivePort } from "#src/port/live-port.ts";
 import { createLoopbackPair } from "#src/port/loopback.ts";
-import { batchOf, collect, numberedFrame, portSuite } from "../common/port.ts";
+import { batchOf, collect, memoryWire, numberedFrame, portSuite } from "../common/port.ts";
 
 portSuite("a port whose interface may go and come back", () => {
   const [inner, far] = createLoopbackPair({ name: "near" }, { name: "far" });
   const near = new LivePort("near", () => inner);
   near.renew();
-  return {
-    near,
-    far,
-    pause: () => {},
-    close: () => {
-      near.close();
-      far.close();
-    },
-  };
+  return memoryWire(near, far);
 });
 
 test("while there is no interface nothing comes and what is sent is refused; the counters go on behind the next one", () => {

@@ -1,20 +1,9 @@
 import { expect, test } from "vitest";
 import { ROW } from "#src/port/batch.ts";
 import { createLoopbackPair, Loopback } from "#src/port/loopback.ts";
-import { batchOf, collect, numberedFrame, portSuite } from "../common/port.ts";
+import { batchOf, collect, memoryWire, numberedFrame, portSuite } from "../common/port.ts";
 
-portSuite("loopback", () => {
-  const [near, far] = createLoopbackPair({ name: "near" }, { name: "far" });
-  return {
-    near,
-    far,
-    pause: () => {},
-    close: () => {
-      near.close();
-      far.close();
-    },
-  };
-});
+portSuite("loopback", () => memoryWire(...createLoopbackPair({ name: "near" }, { name: "far" })));
 
 test("a frame can be put in by hand, and drawn out by hand", () => {
   const [port, wire] = createLoopbackPair({ name: "port" }, { name: "wire" });

@@ -1,13 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { parseAddress } from "#src/net/address.ts";
 import { parsePrefix } from "#src/net/prefix.ts";
+import { CAPTURE_DIRECTION } from "#src/pcap/pcapng-writer.ts";
 import { ROW, ROW_WORDS, VERDICT } from "#src/port/batch.ts";
 import { createLoopbackPair } from "#src/port/loopback.ts";
+import { createRecordReader } from "#src/port/record-ring.ts";
 import { createSharedValue, setSharedValue } from "#src/port/shared-value.ts";
 import { TapPort, type TapSettings } from "#src/port/tap.ts";
 import { compileTapFilter, type TapFilter } from "#src/port/tap-filter.ts";
-import { createTapMemory, createTapReader, TAP, TAP_DIRECTION, TAP_WORDS } from "#src/port/tap-memory.ts";
-import { batchOf, numberedFrame, portSuite } from "../common/port.ts";
+import { createTapMemory, TAP, TAP_WORDS } from "#src/port/tap-memory.ts";
+import { batchOf, memoryWire, numberedFrame, portSuite } from "../common/port.ts";
 import { makePacket, makePacket6 } from "../dataplane/packets.ts";
 
 const EGRESS = 3;
@@ -19,7 +21,7 @@ function setUp(settings: TapSettings | undefined, capacityBytes?: number) {
   setSharedValue(shared, settings);
   let microseconds = 1.5e15;
   const port = new TapPort({ port: inner, index: 9, settings: shared, memory, unixMicroseconds: () => microseconds++ });
-  const reader = createTapReader(memory);
+  const reader = createRecordReader(memory, TAP_WORDS);
   const told = () => {
     const all = [];
     for (let record = reader.next(); record; record = reader.next()) all.push(record);
@@ -34,15 +36,7 @@ for (const [title, settings] of [
 ] as [string, TapSettings | undefined][]) {
   portSuite(title, () => {
     const { port, far } = setUp(settings);
-    return {
-      near: port,
-      far,
-      pause: () => {},
-      close: () => {
-        port.close();
-        far.close();
-      },
-    };
+    return memoryWire(port, far);
   });
 }
 
@@ -65,8 +59,8 @@ describe("a tap", () => {
     expect(second.bytes).toEqual(numberedFrame(2, 60));
     const { port: index, direction, verdict, reason, nextHop, vlanTci, wireLength } = TAP;
     const words = [index, direction, verdict, reason, nextHop, vlanTci, wireLength];
-    expect(words.map((word) => first.words[word])).toEqual([9, TAP_DIRECTION.in, VERDICT.drop, 4, 0, 0x81000064, 75]);
-    expect(words.map((word) => second.words[word])).toEqual([9, TAP_DIRECTION.in, VERDICT.forward, 0, 11, 0, 60]);
+    expect(words.map((word) => first.words[word])).toEqual([9, CAPTURE_DIRECTION.in, VERDICT.drop, 4, 0, 0x81000064, 75]);
+    expect(words.map((word) => second.words[word])).toEqual([9, CAPTURE_DIRECTION.in, VERDICT.forward, 0, 11, 0, 60]);
     expect(first.words[TAP.timeHigh] * 2 ** 32 + first.words[TAP.timeLow]).toBe(1.5e15);
   });
 
@@ -79,7 +73,7 @@ describe("a tap", () => {
     const [sent, ...rest] = told();
     expect(rest).toEqual([]);
     expect(sent.bytes).toEqual(numberedFrame(1));
-    expect([sent.words[TAP.direction], sent.words[TAP.nextHop]]).toEqual([TAP_DIRECTION.out, 12]);
+    expect([sent.words[TAP.direction], sent.words[TAP.nextHop]]).toEqual([CAPTURE_DIRECTION.out, 12]);
     expect(far.take()).toHaveLength(1);
   });
 
@@ -125,7 +119,7 @@ describe("a tap", () => {
   });
 
   test("loses what finds no room, counts it, and never holds its port up", () => {
-    const record = TAP_WORDS * 4 + 60;
+    const record = (TAP_WORDS + 2) * 4 + 60;
     const { port, told, reader } = setUp(ALL, 10 * record);
     for (let turn = 0; turn < 50; turn++) {
       const count = (turn % 7) + 1;
@@ -140,7 +134,7 @@ describe("a tap", () => {
         Array.from({ length: count }, (_, i) => turn * 100 + i),
       );
     }
-    expect(reader.lost()).toBe(0);
+    expect(reader.refused()).toBe(0);
     port.transmit(
       batchOf(
         Array.from({ length: 25 }, (_, i) => numberedFrame(i)),
@@ -150,7 +144,7 @@ describe("a tap", () => {
     );
     const kept = told();
     expect(kept.length).toBeGreaterThanOrEqual(8);
-    expect(kept.length + reader.lost()).toBe(25);
+    expect(kept.length + reader.refused()).toBe(25);
     expect(kept.map(({ bytes }) => bytes[17])).toEqual(kept.map((_, i) => i));
   });
 });

@@ -2,31 +2,17 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeNeighborMessage } from "#src/wire/neighbor-discovery.ts";
 import { decodeRouterMessage, encodeRouterAdvertisement, encodeRouterSolicitation } from "#src/wire/router-discovery.ts";
-import { slowChecksum } from "../oracle/checksum.ts";
+import { changeIcmp6, mendIcmp6 } from "./icmp6-frames.ts";
 
 const SENDER = { sourceMac: 0x020000000001, source: "fe800000000000000000000000000001" };
 const advertisement = () => Buffer.from(encodeRouterAdvertisement(SENDER, 1800));
 
-/** Gives the ICMPv6 message of a frame a right checksum again, by the slow twin. */
-function mend(frame: Buffer): Buffer {
-  frame.writeUInt16BE(0, 56);
-  const length = Buffer.alloc(8);
-  length.writeUInt32BE(frame.length - 54, 0);
-  length.writeUInt32BE(58, 4);
-  frame.writeUInt16BE(slowChecksum(Buffer.concat([frame.subarray(22, 54), length, frame.subarray(54)])), 56);
-  return frame;
-}
-
-const changed = (changes: Record<number, number>): Buffer => {
-  const frame = advertisement();
-  for (const [at, value] of Object.entries(changes)) frame[Number(at)] = value;
-  return mend(frame);
-};
+const changed = (changes: Record<number, number>): Buffer => changeIcmp6(advertisement(), changes);
 
 describe("router messages", () => {
   it("have the checksum that the slow twin computes, and are read back", () => {
     const frame = advertisement();
-    expect(mend(Buffer.from(frame)).equals(frame)).toBe(true);
+    expect(mendIcmp6(Buffer.from(frame)).equals(frame)).toBe(true);
     expect(decodeRouterMessage(frame, 0, frame.length)).toEqual({
       kind: "advertisement",
       source: SENDER.source,
