@@ -16,6 +16,7 @@ import type { Flow } from "../src/net/flow.ts";
 import { ipv4Mask, makePrefix } from "../src/net/prefix.ts";
 import { randomBelow, seededRandom } from "../src/net/random.ts";
 import { type Batch, createBatch, ROW, ROW_WORDS, VERDICT, VIRTIO_HEADER_LENGTH } from "../src/port/batch.ts";
+import { adviseLargePages } from "../src/port/large-pages.ts";
 import { checksum } from "../src/wire/checksum.ts";
 import { readMac } from "../src/wire/ethernet.ts";
 import { fastestTurns } from "./fastest.ts";
@@ -102,7 +103,9 @@ export interface Load {
 
 /** Prefixes spread over the unicast space with a length mix like that of the Internet's table: most are /24, few are short. */
 function createTable(routes: number, random: () => number): Table {
-  const fib = createFib({ buffers: createImage(), selector: "modulo", selectorOptions: {}, hash: HASH, workers: 0 });
+  const buffers = createImage();
+  adviseLargePages(buffers.trie);
+  const fib = createFib({ buffers, selector: "modulo", selectorOptions: {}, hash: HASH, workers: 0 });
   fib.attach({ prefix: makePrefix(NODES[0], 24), port: 1 });
   const nextHops = NODES.map((address) => ({ address, weight: 1 }));
   const lengths = [24, 24, 24, 24, 24, 24, 23, 22, 22, 21, 20, 19, 16];

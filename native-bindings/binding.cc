@@ -14,6 +14,7 @@
 #include "generator.h"
 #include "hash.h"
 #include "interface.h"
+#include "pages.h"
 #include "program.h"
 #include "thread.h"
 #include "waiter.h"
@@ -23,7 +24,7 @@ namespace ecmp {
 namespace {
 
 // Raised with every change of the calls below; index.ts refuses an addon of another version.
-constexpr uint32_t kVersion = 5;
+constexpr uint32_t kVersion = 6;
 
 OpenRing& open_ring(napi_env env, uint32_t handle) {
   auto& rings = environment(env).rings;
@@ -175,6 +176,13 @@ napi_value replace_program_call(napi_env env, napi_callback_info info) {
 // makeThreadRealTime(): whether it is now
 napi_value make_thread_real_time_call(napi_env env, napi_callback_info) { return to_value(env, make_thread_real_time()); }
 
+// adviseLargePages(bytes): whether the kernel was asked
+napi_value advise_large_pages_call(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info, "adviseLargePages");
+  const Bytes memory = arguments.bytes(0, "memory");
+  return to_value(env, advise_large_pages(memory.data, memory.length));
+}
+
 // listInterfaces(): [{name, index, mac, mtu, up, running, loopback, addresses: [{bytes, prefixLength}]}]
 napi_value list_interfaces_call(napi_env env, napi_callback_info) {
   napi_value list;
@@ -262,6 +270,7 @@ napi_value begin_environment(napi_env env, napi_value exports) {
   add<close_event_call>(env, exports, "closeEvent");
   add<list_interfaces_call>(env, exports, "listInterfaces");
   add<make_thread_real_time_call>(env, exports, "makeThreadRealTime");
+  add<advise_large_pages_call>(env, exports, "adviseLargePages");
   add<replace_program_call>(env, exports, "replaceProgram");
   add<generate_call>(env, exports, "generate");
   add<hash_call<hash_xxh32>>(env, exports, "hashXxh32");

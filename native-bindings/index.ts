@@ -7,7 +7,7 @@
 import { createRequire } from "node:module";
 
 /** As `kVersion` of binding.cc. */
-const VERSION = 5;
+const VERSION = 6;
 
 export interface OpenedRing {
   /** The name of the ring in all other calls. */
@@ -64,6 +64,8 @@ export interface NativeBindings {
   closeEvent(event: number): void;
   listInterfaces(): NativeInterface[];
   makeThreadRealTime(): boolean;
+  /** Whether it could be asked for: nothing is different otherwise. */
+  adviseLargePages(memory: Uint8Array): boolean;
   /** Each word ends with a zero; returns only by an error. */
   replaceProgram(words: Uint8Array): never;
 

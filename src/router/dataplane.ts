@@ -13,6 +13,7 @@ import type { Clock } from "../net/clock.ts";
 import { formatMac } from "../net/mac.ts";
 import type { Prefix } from "../net/prefix.ts";
 import { installIngressRule } from "../port/ingress-rule.ts";
+import { adviseLargePages } from "../port/large-pages.ts";
 import { LivePort } from "../port/live-port.ts";
 import { PacketRing } from "../port/packet-ring.ts";
 import { TapPort } from "../port/tap.ts";
@@ -73,6 +74,7 @@ async function build(
   const { name, ...selectorOptions } = selector;
   const nextHopBases = new Map<number, { packets: number; bytes: number }>();
   const buffers = createImage();
+  for (const memory of [buffers.trie, buffers.trie6]) adviseLargePages(memory);
   const fib = createFib({
     buffers,
     selector: name,
