@@ -162,7 +162,9 @@ function print(text: string): number {
 function list(json: boolean): number {
   const labs = [
     ...labNames().map((name) => ({ name, description: loadLab(name).description })),
-    ...scenarioNames().map((name) => ({ name, description: loadScenarios(name).description })),
+    ...scenarioNames()
+      .filter((name) => !labNames().includes(name))
+      .map((name) => ({ name, description: loadScenarios(name).description })),
   ].map((each) => ({
     ...each,
     standing: standingLabs(each.name).map(({ verb, pid }) => ({ verb, pid })),

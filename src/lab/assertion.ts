@@ -7,6 +7,7 @@ const MEASURES: Readonly<Record<AssertionName, (outcome: ScenarioOutcome) => num
   asForecast: ({ differences }) => differences.unexplained,
   survivorsUnbroken: ({ connections }) => connections.brokenOnSurvivors,
   noneBroken: ({ connections }) => connections.broken,
+  busiestNodePercent: ({ connections: { opened, perNode } }) => (100 * Math.max(0, ...Object.values(perNode))) / (opened || 1),
   longestGapMs: ({ longestGapMs }) => longestGapMs,
   recoverSeconds: ({ recoverMs }) => recoverMs / 1000,
   failedRequests: ({ requests }) => requests.failedAfterRetry,

@@ -10,6 +10,7 @@ import { LabFailure } from "./failure.ts";
 import {
   type Addressed,
   announcersOf,
+  hostNetworks,
   type Lab,
   nextHopFor,
   nodesOf,
@@ -140,11 +141,16 @@ export interface WantedRoute {
   readonly nextHops: readonly string[];
 }
 
-/** What a router has been taught once every node but `absent` announces what it should; by itself, or by the tier behind it. */
+/** What a router has been taught once every node but `absent` announces what it should; by itself, or by the tier behind it. That tier also learns the way back. */
 export function wantedRoutes(lab: Lab, router: RouterNode, absent: ReadonlySet<string> = new Set()): WantedRoute[] {
   const own = nodesOf(lab, router);
   const tier = peersOf(lab, router).filter((peer) => peer.router !== lab.router);
-  return lab.services.map((service) => {
+  const back = peersOf(lab, router).filter((peer) => peer.router === lab.router);
+  const hosts = hostNetworks(lab).map((prefix) => {
+    const nextHops = back.flatMap(({ port }) => ofFamily(port, addressFamily(prefix.address))?.address ?? []);
+    return { prefix: formatPrefix(prefix), nextHops: nextHops.map(formatAddress) };
+  });
+  const services = lab.services.map((service) => {
     const announcers = announcersOf(lab, service).filter(({ name }) => !absent.has(name));
     const behind = tier.filter((peer) => nodesOf(lab, peer.router).some((node) => announcers.includes(node)));
     const hops: readonly Addressed[] =
@@ -152,6 +158,7 @@ export function wantedRoutes(lab: Lab, router: RouterNode, absent: ReadonlySet<s
     const nextHops = hops.flatMap((hop) => nextHopFor(hop, service) ?? []).map(formatAddress);
     return { prefix: formatPrefix(hostPrefix(service.address)), nextHops };
   });
+  return back.length > 0 ? [...services, ...hosts] : services;
 }
 
 /** Waits until each service's prefix has exactly the next hops that announce it, and every full table has come whole. */

@@ -66,8 +66,13 @@ function checkNodes(file: LabFile, refuse: Refuse): void {
   const routers = routerNames(file);
   if (routers.length === 0) refuse(["topology", "nodes"], "a node of kind ecmp-router");
   for (const [name, node] of nodes) {
-    if (!("pods" in node) || node.tableSize === 0 || node.kind === "bird") continue;
-    refuse(["topology", "nodes", name, "tableSize"], `a node of kind bird (${name} is ${node.kind})`);
+    if (!("pods" in node)) continue;
+    node.routers?.forEach((router, i) => {
+      if (!routers.includes(router)) refuse(["topology", "nodes", name, "routers", i], `one of ${routers.join(", ")}`);
+    });
+    if (node.tableSize > 0 && node.kind !== "bird") {
+      refuse(["topology", "nodes", name, "tableSize"], `a node of kind bird (${name} is ${node.kind})`);
+    }
   }
   for (const name of [...speakerNames(file), ...routers]) {
     if (!hasAddress(file, name)) refuse(["topology", "nodes", name], "a link that gives it an ipv4 address");
@@ -135,9 +140,9 @@ function expand(file: LabFile): Lab {
   });
   const nodes = named.flatMap(([name, node]): ClusterNode[] => {
     if (!("pods" in node)) return [];
-    const { kind, asn, tableSize, pods } = node;
+    const { kind, asn, tableSize, routers, pods } = node;
     const [{ address, address6 }] = addressed(name);
-    return [{ name, kind, asn, tableSize, address, address6, ...expandPods(name, pods) }];
+    return [{ name, kind, asn, tableSize, routers, address, address6, ...expandPods(name, pods) }];
   });
   const ofKind = (kind: string) => named.filter(([, node]) => node.kind === kind).map(([name]) => name);
   const exec = Object.fromEntries(named.flatMap(([name, node]) => (node.kind === "linux" ? [[name, node.exec]] : [])));

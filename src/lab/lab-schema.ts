@@ -64,6 +64,7 @@ const node = z.discriminatedUnion(
         kind: z.enum(SPEAKER_KINDS),
         asn,
         pods: podPlan,
+        routers: z.array(nodeName).min(1).optional().describe("those it speaks with; all on its network when absent"),
         tableSize: whole(0, LARGEST_TABLE)
           .default(0)
           .describe("so many more prefixes it announces, as a transit would: 16.0.0.0/24 and those after it; bird only"),

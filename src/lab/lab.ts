@@ -42,6 +42,8 @@ export interface ClusterNode extends Addressed {
   /** On its pods' side: their gateway, and the source they see when this node masquerades to them. */
   readonly podGateway: Addressed;
   readonly pods: readonly Pod[];
+  /** The routers that it speaks with; all on its network when absent. */
+  readonly routers?: readonly string[] | undefined;
   /** So many prefixes of `fullTable` it announces beside the services. */
   readonly tableSize: number;
 }
@@ -186,12 +188,23 @@ export function portTo(router: RouterNode, { address }: Addressed): (Endpoint & 
   return router.ports.find((port) => prefixContains(network, port.address.address));
 }
 
-/** The routers that share a network with an interface, by their port there. */
+/** The ports of routers on the network that an interface belongs to. */
 export const portsTo = (lab: Lab, end: Addressed): (Endpoint & Addressed)[] =>
   routersOf(lab).flatMap((router) => portTo(router, end) ?? []);
 
 /** The nodes that a router speaks with. */
-export const nodesOf = (lab: Lab, router: RouterNode): readonly ClusterNode[] => lab.nodes.filter((node) => portTo(router, node));
+export const nodesOf = (lab: Lab, router: RouterNode): readonly ClusterNode[] =>
+  lab.nodes.filter((node) => portTo(router, node) && (node.routers?.includes(router.name) ?? true));
+
+/** The routers that a node speaks with, each with its port towards it. */
+export const routersAt = (
+  lab: Lab,
+  node: ClusterNode,
+): readonly { readonly router: RouterNode; readonly port: Endpoint & Addressed }[] =>
+  routersOf(lab).flatMap((router) => {
+    const port = nodesOf(lab, router).includes(node) && portTo(router, node);
+    return port ? [{ router, port }] : [];
+  });
 
 /** The routers that a router speaks with, each by its port there: those at the other ends of its cables. */
 export function peersOf(
@@ -212,3 +225,10 @@ export function hostAddresses(lab: Lab, host: string): Addressed {
   if (!end?.address) throw new Error(`the host ${host} has no address, and the lab file was checked for that`);
   return { address: end.address, address6: end.address6 };
 }
+
+/** Where the clients are. */
+export const hostNetworks = (lab: Lab): readonly Prefix[] =>
+  lab.hosts.flatMap((host) => {
+    const { address, address6 } = hostAddresses(lab, host);
+    return [address, address6].flatMap((each) => (each ? makePrefix(each.address, each.length) : []));
+  });

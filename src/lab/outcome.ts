@@ -21,6 +21,8 @@ export interface ScenarioOutcome {
     readonly broken: number;
     readonly forecast: number;
     readonly brokenOnSurvivors: number;
+    /** By the node they entered by. */
+    readonly perNode: Readonly<Record<string, number>>;
   };
   readonly requests: {
     readonly count: number;
@@ -66,17 +68,17 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     const record = recordOf.get(target.flow);
     if (!record?.opened)
       throw new LabFailure("load client", `${target.flow}: ${record?.error ?? "unknown"}`, "a connection that opens");
-    const entry = entryNode(lab, service, target.sourceAddress, record);
+    const node = entryNode(lab, service, target.sourceAddress, record);
     const observed: ObservedFlow = {
       broken: isBroken(record),
       short: false,
       fromMs: startMs,
       toMs: brokenAtMs(record) ?? record.lastEchoAtMs,
       pod: record.pod,
-      entry: entry && describeEntry(lab, entry, service),
+      entry: node && describeEntry(lab, node, service),
     };
     compare(expectations[i], observed);
-    return { record, expectation: expectations[i], observed };
+    return { record, expectation: expectations[i], observed, node };
   });
   const short = requests.map((request, i) => {
     const expectation = expectations[connections.length + i];
@@ -94,6 +96,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
       opened: long.length,
       broken: broken.length,
       forecast: long.filter(({ expectation }) => expectation.fate === "breaks").length,
+      perNode: Object.fromEntries(lab.nodes.map(({ name }) => [name, long.filter(({ node }) => node === name).length])),
       brokenOnSurvivors: broken.filter(({ observed }) => !struck.has(observed.entry ?? "")).length,
     },
     requests: {

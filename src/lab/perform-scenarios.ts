@@ -9,7 +9,7 @@ import { judgeAssertions } from "./assertion.ts";
 import { startCast, stopCast } from "./cast.ts";
 import { LabFailure } from "./failure.ts";
 import { untilLearned } from "./inside.ts";
-import type { Lab } from "./lab.ts";
+import type { Lab, RouterNode } from "./lab.ts";
 import { createProgress } from "./progress.ts";
 import { strategyReports, writeReport } from "./report-file.ts";
 import type { Scenario } from "./scenario.ts";
@@ -73,14 +73,17 @@ export async function performScenarios(
 
 function describeProgress({ scenario, outcome: { connections, requests } }: PlayedScenario): string {
   const broken = `${connections.broken} of ${connections.opened} broken (forecast ${connections.forecast})`;
-  return `${scenario.name}: ${broken}, ${requests.failed} of ${requests.count} requests failed`;
+  const entered = Object.entries(connections.perNode).map(([node, count]) => `${node} ${count}`);
+  return `${scenario.name}: by ${entered.join(" · ")}; ${broken}, ${requests.failed} of ${requests.count} requests failed`;
 }
 
 async function playOne(clock: Clock, lab: Lab, scenario: Scenario, tell: Tell): Promise<PlayedScenario> {
   const { holdTimeSeconds, router } = scenario;
   const directory = `${LAB_DIRECTORY}/${scenario.name}`;
   await mkdir(directory, { recursive: true });
-  const cast = await startCast(clock, { ...lab, router: { ...lab.router, holdTimeSeconds } }, router, directory);
+  const withHoldTime = (node: RouterNode): RouterNode => ({ ...node, holdTimeSeconds });
+  const routers = { router: withHoldTime(lab.router), furtherRouters: lab.furtherRouters.map(withHoldTime) };
+  const cast = await startCast(clock, { ...lab, ...routers }, router, directory);
   try {
     await untilLearned(cast, { step: (subject, result) => tell(subject, 0, { result }) });
     const outcome = await playScenario(clock, cast, scenario, directory, tell);

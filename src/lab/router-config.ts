@@ -4,9 +4,9 @@
  */
 import { stringify } from "yaml";
 import { formatAddress } from "../net/address.ts";
-import { formatPrefix, hostPrefix, makePrefix } from "../net/prefix.ts";
+import { formatPrefix, hostPrefix } from "../net/prefix.ts";
 import { TABLE_RANGE } from "./full-table.ts";
-import { hostAddresses, type Lab, nodesOf, peersOf, type RouterNode, type StaticRoute } from "./lab.ts";
+import { hostNetworks, type Lab, nodesOf, peersOf, type RouterNode, type StaticRoute } from "./lab.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 
 const acceptedTables = (lab: Lab): string[] => (lab.nodes.some(({ tableSize }) => tableSize > 0) ? [`${TABLE_RANGE} le 24`] : []);
@@ -16,7 +16,7 @@ export function renderRouterConfig(lab: Lab, router: RouterNode, ecmp: object, p
   const addresses = router.ports.map((port) => port.address.address);
   const services = lab.services.map(({ address }) => formatPrefix(hostPrefix(address)));
   const peers = peersOf(lab, router);
-  const hosts = hostNetworks(lab);
+  const hosts = hostNetworks(lab).map(formatPrefix);
   return stringify({
     ports: router.ports.map((port) =>
       ports === "by interface" ? { interface: port.interface } : { address: formatAddress(port.address.address) },
@@ -57,10 +57,3 @@ const staticRoute = ({ prefix, via }: StaticRoute) => ({
   prefix: formatPrefix(prefix),
   nextHops: [{ address: formatAddress(via) }],
 });
-
-/** Where the clients are. */
-const hostNetworks = (lab: Lab): string[] =>
-  lab.hosts.flatMap((host) => {
-    const { address, address6 } = hostAddresses(lab, host);
-    return [address, address6].flatMap((each) => (each ? [formatPrefix(makePrefix(each.address, each.length))] : []));
-  });

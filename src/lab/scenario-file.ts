@@ -8,7 +8,7 @@ import { ecmpSchema } from "../config/ecmp-schema.ts";
 import { type ConfigMistake, readYaml } from "../config/read.ts";
 import { oneOf, whole } from "../config/scalar.ts";
 import { FAULTS } from "./fault.ts";
-import { FAULT_KINDS, type Lab } from "./lab.ts";
+import { FAULT_KINDS, type Lab, routersOf } from "./lab.ts";
 import { ASSERTION_NAMES, type FaultStep, type Scenario, WAIT_NAMES } from "./scenario.ts";
 
 const seconds = z.number({ error: "wanted seconds" }).min(0).max(86_400);
@@ -25,7 +25,9 @@ const ecmp = z.unknown().transform((value, context): object => {
 
 const router = z.union(
   [
-    z.strictObject({ ecmp }).transform(({ ecmp }) => ({ kind: "ecmp-router" as const, ecmp })),
+    z
+      .strictObject({ ecmp, ecmpOf: z.record(z.string(), ecmp).optional() })
+      .transform((settings) => ({ kind: "ecmp-router" as const, ...settings })),
     z
       .strictObject({
         linux: z.strictObject({
@@ -36,7 +38,7 @@ const router = z.union(
       })
       .transform(({ linux }) => ({ kind: "linux" as const, ...linux })),
   ],
-  { error: "wanted {ecmp: ...} as in a configuration, or {linux: {policy, fields, seed}}" },
+  { error: "wanted {ecmp: ..., ecmpOf: {ROUTER: ...}} as in a configuration, or {linux: {policy, fields, seed}}" },
 );
 
 const arrivals = z.union(
@@ -174,11 +176,16 @@ function checkReferences(file: ScenarioFile, lab: Lab | undefined, context: z.co
   if (!lab) return refuse(["lab"], "wanted one of `ecmp lab list`");
   const services = lab.services.map(({ name }) => name);
   const nodes = lab.nodes.map(({ name }) => name);
-  const parts: [PropertyKey[], Pick<ScenarioFile, "traffic" | "timeline">][] = [
+  const parts: [PropertyKey[], Pick<ScenarioFile, "router" | "traffic" | "timeline">][] = [
     [[], file],
     ...Object.entries(file.strategies).map(([name, own]): [PropertyKey[], typeof own] => [["strategies", name], own]),
   ];
-  for (const [path, { traffic = [], timeline = [] }] of parts) {
+  const routers = routersOf(lab).map(({ name }) => name);
+  for (const [path, { router, traffic = [], timeline = [] }] of parts) {
+    if (router?.kind === "linux" && routers.length > 1) refuse([...path, "router"], "wanted our routers, in a lab of several");
+    for (const name of Object.keys((router?.kind === "ecmp-router" && router.ecmpOf) || {})) {
+      if (!routers.includes(name)) refuse([...path, "router", "ecmpOf", name], `wanted one of ${routers.join(", ")}`);
+    }
     traffic.forEach(({ service }, i) => {
       if (!services.includes(service)) refuse([...path, "traffic", i, "service"], `wanted one of ${services.join(", ")}`);
     });

@@ -61,6 +61,7 @@ export const ASSERTION_NAMES = [
   "asForecast",
   "survivorsUnbroken",
   "noneBroken",
+  "busiestNodePercent",
   "longestGapMs",
   "recoverSeconds",
   "failedRequests",

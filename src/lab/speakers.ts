@@ -4,7 +4,7 @@ import { formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { formatPrefix, hostPrefix } from "../net/prefix.ts";
 import { LabFailure } from "./failure.ts";
-import { type ClusterNode, type Lab, podsOf, portTo, routersOf, type Service, servicesOf } from "./lab.ts";
+import { type ClusterNode, type Lab, podsOf, routersAt, type Service, servicesOf } from "./lab.ts";
 import { executeUntilDone } from "./namespace.ts";
 import type { Place } from "./place.ts";
 import { Daemon, execute } from "./process.ts";
@@ -29,10 +29,7 @@ export function planSpeaker(lab: Lab, node: ClusterNode, directory: string): Spe
     asn: node.asn,
     address: formatAddress(node.address.address),
     address6: node.address6 && formatAddress(node.address6.address),
-    routers: routersOf(lab).flatMap((router) => {
-      const port = portTo(router, node);
-      return port ? [{ address: formatAddress(port.address.address), asn: router.asn }] : [];
-    }),
+    routers: routersAt(lab, node).map(({ router, port }) => ({ address: formatAddress(port.address.address), asn: router.asn })),
     holdTimeSeconds: lab.router.holdTimeSeconds,
     prefixes: announced.map((service) => formatPrefix(hostPrefix(service.address))),
     tableSize: node.tableSize,

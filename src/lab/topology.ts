@@ -19,6 +19,7 @@ import {
   type MaybeAddressed,
   ofFamily,
   portsTo,
+  routersAt,
   routersOf,
 } from "./lab.ts";
 
@@ -109,7 +110,7 @@ const addAddresses = ({ address, address6 }: MaybeAddressed, name: string): stri
 /** `replace`: a container engine may have put a default route of its own there. */
 export const nodeRoutes = (lab: Lab, node: ClusterNode): string[] => [
   ...lab.nodes.filter((other) => other !== node).flatMap((other) => podSubnetRoutes(other)),
-  ...defaultRoutes(portsTo(lab, node)),
+  ...defaultRoutes(routersAt(lab, node).map(({ port }) => port)),
 ];
 
 const podSubnetRoutes = ({ podSubnet, podSubnet6, address, address6 }: ClusterNode): string[] => [

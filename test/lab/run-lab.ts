@@ -35,7 +35,9 @@ export interface LabReport {
 
 export interface StrategyReport {
   readonly strategy: string;
-  readonly connections: Readonly<Record<"opened" | "broken" | "forecast" | "brokenOnSurvivors", number>>;
+  readonly connections: Readonly<Record<"opened" | "broken" | "forecast" | "brokenOnSurvivors", number>> & {
+    readonly perNode: Readonly<Record<string, number>>;
+  };
   readonly requests: Readonly<Record<"count" | "failed" | "forecast" | "failedAfterRetry", number>>;
   readonly differences: Readonly<Record<string, number>>;
   readonly unexplained: readonly string[];

@@ -7,7 +7,7 @@ import type { Assertions } from "#src/lab/scenario.ts";
 import { failures, type PlayedScenario, renderStrategies, strategiesToCsv, strategiesToJson } from "#src/lab/strategies.ts";
 
 const OUTCOME: ScenarioOutcome = {
-  connections: { opened: 200, broken: 3, forecast: 2, brokenOnSurvivors: 1 },
+  connections: { opened: 200, broken: 3, forecast: 2, brokenOnSurvivors: 1, perNode: { n1: 120, n2: 80 } },
   requests: { count: 90, failed: 4, forecast: 4, failedAfterRetry: 2 },
   differences: { "socket-hash": 0, "pod-gone": 2, "pod-cut-off": 0, "packets-lost": 0, "at-the-edge": 1, unexplained: 1 },
   told: ["tcp <10.0.1.2>: forecast to live; it broke"],
@@ -35,6 +35,8 @@ describe("assertions", () => {
     [{ asForecast: true }, [false]],
     [{ asForecast: 1 }, [true]],
     [{ survivorsUnbroken: true, noneBroken: 3 }, [false, true]],
+    [{ busiestNodePercent: 59 }, [false]],
+    [{ busiestNodePercent: 60 }, [true]],
     [{ longestGapMs: 301 }, [false]],
     [{ longestGapMs: 302, recoverSeconds: 1.3 }, [true, true]],
     [{ failedRequests: true }, [false]],
