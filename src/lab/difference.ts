@@ -3,6 +3,7 @@
  * speak for it. A difference that none of them explains is `unexplained`, and makes the run a failure. Pure.
  */
 import { CUTS, type Expectation } from "./expectation.ts";
+import type { FaultKind } from "./lab.ts";
 import type { RouterSettings } from "./router-settings.ts";
 import type { FaultMark } from "./timeline.ts";
 
@@ -16,6 +17,10 @@ export interface ObservedFlow {
   readonly pod?: string | undefined;
   /** The next hop by which it entered, where a pod has told. */
   readonly entry?: string | undefined;
+  /** The next hops that its packets left for, as the kernel of a Linux router recorded them behind its choice. */
+  readonly leftFor?: ReadonlySet<string> | undefined;
+  /** Packets of its own are among those that a fault threw away. */
+  readonly lostPackets?: boolean | undefined;
 }
 
 export interface Case {
@@ -23,6 +28,23 @@ export interface Case {
   readonly observed: ObservedFlow;
   readonly marks: readonly FaultMark[];
   readonly router: RouterSettings;
+}
+
+/** Faults of one kind that befell the node of its pod. */
+const podStruck = ({ observed: { pod }, marks }: Case, isKind: (fault: FaultKind) => boolean): boolean =>
+  marks.some(({ fault, node }) => isKind(fault) && pod?.startsWith(`${node}-`) === true);
+
+/** A mark that means something to its path: the node is on it, or it leads elsewhere afterwards. */
+const concerns = ({ expectation: { nextHops } }: Case, mark: FaultMark): boolean =>
+  mark.nextHops.some((nextHop) => nextHops.includes(nextHop)) || new Set(nextHops).size > 1;
+
+/** It went by other next hops than those of its 5-tuple, and broke if and only if they were several. */
+function wentElsewhere({ expectation, observed: { broken, leftFor } }: Case): boolean {
+  if (leftFor === undefined) return false;
+  const forecast = new Set(expectation.nextHops);
+  return (
+    broken === leftFor.size > 1 && (leftFor.size !== forecast.size || [...leftFor].some((nextHop) => !forecast.has(nextHop)))
+  );
 }
 
 interface Reason {
@@ -43,27 +65,29 @@ function isAtEdge({ fromMs, toMs, plannedToMs }: FaultMark, atMs: number): boole
 export const REASONS = {
   "socket-hash": {
     means: "under policy 1 the kernel takes the sending socket's own random number for a hash, where a veth hands it on",
-    witness: ({ router }) => router.kind === "linux" && router.policy === 1,
+    witness: (difference) => difference.router.kind === "linux" && difference.router.policy === 1 && wentElsewhere(difference),
   },
   "pod-gone": {
-    means: "its pod was moved away; which pod it had, the node's kube-proxy drew by lot",
-    witness: ({ observed, marks }) =>
-      observed.broken && marks.some(({ fault, node }) => fault === "pods-move" && observed.pod?.startsWith(`${node}-`) === true),
+    means: "it was short, and its pod was moved away; which pod it had, the node's kube-proxy drew by lot",
+    witness: (difference) =>
+      difference.observed.short && difference.observed.broken && podStruck(difference, (fault) => fault === "pods-move"),
   },
   "pod-cut-off": {
-    means: "its pod was on a node that was cut off, and which node's pod it had, kube-proxy drew by lot",
-    witness: ({ observed, marks }) =>
-      observed.broken && marks.some(({ fault, node }) => CUTS.has(fault) && observed.pod?.startsWith(`${node}-`) === true),
+    means: "it was short, and its pod was on a node that was cut off; which pod it had, kube-proxy drew by lot",
+    witness: (difference) =>
+      difference.observed.short && difference.observed.broken && podStruck(difference, (fault) => CUTS.has(fault)),
   },
   "packets-lost": {
-    means: "packets were being lost at its node, and with them either an answer for too long or the reset it was to get",
-    witness: ({ expectation, marks }) =>
-      marks.some(({ fault, nextHops }) => fault === "loss" && nextHops.some((nextHop) => expectation.nextHops.includes(nextHop))),
+    means: "packets of its own were thrown away by a fault, and with them an answer for too long or the reset it was to get",
+    witness: ({ observed }) => observed.lostPackets === true,
   },
   "at-the-edge": {
-    means: "it was short, and began or ended while a change was being made",
-    witness: ({ observed: { short, fromMs, toMs }, marks }) =>
-      short && marks.some((mark) => isAtEdge(mark, fromMs) || isAtEdge(mark, toMs)),
+    means: "it was short, and began or ended while a change of its path was being made",
+    witness: (difference) => {
+      const { short, fromMs, toMs } = difference.observed;
+      const touches = (mark: FaultMark) => isAtEdge(mark, fromMs) || isAtEdge(mark, toMs);
+      return short && difference.marks.some((mark) => concerns(difference, mark) && touches(mark));
+    },
   },
   unexplained: { means: "no reason is known", witness: () => true },
 } as const satisfies Readonly<Record<string, Reason>>;
@@ -73,7 +97,7 @@ export type ReasonName = keyof typeof REASONS;
 /** The reason's name, or undefined where there is no difference. */
 export function explainDifference(difference: Case): ReasonName | undefined {
   const { expectation, observed } = difference;
-  const entered = observed.entry === undefined || observed.entry === expectation.nextHops[0];
+  const entered = observed.entry === undefined || observed.entry === expectation.entry;
   if (observed.broken === (expectation.fate === "breaks") && entered) return undefined;
   const names = Object.keys(REASONS) as ReasonName[];
   return names.find((name) => REASONS[name].witness(difference));

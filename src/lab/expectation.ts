@@ -3,7 +3,8 @@
  * becomes changes of members, these become each flow's path over the nodes, and a path becomes a fate. Pure.
  *
  * A node knows the connections that began on it and no others, so whoever moves is reset; who stays lives, unless its node is
- * cut off for longer than a client waits.
+ * cut off for longer than a client waits. Which pod a connection gets is kube-proxy's lot: it is known when the connection is
+ * open, and what befalls that pod is part of the forecast from then on.
  */
 import type { FlowPath, MemberChange } from "../experiment/forecast.ts";
 import { formatAddress } from "../net/address.ts";
@@ -27,13 +28,26 @@ export interface Outage {
   readonly toMs: number;
 }
 
+/** What befalls the pods of a node, by whichever node their connections entered. */
+export interface PodLoss {
+  readonly node: string;
+  readonly kind: "gone" | "cut-off";
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
 export interface Plan {
   readonly changes: readonly PlannedChange[];
   readonly outages: readonly Outage[];
+  readonly podLosses: readonly PodLoss[];
 }
 
 export interface Expectation extends FlowPath {
+  /** The next hop when it begins. */
+  readonly entry: string | undefined;
   readonly fate: "lives" | "breaks";
+  /** Its path would let it live; its pod does not. */
+  readonly byPod?: true;
 }
 
 /** While these last, nothing gets through to the node or from it, nor to its pods. */
@@ -42,17 +56,21 @@ export const CUTS: ReadonlySet<FaultKind> = new Set<FaultKind>(["link-down", "si
 export function planChanges(lab: Lab, { timeline, holdTimeSeconds }: Scenario): Plan {
   const changes: PlannedChange[] = [];
   const outages: Outage[] = [];
+  const podLosses: PodLoss[] = [];
   for (const step of timeline) {
     if ("wait" in step) continue;
     const node = nodeNamed(lab, step.node);
     const { changes: own, unknownUntilMs } = planFault(step, node, holdTimeSeconds);
     changes.push(...own);
+    const fromMs = step.atSeconds * 1000;
+    const toMs = (step.untilSeconds ?? Number.POSITIVE_INFINITY) * 1000;
     if (CUTS.has(step.fault)) {
-      const nextHops = nextHopsOf(node).map(formatAddress);
-      outages.push({ nextHops, fromMs: step.atSeconds * 1000, toMs: unknownUntilMs });
+      outages.push({ nextHops: nextHopsOf(node).map(formatAddress), fromMs, toMs: unknownUntilMs });
+      podLosses.push({ node: step.node, kind: "cut-off", fromMs, toMs });
     }
+    if (step.fault === "pods-move") podLosses.push({ node: step.node, kind: "gone", fromMs, toMs });
   }
-  return { changes: changes.toSorted((a, b) => a.plannedMs - b.plannedMs), outages };
+  return { changes: changes.toSorted((a, b) => a.plannedMs - b.plannedMs), outages, podLosses };
 }
 
 /** The changes that a fault leads to, and until when the router does not know of it. */
@@ -83,16 +101,45 @@ export function forecastFates(lab: Lab, states: RouterStates, plan: Plan, flows:
     flows.map(({ flow }) => flow),
     plan.changes,
   );
-  return paths.map((path, index) => ({ ...path, fate: isBroken(plan, path, flows[index]) ? "breaks" : "lives" }));
+  return paths.map((path, index) => {
+    const phases = phasesOf(plan, path, flows[index]);
+    const fate = isBroken(plan, phases, flows[index]) ? "breaks" : "lives";
+    return { ...path, entry: phases[0]?.nextHop, fate };
+  });
 }
 
-function isBroken({ changes, outages }: Plan, { nextHops }: FlowPath, { fromMs, toMs }: PlannedFlow): boolean {
+/** The same of long-lived connections, once each has said on which node its pod is. */
+export function withPods(
+  { podLosses }: Plan,
+  expectations: readonly Expectation[],
+  podNodes: readonly (string | undefined)[],
+): Expectation[] {
+  const isLost = (podNode: string | undefined) =>
+    podLosses.some(
+      ({ node, kind, fromMs, toMs }) => node === podNode && (kind === "gone" || toMs - fromMs > LOAD_DEFAULTS.timeoutMs),
+    );
+  return expectations.map((each, index) =>
+    each.fate === "lives" && isLost(podNodes[index]) ? { ...each, fate: "breaks", byPod: true } : each,
+  );
+}
+
+interface Phase {
+  readonly nextHop: string | undefined;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** Where it goes in its own time. */
+function phasesOf({ changes }: Plan, { nextHops }: FlowPath, { fromMs, toMs }: PlannedFlow): Phase[] {
   // nextHops[i] is where it goes between change i - 1 and change i.
   const beginsMs = (i: number) => (i === 0 ? Number.NEGATIVE_INFINITY : changes[i - 1].plannedMs);
   const endsMs = (i: number) => (i === changes.length ? Number.POSITIVE_INFINITY : changes[i].plannedMs);
-  const phases = nextHops
+  return nextHops
     .map((nextHop, i) => ({ nextHop, fromMs: Math.max(beginsMs(i), fromMs), toMs: Math.min(endsMs(i), toMs) }))
     .filter((phase) => phase.fromMs <= phase.toMs);
+}
+
+function isBroken({ outages }: Plan, phases: readonly Phase[], { fromMs, toMs }: PlannedFlow): boolean {
   if (phases.some(({ nextHop }) => nextHop === undefined || nextHop !== phases[0].nextHop)) return true;
   return outages.some((outage) => {
     const lastsMs = Math.min(outage.toMs, toMs) - Math.max(outage.fromMs, fromMs);

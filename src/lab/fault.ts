@@ -11,6 +11,7 @@ import { LabFailure } from "./failure.ts";
 import { replaceKubeProxy } from "./kube-proxy.ts";
 import type { ClusterNode, Endpoint, FaultKind, Lab } from "./lab.ts";
 import { executeUntilDone, inNamespace } from "./namespace.ts";
+import { flowSet, noteFlow, readFlowSet } from "./packet-record.ts";
 import { placeOf } from "./place.ts";
 import { execute } from "./process.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
@@ -41,6 +42,8 @@ export interface Fault {
   readonly begin: (target: Target) => Promise<void>;
   /** Undoes it. */
   readonly end: (target: Target) => Promise<void>;
+  /** The flows of which it has thrown packets away so far, as "address:port" of their sources. */
+  readonly struck?: (target: Target) => Promise<readonly string[]>;
 }
 
 export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
@@ -107,8 +110,9 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
     outlivesRun: true,
     // nft refuses a comparison that is always true.
     begin: (target) =>
-      filter(target, "ingress", target.percent === 100 ? "drop" : `numgen random mod 100 < ${target.percent} drop`),
+      filter(target, "ingress", target.percent === 100 ? "goto thrown" : `numgen random mod 100 < ${target.percent} goto thrown`),
     end: (target) => unfilter(target),
+    struck: async ({ node }) => (await readFlowSet(node.name, TABLE, "struck")).map(({ flow }) => flow),
   },
   delay: {
     past: "packets are late",
@@ -186,9 +190,14 @@ async function setFarEnd({ cast, node }: Target, state: "up" | "down"): Promise<
 
 const TABLE = "lab-fault";
 
-/** Before anything else of the node's kernel sees a packet (or after everything has): it is dropped without a word. */
+/** Before anything else of the node's kernel sees a packet (or after everything has): it is dropped without a word, or noted first. */
 async function filter(target: Target, hook: "ingress" | "egress", rule: string): Promise<void> {
   const rules = `table netdev ${TABLE} {
+  ${flowSet("struck")}
+  chain thrown {
+    ${noteFlow("struck")}
+    drop
+  }
   chain ${hook} {
     type filter hook ${hook} device ${linkOf(target).interface} priority -500;
     ${rule}

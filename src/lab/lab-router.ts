@@ -18,6 +18,11 @@ export interface LabView {
   routes(prefix: string): Promise<readonly RouteSummary[]>;
   /** All that it decides by, for the offline code. */
   groups(): Promise<FibState>;
+  /**
+   * The next hops that the packets of each flow have left for, by the flow's source address and port: what a Linux kernel recorded behind
+   * its choice.
+   */
+  departures?(): Promise<ReadonlyMap<string, ReadonlySet<string>>>;
   /** Where our router is asked; another has none. */
   readonly controlSocket?: string;
 }

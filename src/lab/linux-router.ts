@@ -14,6 +14,7 @@ import { LabFailure } from "./failure.ts";
 import type { Lab, RouterNode } from "./lab.ts";
 import type { LabRouter, LabView } from "./lab-router.ts";
 import { executeUntilDone } from "./namespace.ts";
+import { flowSet, noteFlow, readFlowSet } from "./packet-record.ts";
 import { type Place, placeOf } from "./place.ts";
 import { Daemon, execute } from "./process.ts";
 import type { LinuxRouterSettings } from "./router-settings.ts";
@@ -22,6 +23,9 @@ import { frrDaemon, frrReady, vtyshFile } from "./speaker/frr.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 
 const READY_DEADLINE_MS = 15_000;
+
+/** Our table of nftables in the router's namespace. */
+const RECORD = "lab-record";
 
 export class LinuxRouter implements LabRouter {
   readonly node: RouterNode;
@@ -43,13 +47,14 @@ export class LinuxRouter implements LabRouter {
     await writeFile(`${folder}/frr.conf`, renderRouterFrrConf(lab));
     await writeFile(`${folder}/vtysh.conf`, "service integrated-vtysh-config\n");
     await setSysctls(place, settings);
+    await execute(place(["nft", "-f", "-"]), recordDepartures(lab));
     const monitor = await Daemon.start("ip monitor", place(["ip", "-oneline", "monitor", "route"]));
     const zebra = await Daemon.start("zebra", place(frrDaemon(folder, "zebra")));
     const bgpd = await Daemon.start("bgpd", place(frrDaemon(folder, "bgpd")));
     for (const command of [...frrReady(folder), vtyshFile(folder)]) {
       await executeUntilDone(clock, place(command), READY_DEADLINE_MS);
     }
-    const view = followKernel(clock, place, folder, settings, monitor);
+    const view = followKernel(clock, lab, place, folder, settings, monitor);
     return new LinuxRouter(lab.router, view, [bgpd, zebra, monitor], place);
   }
 
@@ -60,6 +65,7 @@ export class LinuxRouter implements LabRouter {
     // Packets are the next router's, which may be ours.
     await execute(this.#place(["sysctl", "--quiet", "--write", "net.ipv4.ip_forward=0"]));
     await execute(this.#place(["ip", "route", "flush", "proto", "bgp"]));
+    await execute(this.#place(["nft", "delete", "table", "netdev", RECORD]));
   }
 }
 
@@ -78,7 +84,44 @@ async function setSysctls(place: Place, { policy, fields, seed }: LinuxRouterSet
   }
 }
 
-function followKernel(clock: Clock, place: Place, folder: string, settings: LinuxRouterSettings, monitor: Daemon): LabView {
+/** The kernel notes every flow with the neighbor it sent it to, behind all of its choices. */
+function recordDepartures({ router }: Lab): string {
+  const devices = router.ports.map((port) => port.interface).join(", ");
+  return `table netdev ${RECORD} {
+  ${flowSet("departures", "ether_addr")}
+  chain egress {
+    type filter hook egress devices = { ${devices} } priority 0;
+    ${noteFlow("departures", "ether daddr")}
+  }
+}
+`;
+}
+
+interface KernelNeighbor {
+  readonly dst: string;
+  readonly lladdr?: string;
+}
+
+async function readDepartures(lab: Lab, place: Place): Promise<Map<string, Set<string>>> {
+  const neighbors = JSON.parse(await execute(place(["ip", "-json", "neighbor", "show"]))) as readonly KernelNeighbor[];
+  const nodes = new Set(lab.nodes.map(({ address }) => formatAddress(address.address)));
+  const nodeOf = new Map(neighbors.flatMap(({ dst, lladdr }) => (lladdr && nodes.has(dst) ? [[lladdr, dst]] : [])));
+  const departures = new Map<string, Set<string>>();
+  for (const { flow, columns } of await readFlowSet(lab.router.name, RECORD, "departures")) {
+    const node = nodeOf.get(columns[0]);
+    if (node) departures.set(flow, (departures.get(flow) ?? new Set()).add(node));
+  }
+  return departures;
+}
+
+function followKernel(
+  clock: Clock,
+  lab: Lab,
+  place: Place,
+  folder: string,
+  settings: LinuxRouterSettings,
+  monitor: Daemon,
+): LabView {
   const events = new EventLog(clock);
   monitor.onLine((line) => {
     if (line.includes("proto bgp")) events.add({ atMs: clock.nowMs(), kind: "converged" });
@@ -92,6 +135,7 @@ function followKernel(clock: Clock, place: Place, folder: string, settings: Linu
       const said = JSON.parse(await execute(place(words))) as { peers?: Record<string, PeerSummary> };
       return said.peers ?? {};
     },
+    departures: () => readDepartures(lab, place),
     groups: async () => linuxState(settings, await routes()),
   };
 }

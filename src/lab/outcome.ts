@@ -3,7 +3,7 @@
  * Pure. The witness is the client, and of the way in the pod; never the router's own counters.
  */
 import { formatAddress } from "../net/address.ts";
-import { brokenAtMs, type ConnectionRecord, isBroken } from "./connection.ts";
+import { brokenAtMs, type ConnectionRecord, type ConnectionTarget, isBroken } from "./connection.ts";
 import { explainDifference, type ObservedFlow, REASONS, type ReasonName } from "./difference.ts";
 import type { Expectation } from "./expectation.ts";
 import { LabFailure } from "./failure.ts";
@@ -20,6 +20,8 @@ export interface ScenarioOutcome {
     readonly opened: number;
     readonly broken: number;
     readonly forecast: number;
+    /** Of these: those that their pods break, which was known when they were open. */
+    readonly forecastByPod: number;
     readonly brokenOnSurvivors: number;
     /** By the node they entered by. */
     readonly perNode: Readonly<Record<string, number>>;
@@ -49,10 +51,29 @@ export interface Evidence {
   readonly digest: string;
   readonly marks: readonly FaultMark[];
   readonly startMs: number;
+  /** Flows of which a fault has thrown packets away, by "address:port" of their sources. */
+  readonly struck: ReadonlySet<string>;
+  /** Where a Linux router sent each flow, by the same. */
+  readonly departures?: ReadonlyMap<string, ReadonlySet<string>> | undefined;
 }
 
 export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, report: LoadReport): ScenarioOutcome {
   const { connections, requests, expectations, digest, marks, startMs } = evidence;
+  /** What pods, faults and the router's kernel know of a flow. */
+  const seenOf = (
+    service: Service,
+    { sourceAddress, sourcePort }: ConnectionTarget,
+    record: ConnectionRecord | RequestRecord,
+  ) => {
+    const source = `${sourceAddress}:${sourcePort}`;
+    const entry = entryNode(lab, service, sourceAddress, record);
+    return {
+      pod: record.pod,
+      entry: entry && describeEntry(lab, entry, service),
+      leftFor: evidence.departures?.get(source),
+      lostPackets: evidence.struck.has(source),
+    };
+  };
   const recordOf = new Map<string, ConnectionRecord>(report.connections.map((record) => [record.flow, record]));
   const requestOf = new Map<string, RequestRecord>(report.requests.map((record) => [record.flow, record]));
   const struck = new Set(marks.flatMap(({ nextHops }) => nextHops));
@@ -74,8 +95,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
       short: false,
       fromMs: startMs,
       toMs: brokenAtMs(record) ?? record.lastEchoAtMs,
-      pod: record.pod,
-      entry: node && describeEntry(lab, node, service),
+      ...seenOf(service, target, record),
     };
     compare(expectations[i], observed);
     return { record, expectation: expectations[i], observed, node };
@@ -85,7 +105,14 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     const record = requestOf.get(expectation.flow);
     if (!record) throw new Error(`the load client never heard of ${expectation.flow}`);
     const { begunAtMs: fromMs, failed } = record;
-    compare(expectation, { broken: failed !== undefined, short: true, fromMs, toMs: fromMs + request.toMs - request.fromMs });
+    const toMs = fromMs + request.toMs - request.fromMs;
+    compare(expectation, {
+      broken: failed !== undefined,
+      short: true,
+      fromMs,
+      toMs,
+      ...seenOf(request.service, request.order, record),
+    });
     return { record, expectation };
   });
 
@@ -97,6 +124,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
       broken: broken.length,
       forecast: long.filter(({ expectation }) => expectation.fate === "breaks").length,
       perNode: Object.fromEntries(lab.nodes.map(({ name }) => [name, long.filter(({ node }) => node === name).length])),
+      forecastByPod: long.filter(({ expectation }) => expectation.byPod).length,
       brokenOnSurvivors: broken.filter(({ observed }) => !struck.has(observed.entry ?? "")).length,
     },
     requests: {

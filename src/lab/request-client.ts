@@ -5,6 +5,7 @@
  */
 import { connect } from "node:net";
 import { type Clock, delay } from "../net/clock.ts";
+import type { PodGreeting } from "./pod.ts";
 import type { RequestOrder, RequestRecord } from "./request.ts";
 
 /** How long an answer may take, and the pause before another attempt. */
@@ -37,7 +38,7 @@ export class RequestClient {
     while (!record.answered && record.attempts <= order.retries) {
       if (record.attempts > 0) await delay(this.#clock, RETRY_PAUSE_MS);
       const sourcePort = record.attempts === 0 ? order.sourcePort : undefined;
-      const failure = await this.#attempt(order, sourcePort);
+      const failure = await this.#attempt(order, sourcePort, record);
       if (record.attempts === 0 && failure !== undefined) record.failed = failure;
       record.attempts += 1;
       record.answered = failure === undefined;
@@ -47,7 +48,8 @@ export class RequestClient {
   /** Why it failed, or undefined. */
   #attempt(
     { destinationAddress, destinationPort, sourceAddress, ...order }: RequestOrder,
-    localPort?: number,
+    localPort: number | undefined,
+    record: RequestRecord,
   ): Promise<string | undefined> {
     return new Promise((settled) => {
       const socket = connect({
@@ -65,8 +67,12 @@ export class RequestClient {
         socket.destroy();
       };
       // The pod's greeting is the first answer; every further one is an echo.
-      socket.on("data", () => {
+      socket.on("data", (bytes) => {
         cancel();
+        if (localPort !== undefined && record.pod === undefined) {
+          const { pod, source } = JSON.parse(bytes.toString("utf8")) as PodGreeting;
+          Object.assign(record, { pod, sourceSeen: source });
+        }
         left -= 1;
         // A reset leaves no TIME_WAIT: the same source ports can be used again at once.
         if (left <= 0) return void socket.resetAndDestroy();

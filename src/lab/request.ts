@@ -13,6 +13,9 @@ export interface RequestRecord {
   readonly flow: string;
   /** Times are CLOCK_MONOTONIC (net/clock). */
   readonly begunAtMs: number;
+  /** Which pod answered its first attempt, and the source address that the pod saw. */
+  pod?: string;
+  sourceSeen?: string;
   /** Why its first attempt failed. */
   failed?: string;
   attempts: number;

@@ -94,7 +94,10 @@ const step = z.union(
 const limit = z.union([z.literal(true), z.number().min(0)], { error: "wanted true, or a number as its limit" });
 const assertions = z.partialRecord(z.enum(ASSERTION_NAMES, { error: `wanted one of ${ASSERTION_NAMES.join(", ")}` }), limit);
 
+const DEFAULT_HOLD_TIME_SECONDS = 3;
+
 const shared = {
+  holdTimeSeconds: whole(3, 65_535).optional(),
   router: router.optional(),
   traffic: z.array(traffic).min(1, { error: "wanted some traffic" }).optional(),
   timeline: z.array(step).optional(),
@@ -107,7 +110,6 @@ const fileSchema = z.strictObject({
   description: z.string().default(""),
   lab: z.string({ error: "wanted the name of a lab" }),
   seed: whole(0, 0xffffffff).default(1),
-  holdTimeSeconds: whole(3, 65_535).default(3),
   ...shared,
   strategies: z.record(
     z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "wanted a name of lower-case letters, digits and dashes"),
@@ -133,7 +135,7 @@ export function readScenarios(
   const checked = fileSchema.superRefine((file, context) => checkReferences(file, findLab(file.lab), context));
   const result = readYaml(text, checked);
   if ("mistakes" in result) return result;
-  const { name, description, lab, seed, holdTimeSeconds, strategies, ...all } = result.value;
+  const { name, description, lab, seed, strategies, ...all } = result.value;
   const scenarios = Object.entries(strategies).map(([strategy, own]): Scenario => {
     const { router = { kind: "ecmp-router", ecmp: {} }, traffic = [], timeline = [], ...rest } = { ...all, ...own };
     return {
@@ -141,7 +143,7 @@ export function readScenarios(
       description: own.description,
       lab,
       seed,
-      holdTimeSeconds,
+      holdTimeSeconds: rest.holdTimeSeconds ?? DEFAULT_HOLD_TIME_SECONDS,
       router,
       traffic,
       timeline: timeline.flatMap(expandStep),
@@ -176,12 +178,13 @@ function checkReferences(file: ScenarioFile, lab: Lab | undefined, context: z.co
   if (!lab) return refuse(["lab"], "wanted one of `ecmp lab list`");
   const services = lab.services.map(({ name }) => name);
   const nodes = lab.nodes.map(({ name }) => name);
-  const parts: [PropertyKey[], Pick<ScenarioFile, "router" | "traffic" | "timeline">][] = [
+  const parts: [PropertyKey[], Pick<ScenarioFile, "router" | "traffic" | "timeline" | "holdTimeSeconds">][] = [
     [[], file],
     ...Object.entries(file.strategies).map(([name, own]): [PropertyKey[], typeof own] => [["strategies", name], own]),
   ];
   const routers = routersOf(lab).map(({ name }) => name);
-  for (const [path, { router, traffic = [], timeline = [] }] of parts) {
+  for (const [path, { router, traffic = [], timeline = [], ...part }] of parts) {
+    const holdTimeSeconds = part.holdTimeSeconds ?? file.holdTimeSeconds ?? DEFAULT_HOLD_TIME_SECONDS;
     if (router?.kind === "linux" && routers.length > 1) refuse([...path, "router"], "wanted our routers, in a lab of several");
     for (const name of Object.keys((router?.kind === "ecmp-router" && router.ecmpOf) || {})) {
       if (!routers.includes(name)) refuse([...path, "router", "ecmpOf", name], `wanted one of ${routers.join(", ")}`);
@@ -195,8 +198,8 @@ function checkReferences(file: ScenarioFile, lab: Lab | undefined, context: z.co
       if (!nodes.includes(step.node)) refuse([...at, "node"], `wanted one of ${nodes.join(", ")}`);
       const { silent } = FAULTS[step.fault as FaultStep["fault"]];
       const lasts = (step.until ?? Number.POSITIVE_INFINITY) - step.at;
-      if (silent && lasts > file.holdTimeSeconds / 3 && lasts <= file.holdTimeSeconds + 1) {
-        const [least, most] = [file.holdTimeSeconds / 3, file.holdTimeSeconds + 1];
+      if (silent && lasts > holdTimeSeconds / 3 && lasts <= holdTimeSeconds + 1) {
+        const [least, most] = [holdTimeSeconds / 3, holdTimeSeconds + 1];
         refuse(
           [...at, "until"],
           `wanted an end that the hold timer surely misses or sees: before ${least} s, or after ${most} s`,

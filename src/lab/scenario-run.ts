@@ -6,14 +6,15 @@ import { writeFile } from "node:fs/promises";
 import { digestPaths } from "../experiment/forecast.ts";
 import { type Clock, delay } from "../net/clock.ts";
 import { type Cast, viewsOf } from "./cast.ts";
-import { forecastFates, planChanges } from "./expectation.ts";
+import { type Expectation, forecastFates, planChanges, withPods } from "./expectation.ts";
 import { statesOf } from "./lab-router.ts";
 import { Load } from "./load.ts";
 import { judgeScenario, type ScenarioOutcome } from "./outcome.ts";
 import { placeOf } from "./place.ts";
 import type { FaultStep, Scenario } from "./scenario.ts";
 import { planLongLived, planRequests } from "./scenario-traffic.ts";
-import { carryOut, endAll, type Tell } from "./timeline.ts";
+import { type AtWork, carryOut, endAll, noteAllStruck, type Tell } from "./timeline.ts";
+import { nodeOfPod } from "./witness.ts";
 
 export async function playScenario(
   clock: Clock,
@@ -29,27 +30,35 @@ export async function playScenario(
   const connections = planLongLived(lab, scenario);
   const requests = planRequests(lab, scenario, durationMs);
   const states = await statesOf(viewsOf(cast));
-  const expectations = forecastFates(lab, states, plan, [...connections, ...requests]);
-  const digest = digestPaths(expectations);
-  await writeFile(`${directory}/forecast.json`, JSON.stringify({ digest, states, expectations }));
-  const breaks = expectations.filter(({ fate }) => fate === "breaks").length;
-  tell("forecast", 0, { flows: expectations.length, breaks, digest });
+  const byPath = forecastFates(lab, states, plan, [...connections, ...requests]);
+  const digest = digestPaths(byPath);
+  await writeFile(`${directory}/forecast.json`, JSON.stringify({ digest, states, expectations: byPath }));
+  tell("forecast", 0, { flows: byPath.length, breaks: breaksOf(byPath), digest });
 
   const load = await Load.start(placeOf(lab.clients[0].node), "redialed");
-  await load.open(connections.map(({ target }) => target));
+  const opened = await load.open(connections.map(({ target }) => target));
+  const pods = connections.map(({ target }) => nodeOfPod(lab, opened.find(({ flow }) => flow === target.flow)?.pod));
+  const long = withPods(plan, byPath.slice(0, connections.length), pods);
+  const expectations = [...long, ...byPath.slice(connections.length)];
+  tell("pods", 0, { breaks: breaksOf(expectations) });
   await load.begin(requests.map(({ order }) => order));
   const startMs = clock.nowMs();
   tell("traffic", 0, { connections: connections.length, requests: requests.length });
-  const atWork = new Set<FaultStep>();
+  const atWork: AtWork = { steps: new Set(), struck: new Set() };
   try {
     const marks = await carryOut(clock, cast, scenario, plan, startMs, atWork, tell);
     await delay(clock, Math.max(0, startMs + durationMs - clock.nowMs(), scenario.watchSeconds * 1000));
     const report = await load.report();
+    await noteAllStruck(clock, cast, atWork);
+    const departures = await cast.router.view.departures?.();
     await load.close(clock);
-    return judgeScenario(lab, scenario, { connections, requests, expectations, digest, marks, startMs }, report);
+    const evidence = { connections, requests, expectations, digest, marks, startMs, struck: atWork.struck, departures };
+    return judgeScenario(lab, scenario, evidence, report);
   } finally {
     await endAll(clock, cast, atWork);
   }
 }
+
+const breaksOf = (expectations: readonly Expectation[]): number => expectations.filter(({ fate }) => fate === "breaks").length;
 
 const endOf = ({ atSeconds, untilSeconds = 0 }: FaultStep): number => Math.max(atSeconds, untilSeconds) * 1000;

@@ -5,7 +5,7 @@
 import { seededRandom } from "../net/random.ts";
 import { drawArrivals } from "./arrivals.ts";
 import type { PlannedFlow } from "./expectation.ts";
-import { type Lab, serviceNamed } from "./lab.ts";
+import { type Lab, type Service, serviceNamed } from "./lab.ts";
 import type { RequestOrder } from "./request.ts";
 import type { Scenario } from "./scenario.ts";
 import { type PlannedConnection, planConnection } from "./traffic.ts";
@@ -13,6 +13,7 @@ import { type PlannedConnection, planConnection } from "./traffic.ts";
 export type ScenarioConnection = PlannedConnection & PlannedFlow;
 
 export interface ScenarioRequest extends PlannedFlow {
+  readonly service: Service;
   readonly order: RequestOrder;
 }
 
@@ -37,7 +38,7 @@ export function planRequests(lab: Lab, { traffic, seed }: Scenario, durationMs: 
     const lastsMs = (exchanges - 1) * everyMs;
     return drawArrivals(each.arrivals, durationMs - lastsMs, random).map((atMs, i): ScenarioRequest => {
       const { flow, target } = planConnection(lab, lab.clients[0].node, service, each.firstSourcePort + i);
-      return { flow, fromMs: atMs, toMs: atMs + lastsMs, order: { ...target, atMs, exchanges, everyMs, retries } };
+      return { service, flow, fromMs: atMs, toMs: atMs + lastsMs, order: { ...target, atMs, exchanges, everyMs, retries } };
     });
   });
 }

@@ -28,6 +28,12 @@ export interface FaultMark {
   readonly plannedToMs: number;
 }
 
+/** What is still at work, and the flows of which packets have been thrown away. */
+export interface AtWork {
+  readonly steps: Set<FaultStep>;
+  readonly struck: Set<string>;
+}
+
 /** What is told while it happens, on the one clock of the traffic. */
 export type Tell = (kind: string, atMs: number, detail: object) => void;
 
@@ -43,7 +49,7 @@ export async function carryOut(
   scenario: Scenario,
   plan: Plan,
   startMs: number,
-  atWork: Set<FaultStep>,
+  atWork: AtWork,
   tell: Tell,
 ): Promise<FaultMark[]> {
   const marks: Promise<FaultMark>[] = [];
@@ -52,14 +58,14 @@ export async function carryOut(
     await delay(clock, Math.max(0, startMs + atMs - clock.nowMs()));
     // A busy machine may be late: what a fault leads to is seen before it is undone.
     await begun.get(step);
-    const node = nodeNamed(cast.lab, step.node);
-    const target: Target = { clock, cast, node, percent: step.percent ?? 100 };
+    const target = targetOf(clock, cast, step);
     const fromMs = clock.nowMs();
     tell("fault", fromMs - startMs, { fault: step.fault, node: step.node, what });
     const { begin, end } = FAULTS[step.fault];
+    if (what === "ends") await noteStruck(step.fault, target, atWork);
     await (what === "begins" ? begin(target) : end(target));
-    if (what === "begins") atWork.add(step);
-    else atWork.delete(step);
+    if (what === "begins") atWork.steps.add(step);
+    else atWork.steps.delete(step);
     const marked = mark(clock, cast, scenario, plan, { step, what, fromMs, startMs, tell });
     marks.push(marked);
     if (what === "begins") begun.set(step, marked);
@@ -156,8 +162,21 @@ async function untilAnnounced(
 }
 
 /** The next run begins on the same kernels: what is still at work in one of them ends now. */
-export async function endAll(clock: Clock, cast: Cast, atWork: ReadonlySet<FaultStep>): Promise<void> {
-  for (const { fault, node, percent = 100 } of atWork) {
-    if (FAULTS[fault].outlivesRun) await FAULTS[fault].end({ clock, cast, node: nodeNamed(cast.lab, node), percent });
+export async function endAll(clock: Clock, cast: Cast, { steps }: AtWork): Promise<void> {
+  for (const step of steps) {
+    if (FAULTS[step.fault].outlivesRun) await FAULTS[step.fault].end(targetOf(clock, cast, step));
   }
+}
+
+/** Of those that are at work: what they have thrown away so far. */
+export async function noteAllStruck(clock: Clock, cast: Cast, atWork: AtWork): Promise<void> {
+  for (const step of atWork.steps) await noteStruck(step.fault, targetOf(clock, cast, step), atWork);
+}
+
+async function noteStruck(fault: FaultKind, target: Target, { struck }: AtWork): Promise<void> {
+  for (const flow of (await FAULTS[fault].struck?.(target)) ?? []) struck.add(flow);
+}
+
+function targetOf(clock: Clock, cast: Cast, { node, percent = 100 }: FaultStep): Target {
+  return { clock, cast, node: nodeNamed(cast.lab, node), percent };
 }

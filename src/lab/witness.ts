@@ -13,15 +13,26 @@ import { addressFamily, formatAddress } from "../net/address.ts";
 import type { ConnectionRecord } from "./connection.ts";
 import { type ClusterNode, type Lab, ofFamily, podsOf, type Service } from "./lab.ts";
 
+/** What a pod has said. */
+type PodWords = Pick<ConnectionRecord, "pod" | "sourceSeen">;
+
+export const nodeOfPod = (lab: Lab, name: string | undefined): string | undefined =>
+  lab.nodes.find(({ pods }) => pods.some((pod) => pod.name === name))?.name;
+
 /** The name of the entry node, or undefined when pod and source contradict each other or are not of this lab. */
-export function entryNode(lab: Lab, service: Service, clientAddress: string, record: ConnectionRecord): string | undefined {
-  const pod = podsOf(lab, service).find((candidate) => candidate.name === record.pod);
+export function entryNode(
+  lab: Lab,
+  service: Service,
+  clientAddress: string,
+  { pod: name, sourceSeen }: PodWords,
+): string | undefined {
+  const pod = podsOf(lab, service).find((candidate) => candidate.name === name);
   if (!pod) return undefined;
-  if (service.externalTrafficPolicy === "Local") return record.sourceSeen === clientAddress ? pod.node : undefined;
+  if (service.externalTrafficPolicy === "Local") return sourceSeen === clientAddress ? pod.node : undefined;
   const family = addressFamily(service.address);
   const expectedSource = (node: ClusterNode) => {
     const source = ofFamily(node.name === pod.node ? node.podGateway : node, family);
     return source && formatAddress(source.address);
   };
-  return lab.nodes.find((node) => expectedSource(node) === record.sourceSeen)?.name;
+  return lab.nodes.find((node) => expectedSource(node) === sourceSeen)?.name;
 }

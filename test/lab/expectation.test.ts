@@ -5,7 +5,7 @@ import { stateOfConfig } from "#src/experiment/configured.ts";
 import { forecastPaths, forecastRemoval } from "#src/experiment/forecast.ts";
 import { loadLab } from "#src/lab/catalog.ts";
 import { type Case, explainDifference } from "#src/lab/difference.ts";
-import { forecastFates, type PlannedFlow, planChanges } from "#src/lab/expectation.ts";
+import { forecastFates, type PlannedFlow, planChanges, withPods } from "#src/lab/expectation.ts";
 import { linuxState, readKernelRoutes } from "#src/lab/linux-router.ts";
 import type { Scenario, Step } from "#src/lab/scenario.ts";
 import { parseIpv4 } from "#src/net/address.ts";
@@ -42,7 +42,11 @@ const scenarioOf = (...timeline: Step[]): Scenario => ({
   watchSeconds: 1,
   assertions: {},
 });
-const at = (atSeconds: number, fault: "withdraw" | "session-flap" | "silent-node" | "loss", untilSeconds?: number): Step => {
+const at = (
+  atSeconds: number,
+  fault: "withdraw" | "session-flap" | "silent-node" | "loss" | "pods-move",
+  untilSeconds?: number,
+): Step => {
   return { atSeconds, fault, node: "n2", untilSeconds };
 };
 
@@ -96,8 +100,43 @@ describe("a connection's fate", () => {
   });
 });
 
+describe("a connection whose pod is known", () => {
+  const fates = (podNode: string | undefined, ...timeline: Step[]) => {
+    const plan = planChanges(lab, scenarioOf(...timeline));
+    const byPath = forecastFates(lab, { router: stateWith("hrw") }, plan, long);
+    return {
+      byPath,
+      complete: withPods(
+        plan,
+        byPath,
+        byPath.map(() => podNode),
+      ),
+    };
+  };
+
+  it.each([
+    ["its pod is moved", "n2", at(1, "pods-move", 2)],
+    ["its pod's node is cut off for longer than it waits", "n2", at(1, "silent-node", 3.1)],
+  ])("is to break when %s, by whichever node it entered", (_, podNode, step) => {
+    const { byPath, complete } = fates(podNode, step);
+    expect(complete.every(({ fate }) => fate === "breaks")).toBe(true);
+    expect(complete.map(({ byPod = false }) => byPod)).toEqual(byPath.map(({ fate }) => fate === "lives"));
+  });
+
+  it.each([
+    ["another node's pods are moved", "n1", at(1, "pods-move", 2)],
+    ["another node is cut off", "n1", at(1, "silent-node", 3.1)],
+    ["its pod's node is back before it gives up", "n2", at(1, "silent-node", 1.9)],
+    ["its pod's node loses routes and no packets", "n2", at(1, "withdraw")],
+    ["nobody knows its pod", undefined, at(1, "pods-move", 2)],
+  ])("is as its path is when %s", (_, podNode, step) => {
+    const { byPath, complete } = fates(podNode, step);
+    expect(complete).toEqual(byPath);
+  });
+});
+
 describe("a difference", () => {
-  const [expectation] = forecastFates(lab, { router: stateWith("hrw") }, { changes: [], outages: [] }, long);
+  const [expectation] = forecastFates(lab, { router: stateWith("hrw") }, { changes: [], outages: [], podLosses: [] }, long);
   const observed = { broken: true, short: false, fromMs: 0, toMs: 5000, entry: expectation.nextHops[0] };
   const base: Case = { expectation, observed, marks: [], router: { kind: "ecmp-router", ecmp: {} } };
   const mark = {
@@ -109,20 +148,38 @@ describe("a difference", () => {
     toMs: 1001,
     plannedToMs: 1000,
   } as const;
+  const entry = expectation.nextHops[0] ?? "";
+  const brief = { ...observed, short: true };
+  const policy1 = { kind: "linux", policy: 1, seed: 1 } as const;
   const cases: [string | undefined, Case][] = [
     [undefined, { ...base, observed: { ...observed, broken: false } }],
     ["unexplained", base],
     ["unexplained", { ...base, observed: { ...observed, broken: false, entry: "10.0.0.99" } }],
-    ["socket-hash", { ...base, router: { kind: "linux", policy: 1, seed: 1 } }],
-    ["unexplained", { ...base, router: { kind: "linux", policy: 0, seed: 1 } }],
-    ["packets-lost", { ...base, marks: [mark] }],
-    ["unexplained", { ...base, marks: [{ ...mark, nextHops: ["10.0.0.99"] }] }],
-    ["pod-gone", { ...base, observed: { ...observed, pod: "n1-a" }, marks: [{ ...mark, fault: "pods-move" }] }],
-    ["unexplained", { ...base, observed: { ...observed, pod: "n2-a" }, marks: [{ ...mark, fault: "pods-move" }] }],
-    ["pod-cut-off", { ...base, observed: { ...observed, pod: "n1-a" }, marks: [{ ...mark, fault: "silent-node" }] }],
-    ["unexplained", { ...base, observed: { ...observed, pod: "n2-a" }, marks: [{ ...mark, fault: "silent-node" }] }],
-    ["at-the-edge", { ...base, observed: { ...observed, short: true, toMs: 900 }, marks: [{ ...mark, fault: "withdraw" }] }],
-    ["unexplained", { ...base, observed: { ...observed, short: true, toMs: 1400 }, marks: [{ ...mark, fault: "withdraw" }] }],
+    ["socket-hash", { ...base, router: policy1, observed: { ...observed, leftFor: new Set([entry, "10.0.0.99"]) } }],
+    [
+      "socket-hash",
+      { ...base, router: policy1, observed: { ...observed, broken: false, entry: "10.0.0.99", leftFor: new Set(["10.0.0.99"]) } },
+    ],
+    ["unexplained", { ...base, router: policy1 }],
+    ["unexplained", { ...base, router: policy1, observed: { ...observed, leftFor: new Set([entry]) } }],
+    ["unexplained", { ...base, router: policy1, observed: { ...observed, leftFor: new Set(["10.0.0.99"]) } }],
+    [
+      "unexplained",
+      { ...base, router: { ...policy1, policy: 0 }, observed: { ...observed, leftFor: new Set([entry, "10.0.0.99"]) } },
+    ],
+    ["packets-lost", { ...base, observed: { ...observed, lostPackets: true } }],
+    ["unexplained", { ...base, marks: [mark] }],
+    ["pod-gone", { ...base, observed: { ...brief, pod: "n1-a" }, marks: [{ ...mark, fault: "pods-move" }] }],
+    ["unexplained", { ...base, observed: { ...brief, pod: "n2-a" }, marks: [{ ...mark, fault: "pods-move" }] }],
+    ["unexplained", { ...base, observed: { ...observed, pod: "n1-a" }, marks: [{ ...mark, fault: "pods-move" }] }],
+    ["pod-cut-off", { ...base, observed: { ...brief, pod: "n1-a" }, marks: [{ ...mark, fault: "silent-node" }] }],
+    ["unexplained", { ...base, observed: { ...brief, pod: "n2-a" }, marks: [{ ...mark, fault: "silent-node" }] }],
+    ["at-the-edge", { ...base, observed: { ...brief, toMs: 900 }, marks: [{ ...mark, fault: "withdraw" }] }],
+    [
+      "unexplained",
+      { ...base, observed: { ...brief, toMs: 900 }, marks: [{ ...mark, fault: "withdraw", nextHops: ["10.0.0.99"] }] },
+    ],
+    ["unexplained", { ...base, observed: { ...brief, toMs: 1400 }, marks: [{ ...mark, fault: "withdraw" }] }],
     ["unexplained", { ...base, observed: { ...observed, toMs: 900 }, marks: [{ ...mark, fault: "withdraw" }] }],
   ];
   it.each(cases)("has the reason %s", (reason, difference) => expect(explainDifference(difference)).toBe(reason));

@@ -35,7 +35,7 @@ export interface LabReport {
 
 export interface StrategyReport {
   readonly strategy: string;
-  readonly connections: Readonly<Record<"opened" | "broken" | "forecast" | "brokenOnSurvivors", number>> & {
+  readonly connections: Readonly<Record<"opened" | "broken" | "forecast" | "forecastByPod" | "brokenOnSurvivors", number>> & {
     readonly perNode: Readonly<Record<string, number>>;
   };
   readonly requests: Readonly<Record<"count" | "failed" | "forecast" | "failedAfterRetry", number>>;
