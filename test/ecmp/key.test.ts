@@ -1,7 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createFields, FIELD, FIELD_WORDS, flowToFields } from "#src/ecmp/fields.ts";
-import { compileKey, createKey, expandFieldNames, FIELD_ALIASES, FIELD_NAMES, type FieldName, formatKey } from "#src/ecmp/key.ts";
+import { createFields, FIELD, FIELD_WORDS, type Fields, flowToFields } from "#src/ecmp/fields.ts";
+import {
+  compileKey,
+  createKey,
+  END_PAIRS,
+  expandFieldNames,
+  FIELD_ALIASES,
+  FIELD_NAMES,
+  type FieldName,
+  formatKey,
+} from "#src/ecmp/key.ts";
 import { addressToBytes } from "#src/net/address.ts";
 import { type Flow, parseFlow } from "#src/net/flow.ts";
 
@@ -117,6 +126,61 @@ describe("a mask", () => {
     const fields = createFields().fill(0xffffffff);
     fields[FIELD.family] = 4;
     expect(formatKey(key, write(fields, key))).toBe("ffffffff");
+  });
+});
+
+describe("a symmetric key", () => {
+  const PAIRS = [
+    [FIELD.source, FIELD.destination, 4],
+    [FIELD.sourcePort, FIELD.destinationPort, 1],
+    [FIELD.innerSource, FIELD.innerDestination, 4],
+    [FIELD.innerSourcePort, FIELD.innerDestinationPort, 1],
+  ] as const;
+  /** What the answer to a packet carries, inside and out. */
+  const answered = (fields: Fields): Fields => {
+    const answer = fields.slice();
+    for (const [from, to, words] of PAIRS) {
+      answer.set(fields.subarray(from, from + words), to);
+      answer.set(fields.subarray(to, to + words), from);
+    }
+    return answer;
+  };
+  const ends = END_PAIRS.flat();
+  const others = ["protocol", "dscp", "vlan-id", "ethertype", "ingress-port", "inner-protocol"] as const;
+  const lists = fc
+    .tuple(fc.subarray([...END_PAIRS], { minLength: 1 }), fc.subarray([...others]))
+    .chain(([pairs, more]) => fc.shuffledSubarray([...pairs.flat(), ...more], { minLength: 2 * pairs.length + more.length }));
+  // Few different numbers, so that addresses are often the same and ports decide.
+  const words = fc.array(fc.integer({ min: 0, max: 2 }), { minLength: FIELD_WORDS, maxLength: FIELD_WORDS });
+  const rows = fc.tuple(fc.constantFrom(4, 6), fc.constantFrom(0, 4, 6), words).map(([family, inside, row]) => {
+    const fields = createFields();
+    fields.set(row);
+    fields[FIELD.family] = family;
+    fields[FIELD.innerFamily] = inside;
+    return fields;
+  });
+  const keyOf = (names: readonly string[], fields: Fields, symmetric: boolean): string => {
+    const key = createKey();
+    return formatKey(key, compileKey(names, { symmetric })(fields, key));
+  };
+
+  it("is one for both directions of a flow, of either family, inside a tunnel too, whatever the list", () => {
+    fc.assert(
+      fc.property(lists, rows, (names, fields) => {
+        expect(keyOf(names, answered(fields), true)).toBe(keyOf(names, fields, true));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("keeps addresses and ports together: it is the key of one direction or the other", () => {
+    fc.assert(
+      fc.property(rows, (fields) => {
+        const outer = ends.slice(0, 4);
+        const both = [keyOf(outer, fields, false), keyOf(outer, answered(fields), false)];
+        expect(both).toContain(keyOf(outer, fields, true));
+      }),
+    );
   });
 });
 

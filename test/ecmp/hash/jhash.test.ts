@@ -1,6 +1,7 @@
 /**
- * No vectors of jhash are published; it is lookup3 (see that file for its own), and here the kernel's three ways into it are
- * written out after include/linux/jhash.h and compared. What the kernel itself computes is compared with whole next hops.
+ * It is lookup3 (see that file for its vectors, and `katran.test.ts` for two of jhash_2words), and here the kernel's three ways
+ * into it are written out after include/linux/jhash.h and compared. What the kernel itself computes is compared with whole next
+ * hops.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

@@ -9,7 +9,7 @@
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { readConfig } from "#src/config/read.ts";
 import { createHeaders, fieldsToHeaders } from "#src/ecmp/linux/headers.ts";
-import { createLinuxHash } from "#src/ecmp/linux/policy.ts";
+import { createLinuxHash, DEFAULT_LINUX_FIELDS } from "#src/ecmp/linux/policy.ts";
 import { linuxThreshold } from "#src/ecmp/select/linux-threshold.ts";
 import { type SelectionTable, select } from "#src/ecmp/table.ts";
 import { stateOfConfig } from "#src/experiment/configured.ts";
@@ -184,8 +184,10 @@ await inNamespace(import.meta.url, () => {
     ["linux-l3", 0, setMultipathRoute],
     ["linux-l4", 1, setMultipathRoute],
     ["linux-l4", 1, setNextHopGroup],
+    ["linux-inner", 2, setMultipathRoute],
+    ["linux-custom", 3, setMultipathRoute],
     ["linux-resilient", 1, (family, group) => setNextHopGroup(family, group, " type resilient buckets 128")],
-  ] as [string, 0 | 1, typeof setMultipathRoute][])(
+  ] as [string, 0 | 1 | 2 | 3, typeof setMultipathRoute][])(
     "explains by a configuration with the profile %s where `ip route get` sends a flow over the same route, policy %d",
     (profile, policy, setRoute) => {
       clearRoutes(4);
@@ -194,7 +196,7 @@ await inNamespace(import.meta.url, () => {
         Array.from({ length: 9 }, () => 1 + randomBelow(random, 5)),
       );
       setRoute(4, group);
-      setHash(4, { policy, fields: 0, seed: 42 });
+      setHash(4, { policy, fields: DEFAULT_LINUX_FIELDS, seed: 42 });
       const nextHops = group.map(({ id, weight }) => `{address: ${GATEWAY[4](id)}, weight: ${weight}}`);
       const text = `routes: [{prefix: ${PREFIX[4]}, nextHops: [${nextHops}]}]\necmp: {profile: ${profile}, seed: 42}`;
       const result = readConfig(text);
