@@ -4,7 +4,6 @@ import { Command } from "commander";
 import { formatMistake } from "../config/read.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import { describeUnevenness } from "../ecmp/unevenness.ts";
-import { parseFlowsCsv } from "../experiment/flows.ts";
 import { formatCsv, memberRows, outcomeRow } from "../experiment/report.ts";
 import { type MemberEvent, type Outcome, type PlayedScenario, playScenario, type Scenario } from "../experiment/scenario.ts";
 import { parseScenario } from "../experiment/scenario-file.ts";
@@ -23,6 +22,7 @@ import {
   reportRefusals,
 } from "./experiment-options.ts";
 import { wholeNumber } from "./flag-value.ts";
+import { readFlowFile } from "./flow-file.ts";
 import { hashOf } from "./hash-flags.ts";
 import { CommandError, formatTable, print, printJson, warn } from "./output.ts";
 import { selectorsOf } from "./selector-flags.ts";
@@ -51,7 +51,7 @@ export function disruptCommand(): Command {
 
 async function disrupt(file: string | undefined, options: DisruptOptions, command: Command): Promise<void> {
   if (file !== undefined) refuseBeside(command, BESIDE_SCENARIO, "a scenario file, which says it");
-  const scenario = file === undefined ? scenarioOfFlags(options) : loadScenario(file);
+  const scenario = file === undefined ? scenarioOfFlags(options) : await loadScenario(file);
   const { outcomes, refusals } = await play(scenario, options.threads);
   warn([...describeUnknownFields(scenario.hash), ...describeFirstTables(outcomes)]);
   if (outcomes.length > 0) report(outcomes, options);
@@ -103,20 +103,19 @@ function eventOfFlags({ remove, add }: DisruptOptions, members: Scenario["member
   return { kind: "remove", label: `remove ${remove}`, address: members[remove - 1].address };
 }
 
-function loadScenario(file: string): Scenario {
+async function loadScenario(file: string): Promise<Scenario> {
   const result = parseScenario(readText(file));
   if ("mistakes" in result) throw new CommandError(result.mistakes.map((mistake) => formatMistake(file, mistake)).join("\n"));
   const { flows, ...scenario } = result.scenario;
-  return { ...scenario, flows: "file" in flows ? loadFlows(resolve(dirname(file), flows.file)) : flows };
+  return { ...scenario, flows: "file" in flows ? await loadFlows(resolve(dirname(file), flows.file)) : flows };
 }
 
-function loadFlows(file: string): readonly Flow[] {
+async function loadFlows(file: string): Promise<readonly Flow[]> {
   if (isCapture(file)) return loadCaptureFlows(file).flows;
-  const { flows, mistakes } = parseFlowsCsv(readText(file));
-  if (mistakes.length === 0 && flows.length === 0)
-    throw new CommandError(`${file}: no flow, wanted a line for each behind the header`);
-  if (mistakes.length === 0) return flows;
-  throw new CommandError(mistakes.map(({ where, value, wanted }) => `${file}: ${where}: ${value}, wanted ${wanted}`).join("\n"));
+  const flows: Flow[] = [];
+  for await (const some of readFlowFile(file)) for (const flow of some) flows.push(flow);
+  if (flows.length === 0) throw new CommandError(`${file}: no flow, wanted a line for each behind the header`);
+  return flows;
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;

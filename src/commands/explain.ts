@@ -1,14 +1,13 @@
 /** `ecmp explain`: which next hop will this flow take, and why? From a configuration, a saved state, or the running router. */
 import { Command, Option } from "commander";
 import { createExplainer, type Explanation } from "../experiment/explain.ts";
-import { parseFlowsCsv } from "../experiment/flows.ts";
 import { describeUnknownFields } from "../experiment/unknown-fields.ts";
 import type { FibState } from "../fib/state.ts";
 import type { Flow } from "../net/flow.ts";
 import { DEFAULT_CONTROL_SOCKET } from "../router/control.ts";
-import { readText } from "./config-file.ts";
 import { askOnce } from "./control-client.ts";
 import { flowOf } from "./flow-argument.ts";
+import { readFlowFile } from "./flow-file.ts";
 import { CommandError, printLines, warn } from "./output.ts";
 import { loadConfiguredState, loadSavedState } from "./state-file.ts";
 
@@ -38,16 +37,8 @@ export function explainCommand(): Command {
 
 async function explain(options: ExplainOptions): Promise<void> {
   const explainFlow = await loadExplainer(options);
-  const flows = loadFlows(options);
-  await printLines(explainAll(flows, explainFlow, options.json ? JSON.stringify : formatExplanation));
-}
-
-function* explainAll(
-  flows: readonly Flow[],
-  explainFlow: (flow: Flow) => Explanation,
-  format: (explanation: Explanation) => string,
-): Generator<string> {
-  for (const flow of flows) yield format(explainFlow(flow));
+  const format = options.json ? JSON.stringify : formatExplanation;
+  await printLines(findFlows(options), (flow) => format(explainFlow(flow)));
 }
 
 async function loadExplainer(options: ExplainOptions): Promise<(flow: Flow) => Explanation> {
@@ -69,16 +60,10 @@ async function loadState({ config, state, live, control }: ExplainOptions): Prom
   throw new CommandError("explain: nothing to decide by, wanted --config FILE, --state FILE or --live");
 }
 
-function loadFlows({ flow, flows }: ExplainOptions): Flow[] {
-  if (flows !== undefined) {
-    const { flows: parsed, mistakes } = parseFlowsCsv(readText(flows));
-    if (mistakes.length === 0) return parsed;
-    throw new CommandError(
-      mistakes.map((mistake) => `${flows}: ${mistake.where}: ${mistake.value}, wanted ${mistake.wanted}`).join("\n"),
-    );
-  }
+function findFlows({ flow, flows }: ExplainOptions): AsyncIterable<readonly Flow[]> | Iterable<readonly Flow[]> {
+  if (flows !== undefined) return readFlowFile(flows);
   if (flow.length === 0) throw new CommandError("explain: no flow, wanted --flow or --flows");
-  return flow.map(flowOf);
+  return [flow.map(flowOf)];
 }
 
 function formatExplanation({ flow, prefix, rule, key, hash, nextHop, reason }: Explanation): string {

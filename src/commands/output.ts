@@ -23,16 +23,26 @@ export const printJson = (value: unknown): void => print(JSON.stringify(value));
 
 const CHUNK_CHARACTERS = 65_536;
 
-/** Lines by the million: no more of them are made than the reader has taken, and none after it went away. */
-export async function printLines(lines: Iterable<string>): Promise<void> {
+type Pieces<Item> = AsyncIterable<Iterable<Item>> | Iterable<Iterable<Item>>;
+
+/**
+ * A line for each item, by the million: no more of them are made than the reader has taken, and none after it went away. What
+ * was made is printed where the items end in an error, too.
+ */
+export async function printLines<Item>(pieces: Pieces<Item>, format: (item: Item) => string): Promise<void> {
   let chunk = "";
-  for (const line of lines) {
-    chunk += `${line}\n`;
-    if (chunk.length < CHUNK_CHARACTERS) continue;
-    if (!process.stdout.write(chunk)) await once(process.stdout, "drain");
-    chunk = "";
+  try {
+    for await (const items of pieces) {
+      for (const item of items) {
+        chunk += `${format(item)}\n`;
+        if (chunk.length < CHUNK_CHARACTERS) continue;
+        if (!process.stdout.write(chunk)) await once(process.stdout, "drain");
+        chunk = "";
+      }
+    }
+  } finally {
+    process.stdout.write(chunk);
   }
-  process.stdout.write(chunk);
 }
 
 let onFailedOutput = ({ code, message }: NodeJS.ErrnoException): void => {

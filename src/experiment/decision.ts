@@ -32,11 +32,11 @@ export function createDecider({ algorithm, groups, writeKey, hashFields }: Resto
     const length = writeKey(flowToFields(flow, fields), scratch);
     const hash = hashFields(fields) >>> 0;
     const match = lookup(flow.destination);
+    const key = formatKey(scratch, length);
     const table = match?.group.table;
-    const hashed = { key: formatKey(scratch, length), hash, match };
-    if (!table || table.owners.length === 0) return { ...hashed, bucket: undefined, owner: undefined, nextHop: undefined };
+    if (!table || table.owners.length === 0) return { key, hash, match, bucket: undefined, owner: undefined, nextHop: undefined };
     const bucket = bucketOf(table, hash);
     const owner = table.owners[bucket];
-    return { ...hashed, bucket, owner, nextHop: table.members[owner].address };
+    return { key, hash, match, bucket, owner, nextHop: table.members[owner].address };
   };
 }

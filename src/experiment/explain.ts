@@ -9,6 +9,7 @@ import { formatAddress } from "../net/address.ts";
 import { type Flow, formatFlow } from "../net/flow.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import { createDecider, type FlowDecision } from "./decision.ts";
+import type { Match } from "./lookup.ts";
 import { restoreFib } from "./restore.ts";
 import { describeRule } from "./rule.ts";
 
@@ -35,36 +36,64 @@ export function createExplainer(state: FibState): (flow: Flow) => Explanation {
   const rules = { buckets: describe("buckets"), bounds: describe("bounds") };
   const ruleOf = ({ reduction, refusal }: SelectionTable): string =>
     refusal === undefined ? rules[reduction] : `${describeRule(state.hash, "modulo", reduction)}, because: ${refusal}`;
+  const textsOf = remember(
+    ({ prefix, group: { table } }: Match): MatchTexts => ({
+      prefix: formatPrefix(prefix),
+      rule: ruleOf(table),
+      members: table.members.map(({ address }) => formatAddress(address)),
+    }),
+  );
   return (flow) => {
     const decision = decide(flow);
-    const { key, hash, match, bucket = null, nextHop } = decision;
+    const { key, hash, match, bucket = null, owner } = decision;
+    const texts = match && textsOf(match);
     return {
       flow: formatFlow(flow),
-      prefix: match ? formatPrefix(match.prefix) : null,
-      rule: match ? ruleOf(match.group.table) : null,
+      prefix: texts?.prefix ?? null,
+      rule: texts?.rule ?? null,
       key,
       hash,
       bucket,
-      nextHop: nextHop === undefined ? null : formatAddress(nextHop),
-      reason: giveReason(flow, decision, fib.memberOrder),
+      nextHop: texts && owner !== undefined ? texts.members[owner] : null,
+      reason: giveReason(flow, decision, texts, fib.memberOrder),
     };
+  };
+}
+
+/** What explanations say of a match, whatever the flow. */
+interface MatchTexts {
+  readonly prefix: string;
+  readonly rule: string;
+  readonly members: readonly string[];
+}
+
+/** Made once for each key, at its first use. */
+function remember<Key, Value>(make: (key: Key) => Value): (key: Key) => Value {
+  const made = new Map<Key, Value>();
+  return (key) => {
+    const known = made.get(key);
+    if (known !== undefined) return known;
+    const value = make(key);
+    made.set(key, value);
+    return value;
   };
 }
 
 function giveReason(
   { destination }: Flow,
-  { match, hash, bucket, owner, nextHop }: FlowDecision,
+  { match, hash, bucket, owner }: FlowDecision,
+  texts: MatchTexts | undefined,
   memberOrder: MemberOrder,
 ): string {
-  if (!match) return `no prefix contains ${formatAddress(destination)}`;
-  if (bucket === undefined || owner === undefined || nextHop === undefined) {
-    const members = match.group.table.members.length;
-    return `${formatPrefix(match.prefix)} has no next hop${members > 0 ? `: of ${members} members none is in a bank` : ""}`;
-  }
+  if (!match || !texts) return `no prefix contains ${formatAddress(destination)}`;
   const { table } = match.group;
+  if (bucket === undefined || owner === undefined) {
+    const members = table.members.length;
+    return `${texts.prefix} has no next hop${members > 0 ? `: of ${members} members none is in a bank` : ""}`;
+  }
   const place =
     table.reduction === "buckets"
       ? `mod ${table.owners.length} is bucket ${bucket}`
       : `is in range ${bucket}, ${bucket === 0 ? 0 : table.bounds[bucket - 1] + 1} to ${table.bounds[bucket]}`;
-  return `${hash} ${place}, owned by ${formatAddress(nextHop)}, member ${owner + 1} of ${table.members.length}, order ${memberOrder}`;
+  return `${hash} ${place}, owned by ${texts.members[owner]}, member ${owner + 1} of ${table.members.length}, order ${memberOrder}`;
 }

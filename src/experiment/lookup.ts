@@ -3,7 +3,7 @@
  * this is the plain form, right for both families.
  */
 import { type Address, isIpv4 } from "../net/address.ts";
-import { makePrefix, type Prefix, prefixKey } from "../net/prefix.ts";
+import { maskAddress, type Prefix } from "../net/prefix.ts";
 import type { RestoredGroup } from "./restore.ts";
 
 /** A route found: the prefix that matched, and its group. */
@@ -12,19 +12,26 @@ export interface Match {
   readonly group: RestoredGroup;
 }
 
-export function createLookup(groups: readonly RestoredGroup[]): (address: Address) => Match | undefined {
-  const matches = new Map<number | string, Match>();
-  for (const group of groups) for (const prefix of group.prefixes) matches.set(prefixKey(prefix), { prefix, group });
-  const prefixes = groups.flatMap((group) => group.prefixes);
-  const lengthsOf = (ipv4: boolean): number[] => {
-    const lengths = prefixes.filter(({ address }) => isIpv4(address) === ipv4).map(({ length }) => length);
-    return [...new Set(lengths)].sort((a, b) => b - a);
-  };
-  const ipv4Lengths = lengthsOf(true);
-  const ipv6Lengths = lengthsOf(false);
+type Lookup = (address: Address) => Match | undefined;
+
+export function createLookup(groups: readonly RestoredGroup[]): Lookup {
+  const matches = groups.flatMap((group) => group.prefixes.map((prefix) => ({ prefix, group })));
+  const lookupIpv4 = createFamilyLookup(matches.filter(({ prefix }) => isIpv4(prefix.address)));
+  const lookupIpv6 = createFamilyLookup(matches.filter(({ prefix }) => !isIpv4(prefix.address)));
+  return (address) => (isIpv4(address) ? lookupIpv4(address) : lookupIpv6(address));
+}
+
+function createFamilyLookup(matches: readonly Match[]): Lookup {
+  const byLength = new Map<number, Map<Address, Match>>();
+  for (const match of matches) {
+    const { address, length } = match.prefix;
+    const table = byLength.get(length) ?? new Map<Address, Match>();
+    byLength.set(length, table.set(address, match));
+  }
+  const tables = [...byLength].sort(([a], [b]) => b - a);
   return (address) => {
-    for (const length of isIpv4(address) ? ipv4Lengths : ipv6Lengths) {
-      const match = matches.get(prefixKey(makePrefix(address, length)));
+    for (const [length, table] of tables) {
+      const match = table.get(maskAddress(address, length));
       if (match) return match;
     }
     return undefined;

@@ -1,6 +1,8 @@
 /** `ecmp explain` as a person meets it: one flow that can be read, and what cannot be answered said with its place. */
+import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { explainCommand } from "#src/commands/explain.ts";
+import { ECMP } from "../common/host.ts";
 import { run, useFolder } from "./command.ts";
 
 const { save } = useFolder("explain");
@@ -64,5 +66,50 @@ describe("ecmp explain", () => {
       code: 2,
       message: expect.stringMatching(/router\.yaml: hash algorithm: "random", wanted one that decides by flow/),
     });
+  });
+});
+
+describe("ecmp explain --flows", { timeout: 120_000 }, () => {
+  const HEADER = "protocol,src,srcPort,dst,dstPort\n";
+  const LINES = 300_000;
+  /** As values so many flows took more than twice as much. */
+  const HEAP_MEBIBYTES = 24;
+  const row = (i: number): string => `tcp,10.${i >>> 16}.${(i >>> 8) & 255}.${i & 255},${1024 + (i % 60000)},198.51.100.1,80\n`;
+  const answer = (input: string, heapMebibytes: number, ...words: string[]) => {
+    const config = save("router.yaml", `${ROUTES}\n`);
+    const node = [`--max-old-space-size=${heapMebibytes}`, ECMP, "explain", "--config", config, "--json", ...words];
+    return spawnSync(process.execPath, node, { encoding: "utf8", input, maxBuffer: 2 ** 30 });
+  };
+
+  it("needs no more memory for more lines, and answers each, as it does a single flow", async () => {
+    const text = Array.from({ length: LINES }, (_, i) => row(i)).join("");
+    const { status, stdout, stderr } = answer("", HEAP_MEBIBYTES, "--flows", save("flows.csv", HEADER + text));
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines).toHaveLength(LINES);
+    const last = `tcp 10.4.147.223:${1024 + ((LINES - 1) % 60000)} 198.51.100.1:80`;
+    expect(JSON.parse(lines[LINES - 1]).flow).toBe(last);
+    const single = await run(explainCommand(), ["--config", save("router.yaml", `${ROUTES}\n`), "--flow", last, "--json"]);
+    expect(`${lines[LINES - 1]}\n`).toBe(single);
+  });
+
+  it("answers the lines that are sound, names the others by number, and exits with 2", () => {
+    const { status, stdout, stderr } = answer(`${HEADER}${row(1)}tcp,x,1,198.51.100.1,80\n${row(2)}`, 512, "--flows", "-");
+    expect(status).toBe(2);
+    expect(
+      stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line).flow),
+    ).toEqual(["tcp 10.0.0.1:1025 198.51.100.1:80", "tcp 10.0.0.2:1026 198.51.100.1:80"]);
+    expect(stderr).toBe("-: line 3, src: x, wanted an address\n");
+  });
+
+  it.each([
+    ["none.csv", "", "none.csv: there is no such file, wanted a file that can be read\n"],
+    ["-", "a,b\n1,2\n", "-: line 1: a,b, wanted the header protocol,src,srcPort,dst,dstPort\n"],
+    ["-", "", "-: line 1: , wanted the header protocol,src,srcPort,dst,dstPort\n"],
+  ])("says what is wrong with %s that has %j", (file, input, problem) => {
+    expect(answer(input, 512, "--flows", file)).toMatchObject({ status: 2, stdout: "", stderr: problem });
   });
 });

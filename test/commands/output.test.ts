@@ -32,7 +32,7 @@ describe("a reader that goes away", { timeout: 60_000 }, () => {
   it("ends what prints lines without end, with 0 and no word", async () => {
     const output = new URL("../../dist/src/commands/output.js", import.meta.url).href;
     const program = `import { printLines } from "${output}";
-      await printLines({ *[Symbol.iterator]() { for (;;) yield "one line of many" } });`;
+      await printLines([{ *[Symbol.iterator]() { for (;;) yield "one line of many" } }], String);`;
     const child = spawn(process.execPath, ["--input-type=module", "--eval", program]);
     onTestFinished(() => void child.kill("SIGKILL"));
     let errors = "";
