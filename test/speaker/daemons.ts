@@ -119,11 +119,13 @@ interface GobgpWords {
   readonly routerId?: string;
   /** Tables of every neighbor. */
   readonly neighbor?: string;
+  /** After that, as it stands. */
+  readonly rest?: string;
 }
 
 export const gobgpConfiguration = (
   { address, asn, peers }: DaemonPlan,
-  { routerId = address, neighbor = "" }: GobgpWords = {},
+  { routerId = address, neighbor = "", rest = "" }: GobgpWords = {},
 ): string => `
 [global.config]
   as = ${asn}
@@ -145,6 +147,7 @@ ${peers
   ${neighbor}`,
   )
   .join("\n")}
+${rest}
 `;
 
 /** `families` of two words: "ipv4-unicast". */

@@ -5,7 +5,7 @@
  *
  *        FRR (provider)      BIRD "peer"
  *               \             /
- *                AS 65000 ----                  GoBGP and BIRD "two": two paths
+ *                AS 65000 ----                  GoBGP, BIRD "two" and FRR "transit": two paths
  *               /      |      \
  *   BIRD "customer"  BIRD     BIRD "confused"   three BIRDs in a range that takes two
  *                  "leaker"
@@ -15,6 +15,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { PathAttributes } from "#src/bgp/path.ts";
 import { formatAddress } from "#src/net/address.ts";
 import { formatPrefix, type Prefix, parsePrefix } from "#src/net/prefix.ts";
 import { type PrefixRule, parsePrefixRule } from "#src/net/prefix-rule.ts";
@@ -28,6 +29,7 @@ import { Daemon, missingProgram } from "./daemon.ts";
 import {
   birdConfiguration,
   type DaemonKind,
+  type DaemonPeer,
   daemonNamed,
   frrConfiguration,
   gobgpConfiguration,
@@ -38,7 +40,9 @@ import { address, eventually, Recorder, recordedSpeaker } from "./recorder.ts";
 const OURS = "10.9.0.1";
 const ASN = 65000;
 const OWN = "198.51.100.0/24";
-const [OF_PROVIDER, OF_CUSTOMER, OF_PEER, LEAKED, SHARED, TWICE] = [10, 20, 30, 40, 50, 60].map((n) => `203.0.113.${n}/32`);
+const [OF_PROVIDER, OF_CUSTOMER, OF_PEER, LEAKED, SHARED, TWICE, BEHIND] = [10, 20, 30, 40, 50, 60, 70].map(
+  (n) => `203.0.113.${n}/32`,
+);
 const DEADLINE_MS = 60_000;
 
 const prefix = (text: string): Prefix => parsePrefix(text) as Prefix;
@@ -48,7 +52,13 @@ interface Part {
   readonly asn: number;
   /** What our speaker is to it, and takes from it. */
   readonly neighbor?: Partial<NeighborOptions>;
+  /** Whom it talks to, if not to ours alone. */
+  readonly peers?: readonly DaemonPeer[];
 }
+
+const OUR_PEER: DaemonPeer = { address: OURS, asn: ASN };
+/** A BIRD that has no session with us: FRR "transit" passes on both of its paths. */
+const ORIGIN: DaemonPeer = { address: "10.9.2.1", asn: 65010 };
 
 /** A BIRD with these static routes, and words of its own in its session and its export filter. */
 const bird = (routes: readonly string[], session = "", filter = "", channel = ""): DaemonKind => ({
@@ -105,13 +115,34 @@ const PARTS: readonly Part[] = [
       configuration: (plan) =>
         gobgpConfiguration(plan, {
           neighbor: gobgpFamilies(["ipv4-unicast"], "[neighbors.afi-safis.add-paths.config]\nsend-max = 8"),
+          rest: `
+[global.apply-policy.config]
+  import-policy-list = ["bandwidth"]
+  default-import-policy = "accept-route"
+[[policy-definitions]]
+  name = "bandwidth"
+  [[policy-definitions.statements]]
+    [policy-definitions.statements.actions.bgp-actions.set-ext-community]
+      options = "add"
+      [policy-definitions.statements.actions.bgp-actions.set-ext-community.set-ext-community-method]
+        communities-list = ["lb:${plan.asn}:200000000"]`,
         }),
       announce: (plan) => [
         ...["sh", "-ec"],
-        [`${TWICE} identifier 10 med 10`, `${TWICE} identifier 11 med 11`]
+        [`${TWICE} identifier 10 med 10`, `${TWICE} identifier 11 med 11`, `${SHARED} origin igp`]
           .map((route) => `gobgp -u ${plan.address} global rib add ${route}`)
           .join("\n"),
       ],
+    },
+  },
+  {
+    name: "transit",
+    asn: 65009,
+    neighbor: { addPath: "receive" },
+    peers: [OUR_PEER, ORIGIN],
+    kind: {
+      ...daemonNamed("FRR"),
+      configuration: (plan) => frrConfiguration(plan, { ipv4: [`neighbor ${OURS} addpath-tx-all-paths`] }),
     },
   },
 ];
@@ -165,11 +196,11 @@ await inNamespace(import.meta.url, () => {
 
   const addressOf = (name: string): string => `10.9.1.${PARTS.findIndex((part) => part.name === name) + 1}`;
   const folders = new Map<string, string>();
-  function launch(name: string, kind: DaemonKind, own: string, asn: number): Daemon {
+  function launch(name: string, kind: DaemonKind, own: string, asn: number, peers: readonly DaemonPeer[] = [OUR_PEER]): Daemon {
     const folder = mkdtempSync(join(tmpdir(), "ecmp-features-"));
     cleanUps.push(() => rmSync(folder, { recursive: true, force: true }));
     folders.set(name, folder);
-    const daemon = new Daemon(kind, { address: own, asn, peers: [{ address: OURS, asn: ASN }], prefix: OF_PROVIDER, folder });
+    const daemon = new Daemon(kind, { address: own, asn, peers, prefix: OF_PROVIDER, folder });
     cleanUps.push(() => daemon.end());
     return daemon;
   }
@@ -178,12 +209,15 @@ await inNamespace(import.meta.url, () => {
     cleanUps.push(() => speaker.stop());
     await speaker.start();
     speaker.addRange({ prefix: prefix(RANGE), remoteAsn: 65008, limit: 2 });
-    for (const own of [...PARTS.map(({ name }) => addressOf(name)), ...MEMBERS]) run(`ip address add ${own}/32 dev lo`);
-    const daemons = PARTS.map(({ name, kind, asn, neighbor }) => {
+    for (const own of [...PARTS.map(({ name }) => addressOf(name)), ...MEMBERS, ORIGIN.address])
+      run(`ip address add ${own}/32 dev lo`);
+    const daemons = PARTS.map(({ name, kind, asn, neighbor, peers }) => {
       const at = { address: address(addressOf(name)), localAddress: address(OURS) };
       speaker.addNeighbor({ ...at, remoteAsn: asn, passive: true, ...neighbor });
-      return launch(name, kind, addressOf(name), asn);
+      return launch(name, kind, addressOf(name), asn, peers);
     });
+    const behind = bird([BEHIND, BEHIND], "", 'if proto = "service0" then bgp_community.add((0, 5));', "add paths tx;");
+    daemons.push(launch("origin", behind, ORIGIN.address, ORIGIN.asn, [{ address: addressOf("transit"), asn: 65009 }]));
     daemons.push(...MEMBERS.map((own) => launch(own, bird([]), own, 65008)));
     await Promise.all(daemons.map((daemon) => Promise.race([daemon.failed, daemon.announce()])));
   }, DEADLINE_MS);
@@ -260,34 +294,48 @@ await inNamespace(import.meta.url, () => {
   });
 
   describe.concurrent("several paths to a prefix (RFC 7911)", () => {
-    const both = async (name: string): Promise<void> => {
-      await eventually("both", () => pathsTo(TWICE, name).length === 2, DEADLINE_MS);
-      const paths = pathsTo(TWICE, name);
+    /** A MED goes no farther than one AS. */
+    const markOf = ({ multiExitDiscriminator, communities = [] }: PathAttributes) => multiExitDiscriminator ?? communities[0];
+    const both = async (name: string, text = TWICE): Promise<void> => {
+      await eventually("both", () => pathsTo(text, name).length === 2, DEADLINE_MS);
+      const paths = pathsTo(text, name);
       expect(new Set(paths.map(({ pathId }) => pathId)).size).toBe(2);
-      expect(new Set(paths.map(({ attributes }) => attributes.multiExitDiscriminator)).size).toBe(2);
+      expect(new Set(paths.map(({ attributes }) => markOf(attributes))).size).toBe(2);
       expect(paths.filter(({ status }) => status === "refused" || status === "ineligible")).toEqual([]);
+    };
+    const oneLeft = async (name: string, text: string, of: string): Promise<void> => {
+      ask(of, "disable", "service1");
+      await eventually("one is left", () => pathsTo(text, name).length === 1, DEADLINE_MS);
+      expect(markOf(pathsTo(text, name)[0].attributes)).toBe(5);
     };
 
     test("of GoBGP: both are held, each with its identifier", { timeout: DEADLINE_MS }, () => both("GoBGP"));
 
+    test("of FRR, which passes on what it heard: both are held; when one is taken back, the other stays", {
+      timeout: DEADLINE_MS,
+    }, async () => {
+      await both("transit", BEHIND);
+      expect(new Set(pathsTo(BEHIND, "transit").map(({ attributes }) => attributes.asPath[0].asns.join(" ")))).toEqual(
+        new Set(["65009 65010"]),
+      );
+      await oneLeft("transit", BEHIND, "origin");
+    });
+
     test("of BIRD: both are held; when one is taken back, the other stays", { timeout: DEADLINE_MS }, async () => {
       await both("two");
-      ask("two", "disable", "service1");
-      await eventually("one is left", () => pathsTo(TWICE, "two").length === 1, DEADLINE_MS);
-      expect(pathsTo(TWICE, "two")[0].attributes.multiExitDiscriminator).toBe(5);
+      await oneLeft("two", TWICE, "two");
     });
   });
 
-  test.concurrent("link bandwidth: 100 of FRR and 300 of BIRD are shares of one and three", {
+  test.concurrent("link bandwidth: 100 of FRR, 300 of BIRD and 200 of GoBGP are whole percents, as FRR deals them", {
     timeout: DEADLINE_MS,
   }, async () => {
-    // FRR may hear of the other's route from us before it says its own, and says that first.
-    await eventually("two ways", () => routeTo(SHARED)?.nextHops.length === 2, DEADLINE_MS);
-    const [frr, theOther] = ["provider", "customer"].map((name) => address(addressOf(name)));
-    expect(routeTo(SHARED)?.nextHops).toEqual([
-      { address: frr, weight: 1 },
-      { address: theOther, weight: 3 },
-    ]);
+    // FRR may hear of another's route from us before it says its own, and says that first.
+    await eventually("three ways", () => routeTo(SHARED)?.nextHops.length === 3, DEADLINE_MS);
+    const shares = { provider: 16, customer: 50, GoBGP: 33 };
+    expect(routeTo(SHARED)?.nextHops).toEqual(
+      Object.entries(shares).map(([name, weight]) => ({ address: address(addressOf(name)), weight })),
+    );
   });
 
   test.concurrent("a range takes as many members as it may, and another when one has gone", {
