@@ -1,13 +1,18 @@
 /**
  * Messages that ended sessions, or whole daemons, elsewhere: one row for each published case, grown from its description.
- * Framed and decoded as from a peer; what has to come of it is the mildest that the RFCs allow.
+ * Framed and decoded as from a peer; what has to come of it is the mildest that the RFCs allow. Two cases are no messages: a
+ * recording whose lengths are wrong, and a path that is too long to be written.
  */
 import { describe, expect, test } from "vitest";
 import { errorName, strongest } from "#src/bgp/error.ts";
 import { Framer } from "#src/bgp/framer.ts";
 import { decodeMessage } from "#src/bgp/message.ts";
 import { IPV4_UNICAST, IPV6_UNICAST } from "#src/bgp/nlri.ts";
-import { formatPrefix } from "#src/net/prefix.ts";
+import { SEGMENT } from "#src/bgp/path.ts";
+import { withinMessages } from "#src/bgp/update.ts";
+import { encodeRecord } from "#src/mrt/encode.ts";
+import { MRT, Splitter } from "#src/mrt/splitter.ts";
+import { formatPrefix, makePrefix } from "#src/net/prefix.ts";
 import { hex, MARKER, updateBody } from "./hex.ts";
 
 function message(type: number, body: Uint8Array): Uint8Array {
@@ -144,8 +149,109 @@ const CASES: readonly (readonly [string, string, Uint8Array, string])[] = [
   ],
 ];
 
+/** Published, and how it would look here; what is not spoken here cannot be wrong here. */
+const PUBLISHED: Readonly<Record<string, "a message" | "a recording" | "a writer" | "not spoken: RPKI-to-Router">> = {
+  "CVE-2022-36440": "a message",
+  "CVE-2022-40302": "a message",
+  "CVE-2022-40318": "a message",
+  "CVE-2022-43681": "a message",
+  "CVE-2023-4481": "a message",
+  "CVE-2023-38283": "a message",
+  "CVE-2023-38802": "a message",
+  "CVE-2023-40457": "a message",
+  "CVE-2023-41358": "a message",
+  "CVE-2023-41359": "a message",
+  "CVE-2023-41360": "a message",
+  "CVE-2023-46752": "a message",
+  "CVE-2023-46753": "a message",
+  "CVE-2023-47234": "a message",
+  "CVE-2023-47235": "a message",
+  "CVE-2024-31948": "a message",
+  "CVE-2024-31949": "a message",
+  "CVE-2024-44070": "a message",
+  "CVE-2025-43970": "a recording",
+  "CVE-2025-43971": "a message",
+  "CVE-2025-43972": "a message",
+  "CVE-2025-43973": "not spoken: RPKI-to-Router",
+  "CVE-2025-59688": "a message",
+  "CVE-2026-30405": "a message",
+  "CVE-2026-37462": "a message",
+  "VU#347067": "a message",
+  "FRR, 2026-05-28": "a writer",
+};
+
 describe("what broke others", () => {
   test.each(CASES)("%s: %s", (_, __, bytes, wanted) => expect(outcome(bytes)).toBe(wanted));
+
+  test("none that was published is left out", () => {
+    const messages = Object.keys(PUBLISHED).filter((name) => PUBLISHED[name] === "a message");
+    expect(new Set(CASES.map(([name]) => name).filter((name) => name !== "header"))).toEqual(new Set(messages));
+  });
+
+  describe("CVE-2025-43970: lengths of a recording that are wrong", () => {
+    /** BGP4MP_MESSAGE_AS4 of two addresses of IPv4, around these bytes. */
+    const record = (length: string, rest: string) =>
+      hex(`65000000 0010 0004 ${length} 0000fde9 0000fde8 0000 0001 0a000002 0a000001 ${rest}`);
+    const KEEPALIVE = `${MARKER} 0013 04`;
+    test.each([
+      [
+        "shorter than its addresses",
+        hex("65000000 0010 0004 00000008 0000fde9 0000fde8"),
+        ["a record that ends inside its addresses"],
+      ],
+      ["shorter than its microseconds", hex("65000000 0011 0004 00000002 0000"), ["a record that ends inside its addresses"]],
+      ["of no length", hex("65000000 0010 0004 00000000"), ["a record that ends inside its addresses"]],
+      ["longer than anything", record("ffffffff", KEEPALIVE), ["a record of 4294967307 bytes"]],
+      ["longer than the file", record("00000100", KEEPALIVE), ["the end, 51 bytes into a record"]],
+      [
+        "a peer table that counts more peers than it has",
+        hex("65000000 000d 0001 00000008 0a000001 0000 ffff"),
+        ["a record that ends inside"],
+      ],
+      [
+        "a table's entry without a length",
+        hex("65000000 000d 0002 00000006 00000000 20 0a"),
+        ["a record that ends inside its prefix"],
+      ],
+    ])("%s", (_, bytes, problems) => {
+      const splitter = new Splitter(MRT);
+      const records = [...splitter.push(bytes), ...splitter.end()];
+      expect(records.map(({ record: { kind } }) => kind)).toEqual(["fault"]);
+      for (const [i, { record }] of records.entries()) expect(record.kind === "fault" && record.problem).toContain(problems[i]);
+    });
+  });
+
+  test("FRR, 2026-05-28: a path that no message has room for is not written for ever, but withdrawn, and the recording has it", () => {
+    // As long as an extended message allows: 16,000 AS numbers in 63 segments.
+    const asns = Array.from({ length: 16_000 }, (_, i) => i + 1);
+    const attributes = { origin: 0, asPath: [{ type: SEGMENT.sequence, asns }], nextHop: 0x0a000001 } as const;
+    const prefixes = [makePrefix(0x0a000000, 8)];
+    const { announcements, withdrawn, tooLong } = withinMessages({ withdrawn: [], announcements: [{ prefixes, attributes }] }, 4);
+    expect({ announcements, withdrawn, tooLong }).toEqual({ announcements: [], withdrawn: prefixes, tooLong: prefixes });
+
+    const path = asns.map((asn) => asn.toString(16).padStart(8, "0"));
+    const segments = Array.from({ length: Math.ceil(path.length / 255) }, (_, i) => path.slice(255 * i, 255 * (i + 1)));
+    const value = segments.map((segment) => `02 ${segment.length.toString(16).padStart(2, "0")} ${segment.join("")}`).join("");
+    const length = hex(value).length.toString(16).padStart(4, "0");
+    const heard = message(2, updateBody("", `400101 00 5002 ${length} ${value} 400304 0a000001`, "08 0a"));
+    expect(heard.length).toBeGreaterThan(64_000);
+    const written = encodeRecord({
+      kind: "message",
+      atMicroseconds: 0,
+      peer: 0x0a000002,
+      peerAsn: 65001,
+      local: 0x0a000001,
+      localAsn: 65000,
+      direction: "received",
+      asnSize: 4,
+      addPath: false,
+      message: heard,
+    });
+    const [{ record }] = new Splitter(MRT).push(written);
+    expect(record).toMatchObject({ kind: "message", message: heard });
+    const decoded = decodeMessage(2, heard.subarray(19), { asnSize: 4, peerType: "external", families: [IPV4_UNICAST] });
+    expect(decoded).toMatchObject({ message: { announcements: [{ prefixes }] }, faults: [] });
+  });
 
   test("names from the wire are text and no more", () => {
     const name = Buffer.from("__proto__").toString("hex");

@@ -3,6 +3,8 @@
  * UPDATE that would otherwise announce 10.0.0.0/8; that prefix tells what has happened. More than 300 lines, because it is one table.
  */
 import { describe, expect, test } from "vitest";
+import { ATTRIBUTES } from "#src/bgp/attributes.ts";
+import { CARRIED_ATTRIBUTES } from "#src/bgp/carried-attributes.ts";
 import type { Consequence } from "#src/bgp/error.ts";
 import { formatFault } from "#src/bgp/error.ts";
 import { IPV4_UNICAST, IPV6_UNICAST } from "#src/bgp/nlri.ts";
@@ -262,6 +264,14 @@ describe("RFC 7606", () => {
       subcode === undefined ? undefined : [3, subcode],
     );
   });
+
+  test.each([...ATTRIBUTES, ...CARRIED_ATTRIBUTES])(
+    "$name is malformed in some row, with its consequence",
+    ({ name, malformed }) => {
+      const consequences = cases.flatMap(([, , one]) => (one.fault?.startsWith(`${name} `) ? [one.consequence] : []));
+      expect(consequences).toContain(malformed);
+    },
+  );
 
   test("what is discarded is not in the path, and the rest is", () => {
     const { update } = decodeUpdate(
