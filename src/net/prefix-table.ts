@@ -18,7 +18,18 @@ export interface PrefixTable {
   readonly size: number;
   /** In no order, those whose numbers are wanted. The numbers may be changed meanwhile; nothing may be deleted. */
   forEach(visit: (prefix: Prefix, number: number) => void, isWanted?: (number: number) => boolean): void;
+  walk(): PrefixWalk;
 }
+
+/**
+ * A way through all prefixes in pieces, between which the table may change as it likes; within one, as for `forEach`. Looks at so
+ * many places, and says whether any are left. A prefix whose place changes between two pieces may be missed, or met twice.
+ */
+export type PrefixWalk = (
+  places: number,
+  visit: (prefix: Prefix, number: number) => void,
+  isWanted: (number: number) => boolean,
+) => boolean;
 
 const LARGEST_NUMBER = (1 << 26) - 1;
 
@@ -123,6 +134,27 @@ export function createPrefixTable(): PrefixTable {
         visit({ address: words[slot], length: words[slot + 1] & LENGTH_MASK }, number);
       }
       for (const { prefix, number } of ipv6.values()) if (isWanted(number)) visit(prefix, number);
+    },
+    walk() {
+      // From the end, as what a deletion moves goes towards the beginning.
+      let [slot, ofCapacity] = [words.length, capacity];
+      const others = ipv6.values();
+      return (places, visit, isWanted) => {
+        for (; ofCapacity < capacity; ofCapacity *= 2) slot *= 2;
+        let left = places;
+        for (; slot > 0 && left > 0; left--) {
+          slot -= 2;
+          const number = words[slot + 1] >>> NUMBER_SHIFT;
+          if (number === 0 || !isWanted(number)) continue;
+          visit({ address: words[slot], length: words[slot + 1] & LENGTH_MASK }, number);
+        }
+        for (; left > 0; left--) {
+          const { done, value } = others.next();
+          if (done) return false;
+          if (isWanted(value.number)) visit(value.prefix, value.number);
+        }
+        return true;
+      };
     },
   };
 }

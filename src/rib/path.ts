@@ -65,8 +65,6 @@ export interface PathSets<Route> {
   of(paths: readonly Path[]): PathSet<Route> | undefined;
   /** So many prefixes go from one set to another. A set without prefixes is forgotten. */
   move(from: PathSet<Route> | undefined, to: PathSet<Route> | undefined, prefixes: number): void;
-  /** Takes those paths out of all sets, which keep their numbers and prefixes; says which sets lost which. */
-  removePaths(isGone: (path: Path, family: AddressFamily) => boolean): { set: PathSet<Route>; lost: readonly Path[] }[];
   all(): Iterable<PathSet<Route>>;
   nextHopUses(): Iterable<NextHopUse>;
 }
@@ -185,25 +183,6 @@ export function createPathSets<Route>(decide: (paths: readonly Path[]) => Route)
       const left = from as KeptSet<Route>;
       left.prefixes -= prefixes;
       if (left.prefixes === 0) forget(left);
-    },
-
-    removePaths(isGone) {
-      const changed: { set: KeptSet<Route>; lost: readonly Path[] }[] = [];
-      for (const set of byNumber) {
-        if (!set) continue;
-        const { paths } = set;
-        const left = paths.filter((path) => !isGone(path, set.family));
-        if (left.length === paths.length) continue;
-        unshelve(set);
-        set.paths = left;
-        set.hash = hashPaths(left);
-        // Another set of the same paths may be there already: both go on, as joining them would touch every prefix.
-        if (!find(left, set.hash)) shelve(set);
-        const lost = paths.filter((path) => !left.includes(path));
-        for (const path of lost) release(path);
-        changed.push({ set, lost });
-      }
-      return changed;
     },
 
     *all() {

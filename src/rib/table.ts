@@ -7,19 +7,20 @@
  *               -> once a set: next-hop, decide, weight -> Route -> RouteChange, if it differs
  *
  * Why a path lost is asked again when somebody wants to know, which the decision process, being a function, answers the same.
- * Losing a peer costs one walk over the sets, and one over the prefixes to name those that changed.
+ * Losing a peer costs one walk over the prefixes, in steps between which the router may do something else: `losses.ts`.
  *
  * More than 300 lines, because it is the one thing that keeps all tables of the folder in step.
  */
 import { type Nlri, nlriKey, type PathAttributes } from "../bgp/path.ts";
 import { type Address, type AddressFamily, addressFamily } from "../net/address.ts";
 import { comparePrefixes, makePrefix, type Prefix, prefixKey } from "../net/prefix.ts";
-import { createPrefixTable } from "../net/prefix-table.ts";
+import { createPrefixTable, type PrefixWalk } from "../net/prefix-table.ts";
 import { decide, type MultipathOptions } from "./decide.ts";
+import { createLosses } from "./losses.ts";
 import { createMemberLists, sameNextHops } from "./member-list.ts";
 import { createResolver, type NextHopContext, type Resolution, type StaticRoute } from "./next-hop.ts";
 import { createPathSets, type Path, type PathSet, withWord } from "./path.ts";
-import { type ImportPolicy, isBlackhole, type RefusalReason, refusePath, refusePrefix } from "./policy.ts";
+import { type ImportPolicy, isBlackhole, refusePath, refusePrefix } from "./policy.ts";
 import {
   byAddress,
   epochOf,
@@ -29,6 +30,7 @@ import {
   type RouteProtocol,
   type RouteUpdate,
 } from "./route.ts";
+import { createTallies, type PeerPaths, peerPathsOf, receivedOf } from "./tally.ts";
 import { type Judgement, type RouteView, viewRoute } from "./view.ts";
 import { type LinkBandwidthRule, weighPaths } from "./weight.ts";
 
@@ -39,12 +41,6 @@ export interface RibConfiguration extends MultipathOptions, Omit<NextHopContext,
   readonly staticRoutes: readonly StaticRoute[];
   readonly linkBandwidth: LinkBandwidthRule;
   importPolicy(peer: RoutePeer): ImportPolicy;
-}
-
-/** Of one peer, now: paths heard, and of those the ones that its import policy refused, by reason. */
-export interface PeerPaths {
-  readonly received: number;
-  readonly refused: Partial<Record<RefusalReason, number>>;
 }
 
 export interface RibChange {
@@ -69,6 +65,10 @@ export interface Rib {
   /** Replaces the configuration as a whole; the first call is the start. */
   configure(configuration: RibConfiguration): RibChange;
   applyUpdate(update: RouteUpdate): RibChange;
+  /** After a loss: whether prefixes are left that still go where the lost peer said. Then `goOn` is wanted, between other things. */
+  isBehind(): boolean;
+  /** Decides anew for the next of them. */
+  goOn(): RibChange;
   /** All routes in force, for a FIB that knows nothing yet. */
   installed(): RouteChange[];
   route(prefix: Prefix): Route | undefined;
@@ -94,6 +94,8 @@ const CONNECTED: Route = { protocol: "connected", nextHops: [], isBlackhole: fal
 
 /** Routes over next hops behind routes over next hops: each round settles one more step of what hangs together. */
 const MAXIMUM_ROUNDS = 16;
+/** Of the table of prefixes, in one step after a loss: some milliseconds, with a FIB and with peers to be told. */
+const PLACES_AT_ONCE = 4096;
 /** Next hops remembered beyond those in use. */
 const SPARE_NEXT_HOPS = 4096;
 
@@ -109,11 +111,6 @@ interface Run {
 }
 
 const NO_RUN: Run = { from: 0, prefixes: [] };
-
-/** What a peer has said and not taken back. */
-interface Tally extends Record<AddressFamily, number> {
-  readonly refused: Map<RefusalReason, number>;
-}
 
 /** While it may still have more prefixes. */
 interface OpenChange extends RouteChange {
@@ -131,10 +128,12 @@ const NOBODY: RibConfiguration = {
 };
 
 /** A RIB that knows nothing and, until it is configured, believes nobody. */
-export function createRib(): Rib {
+export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
   const numbers = createPrefixTable();
   const sets = createPathSets(chooseAmong);
-  const tallies = new Map<Address, Tally>();
+  const tallies = createTallies();
+  const losses = createLosses(tallies);
+  let walk: PrefixWalk | undefined;
   /** By peer, the epoch below which its routes of a family are stale. */
   const epochs = new Map<Address, Partial<Record<AddressFamily, number>>>();
   let configuration = NOBODY;
@@ -218,14 +217,14 @@ export function createRib(): Rib {
     return { protocol: "bgp", nextHops: resolution.gateways, isBlackhole: best.isBlackhole === true, best, sharing };
   }
 
-  /** Decides anew for sets of which something has changed, and names the prefixes that it concerns. */
+  /** Decides anew for sets whose next hops lie elsewhere, and names the prefixes that it concerns. */
   function decideAgain(which: Iterable<PathSet<Route>>): void {
     const moved: { readonly set: PathSet<Route>; readonly before: Route; readonly prefixes: Prefix[] }[] = [];
     /** By the sets' numbers, their places in that list, from 1. */
     const places: number[] = [];
     for (const set of which) {
-      const route = chooseAmong(set.paths);
-      if (!sameRoute(set.route, route) || set.paths.length === 0) {
+      const route = chooseAmong(losses.remaining(set.paths, set.family));
+      if (!sameRoute(set.route, route)) {
         moved.push({ set, before: set.route, prefixes: [] });
         places[set.number] = moved.length;
       }
@@ -236,12 +235,7 @@ export function createRib(): Rib {
       (prefix, number) => void moved[places[number] - 1].prefixes.push(prefix),
       (number) => places[number] > 0,
     );
-    for (const { set, before, prefixes } of moved) {
-      noteBgp(prefixes, before, set.route);
-      if (set.paths.length > 0) continue;
-      for (const prefix of prefixes) numbers.set(prefix, 0);
-      sets.move(set, undefined, prefixes.length);
-    }
+    for (const { set, before, prefixes } of moved) noteBgp(prefixes, before, set.route);
   }
 
   const inUse = (): Set<Address> => new Set(Array.from(sets.nextHopUses(), ({ nextHop }) => nextHop));
@@ -284,11 +278,16 @@ export function createRib(): Rib {
     return change;
   }
 
+  function remainingAt(number: number): readonly Path[] {
+    const set = sets.at(number);
+    return set ? losses.remaining(set.paths, set.family) : [];
+  }
+
   function put(prefix: Nlri, peer: RoutePeer, path: Path | undefined): void {
     const from = numbers.get(prefix);
     if (from !== run.from || path !== run.path || prefix.pathId !== run.pathId || run.to === undefined) {
       endRun();
-      const paths = withWord(sets.at(from)?.paths ?? [], peer.address, prefix.pathId, path);
+      const paths = withWord(remainingAt(from), peer.address, prefix.pathId, path);
       run = { peer, path, pathId: prefix.pathId, from, to: sets.of(paths)?.number ?? 0, prefixes: [] };
     }
     if (run.to === from || run.to === undefined) return;
@@ -303,7 +302,7 @@ export function createRib(): Rib {
     const family = (to ?? from)?.family;
     if (!peer || !family || prefixes.length === 0) return;
     const isOfPeer = (path: Path): boolean => path.peer.address === peer.address;
-    count(from?.paths.filter(isOfPeer) ?? [], family, -prefixes.length);
+    count(from?.paths.filter((path) => isOfPeer(path) || losses.isGone(path, family)) ?? [], family, -prefixes.length);
     count(to?.paths.filter(isOfPeer) ?? [], family, prefixes.length);
     noteBgp(prefixes, from?.route ?? NO_ROUTE, to?.route ?? NO_ROUTE);
     sets.move(from, to, prefixes.length);
@@ -311,11 +310,9 @@ export function createRib(): Rib {
 
   /** So many prefixes of the family have these paths, or, below zero, have them no longer. */
   function count(paths: readonly Path[], family: AddressFamily, prefixes: number): void {
-    for (const { peer, refused } of paths) {
-      const tally = tallies.get(peer.address) ?? { ipv4: 0, ipv6: 0, refused: new Map<RefusalReason, number>() };
-      tallies.set(peer.address, tally);
-      tally[family] += prefixes;
-      if (refused) tally.refused.set(refused, (tally.refused.get(refused) ?? 0) + prefixes);
+    for (const path of paths) {
+      if (losses.isGone(path, family)) losses.settle(-prefixes);
+      else tallies.add(path, family, prefixes);
     }
   }
 
@@ -342,17 +339,42 @@ export function createRib(): Rib {
     for (const prefix of withdrawn) if (!again?.has(nlriKey(prefix))) put(prefix, peer, undefined);
   }
 
-  function lose(update: Extract<RouteUpdate, { kind: "lost" }>): void {
-    const { peer, family, staleOnly } = update;
-    const changed = sets.removePaths(
-      (path, ofFamily) =>
-        path.peer.address === peer.address &&
-        (family === undefined || ofFamily === family) &&
-        (!staleOnly || epochOf(path.peer) < epochOf(peer)),
+  /** One step of the walk after a loss: prefixes that have what is gone go to the set of what remains. */
+  function sweep(): void {
+    if (!losses.areLeft()) return;
+    walk ??= numbers.walk();
+    const found = new Map<number, Prefix[]>();
+    const isWanted = (number: number): boolean => {
+      const set = sets.at(number);
+      return set?.paths.some((path) => losses.isGone(path, set.family)) === true;
+    };
+    const gather = (prefix: Prefix, number: number): void => {
+      const together = found.get(number);
+      if (together) together.push(prefix);
+      else found.set(number, [prefix]);
+    };
+    // The next walk finds what this one has missed.
+    if (!walk(placesAtOnce, gather, isWanted)) walk = undefined;
+    for (const [number, prefixes] of found) leave(sets.at(number), prefixes);
+    if (!losses.areLeft()) walk = undefined;
+  }
+
+  function leave(from: PathSet<Route> | undefined, prefixes: readonly Prefix[]): void {
+    if (!from) return;
+    const to = sets.of(losses.remaining(from.paths, from.family));
+    for (const prefix of prefixes) numbers.set(prefix, to?.number ?? 0);
+    const after = to?.route ?? NO_ROUTE;
+    if (!sameRoute(from.route, after)) noteBgp(prefixes, from.route, after);
+    count(
+      from.paths.filter((path) => losses.isGone(path, from.family)),
+      from.family,
+      -prefixes.length,
     );
-    for (const { set, lost } of changed) count(lost, set.family, -set.prefixes);
-    decideAgain(changed.map(({ set }) => set));
-    if (!family) epochs.delete(peer.address);
+    sets.move(from, to, prefixes.length);
+  }
+
+  function sweepAll(): void {
+    while (losses.areLeft()) sweep();
   }
 
   /** Import policies may be others now: every path is judged again, and what is not what it was goes to another set. */
@@ -378,7 +400,7 @@ export function createRib(): Rib {
   const isStale = ({ peer }: Path, family: AddressFamily): boolean => epochOf(peer) < (epochs.get(peer.address)?.[family] ?? 0);
 
   function view(prefix: Prefix): RouteView {
-    const paths = sets.at(numbers.get(prefix))?.paths ?? [];
+    const paths = remainingAt(numbers.get(prefix));
     return viewRoute(prefix, inForce(prefix), paths, judge(paths), (path) => isStale(path, addressFamily(prefix.address)));
   }
 
@@ -392,6 +414,7 @@ export function createRib(): Rib {
 
   return {
     configure(wanted) {
+      sweepAll();
       const before = known().map((prefix) => [prefix, inForce(prefix)] as const);
       configuration = wanted;
       resolver = createResolver({ ...wanted, bgpNextHops });
@@ -418,12 +441,24 @@ export function createRib(): Rib {
       if (update.kind === "stale") {
         const { address, epoch } = update.peer;
         epochs.set(address, { ...epochs.get(address), [update.family]: epoch });
-      } else if (update.kind === "lost") lose(update);
-      else {
+      } else if (update.kind === "lost") {
+        losses.add(update);
+        if (!update.family) epochs.delete(update.peer.address);
+        sweep();
+      } else {
+        if (losses.wouldTake(update.peer)) sweepAll();
         withdraw(update.peer, update.withdrawn, update.announced);
         if (update.attributes) announce(update.peer, update.announced, update.attributes);
         endRun();
       }
+      settle();
+      return taken();
+    },
+
+    isBehind: losses.areLeft,
+
+    goOn() {
+      sweep();
       settle();
       return taken();
     },
@@ -440,12 +475,8 @@ export function createRib(): Rib {
     },
 
     prefixes: () => known().filter((prefix) => inForce(prefix).protocol !== undefined),
-    received: (peer, family) => tallies.get(peer)?.[family] ?? 0,
-
-    peerPaths(peer) {
-      const { ipv4, ipv6, refused } = tallies.get(peer) ?? { ipv4: 0, ipv6: 0, refused: [] };
-      return { received: ipv4 + ipv6, refused: Object.fromEntries([...refused].filter(([, prefixes]) => prefixes > 0)) };
-    },
+    received: (peer, family) => receivedOf(tallies.of(peer), family),
+    peerPaths: (peer) => peerPathsOf(tallies.of(peer)),
 
     onlyThrough(peer) {
       const own = new Set<Address>();

@@ -50,7 +50,10 @@ export async function replayBgp(options: ReplayBgpOptions): Promise<ReplayBgpRep
   const replay = new Replay({
     localAsn: config?.bgp?.asn ?? 0,
     limitsOf: (neighbor) => staleLimitsOf(policyOf(config?.bgp, neighbor) ?? {}),
-    onUpdate: (update) => void rib.applyUpdate(update),
+    onUpdate: (update) => {
+      rib.applyUpdate(update);
+      while (rib.isBehind()) rib.goOn();
+    },
   });
   const records: Record<Kind, number> = { message: 0, state: 0, peers: 0, table: 0, other: 0, fault: 0 };
   const problems: ReplayProblem[] = [];

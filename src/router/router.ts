@@ -3,6 +3,8 @@
  * to the RIB and changes from the RIB to the data plane, one after the other, and answers questions.
  *
  *   speaker --RouteUpdate--> rib --RouteChange[]--> dataplane (fib, workers)
+ *
+ * More than 300 lines, because it is where every part is given what it needs of the others.
  */
 import { CEASE } from "../bgp/iana.ts";
 import { cease } from "../bgp/notification.ts";
@@ -104,10 +106,24 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     take(rib.configure({ ...rest, ...beside, staticRoutes: routes, importPolicy }), true);
   };
 
+  let isCatchingUp = false;
+
+  /** Between the steps sessions are heard, keepalives sent and questions answered. */
+  const catchUp = (): void => {
+    if (isCatchingUp || !rib.isBehind()) return;
+    isCatchingUp = true;
+    setImmediate(() => {
+      isCatchingUp = false;
+      take(rib.goOn());
+      catchUp();
+    });
+  };
+
   const onUpdate = (update: RouteUpdate): void => {
-    // With a full table it takes a second to decide anew for all prefixes; packets need not go to a lost peer meanwhile.
+    // With a full table it takes seconds to decide anew for all prefixes; packets need not go to a lost peer meanwhile.
     if (update.kind === "lost" && !update.family && !update.staleOnly) dataplane?.withdraw(rib.onlyThrough(update.peer.address));
     take(rib.applyUpdate(update));
+    catchUp();
     if (update.kind === "update") limits.check(update.peer.address);
   };
 

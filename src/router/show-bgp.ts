@@ -6,7 +6,7 @@ import type { Capability } from "../bgp/capabilities.ts";
 import { formatFamily } from "../bgp/nlri.ts";
 import { type Address, formatAddress, linkOfRouter, parseAddress, routerOn } from "../net/address.ts";
 import { formatPrefix } from "../net/prefix.ts";
-import type { PeerPaths } from "../rib/table.ts";
+import type { PeerPaths } from "../rib/tally.ts";
 import type { MessageCounts, NeighborState, SpeakerEvent } from "../speaker/neighbor.ts";
 import { type BgpConfig, importPolicyOf } from "./policy.ts";
 

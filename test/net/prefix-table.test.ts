@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { formatPrefix, makePrefix, type Prefix, parsePrefix } from "#src/net/prefix.ts";
-import { createPrefixTable, type PrefixTable } from "#src/net/prefix-table.ts";
+import { createPrefixTable, type PrefixTable, type PrefixWalk } from "#src/net/prefix-table.ts";
 
 const contents = (table: PrefixTable): Map<string, number> => {
   const found = new Map<string, number>();
@@ -42,6 +42,45 @@ describe("a prefix table", () => {
     for (let i = 0; i < 50_000; i += 2) table.set(at(i), 0);
     expect(table.size).toBe(25_000);
     for (let i = 0; i < 50_000; i++) if (table.get(at(i)) !== (i % 2 === 0 ? 0 : i + 1)) expect.fail(`wrong at ${i}`);
+  });
+
+  it("is walked through in pieces, each prefix once while nothing changes, and to the last while all does", () => {
+    const table = createPrefixTable();
+    const at = (i: number): Prefix => ({ address: 0x0b000000 + i * 256, length: 24 });
+    const other = parsePrefix("2001:db8::/32") as Prefix;
+    for (let i = 0; i < 5_000; i++) table.set(at(i), 1);
+    table.set(other, 1);
+    const pieceOf = (walk: PrefixWalk): { met: Prefix[]; more: boolean } => {
+      const met: Prefix[] = [];
+      return {
+        more: walk(
+          64,
+          (prefix) => void met.push(prefix),
+          (number) => number === 1,
+        ),
+        met,
+      };
+    };
+    const met: string[] = [];
+    for (let walk = table.walk(), more = true; more; ) {
+      const piece = pieceOf(walk);
+      expect(piece.met.length).toBeLessThanOrEqual(64);
+      met.push(...piece.met.map(formatPrefix));
+      more = piece.more;
+    }
+    expect([met.length, new Set(met).size]).toEqual([5_001, 5_001]);
+
+    let walks = 0;
+    for (let left = table.size, added = 5_000; left > 0 && walks < 4; walks++) {
+      for (let walk = table.walk(), more = true; more; ) {
+        const piece = pieceOf(walk);
+        for (const prefix of piece.met) table.set(prefix, 0);
+        left -= piece.met.length;
+        for (let i = 0; i < 50 && added < 60_000; i++) table.set(at(added++), 2);
+        more = piece.more;
+      }
+    }
+    expect([...contents(table).values()].filter((number) => number === 1)).toEqual([]);
   });
 
   it("keeps nothing of what came besides the prefix", () => {

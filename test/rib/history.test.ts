@@ -13,7 +13,7 @@ import { createImage } from "#src/fib/image.ts";
 import { type Address, parseAddress } from "#src/net/address.ts";
 import { type Prefix, parsePrefix, prefixContains } from "#src/net/prefix.ts";
 import type { RoutePeer, RouteUpdate } from "#src/rib/route.ts";
-import { createRib, type Rib, type RibConfiguration } from "#src/rib/table.ts";
+import { createRib, type Rib, type RibChange, type RibConfiguration } from "#src/rib/table.ts";
 import { newestWords, staleMarks } from "../oracle/rib.ts";
 import { ACCEPT_ALL, external, internal, LOCAL_ASN, ribConfiguration } from "./sketch.ts";
 
@@ -22,7 +22,14 @@ const PREFIXES = ["10.7.0.0/16", "10.20.30.0/24", "198.51.100.10/32", "198.51.10
 const PEERS = [external(1), external(2), external(3), internal(4)];
 const FAMILIES = ["ipv4", "ipv6"] as const;
 
-type Step = RouteUpdate | { readonly kind: "configure"; readonly configuration: RibConfiguration };
+type Step =
+  | RouteUpdate
+  | { readonly kind: "configure"; readonly configuration: RibConfiguration }
+  /** So many steps of what a loss has left to do. */
+  | { readonly kind: "go-on"; readonly steps: number };
+
+/** Of 1024: losses are not over when the next thing happens. */
+const PLACES_AT_ONCE = 100;
 
 const peer: fc.Arbitrary<RoutePeer> = fc
   .record({ peer: fc.constantFrom(...PEERS), epoch: fc.nat(2) })
@@ -103,6 +110,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       { requiredKeys: ["kind", "peer", "reason"] },
     ),
   },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("go-on" as const), steps: fc.integer({ min: 1, max: 12 }) }) },
   { weight: 1, arbitrary: configuration.map((configuration) => ({ kind: "configure" as const, configuration })) },
 );
 
@@ -138,22 +146,35 @@ function startAnew(configuration: RibConfiguration, history: readonly RouteUpdat
   return rib;
 }
 
-/** As the router does it: a lost peer leaves the FIB first. */
-function live(steps: readonly Step[], fib?: Fib): { rib: Rib; anew: Rib } {
-  const rib = createRib();
+/** As the router does it: a lost peer leaves the FIB first. `look` sees the RIB after each step. */
+function live(steps: readonly Step[], fib?: Fib, look?: (rib: Rib, history: readonly RouteUpdate[]) => void) {
+  const rib = createRib(PLACES_AT_ONCE);
   let configuration = ribConfiguration();
-  const start = rib.configure(configuration);
-  fib?.apply(start.routes);
+  const take = ({ routes }: RibChange): void => void fib?.apply(routes);
+  const goOn = (atMost: number): void => {
+    for (let i = 0; i < atMost && rib.isBehind(); i++) take(rib.goOn());
+  };
+  take(rib.configure(configuration));
   const history: RouteUpdate[] = [];
   for (const step of steps) {
-    if (step.kind === "configure") configuration = step.configuration;
-    else history.push(step);
-    if (step.kind === "lost" && !step.family && !step.staleOnly) fib?.withdraw(rib.onlyThrough(step.peer.address));
-    const { routes } = step.kind === "configure" ? rib.configure(configuration) : rib.applyUpdate(step);
-    fib?.apply(routes);
+    if (step.kind === "go-on") goOn(step.steps);
+    else if (step.kind === "configure") {
+      configuration = step.configuration;
+      take(rib.configure(configuration));
+    } else {
+      history.push(step);
+      if (step.kind === "lost" && !step.family && !step.staleOnly) fib?.withdraw(rib.onlyThrough(step.peer.address));
+      take(rib.applyUpdate(step));
+    }
+    look?.(rib, history);
   }
+  goOn(MANY);
+  expect(rib.isBehind()).toBe(false);
   return { rib, anew: startAnew(configuration, history) };
 }
+
+/** More steps than a table of 1024 places takes twice. */
+const MANY = 24;
 
 const steps = fc.array(step, { minLength: 1, maxLength: 20 });
 
@@ -165,6 +186,20 @@ describe("the RIB and its past", () => {
         expect(state(rib)).toEqual(state(anew));
       }),
       { numRuns: 400 },
+    );
+  });
+
+  it("counts what a peer has said, and shows none of what is gone, before a loss is over", () => {
+    fc.assert(
+      fc.property(steps, (steps) => {
+        live(steps, undefined, (rib, history) => {
+          const words = PREFIXES.flatMap((one) => newestWords(history, one).map((word) => [one, word] as const));
+          for (const { address } of PEERS)
+            expect(rib.peerPaths(address).received).toBe(words.filter(([, { peer }]) => peer.address === address).length);
+          expect(rib.routes().flatMap(({ paths }) => paths)).toHaveLength(words.length);
+        });
+      }),
+      { numRuns: 100 },
     );
   });
 
