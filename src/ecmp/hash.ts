@@ -3,6 +3,7 @@
  * common test suite find it by its row. A hash is made once for a seed and then called per packet: no allocation, and the
  * answer is an unsigned 32-bit number, whatever the number of bits that carry it.
  */
+import { cilium } from "./hash/cilium.ts";
 import { crc16Ccitt, crc16Ibm, crc32, crc32c } from "./hash/crc.ts";
 import { csum16 } from "./hash/csum16.ts";
 import { fnv1a } from "./hash/fnv1a.ts";
@@ -34,6 +35,7 @@ const ROWS = {
   "lookup3-high": lookup3High,
   jhash,
   katran,
+  cilium,
   siphash,
   "crc16-ccitt": crc16Ccitt,
   "crc16-ibm": crc16Ibm,

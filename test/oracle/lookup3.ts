@@ -26,21 +26,35 @@ const FINAL = [
 /** [c, b]. */
 export function slowLookup3(bytes: Uint8Array, initialC: number, initialB = 0): [number, number] {
   const start = wrap(0xdeadbeefn + BigInt(bytes.length) + BigInt(initialC));
-  const state = [start, start, wrap(start + BigInt(initialB))];
+  let state = [start, start, wrap(start + BigInt(initialB))];
   let rest = bytes;
   while (rest.length > 12) {
     addBytes(state, rest.subarray(0, 12));
     rest = rest.subarray(12);
-    for (const { from, by, turn, grows, with: other } of MIX) {
-      state[from] = wrap(state[from] - state[by]) ^ rotate(state[by], turn);
-      state[grows] = wrap(state[grows] + state[other]);
-    }
+    state = slowMix(state);
   }
   if (rest.length > 0) {
     addBytes(state, rest);
-    for (const { to, by, turn } of FINAL) state[to] = wrap((state[to] ^ state[by]) - rotate(state[by], turn));
+    state = slowFinal(state);
   }
   return [Number(state[2]), Number(state[1])];
+}
+
+/** a, b and c, which may have outgrown 32 bits, mixed. */
+export function slowMix(words: readonly bigint[]): bigint[] {
+  const state = words.map(wrap);
+  for (const { from, by, turn, grows, with: other } of MIX) {
+    state[from] = wrap(state[from] - state[by]) ^ rotate(state[by], turn);
+    state[grows] = wrap(state[grows] + state[other]);
+  }
+  return state;
+}
+
+/** As they are mixed at the end. */
+export function slowFinal(words: readonly bigint[]): bigint[] {
+  const state = words.map(wrap);
+  for (const { to, by, turn } of FINAL) state[to] = wrap((state[to] ^ state[by]) - rotate(state[by], turn));
+  return state;
 }
 
 function addBytes(state: bigint[], bytes: Uint8Array): void {

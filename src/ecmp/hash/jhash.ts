@@ -8,6 +8,9 @@ import { hashLittle, lookup3 } from "./lookup3.ts";
 
 export const jhash: Hash = { ...lookup3, name: "jhash" };
 
+/** Where its three words begin, with the length in bytes and the caller's number added. */
+export const JHASH_INITIAL = 0xdeadbeef;
+
 /** `jhash2`, with `jhash_1word`, `jhash_2words` and `jhash_3words`: of the first `count` words. */
 export function createJhash2(initial: number): (words: Uint32Array, count: number) => number {
   const halves = createHalves();

@@ -68,13 +68,13 @@ export const SOFTWARE_PROFILES: readonly Profile[] = [
   {
     name: "cilium",
     summary: "Cilium's Maglev: jhash over source, ports and protocol, not the destination; 16381 places",
-    hash: hash("jhash", ["source-address", ...PORTS, "protocol"], "given"),
+    hash: hash("cilium", ["source-address", ...PORTS, "protocol"], "none"),
     selector: { name: "maglev-cilium", options: { buckets: 16381 } },
     fragments: "first-with-ports",
     icmpErrors: "outer",
     hashClaim: published(
-      hashTest("jhash"),
-      "protocol is one byte of the key here and a word there; its connection and fragment tables are left out",
+      hashTest("cilium"),
+      "of a cluster that was told no seed; its connection and fragment tables are left out",
     ),
     selectionClaim: published(selectorTest("maglev-cilium"), "a backend's name is made of its address and one port for all"),
     sources: ["cilium/cilium bpf/lib/hash.h, pkg/maglev/maglev.go"],

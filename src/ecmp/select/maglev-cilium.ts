@@ -7,13 +7,13 @@
  * A member has no port here, so all have `backendPort`; the protocol is TCP.
  */
 import { type Address, formatAddress, isIpv4 } from "../../net/address.ts";
+import { DEFAULT_CILIUM_SEED, parseCiliumSeed } from "../cilium-seed.ts";
 import type { Selector } from "../table.ts";
 import { checkPrime, type Turn, takeTurns, turnInOrder } from "./maglev.ts";
 import { murmur3x64 } from "./murmur3-x64-128.ts";
 import { emptyTable } from "./share-out.ts";
 
 const DEFAULT_CILIUM_BUCKETS = 16381;
-export const DEFAULT_CILIUM_SEED = "JLfvgnHc2kaSUFaI";
 const DEFAULT_BACKEND_PORT = 80;
 
 export interface CiliumBackend {
@@ -32,7 +32,7 @@ export const maglevCilium: Selector = {
     checkPrime("maglev-cilium", buckets, members);
     if (members.length === 0) return emptyTable();
     const backends = members.map((member) => ({ ...member, port: backendPort }));
-    return { members, reduction: "buckets", owners: ciliumTable(backends, buckets, parseSeed(hashSeed)) };
+    return { members, reduction: "buckets", owners: ciliumTable(backends, buckets, parseCiliumSeed(hashSeed).backends) };
   },
 };
 
@@ -52,14 +52,6 @@ export function ciliumTable(backends: readonly CiliumBackend[], places: number, 
 function backendName({ address, port }: CiliumBackend): string {
   const host = isIpv4(address) ? formatAddress(address) : `[${formatAddress(address)}]`;
   return `[${host}:${port}/TCP,State:active]`;
-}
-
-/** The first four of 12 bytes, big-endian; the others seed what picks a bucket. */
-export function parseSeed(hashSeed: string): number {
-  const bytes = Buffer.from(hashSeed, "base64");
-  if (bytes.length !== 12)
-    throw new RangeError(`Cannot use the Maglev seed ${JSON.stringify(hashSeed)}: wanted 12 bytes in base64`);
-  return bytes.readUInt32BE();
 }
 
 /** The n-th turn goes to the n-th backend in order, or the next one that is not ahead of what its weight entitles it to. */

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { ciliumTable, DEFAULT_CILIUM_SEED, maglevCilium, parseSeed } from "#src/ecmp/select/maglev-cilium.ts";
+import { DEFAULT_CILIUM_SEED, parseCiliumSeed } from "#src/ecmp/cilium-seed.ts";
+import { ciliumTable, maglevCilium } from "#src/ecmp/select/maglev-cilium.ts";
 import { murmur3x64 } from "#src/ecmp/select/murmur3-x64-128.ts";
 import { equalMembers } from "#src/ecmp/table.ts";
 
 /** Cilium's tests name backends 0.0.0.i with port i. */
 const backend = (i: number, weight: number) => ({ address: i, port: i, weight });
-const seed = parseSeed(DEFAULT_CILIUM_SEED);
+const seed = parseCiliumSeed(DEFAULT_CILIUM_SEED).backends;
 
 /** "2(5),3(1)": five places of backend 2, then one of backend 3. */
 function runLengths(owners: Uint16Array): string {
