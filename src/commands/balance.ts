@@ -7,8 +7,8 @@ import { describeUnevenness } from "../ecmp/unevenness.ts";
 import { type Balance, drawBytes, measureBalance } from "../experiment/balance.ts";
 import { type Hashing, hashFlows, hashRecipe } from "../experiment/flow-hashes.ts";
 import { measurePolarization, type Tier, type TierLoad } from "../experiment/polarization.ts";
-import { formatCsv, rounded } from "../experiment/report.ts";
-import { placesOf, type SelectorChoice, tryEach } from "../experiment/scenario.ts";
+import { formatCsv, refusalRow, rounded } from "../experiment/report.ts";
+import { placesOf, type Refusal, type SelectorChoice, tryEach } from "../experiment/scenario.ts";
 import { describeUnknownFields } from "../experiment/unknown-fields.ts";
 import { formatAddress } from "../net/address.ts";
 import { loadCaptureFlows } from "./capture-flows.ts";
@@ -60,10 +60,8 @@ function balance(options: BalanceOptions): void {
   try {
     const { made, refusals } = tryEach(selectorsOf(options), fillTable(options));
     warn(describeUnknownFields(hashOf(options)));
-    if (made.length > 0) {
-      if (options.tiers === undefined) reportBalance(options, made);
-      else reportTiers(options, options.tiers, made);
-    }
+    if (options.tiers === undefined) reportBalance(options, made, refusals);
+    else reportTiers(options, options.tiers, made, refusals);
     reportRefusals("balance", refusals);
   } catch (error) {
     if (error instanceof RangeError) throw new CommandError(`balance: ${error.message}`);
@@ -111,22 +109,25 @@ function fillTable(options: BalanceOptions) {
   };
 }
 
-function reportBalance(options: BalanceOptions, filled: readonly Filled[]): void {
+function reportBalance(options: BalanceOptions, filled: readonly Filled[], refusals: readonly Refusal[]): void {
   const { bytes, hash } = trafficOf(options);
   const balances = filled.map(({ selector, hashBits, table }) => {
     const hashes = hash({ options: hashOf(options), bits: hashBits });
     return { selector, memberOrder: orderOf(options), ...measureBalance(table, hashes, bytes) };
   });
-  if (options.json) printJson(balances.map(describeBalance));
-  else if (options.csv)
-    print(formatCsv(balances.flatMap(({ selector, members }) => describeMembers(members).map((row) => ({ selector, ...row })))));
-  else print(`${formatBalances(balances)}\n\nmember order ${orderOf(options)}\n\n${formatMembers(balances)}`);
+  const refused = refusals.map(refusalRow);
+  if (options.json) printJson([...balances.map(describeBalance), ...refused]);
+  else if (options.csv) print(formatCsv([...balances.flatMap(memberRowsOf), ...refused]));
+  else if (balances.length > 0)
+    print(`${formatBalances(balances)}\n\nmember order ${orderOf(options)}\n\n${formatMembers(balances)}`);
 }
 
 type Named<Value> = Value & { readonly selector: string; readonly memberOrder: MemberOrder };
 
 const describeMembers = (members: Balance["members"]) =>
   members.map((member) => ({ ...member, address: formatAddress(member.address) }));
+
+const memberRowsOf = ({ selector, members }: Named<Balance>) => describeMembers(members).map((row) => ({ selector, ...row }));
 
 function describeBalance({ selector, memberOrder, members, flows, ...evenness }: Named<Balance>) {
   const figures = {
@@ -165,7 +166,7 @@ interface TierSetting {
   readonly fields: readonly string[];
 }
 
-function reportTiers(options: BalanceOptions, count: number, filled: readonly Filled[]): void {
+function reportTiers(options: BalanceOptions, count: number, filled: readonly Filled[], refusals: readonly Refusal[]): void {
   const hash = hashOf(options);
   const isDeaf = hash.algorithm === "linux" && (options.tierOffsets ?? options.tierFields) !== undefined;
   if (isDeaf)
@@ -193,9 +194,10 @@ function reportTiers(options: BalanceOptions, count: number, filled: readonly Fi
     const loads = measurePolarization(tiers, traffic.hash);
     return loads.map((load, tier) => describeTier(selector, tier + 1, settings[tier], load));
   });
-  if (options.json) printJson(rows);
-  else if (options.csv) print(formatCsv(rows));
-  else print(formatTiers(rows));
+  const all = [...rows, ...refusals.map(refusalRow)];
+  if (options.json) printJson(all);
+  else if (options.csv) print(formatCsv(all));
+  else if (rows.length > 0) print(formatTiers(rows));
 }
 
 /** One value serves all tiers; else there is one for each. */

@@ -4,8 +4,15 @@ import { Command } from "commander";
 import { formatMistake } from "../config/read.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import { describeUnevenness } from "../ecmp/unevenness.ts";
-import { formatCsv, memberRows, outcomeRow } from "../experiment/report.ts";
-import { type MemberEvent, type Outcome, type PlayedScenario, playScenario, type Scenario } from "../experiment/scenario.ts";
+import { formatCsv, memberRows, outcomeRow, refusalRow } from "../experiment/report.ts";
+import {
+  type MemberEvent,
+  type Outcome,
+  type PlayedScenario,
+  playScenario,
+  type Refusal,
+  type Scenario,
+} from "../experiment/scenario.ts";
 import { parseScenario } from "../experiment/scenario-file.ts";
 import { describeUnknownFields } from "../experiment/unknown-fields.ts";
 import type { Flow } from "../net/flow.ts";
@@ -54,15 +61,15 @@ async function disrupt(file: string | undefined, options: DisruptOptions, comman
   const scenario = file === undefined ? scenarioOfFlags(options) : await loadScenario(file);
   const { outcomes, refusals } = await play(scenario, options.threads);
   warn([...describeUnknownFields(scenario.hash), ...describeFirstTables(outcomes)]);
-  if (outcomes.length > 0) report(outcomes, options);
+  report(outcomes, refusals, options);
   reportRefusals("disrupt", refusals);
 }
 
-function report(outcomes: readonly Outcome[], options: DisruptOptions): void {
-  const rows = options.perMember ? outcomes.flatMap(memberRows) : outcomes.map(outcomeRow);
+function report(outcomes: readonly Outcome[], refusals: readonly Refusal[], options: DisruptOptions): void {
+  const rows = [...(options.perMember ? outcomes.flatMap(memberRows) : outcomes.map(outcomeRow)), ...refusals.map(refusalRow)];
   if (options.json) printJson(rows);
   else if (options.csv) print(formatCsv(rows));
-  else {
+  else if (outcomes.length > 0) {
     print(formatOutcomes(outcomes));
     print(`\n${formatMembers(outcomes)}`);
   }

@@ -18,7 +18,8 @@ const fragmentRule = z.enum(FRAGMENT_RULES, { error: `wanted one of ${FRAGMENT_R
 const icmpErrorRule = z.enum(ICMP_ERROR_RULES, { error: `wanted one of ${ICMP_ERROR_RULES.join(", ")}` });
 
 const FIELD_LIST_NAMES = [...Object.keys(FIELD_ALIASES), ...FIELD_NAMES];
-const fieldNames = z.union([oneOf(FIELD_LIST_NAMES).transform((name) => [name]), z.array(oneOf(FIELD_LIST_NAMES)).min(1)], {
+const someFields = z.array(oneOf(FIELD_LIST_NAMES)).min(1, { error: "wanted at least one field" });
+const fieldNames = z.union([oneOf(FIELD_LIST_NAMES).transform((name) => [name]), someFields], {
   error: `wanted a list of ${FIELD_LIST_NAMES.join(", ")}`,
 });
 function expandFields(names: readonly string[], context: z.RefinementCtx): readonly string[] {

@@ -1,7 +1,7 @@
 /** Outcomes as rows for people and scripts: one row an outcome, or one row a member of it. */
 import type { MemberOrder } from "../ecmp/member-order.ts";
 import { formatAddress } from "../net/address.ts";
-import type { Outcome } from "./scenario.ts";
+import type { Outcome, Refusal } from "./scenario.ts";
 
 /** What was divided or drawn a root of, as JSON and CSV have it: six digits that count. Counts and shares are exact. */
 export const rounded = (value: number): number => Number(value.toPrecision(6));
@@ -59,12 +59,24 @@ export function memberRows({ choice, event, change, disruption }: Outcome): Memb
   }));
 }
 
-/** Columns are the keys of the first row; a text with a comma or a quote is quoted. */
+/** In the place of a selector's rows where it could not be filled. */
+export interface RefusalRow {
+  readonly selector: string;
+  readonly refused: string;
+}
+
+export const refusalRow = ({ selector, reason }: Refusal): RefusalRow => ({ selector, refused: reason });
+
+/** Columns are the keys of all rows, as they come; what a row has none of is empty. A text with a comma or a quote is quoted. */
 export function formatCsv(rows: readonly object[]): string {
   const cell = (value: unknown): string => {
     const text = String(value);
     return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  const lines = rows.map((row) => Object.values(row).map(cell).join(","));
-  return [Object.keys(rows[0] ?? {}).join(","), ...lines].join("\n");
+  const columns = [...new Set(rows.flatMap(Object.keys))];
+  const line = (row: object): string => {
+    const cells = new Map<string, unknown>(Object.entries(row));
+    return columns.map((column) => cell(cells.get(column) ?? "")).join(",");
+  };
+  return [columns.join(","), ...rows.map(line)].join("\n");
 }

@@ -42,8 +42,8 @@ function refuse(where: string, value: unknown, wanted: string): never {
 }
 
 /** All of a state but its groups, which have a shape that no schema has words for. */
-const stateSchema = z.object(
-  { hash: hashStateSchema, selector: selectorStateSchema, memberOrder: memberOrderSchema },
+const stateSchema = z.strictObject(
+  { hash: hashStateSchema, selector: selectorStateSchema, memberOrder: memberOrderSchema, groups: z.unknown() },
   { error: 'wanted an object with "hash", "selector", "memberOrder" and "groups"' },
 );
 
@@ -70,17 +70,31 @@ export function restoreFib(state: FibState): RestoredFib {
   };
 }
 
-/** The type says so, the file may not. */
-function object<T extends object>(value: T, where: string): T {
-  return typeof value === "object" && value !== null ? value : refuse(where, value, "an object");
+/** The type says so, the file may not. Without `keys` they are the caller's. */
+function object<T extends object>(value: T, where: string, keys?: Readonly<Record<keyof T, true>>): T {
+  if (typeof value !== "object" || value === null) refuse(where, value, "an object");
+  const unknown = keys && Object.entries(value).find(([key]) => !Object.hasOwn(keys, key));
+  return unknown === undefined ? value : refuse(`${where}.${unknown[0]}`, unknown[1], "no such key here");
 }
+
+const GROUP_KEYS: Readonly<Record<keyof GroupState, true>> = {
+  id: true,
+  prefixes: true,
+  members: true,
+  reduction: true,
+  owners: true,
+  bounds: true,
+  memory: true,
+  refusal: true,
+  activity: true,
+};
 
 const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
   path.reduce<unknown>((node, key) => (node as Record<PropertyKey, unknown> | undefined)?.[key], value);
 
 /** `largestHash`: where the last range has to end. */
 function restoreGroup(group: GroupState, where: string, largestHash: number, mayOwnNothing: boolean): RestoredGroup {
-  object(group, where);
+  object(group, where, GROUP_KEYS);
   const prefixes = list(group.prefixes, `${where}.prefixes`).map(
     (text, i) => parsePrefix(textOf(text)) ?? refuse(`${where}.prefixes[${i}]`, text, 'a prefix such as "198.51.100.0/24"'),
   );
@@ -131,7 +145,7 @@ function restoreMemory(memory: SelectorMemory, where: string): SelectorMemory {
 }
 
 function restoreActivity(activity: ActivityState, buckets: number, where: string): BucketActivity {
-  const { idleSeconds, unbalancedSeconds } = object(activity, where);
+  const { idleSeconds, unbalancedSeconds } = object(activity, where, { idleSeconds: true, unbalancedSeconds: true });
   const ages = list(idleSeconds, `${where}.idleSeconds`);
   if (ages.length !== buckets) refuse(`the length of ${where}.idleSeconds`, ages.length, `${buckets}, one for each bucket`);
   const restored = ages.map((age, i) => {
@@ -144,10 +158,16 @@ function restoreActivity(activity: ActivityState, buckets: number, where: string
 
 const isAge = (value: unknown): value is number => typeof value === "number" && value >= 0;
 
+/**
+ * A live router's weights may exceed those of a configuration: percents of bandwidth, times the weights of a static route that
+ * leads to the gateway (256), and the sum of these where several of at most 512 paths have one.
+ */
+const MAXIMUM_WEIGHT = 100 * 256 * 512;
+
 function restoreMember(member: MemberState, where: string): Member {
-  const { address, weight } = object(member, where);
+  const { address, weight } = object(member, where, { address: true, weight: true, share: true });
   const parsed = parseAddress(textOf(address)) ?? refuse(`${where}.address`, address, "an address");
-  if (!isWhole(weight, 1)) refuse(`${where}.weight`, weight, "a whole number from 1");
+  if (!isWhole(weight, 1, MAXIMUM_WEIGHT)) refuse(`${where}.weight`, weight, `a whole number from 1 to ${MAXIMUM_WEIGHT}`);
   return { address: parsed, weight };
 }
 
@@ -177,7 +197,6 @@ const textOf = (value: unknown): string => (typeof value === "string" ? value : 
 const isWhole = (value: unknown, least: number, most = Number.MAX_SAFE_INTEGER): value is number =>
   Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
 
-/** The type says so, the file may not. */
 function list<T>(value: readonly T[] | undefined, where: string): readonly T[] {
   return Array.isArray(value) ? value : refuse(where, value, "a list");
 }

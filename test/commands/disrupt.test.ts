@@ -132,12 +132,40 @@ describe("ecmp disrupt", () => {
       disruptCommand(),
       "--selector maglev,ring,anchor --selector-option capacity=3 --buckets 64 --members 4 --remove 2 --json",
     );
-    expect(JSON.parse(answer).map(({ selector }: { selector: string }) => selector)).toEqual(["ring"]);
+    const [ring, ...refusals] = JSON.parse(answer);
+    expect(ring).toMatchObject({ selector: "ring", flows: 100_000 });
     expect(refusal.code).toBe(2);
     expect(refusal.message).toMatch(/^disrupt: maglev: .*wanted a prime.*\ndisrupt: anchor: .*3/);
+    // In the answer, too, where a script looks.
+    expect(refusals.map(Object.keys)).toEqual([
+      ["selector", "refused"],
+      ["selector", "refused"],
+    ]);
+    const said = refusals.map(({ selector, refused }: Record<string, string>) => `disrupt: ${selector}: ${refused}`);
+    expect(said.join("\n")).toBe(refusal.message);
     const balanced = await refused(balanceCommand(), "--selector maglev,ring --buckets 64 --members 4 --json");
-    expect(JSON.parse(balanced.answer)).toHaveLength(1);
     expect(balanced.refusal.message).toMatch(/^balance: maglev: .*wanted a prime/);
+    const maglev = { selector: "maglev", refused: balanced.refusal.message.replace("balance: maglev: ", "") };
+    expect(JSON.parse(balanced.answer)).toMatchObject([{ selector: "ring", flows: 100_000 }, maglev]);
+  });
+
+  it.each([
+    [disruptCommand, "--remove 2"],
+    [disruptCommand, "--remove 2 --per-member"],
+    [balanceCommand, ""],
+    [balanceCommand, "--tiers 2"],
+  ])("has a column for refusals in CSV where there are any", async (command, words) => {
+    const csv = async (selectors: string) =>
+      (
+        await runToEnd(command(), wordsOf(`--selector ${selectors} --buckets 64 --members 4 --flows 99 --csv ${words}`.trim()))
+      ).answer
+        .trimEnd()
+        .split("\n");
+    const [sound, mixed, none] = [await csv("resilient"), await csv("maglev,resilient"), await csv("maglev")];
+    expect(mixed.slice(0, -1)).toEqual(sound.map((line, i) => `${line},${i === 0 ? "refused" : ""}`));
+    const cells = sound[0].split(",").length - 1;
+    expect(mixed.at(-1)).toMatch(new RegExp(`^maglev,{${cells}},"?.*wanted a prime.*$`));
+    expect(none).toEqual(["selector,refused", expect.stringMatching(/^maglev,"?.*wanted a prime/)]);
   });
 
   it("takes whatever a configuration's selector takes", async () => {
@@ -178,6 +206,7 @@ describe("ecmp disrupt", () => {
       "--members 3 --remove 1 --profile katran --hash-option memberOrder=address",
       '--hash-option memberOrder: "address", wanted --member-order',
     ],
+    ["--members 3 --remove 1 --hash-option fields=[]", "--hash-option fields: [], wanted at least one field"],
     ["--members 3 --remove 1 --hash-option colour=4", "--hash-option colour: 4, wanted no such key here"],
     ["--members 3 --remove 1 --hash-option symmetric=maybe", '--hash-option symmetric: "maybe", wanted true or false'],
     ["scenario.yaml --members 3", "--members: wanted no such flag beside a scenario file"],

@@ -40,6 +40,7 @@ describe("a FIB state", () => {
     ["hash.algorithm", "constructor", 'hash.algorithm is "constructor"'],
     ["hash.seed", -1, "hash.seed is -1, wanted a whole number from 0 to 4294967295"],
     ["hash.fields", undefined, "hash.fields is undefined, wanted a list"],
+    ["hash.fields", [], "hash.fields is [], wanted at least one field"],
     ["hash.fields", ["colour"], 'hash.fields[0] is "colour", wanted one of 3-tuple'],
     ["hash.symmetric", "no", 'hash.symmetric is "no", wanted true or false'],
     ["hash.offset", 32, "hash.offset is 32, wanted a whole number from 0 to 31"],
@@ -72,6 +73,19 @@ describe("a FIB state", () => {
       "the length of groups[0].activity.idleSeconds is 1, wanted 3",
     ],
     ["groups.0.activity", { idleSeconds: [0, null, -1], unbalancedSeconds: 0 }, "groups[0].activity.idleSeconds[2] is -1"],
+    ["version", 2, "version is 2, wanted no such key here"],
+    ["groups.0.colour", "red", 'groups[0].colour is "red", wanted no such key here'],
+    ["groups.0.members.0.wieght", 2, "groups[0].members[0].wieght is 2, wanted no such key here"],
+    [
+      "groups.0.members.0.weight",
+      2 ** 40,
+      "groups[0].members[0].weight is 1099511627776, wanted a whole number from 1 to 13107200",
+    ],
+    [
+      "groups.0.activity",
+      { idleSeconds: [0, 0, 0], unbalancedSeconds: 0, idle: 1 },
+      "groups[0].activity.idle is 1, wanted no such",
+    ],
     ["groups.0.activity", { idleSeconds: [0, null, 1] }, "groups[0].activity.unbalancedSeconds is undefined"],
   ])("is refused with %s = %j", (path, value, complaint) => {
     expect(() => restoreFib(spoil(sketch().buckets, path, value))).toThrow(complaint);
