@@ -210,6 +210,7 @@ export const configSchema = z
       .number({ error: "wanted a multiple of 32 from 64 to 65536" })
       .refine((slots) => slots % 32 === 0 && slots >= 64 && slots <= 65536, { error: "wanted a multiple of 32 from 64 to 65536" })
       .default(8192),
+    busy: z.boolean({ error: "wanted true or false" }).default(false),
   })
   .superRefine((config, context) => {
     // Mistakes in it were found already.

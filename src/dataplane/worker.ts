@@ -38,6 +38,8 @@ export interface WorkerSetup extends WorkerStart {
   /** A shared value: Link[]. */
   readonly links: SharedArrayBuffer;
   readonly slots: number;
+  /** Never sleeps: a core for a round trip without waking anybody. */
+  readonly busy: boolean;
   readonly image: ImageBuffers;
   readonly counters: SharedArrayBuffer;
   readonly channel: SharedArrayBuffer;
@@ -90,7 +92,9 @@ function run(setup: WorkerSetup): void {
   const countPorts = (): void => ports.forEach((port, i) => void counters.setPort(i, port.counters()));
 
   say("ready");
+  const idleMs = setup.busy ? 0 : IDLE_MS;
   let breaths = 0;
+  let wasIdle = false;
   let known = -1;
   while (Atomics.load(stop, 0) === 0) {
     const generation = readGeneration(image);
@@ -102,8 +106,10 @@ function run(setup: WorkerSetup): void {
     links.follow();
     const frames = breathe();
     if (channel.takeBell()) say("bell");
-    if (frames === 0 || ++breaths % PORT_COUNTER_BREATHS === 0) countPorts();
-    if (frames === 0) waiter.wait(IDLE_MS);
+    const isIdle = frames === 0;
+    if ((isIdle && !wasIdle) || ++breaths % PORT_COUNTER_BREATHS === 0) countPorts();
+    wasIdle = isIdle;
+    if (isIdle) waiter.wait(idleMs);
   }
   countPorts();
   // What a tap still has to tell comes out; the rings close once.

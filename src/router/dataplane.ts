@@ -182,6 +182,7 @@ async function build(
     clock,
     workers: config.workers,
     slots: config.ringSlots,
+    busy: config.busy,
     hash,
     selector: name,
     image: buffers,

@@ -41,6 +41,7 @@ const dataplaneOf = (config: Config | undefined) =>
     ecmp: config.ecmp,
     workers: config.workers,
     ringSlots: config.ringSlots,
+    busy: config.busy,
   };
 
 /** What is put around ports and taken away while they work. */

@@ -18,6 +18,7 @@ export interface SupervisorOptions {
   readonly workers: number;
   readonly ports: readonly WorkerPort[];
   readonly slots: number;
+  readonly busy: boolean;
   readonly hash: HashState;
   readonly selector: string;
   readonly image: ImageBuffers;
@@ -91,9 +92,9 @@ export function createSupervisor(options: SupervisorOptions) {
   /** Resolves when the worker forwards; rejects with what it said if it cannot. */
   const seatWorker = (seat: Seat, index: number): Promise<void> =>
     new Promise((resolve, reject) => {
-      const { ports, links, slots, hash, selector, image, taps } = options;
+      const { ports, links, slots, busy, hash, selector, image, taps } = options;
       const setup: WorkerSetup = {
-        ...{ ports, links, slots, hash, selector, image, taps, index, stop },
+        ...{ ports, links, slots, busy, hash, selector, image, taps, index, stop },
         counters: seat.counters,
         channel: seat.channel,
         wakeDescriptor: seat.wake.descriptor,

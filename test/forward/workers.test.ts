@@ -74,6 +74,7 @@ await inNamespace(import.meta.url, () => {
       }),
       links,
       slots: 8192,
+      busy: false,
       hash: HASH,
       selector: "modulo",
       image: buffers,

@@ -19,6 +19,7 @@ function makeSupervisor() {
     workers: 1,
     ports: [],
     slots: 32,
+    busy: false,
     hash: { algorithm: "xxh32", fields: ["5-tuple"], seed: 0 },
     selector: "modulo",
     image: createImage(16),
