@@ -47,7 +47,6 @@ interface Seat {
   readonly channel: SharedArrayBuffer;
   reader: ChannelReader;
   readonly wake: Wake;
-  exited: Promise<void>;
   /** In a row. */
   deaths: number;
   cancelReplacement: () => void;
@@ -66,7 +65,6 @@ export function createSupervisor(options: SupervisorOptions) {
       channel,
       reader: createChannelReader(channel),
       wake: new Wake(),
-      exited: Promise.resolve(),
       deaths: 0,
       cancelReplacement: () => {},
     };
@@ -76,6 +74,8 @@ export function createSupervisor(options: SupervisorOptions) {
     if (seat.reader.drain(ENTRIES_PER_TURN, options.onEntry).more) setImmediate(drain, seat);
   };
 
+  /** Of every worker that ever had a seat and has not ended. */
+  const exits = new Set<Promise<void>>();
   let spare: Worker | undefined;
   const launch = (): Worker => options.launch({ hash: options.hash, selector: options.selector });
   const standBy = (): void => {
@@ -112,17 +112,23 @@ export function createSupervisor(options: SupervisorOptions) {
           resolve();
         }
       });
+      let isOver = false;
+      const leave = (): void => {
+        if (isOver) return;
+        isOver = true;
+        if (readyAtMs === undefined) return reject(new Error(reason));
+        if (clock.nowMs() - readyAtMs >= STEADY_MS) seat.deaths = 0;
+        mourn(seat, index, reason);
+      };
+      // It does nothing any more but close its rings, for which the kernel takes 25 ms each: nobody waits for that.
       worker.on("error", (error) => {
         reason = error.message;
+        leave();
       });
-      seat.exited = new Promise((exited) => {
-        worker.on("exit", () => {
-          exited();
-          if (readyAtMs === undefined) return reject(new Error(reason));
-          if (clock.nowMs() - readyAtMs >= STEADY_MS) seat.deaths = 0;
-          mourn(seat, index, reason);
-        });
-      });
+      const exit = new Promise<void>((resolve) => worker.on("exit", () => resolve()));
+      exits.add(exit);
+      void exit.then(() => exits.delete(exit));
+      worker.on("exit", leave);
       worker.postMessage(setup);
     });
 
@@ -156,7 +162,7 @@ export function createSupervisor(options: SupervisorOptions) {
       for (const seat of seats) seat.cancelReplacement();
       this.wake();
       await spare?.terminate();
-      await Promise.all(seats.map((seat) => seat.exited));
+      await Promise.all(exits);
       for (const seat of seats) seat.wake.close();
     },
   };

@@ -39,8 +39,9 @@ function makeSupervisor() {
   });
   const last = () => seated[seated.length - 1].worker;
   const die = async (reason: string): Promise<void> => {
-    last().emit("error", new Error(reason));
-    last().emit("exit", 1);
+    const worker = last();
+    worker.emit("error", new Error(reason));
+    worker.emit("exit", 1);
     // A rejection is heard a turn later.
     await Promise.resolve();
     await Promise.resolve();
@@ -71,6 +72,25 @@ describe("a worker that dies", () => {
     const { seated, deaths, die, start } = makeSupervisor();
     await start();
     await die("out of luck");
+    expect([seated.length, deaths]).toEqual([2, ["out of luck"]]);
+  });
+
+  it("is replaced as soon as it has failed, and waited for all the same when the router stops", async () => {
+    const { supervisor, seated, deaths, last, start } = makeSupervisor();
+    await start();
+    const failed = last();
+    failed.emit("error", new Error("out of luck"));
+    expect([seated.length, deaths]).toEqual([2, ["out of luck"]]);
+    last().emit("message", "ready");
+    let isStopped = false;
+    const stopped = supervisor.stop().then(() => {
+      isStopped = true;
+    });
+    last().emit("exit", 0);
+    await new Promise(setImmediate);
+    expect(isStopped).toBe(false);
+    failed.emit("exit", 1);
+    await stopped;
     expect([seated.length, deaths]).toEqual([2, ["out of luck"]]);
   });
 
