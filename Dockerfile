@@ -4,7 +4,7 @@
 ARG BASE=node:22-bookworm-slim
 
 FROM ${BASE} AS build
-RUN apt-get update && apt-get install -y --no-install-recommends g++ make
+RUN apt-get update && apt-get install -y --no-install-recommends g++ make libpcap-dev
 WORKDIR /opt/ecmp-router
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
@@ -17,7 +17,7 @@ RUN npm run build && npm prune --omit=dev --ignore-scripts --no-audit --no-fund 
 
 FROM ${BASE} AS base
 RUN apt-get update \
-  && apt-get install -y --no-install-recommends nftables libcap2-bin \
+  && apt-get install -y --no-install-recommends nftables libcap2-bin libpcap0.8 \
   && rm -rf /var/lib/apt/lists/* \
   && useradd --system --home-dir /nonexistent --shell /usr/sbin/nologin ecmp \
   && install -d -o ecmp -g ecmp /run/ecmp /etc/ecmp

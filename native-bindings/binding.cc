@@ -173,6 +173,12 @@ napi_value replace_program_call(napi_env env, napi_callback_info info) {
   replace_program(words);
 }
 
+// packetDrops(descriptor): frames since the last time, or -1
+napi_value packet_drops_call(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info, "packetDrops");
+  return to_value(env, static_cast<double>(packet_drops(static_cast<int>(arguments.integer(0, "descriptor", INT32_MAX)))));
+}
+
 // makeThreadRealTime(): whether it is now
 napi_value make_thread_real_time_call(napi_env env, napi_callback_info) { return to_value(env, make_thread_real_time()); }
 
@@ -269,6 +275,7 @@ napi_value begin_environment(napi_env env, napi_value exports) {
   add<signal_event_call>(env, exports, "signalEvent");
   add<close_event_call>(env, exports, "closeEvent");
   add<list_interfaces_call>(env, exports, "listInterfaces");
+  add<packet_drops_call>(env, exports, "packetDrops");
   add<make_thread_real_time_call>(env, exports, "makeThreadRealTime");
   add<advise_large_pages_call>(env, exports, "adviseLargePages");
   add<replace_program_call>(env, exports, "replaceProgram");

@@ -62,6 +62,8 @@ export interface NativeBindings {
   openEvent(): number;
   signalEvent(event: number): void;
   closeEvent(event: number): void;
+  /** Of any packet socket of this process, since the last time; -1: it is none. */
+  packetDrops(descriptor: number): number;
   listInterfaces(): NativeInterface[];
   makeThreadRealTime(): boolean;
   /** Whether it could be asked for: nothing is different otherwise. */

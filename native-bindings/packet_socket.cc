@@ -124,4 +124,12 @@ uint32_t PacketSocket::receive_buffer_bytes() const {
   return getsockopt(descriptor(), SOL_SOCKET, SO_RCVBUF, &bytes, &length) == 0 ? static_cast<uint32_t>(bytes) : 0;
 }
 
+int64_t packet_drops(int descriptor) {
+  // The first two words are the same for every version of ring; the third is TPACKET_V3's.
+  tpacket_stats_v3 statistics{};
+  socklen_t length = sizeof statistics;
+  if (getsockopt(descriptor, SOL_PACKET, PACKET_STATISTICS, &statistics, &length) != 0) return -1;
+  return statistics.tp_drops;
+}
+
 }  // namespace ecmp

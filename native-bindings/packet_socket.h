@@ -41,4 +41,8 @@ class PacketSocket {
   Descriptor descriptor_;
 };
 
+// Frames that the kernel had no room for at a packet socket of this process, whoever opened it, since this was last asked; -1
+// if it is no packet socket. Not for sockets of ours: their rings ask themselves.
+int64_t packet_drops(int descriptor);
+
 }  // namespace ecmp

@@ -106,6 +106,8 @@ export const portSchema = z
   .strictObject({
     interface: interfaceName.optional(),
     address: unicast.optional(),
+    /** What frames come and go by: our ring, or libpcap where the ring cannot be had. */
+    kind: z.enum(["packet-ring", "pcap-live"], { error: "wanted packet-ring or pcap-live" }).default("packet-ring"),
     vlan: vlan.optional(),
     tap: tapSchema.optional(),
     fault: faultSchema.optional(),

@@ -6,6 +6,8 @@ import { listInterfaces } from "../port/interface.ts";
 import { LivePort } from "../port/live-port.ts";
 import { PacketRing } from "../port/packet-ring.ts";
 import { PacketWaiter } from "../port/packet-waiter.ts";
+import { PcapLive } from "../port/pcap-live.ts";
+import type { CaptureMemory } from "../port/pcap-live-memory.ts";
 import type { Waiter } from "../port/port.ts";
 import { createSharedReader } from "../port/shared-value.ts";
 import type { PortIdentity } from "./classify.ts";
@@ -21,8 +23,9 @@ export interface Link {
 }
 
 export interface LinkOptions {
-  /** By port. */
-  readonly interfaces: readonly string[];
+  readonly ports: readonly { readonly interface: string; readonly capture?: CaptureMemory | undefined }[];
+  /** Of the worker. */
+  readonly index: number;
   readonly slots: number;
   /** A shared value: Link[]. */
   readonly links: SharedArrayBuffer;
@@ -31,24 +34,28 @@ export interface LinkOptions {
   readonly wakeDescriptor: number;
 }
 
+/** What libpcap serves stays open: it is the capture that comes and goes. */
+type LinkPort = LivePort<PacketRing> | PcapLive;
+
 export interface Links extends Waiter {
-  readonly ports: readonly LivePort<PacketRing>[];
+  readonly ports: readonly LinkPort[];
   /** Makes of the ports what the main thread says; where nothing has changed that is a load and a comparison. */
   follow(): void;
 }
 
 /** Throws, as `follow` does, if an interface that is there cannot be opened. */
-export function openLinks({ interfaces, slots, links, identities, wakeDescriptor }: LinkOptions): Links {
+export function openLinks(options: LinkOptions): Links {
+  const { index: worker, slots, links, identities, wakeDescriptor } = options;
   const look = createSharedReader<readonly Link[]>(links);
   let known: readonly Link[] = [];
   let waiter: PacketWaiter | undefined;
-  const ports = interfaces.map(
-    (name, i) =>
-      new LivePort(name, () => {
-        const group = known[i].fanoutGroup;
-        return new PacketRing({ interface: name, slots, ...(group === undefined ? {} : { fanout: { group } }) });
-      }),
-  );
+  const ports = options.ports.map(({ interface: name, capture }, i): LinkPort => {
+    if (capture) return new PcapLive({ name, memory: capture, index: worker });
+    return new LivePort(name, () => {
+      const group = known[i].fanoutGroup;
+      return new PacketRing({ interface: name, slots, ...(group === undefined ? {} : { fanout: { group } }) });
+    });
+  });
 
   const follow = (): void => {
     const wanted = look() ?? known;
@@ -58,12 +65,13 @@ export function openLinks({ interfaces, slots, links, identities, wakeDescriptor
     waiter?.close();
     for (const [i, { index, macHigh, macLow }] of wanted.entries()) {
       Object.assign(identities[i], { macHigh, macLow });
-      if (index === before[i]?.index) continue;
-      if (index === 0) ports[i].drop();
-      else open(ports[i], index);
+      const port = ports[i];
+      if (index === before[i]?.index || port instanceof PcapLive) continue;
+      if (index === 0) port.drop();
+      else open(port, index);
     }
     waiter = new PacketWaiter(
-      ports.flatMap(({ inner }) => inner ?? []),
+      ports.flatMap((port) => (port instanceof LivePort ? (port.inner ?? []) : [])),
       wakeDescriptor,
     );
   };

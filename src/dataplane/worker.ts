@@ -8,6 +8,7 @@ import type { HashState } from "../fib/state.ts";
 import { systemClock } from "../net/clock.ts";
 import { createFaultyWaiter, FaultyPort } from "../port/fault.ts";
 import type { FaultMemory } from "../port/fault-rule.ts";
+import type { CaptureMemory } from "../port/pcap-live-memory.ts";
 import { TapPort } from "../port/tap.ts";
 import { createChannelWriter } from "./channel.ts";
 import type { PortIdentity } from "./classify.ts";
@@ -21,6 +22,8 @@ import { warmUp } from "./warm-up.ts";
 
 export interface WorkerPort extends Pick<PortIdentity, "vlans"> {
   readonly interface: string;
+  /** Of a port that is served by libpcap; absent: by rings. */
+  readonly capture?: CaptureMemory | undefined;
   /** What is put around the port; nothing happens there until these say so. */
   readonly fault: FaultMemory;
   readonly tap: SharedArrayBuffer;
@@ -65,8 +68,7 @@ function run(setup: WorkerSetup): void {
   const channel = createChannelWriter(setup.channel);
   const { slots, wakeDescriptor } = setup;
   const identities = setup.ports.map(({ vlans }) => ({ macHigh: 0, macLow: 0, vlans }));
-  const interfaces = setup.ports.map((port) => port.interface);
-  const links = openLinks({ interfaces, slots, links: setup.links, identities, wakeDescriptor });
+  const links = openLinks({ ports: setup.ports, index: setup.index, slots, links: setup.links, identities, wakeDescriptor });
   const faulty = links.ports.map(
     (port, i) =>
       new FaultyPort({

@@ -6,30 +6,15 @@
  *   router <- receive() - [ near ] <- queue - - - transmit() - [ far ] - router
  *                              ^ inject()                          v take()
  */
-import { BATCH_CAPACITY, type Batch, createBatch, ROW, ROW_WORDS, VERDICT, VIRTIO_HEADER_LENGTH } from "./batch.ts";
+import { type Batch, ROW, VIRTIO_HEADER_LENGTH } from "./batch.ts";
+import { createSlots, LARGEST_FRAME, placeFrame, rowsToSend, type WireFrame } from "./frame-slots.ts";
 import type { Port, PortCounters } from "./port.ts";
-
-/** A frame as it is on the wire, with what the kernel would still have to do to it (all zero: nothing). */
-export interface WireFrame {
-  readonly bytes: Uint8Array;
-  readonly virtioHeader?: Uint8Array;
-  /** Of the frame, if `bytes` is only its first part. */
-  readonly wireLength?: number;
-  /** See ROW.vlanTci. */
-  readonly vlanTci?: number;
-}
 
 export interface LoopbackOptions {
   readonly name: string;
   /** How many frames may wait at this end before more are refused. */
   readonly queueFrames?: number;
 }
-
-/** A frame of 14 + 4 + 65535 bytes fits, with its virtio header; the IP header is aligned as in a ring. */
-const SLOT_BYTES = 65 * 1024;
-const FRAME_OFFSET = 18;
-const LARGEST_FRAME = SLOT_BYTES - FRAME_OFFSET;
-const SMALLEST_FRAME = 14;
 
 export class Loopback implements Port {
   readonly name: string;
@@ -50,7 +35,7 @@ export class Loopback implements Port {
   constructor(options: LoopbackOptions) {
     this.name = options.name;
     this.#queueFrames = options.queueFrames ?? 1024;
-    this.batch = createBatch(new Uint8Array(BATCH_CAPACITY * SLOT_BYTES));
+    this.batch = createSlots();
   }
 
   /** Without a peer, what is transmitted is refused. */
@@ -73,21 +58,11 @@ export class Loopback implements Port {
 
   receive(): number {
     this.#check();
-    const { bytes, rows, capacity } = this.batch;
-    const frames = this.#queue.splice(0, capacity);
+    const frames = this.#queue.splice(0, this.batch.capacity);
     for (const [index, frame] of frames.entries()) {
-      const offset = index * SLOT_BYTES + FRAME_OFFSET;
-      bytes.fill(0, offset - VIRTIO_HEADER_LENGTH, offset);
-      if (frame.virtioHeader) bytes.set(frame.virtioHeader, offset - VIRTIO_HEADER_LENGTH);
-      bytes.set(frame.bytes, offset);
-      const row = index * ROW_WORDS;
-      rows.fill(0, row, row + ROW_WORDS);
-      rows[row + ROW.offset] = offset;
-      rows[row + ROW.length] = frame.bytes.length;
-      rows[row + ROW.wireLength] = frame.wireLength ?? frame.bytes.length;
-      rows[row + ROW.vlanTci] = frame.vlanTci ?? 0;
+      placeFrame(this.batch, index, frame);
       this.#counters.receivedFrames++;
-      this.#counters.receivedBytes += rows[row + ROW.wireLength];
+      this.#counters.receivedBytes += frame.wireLength ?? frame.bytes.length;
     }
     this.batch.count = frames.length;
     return frames.length;
@@ -118,23 +93,14 @@ export class Loopback implements Port {
     this.batch.count = 0;
   }
 
-  /** All before any is sent: a batch with a mistake in it is refused as a whole. */
-  #copyOut({ bytes, rows, count }: Batch, egress: number): WireFrame[] {
-    const frames: WireFrame[] = [];
-    for (let row = 0; row < count * ROW_WORDS; row += ROW_WORDS) {
-      if (rows[row + ROW.verdict] !== VERDICT.forward || rows[row + ROW.egress] !== egress) continue;
+  /** All before any is sent. */
+  #copyOut(batch: Batch, egress: number): WireFrame[] {
+    const { bytes, rows } = batch;
+    return rowsToSend(this.name, batch, egress).map((row) => {
       const offset = rows[row + ROW.offset];
-      const length = rows[row + ROW.length];
-      if (offset < VIRTIO_HEADER_LENGTH || length < SMALLEST_FRAME || offset + length > bytes.length) {
-        throw new RangeError(
-          `${this.name}: row ${row / ROW_WORDS}: frame at ${offset} of ${length} bytes; wanted at least ${VIRTIO_HEADER_LENGTH} ` +
-            `bytes in front and an Ethernet header, within the ${bytes.length} bytes of the batch`,
-        );
-      }
       const virtioHeader = bytes.slice(offset - VIRTIO_HEADER_LENGTH, offset);
-      frames.push({ bytes: bytes.slice(offset, offset + length), virtioHeader });
-    }
-    return frames;
+      return { bytes: bytes.slice(offset, offset + rows[row + ROW.length]), virtioHeader };
+    });
   }
 
   #accept(frame: WireFrame): boolean {

@@ -14,11 +14,9 @@ import { formatMac } from "../net/mac.ts";
 import type { Prefix } from "../net/prefix.ts";
 import { installIngressRule } from "../port/ingress-rule.ts";
 import { adviseLargePages } from "../port/large-pages.ts";
-import { LivePort } from "../port/live-port.ts";
-import { PacketRing } from "../port/packet-ring.ts";
-import { TapPort } from "../port/tap.ts";
 import type { RouteChange } from "../rib/route.ts";
 import { startBucketTimers } from "./bucket-timers.ts";
+import { openCaptures } from "./captures.ts";
 import { claimNamespace } from "./claim.ts";
 import type { EventRecord } from "./events.ts";
 import { createIcmpErrors } from "./icmp-errors.ts";
@@ -32,6 +30,7 @@ import { resolveNextHops } from "./resolve-next-hops.ts";
 import { createRouterDiscovery } from "./router-discovery.ts";
 import { createSlowPath } from "./slow-path.ts";
 import { createSupervisor, launchWorker } from "./supervisor.ts";
+import { openWaysOut } from "./ways-out.ts";
 
 export type Dataplane = Awaited<ReturnType<typeof startDataplane>>;
 
@@ -100,20 +99,10 @@ async function build(
     }
   };
   await configurePorts(config);
-  const waysOut = names.map((name) => new LivePort(name, () => new PacketRing({ interface: name, receive: false })));
-  const { unixMicroseconds } = clock;
-  const senders = waysOut.map((port, index) => {
-    port.renew();
-    const sender = new TapPort({
-      port,
-      index,
-      settings: taps.settings[index],
-      memory: taps.memories[config.workers],
-      unixMicroseconds,
-    });
-    cleanUp.push(() => sender.close());
-    return sender;
-  });
+  const captures = await openCaptures(config, names, config.workers + 1, events);
+  cleanUp.push(captures.stop);
+  const waysOut = openWaysOut({ names, captures, taps, thread: config.workers, unixMicroseconds: clock.unixMicroseconds });
+  cleanUp.push(waysOut.close);
   const ingressRule = installIngressRule(names);
   cleanUp.push(() => ingressRule.remove());
 
@@ -121,7 +110,7 @@ async function build(
   const slowPath = createSlowPath({
     forward,
     image: fib.image,
-    ports: senders,
+    ports: waysOut.ports,
     identities,
     errors: createIcmpErrors(clock, () => facts.map(({ addresses }) => addresses)),
     nextHopName: fib.nextHopName,
@@ -192,6 +181,7 @@ async function build(
     ports: names.map((name, i) => ({
       interface: name,
       vlans: identities[i].vlans,
+      capture: captures.memoryOf(i),
       fault: faults.memories[i],
       tap: taps.settings[i],
     })),
@@ -200,12 +190,13 @@ async function build(
     onDeath: (worker, reason) => events.add("worker-died", { worker, reason }),
   });
   const memories = supervisor.counterMemories;
+  captures.wakeBy(supervisor.firstWake);
   const watch = watchPorts({
     clock,
     events,
     ports: portTable,
     fib,
-    reopen: (port, isThere) => (isThere ? waysOut[port].renew() : waysOut[port].drop()),
+    reopen: waysOut.reopen,
     forgetNeighbors: neighbors.forget,
     guard: (interfaces) => void installIngressRule(interfaces),
     onChange() {
@@ -265,11 +256,13 @@ async function build(
       facts.map((fact, i) => ({
         port: i,
         interface: fact.name,
-        state: stateOf(fact),
+        kind: config.ports[i].kind,
+        state: captures.state(i)?.process === null && stateOf(fact) === "up" ? "down" : stateOf(fact),
         changes: watch.changes(i),
         mac: formatMac(fact.mac),
         mtu: fact.mtu,
         addresses: fact.addresses.map(({ address, length }) => `${formatAddress(address)}/${length}`),
+        ...(captures.state(i) ? { capture: captures.state(i) } : {}),
         ...(taps.state(i) ? { tap: taps.state(i) } : {}),
         counters: readCounters(memories, facts.length).ports[i],
       })),

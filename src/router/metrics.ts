@@ -149,9 +149,22 @@ const METRICS: readonly Metric[] = [
     samples: perNextHop(({ bytes }) => bytes),
   },
   {
+    name: "ecmp_port_up",
+    type: "gauge",
+    help: "Whether the port can be used: its interface, and what captures there.",
+    samples: ({ ports }) => ports.map((port) => ({ labels: { interface: port.interface }, value: port.state === "up" ? 1 : 0 })),
+  },
+  {
+    name: "ecmp_port_capture_deaths_total",
+    type: "counter",
+    help: "Processes of libpcap that have died, of ports of that kind.",
+    samples: ({ ports }) =>
+      ports.flatMap(({ interface: name, capture }) => (capture ? [{ labels: { interface: name }, value: capture.deaths }] : [])),
+  },
+  {
     name: "ecmp_port_receive_drops_total",
     type: "counter",
-    help: "Frames lost before we saw them: the ring was full.",
+    help: "Frames lost before we saw them: the ring, or the buffer of libpcap, was full.",
     samples: perPort(({ receiveDrops }) => receiveDrops),
   },
   {

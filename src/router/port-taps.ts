@@ -12,6 +12,7 @@ import { createRecordReader, type RingRecord } from "../port/record-ring.ts";
 import { createSharedValue, setSharedValue } from "../port/shared-value.ts";
 import type { TapSettings } from "../port/tap.ts";
 import { createTapMemory, TAP, TAP_WORDS } from "../port/tap-memory.ts";
+import { withTag } from "../port/vlan-tag.ts";
 import { RotatingFile } from "../speaker/rotating-file.ts";
 import type { EventRecord } from "./events.ts";
 
@@ -34,7 +35,6 @@ interface OpenTap {
 }
 
 const DRAIN_EVERY_MS = 20;
-const VLAN_AT = 12;
 
 export type PortTaps = ReturnType<typeof createPortTaps>;
 
@@ -117,11 +117,6 @@ export function createPortTaps({ clock, events, ports, threads, nextHopName }: P
 }
 
 /** As it was on the wire, before the kernel took the tag out. */
-function withTag(bytes: Uint8Array, tci: number): Uint8Array {
-  const tag = [tci >>> 24, (tci >>> 16) & 255, (tci >>> 8) & 255, tci & 255];
-  return Uint8Array.of(...bytes.subarray(0, VLAN_AT), ...tag, ...bytes.subarray(VLAN_AT));
-}
-
 const REASONS: Readonly<Record<number, readonly string[]>> = {
   [VERDICT.drop]: DROP_REASONS,
   [VERDICT.punt]: PUNT_REASONS,

@@ -148,6 +148,8 @@ export function createSupervisor(options: SupervisorOptions) {
 
   return {
     counterMemories: seats.map((seat) => seat.counters),
+    /** What wakes the worker that serves what only one can. */
+    firstWake: seats[0].wake.descriptor,
 
     start: async (): Promise<void> => {
       await Promise.all(seats.map(seatWorker));

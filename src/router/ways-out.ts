@@ -1,0 +1,47 @@
+/** The slow path's own way out of each port: it sends what no worker has, tapped as all else is, and receives nothing. */
+import { LivePort } from "../port/live-port.ts";
+import { PacketRing } from "../port/packet-ring.ts";
+import { PcapLive } from "../port/pcap-live.ts";
+import { TapPort } from "../port/tap.ts";
+import type { Captures } from "./captures.ts";
+import type { PortTaps } from "./port-taps.ts";
+
+export interface WaysOutOptions {
+  /** Of the interfaces, by port. */
+  readonly names: readonly string[];
+  readonly captures: Captures;
+  readonly taps: PortTaps;
+  /** Which thread of captures and taps this one is. */
+  readonly thread: number;
+  readonly unixMicroseconds: () => number;
+}
+
+export function openWaysOut({ names, captures, taps, thread, unixMicroseconds }: WaysOutOptions) {
+  const inner = names.map((name, i) => {
+    const memory = captures.memoryOf(i);
+    return memory
+      ? new PcapLive({ name, memory, index: thread })
+      : new LivePort(name, () => new PacketRing({ interface: name, receive: false }));
+  });
+  const ports = inner.map(
+    (port, index) =>
+      new TapPort({ port, index, settings: taps.settings[index], memory: taps.memories[thread], unixMicroseconds }),
+  );
+  const close = (): void => {
+    for (const port of ports) port.close();
+  };
+  /** Another interface is behind the port, or none. A capture sees to that itself. */
+  const reopen = (index: number, isThere: boolean): void => {
+    const port = inner[index];
+    if (port instanceof PcapLive) return;
+    if (isThere) port.renew();
+    else port.drop();
+  };
+  try {
+    for (const index of names.keys()) reopen(index, true);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { ports, reopen, close };
+}
