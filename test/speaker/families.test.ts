@@ -14,12 +14,13 @@ import { inNamespace, run } from "../common/namespace.ts";
 import { Daemon, missingProgram } from "./daemon.ts";
 import {
   birdConfiguration,
-  type DaemonKind,
-  daemonNamed,
+  exabgpConfiguration,
   frrConfiguration,
   gobgpConfiguration,
   gobgpFamilies,
-} from "./daemons.ts";
+  openbgpdConfiguration,
+} from "./daemon-configuration.ts";
+import { type DaemonKind, daemonNamed, exabgpCommand } from "./daemons.ts";
 import { type Recorder, recordedSpeaker } from "./recorder.ts";
 
 const IPV4 = { ours: "10.9.0.1", prefix: "203.0.113.10/32" };
@@ -70,6 +71,22 @@ route-map six permit 10
       gobgpConfiguration(plan, { routerId: "10.9.9.9", neighbor: gobgpFamilies(["ipv4-unicast", "ipv6-unicast"]) }),
     command: (_, path) => ["/usr/bin/gobgpd", "-f", path, "--api-hosts", `${ipv4}:50051`],
     announce: () => ["gobgp", "-u", ipv4, "global", "rib", "-a", "ipv6", "add", IPV6.prefix],
+  }),
+  ExaBGP: ({ ipv4, ipv6 }) => ({
+    ...daemonNamed("ExaBGP"),
+    configuration: (plan) => exabgpConfiguration(plan, { routerId: ipv4 }),
+    announce: (plan) =>
+      exabgpCommand(plan, `announce route ${IPV4.prefix} next-hop ${ipv4}\nannounce route ${IPV6.prefix} next-hop ${ipv6}`),
+  }),
+  // Of the other family's addresses it takes the first that its interface has, which on loopback is nobody's.
+  OpenBGPD: ({ ipv4 }) => ({
+    ...daemonNamed("OpenBGPD"),
+    configuration: (plan) =>
+      openbgpdConfiguration(plan, {
+        routerId: ipv4,
+        neighbor: ["multihop 2", "announce IPv4 unicast", "announce IPv6 unicast"],
+        rest: `network ${IPV6.prefix}\n${plan.address.includes(":") ? `deny to any prefix ${IPV4.prefix}` : ""}`,
+      }),
   }),
 };
 
@@ -152,10 +169,11 @@ await inNamespace(import.meta.url, () => {
       families: [IPV4_UNICAST, IPV6_UNICAST],
       updateFaults: { "treat-as-withdraw": 0, reset: 0 },
     });
-    const wanted = { FRR: "fd09::99", BIRD: plan.ipv6, GoBGP: overIpv6 ? theirs : expect.any(String) }[name];
+    const chosen = overIpv6 ? theirs : expect.any(String);
+    const wanted = { FRR: "fd09::99", BIRD: plan.ipv6, GoBGP: chosen, ExaBGP: plan.ipv6, OpenBGPD: chosen }[name];
     expect(nextHopOf(told, address(theirs), IPV6.prefix)).toEqual(wanted);
-    if (name === "GoBGP") return;
+    if (name === "GoBGP" || (name === "OpenBGPD" && overIpv6)) return;
     await told.until("the IPv4 route", () => nextHopOf(told, address(theirs), IPV4.prefix) !== undefined);
-    expect(nextHopOf(told, address(theirs), IPV4.prefix)).toBe(theirs);
+    expect(nextHopOf(told, address(theirs), IPV4.prefix)).toBe(name === "ExaBGP" ? plan.ipv4 : theirs);
   });
 });

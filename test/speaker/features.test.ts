@@ -26,15 +26,8 @@ import type { NeighborOptions } from "#src/speaker/neighbor.ts";
 import { inNamespace, run } from "../common/namespace.ts";
 import { ribConfiguration } from "../rib/sketch.ts";
 import { Daemon, missingProgram } from "./daemon.ts";
-import {
-  birdConfiguration,
-  type DaemonKind,
-  type DaemonPeer,
-  daemonNamed,
-  frrConfiguration,
-  gobgpConfiguration,
-  gobgpFamilies,
-} from "./daemons.ts";
+import { birdConfiguration, frrConfiguration, gobgpConfiguration, gobgpFamilies } from "./daemon-configuration.ts";
+import { type DaemonKind, type DaemonPeer, daemonNamed } from "./daemons.ts";
 import { address, eventually, Recorder, recordedSpeaker } from "./recorder.ts";
 
 const OURS = "10.9.0.1";

@@ -15,7 +15,8 @@ import { staleLimitsOf } from "#src/speaker/settings.ts";
 import type { Speaker } from "#src/speaker/speaker.ts";
 import { inNamespace, run } from "../common/namespace.ts";
 import { Daemon, missingProgram } from "./daemon.ts";
-import { birdConfiguration, type DaemonKind, daemonNamed, frrConfiguration } from "./daemons.ts";
+import { birdConfiguration, frrConfiguration } from "./daemon-configuration.ts";
+import { type DaemonKind, daemonNamed } from "./daemons.ts";
 import { address, Recorder, recordedSpeaker } from "./recorder.ts";
 
 const OURS = "10.9.0.1";

@@ -1,5 +1,5 @@
 /**
- * TCP-MD5 and GTSM with real speakers, over IPv4 and IPv6, whichever side dials: up where both sides agree, silence and a count
+ * TCP-MD5 and GTSM with all five speakers, over IPv4 and IPv6, whichever side dials: up where both sides agree, silence and a count
  * where they do not, and a password that changes while another neighbor's session stands.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -11,7 +11,14 @@ import { readSegmentDrops } from "#src/port/segment-drops.ts";
 import type { NeighborOptions } from "#src/speaker/neighbor.ts";
 import { inNamespace, run } from "../common/namespace.ts";
 import { Daemon, missingProgram } from "./daemon.ts";
-import { birdConfiguration, DAEMONS, type DaemonKind, type DaemonPlan, frrConfiguration } from "./daemons.ts";
+import {
+  birdConfiguration,
+  exabgpConfiguration,
+  frrConfiguration,
+  gobgpConfiguration,
+  openbgpdConfiguration,
+} from "./daemon-configuration.ts";
+import { DAEMONS, type DaemonKind, type DaemonPlan } from "./daemons.ts";
 import { eventually, recordedSpeaker } from "./recorder.ts";
 
 const ASN = 65000;
@@ -43,15 +50,39 @@ const CONFIGURATIONS: Readonly<Record<string, (plan: DaemonPlan, protection: Pro
   ${password === undefined ? "" : `password "${password}";`}`,
       channels: "ipv4 { import none; export none; };",
     }),
+  GoBGP: (plan, { password, hops }) =>
+    gobgpConfiguration(plan, {
+      routerId: "10.255.0.1",
+      ...(password !== undefined && { config: `auth-password = "${password}"` }),
+      ...(hops !== undefined && { distance: `[neighbors.ttl-security.config]\nenabled = true\nttl-min = ${256 - hops}` }),
+    }),
+  ExaBGP: (plan, { password, hops }) =>
+    exabgpConfiguration(plan, {
+      routerId: "10.255.0.1",
+      neighbor: [
+        ...(password === undefined ? [] : [`md5-password '${password}'`]),
+        ...(hops === undefined ? [] : ["outgoing-ttl 255", `incoming-ttl ${256 - hops}`]),
+      ],
+    }),
+  OpenBGPD: (plan, { password, hops }) =>
+    openbgpdConfiguration(plan, {
+      routerId: "10.255.0.1",
+      neighbor: [
+        `multihop ${hops ?? 2}`,
+        ...(password === undefined ? [] : [`tcp md5sig password ${password}`]),
+        ...(hops === undefined ? [] : ["ttl-security yes"]),
+      ],
+    }),
 };
 
-const KINDS = DAEMONS.filter(({ name }) => name in CONFIGURATIONS);
 const FAMILIES = [
   { family: "IPv4", address: (number: number, host: number) => `10.10.${number}.${host}`, asOurs: "/32" },
   // Not to wait until nobody else is known to have it.
   { family: "IPv6", address: (number: number, host: number) => `2001:db8:10:${number}::${host}`, asOurs: "/128 nodad" },
 ];
-const cases = FAMILIES.flatMap((family) => KINDS.map((kind) => ({ ...family, kind, name: kind.name })));
+const cases = FAMILIES.flatMap((family) => DAEMONS.map((kind) => ({ ...family, kind, name: kind.name })));
+/** What the other side's kernel does is seen with two of them, as it is the same kernel. */
+const CASES_OF_REFUSAL = cases.filter(({ name }) => ["FRR bgpd", "BIRD"].includes(name));
 
 await inNamespace(import.meta.url, () => {
   beforeAll(() => void run("ip link set lo up"));
@@ -73,6 +104,7 @@ await inNamespace(import.meta.url, () => {
     });
     context.onTestFinished(() => recorded.speaker.stop());
     await recorded.speaker.start();
+    const running: Promise<never>[] = [];
     return {
       ...recorded,
       /** A daemon, and our options towards it, which the caller completes. */
@@ -85,10 +117,14 @@ await inNamespace(import.meta.url, () => {
           { address: theirs, asn: DAEMON_ASN, peers: [{ address: ours, asn: ASN }], prefix: "203.0.113.10/32", folder },
         );
         context.onTestFinished(() => daemon.end());
+        running.push(daemon.failed);
         return { address: parse(theirs), remoteAsn: DAEMON_ASN, localAddress: parse(ours) };
       },
-      up: (at: Address, times = 1) =>
-        recorded.told.until("up", () => recorded.told.hasEvent("session-up", at, times), SESSION_DEADLINE_MS),
+      up: (at: Address) =>
+        Promise.race([
+          ...running,
+          recorded.told.until("up", () => recorded.told.hasEvent("session-up", at), SESSION_DEADLINE_MS),
+        ]),
     };
   }
 
@@ -96,14 +132,16 @@ await inNamespace(import.meta.url, () => {
     { who: "it dials us", passive: true },
     { who: "both dial", passive: false },
   ])("signed and guarded, $who", ({ passive }) => {
-    each("comes up", async (context, { kind, ...family }) => {
+    const among = passive ? cases : CASES_OF_REFUSAL;
+    const play = async (context: TestContext, { kind, ...family }: (typeof cases)[number]) => {
       const { speaker, daemon, up, neighbor } = await begin(context, family);
       const options = daemon(kind, 2, { password: "dark-secret", hops: 2 });
       speaker.addNeighbor({ ...options, passive, password: "dark-secret", ttlSecurity: { hops: 2 } });
       await up(options.address);
       expect(neighbor(options.address)).toMatchObject({ signed: true, maximumHops: 2 });
       expect(JSON.stringify(neighbor(options.address))).not.toContain("dark-secret");
-    });
+    };
+    each("comes up", play, among);
   });
 
   describe.concurrent("a wrong password", () => {
@@ -153,8 +191,12 @@ await inNamespace(import.meta.url, () => {
   });
 });
 
-function each(name: string, play: (context: TestContext, one: (typeof cases)[number]) => Promise<void>): void {
-  for (const one of cases) {
+function each(
+  name: string,
+  play: (context: TestContext, one: (typeof cases)[number]) => Promise<void>,
+  among: readonly (typeof cases)[number][] = CASES_OF_REFUSAL,
+): void {
+  for (const one of among) {
     const missing = missingProgram(one.kind);
     if (missing) test.skip(`${one.name} over ${one.family}: ${missing} is not installed`, () => undefined);
     else test(`${one.name} over ${one.family}: ${name}`, { timeout: 60_000 }, (context) => play(context, one));
