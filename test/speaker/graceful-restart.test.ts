@@ -15,7 +15,7 @@ import { staleLimitsOf } from "#src/speaker/settings.ts";
 import type { Speaker } from "#src/speaker/speaker.ts";
 import { inNamespace, run } from "../common/namespace.ts";
 import { Daemon, missingProgram } from "./daemon.ts";
-import { birdConfiguration, frrConfiguration } from "./daemon-configuration.ts";
+import { birdConfiguration, frrConfiguration, gobgpConfiguration, gobgpFamilies } from "./daemon-configuration.ts";
 import { type DaemonKind, daemonNamed } from "./daemons.ts";
 import { address, Recorder, recordedSpeaker } from "./recorder.ts";
 
@@ -46,6 +46,21 @@ const RESTARTING: Record<string, (prefixes: readonly string[], isRestart: boolea
         session: `multihop 2; graceful restart on; graceful restart time ${restartTimeSeconds(isRestart)};`,
       }),
     command: (plan, path) => [...daemonNamed("BIRD").command(plan, path), ...(isRestart ? ["-R"] : [])],
+  }),
+  GoBGP: (prefixes, isRestart) => ({
+    ...daemonNamed("GoBGP"),
+    configuration: (plan) =>
+      gobgpConfiguration(plan, {
+        neighbor: [
+          `[neighbors.graceful-restart.config]\nenabled = true\nrestart-time = ${restartTimeSeconds(isRestart)}\ndeferral-time = 2`,
+          gobgpFamilies(["ipv4-unicast"], "[neighbors.afi-safis.mp-graceful-restart.config]\nenabled = true"),
+        ].join("\n"),
+      }),
+    command: (plan, path) => [...daemonNamed("GoBGP").command(plan, path), ...(isRestart ? ["--graceful-restart"] : [])],
+    announce: (plan) => [
+      ...["sh", "-ec"],
+      prefixes.map((prefix) => `gobgp -u ${plan.address} global rib add ${prefix}`).join("\n"),
+    ],
   }),
 };
 
@@ -98,6 +113,7 @@ await inNamespace(import.meta.url, () => {
       return daemon;
     };
     const first = launch([STAYS, GOES], false);
+    await Promise.race([first.failed, first.announce()]);
     const hears = (what: string, prefix: string, since = 0) => {
       const announced = () =>
         recorder.updates.slice(since).flatMap((update) => (update.kind === "update" ? update.announced : []));
@@ -109,6 +125,7 @@ await inNamespace(import.meta.url, () => {
     isReplayed();
     const since = recorder.updates.length;
     const second = launch([STAYS], true);
+    await Promise.race([second.failed, second.announce()]);
     await Promise.race([second.failed, hears("the route again", STAYS, since)]);
     await recorder.until(`End-of-RIB of ${name}`, () => recorder.routes.includes("lost ipv4 stale"), 30_000);
     isReplayed();
