@@ -33,9 +33,9 @@ import { address, eventually, Recorder, recordedSpeaker } from "./recorder.ts";
 const OURS = "10.9.0.1";
 const ASN = 65000;
 const OWN = "198.51.100.0/24";
-const [OF_PROVIDER, OF_CUSTOMER, OF_PEER, LEAKED, SHARED, TWICE, BEHIND] = [10, 20, 30, 40, 50, 60, 70].map(
-  (n) => `203.0.113.${n}/32`,
-);
+const [OF_PROVIDER, OF_CUSTOMER, OF_PEER, LEAKED, SHARED, TWICE, BEHIND, INSIDE, LEAVING] = [
+  10, 20, 30, 40, 50, 60, 70, 80, 90,
+].map((n) => `203.0.113.${n}/32`);
 const DEADLINE_MS = 60_000;
 
 const prefix = (text: string): Prefix => parsePrefix(text) as Prefix;
@@ -73,6 +73,7 @@ const PARTS: readonly Part[] = [
       ...daemonNamed("FRR"),
       configuration: (plan) =>
         frrConfiguration(plan, {
+          global: ["bgp long-lived-graceful-restart stale-time 3600"],
           neighbor: ["ebgp-multihop 2", "local-role provider strict-mode"],
           ipv4: [`network ${OF_PROVIDER}`, `network ${SHARED} route-map bandwidth`],
           rest: "route-map bandwidth permit 10\n set extcommunity bandwidth 800",
@@ -85,19 +86,21 @@ const PARTS: readonly Part[] = [
     neighbor: { role: "provider" },
     // 300 MB/s as a float in an extended community, a transitive one as FRR has it (draft-ietf-idr-link-bandwidth).
     kind: bird(
-      [OF_CUSTOMER, SHARED],
+      [OF_CUSTOMER, SHARED, INSIDE, LEAVING],
       "local role customer;",
-      `if net = ${SHARED} then bgp_ext_community.add((generic, 0x0004fdea, 0x4d8f0d18));`,
+      `if net = ${SHARED} then bgp_ext_community.add((generic, 0x0004fdea, 0x4d8f0d18));
+      if net = ${INSIDE} then bgp_community.add((65535, 65281));
+      if net = ${LEAVING} then bgp_community.add((65535, 0));`,
     ),
   },
-  { name: "peer", asn: 65003, neighbor: { role: "peer" }, kind: bird([OF_PEER], "local role peer;") },
+  { name: "peer", asn: 65003, neighbor: { role: "peer", holdTimeSeconds: 0 }, kind: bird([OF_PEER], "local role peer;") },
   { name: "leaker", asn: 65004, neighbor: { role: "provider" }, kind: bird([LEAKED], "", "bgp_otc = 65077;") },
   { name: "confused", asn: 65005, neighbor: { role: "provider" }, kind: bird([], "local role provider;") },
   {
     name: "two",
     asn: 65006,
     neighbor: { addPath: "receive" },
-    kind: bird([TWICE, TWICE], "", 'if proto = "service0" then bgp_med = 5;', "add paths tx;"),
+    kind: bird([TWICE, TWICE, LEAVING], "", 'if proto = "service0" then bgp_med = 5;', "add paths tx;"),
   },
   {
     name: "GoBGP",
@@ -317,6 +320,42 @@ await inNamespace(import.meta.url, () => {
     test("of BIRD: both are held; when one is taken back, the other stays", { timeout: DEADLINE_MS }, async () => {
       await both("two");
       await oneLeft("two", TWICE, "two");
+    });
+  });
+
+  describe.concurrent("communities that every router knows", () => {
+    test("NO_EXPORT stays with us, and is used", { timeout: DEADLINE_MS }, async () => {
+      await there(INSIDE, "customer");
+      // What came after it in one run of the RIB is told: it was considered, and held back.
+      await birdLearns("peer", OF_CUSTOMER);
+      await frrLearns(OF_CUSTOMER);
+      expect(routeTo(INSIDE)?.nextHops).toMatchObject([{ address: address(addressOf("customer")) }]);
+      expect([birdHas("peer", INSIDE), frrHas(INSIDE)].join()).not.toMatch(/BGP.as_path|"aspath"/);
+    });
+
+    test("GRACEFUL_SHUTDOWN (RFC 8326): whoever stays is preferred, by local preference", { timeout: DEADLINE_MS }, async () => {
+      await Promise.all(["customer", "two"].map((name) => there(LEAVING, name)));
+      expect(routeTo(LEAVING)?.nextHops).toMatchObject([{ address: address(addressOf("two")) }]);
+      expect(pathsTo(LEAVING, "customer")).toMatchObject([{ status: "lost" }]);
+    });
+  });
+
+  test.concurrent("what FRR offers besides is taken note of: long-lived graceful restart, its name", {
+    timeout: DEADLINE_MS,
+  }, async () => {
+    await there(OF_PROVIDER, "provider");
+    const received = speaker.neighbors().find((one) => one.address === address(addressOf("provider")))?.capabilities.received;
+    expect(received).toContainEqual(expect.objectContaining({ name: "fqdn", hostname: expect.stringMatching(/./) }));
+    expect(received).toContainEqual(expect.objectContaining({ name: "long-lived-graceful-restart" }));
+  });
+
+  test.concurrent("hold time 0 with BIRD: up, and nobody says more than the first KEEPALIVE", {
+    timeout: DEADLINE_MS,
+  }, async () => {
+    await there(OF_PEER, "peer");
+    expect(speaker.neighbors().find((one) => one.address === address(addressOf("peer")))).toMatchObject({
+      ...{ state: "Established", holdTimeSeconds: 0 },
+      ...{ messagesSent: { keepalive: 1 }, messagesReceived: { keepalive: 1 } },
     });
   });
 
