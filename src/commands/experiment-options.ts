@@ -82,7 +82,7 @@ export function addExperimentOptions(command: Command): Command {
       ]),
     )
     .option("--flows <n>", "how many flows", wholeNumber(1, 1e9), DEFAULT_FLOWS)
-    .option("--seed <n>", "seed of the flows, which may repeat: the same flows for ever", wholeNumber(0, 0xffffffff), 1)
+    .option("--seed <n>", "seed of the flows: the same flows for ever", wholeNumber(0, 0xffffffff), 1)
     .addOption(option("--sources <prefix>", "where flows come from", sources, DEFAULT_SOURCES, formatPrefix(DEFAULT_SOURCES)))
     .addOption(
       option<Address>(

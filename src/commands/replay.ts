@@ -43,7 +43,6 @@ Every next hop of the routes counts as reachable, and each packet's own destinat
 first port whose \`vlan\` is that of its tags, loses them there, and goes on without; where no port has them it is dropped, as
 tagged packets are by a saved state, which knows no ports. Bytes are those of Ethernet frames on the wire, of next hops without
 tags. Flows are those of forwarded packets; beyond four million they are estimated, within 0.1 %.
-On a terminal stderr shows how far it is. By the hash random packets go the same ways each time: it draws from its seed.
 A capture that ends in the middle of a record, or is damaged, is replayed up to there; the offset is said, and the exit is 2.`,
     )
     .action(replay);

@@ -17,7 +17,7 @@ export interface FlowRecipe {
 
 export const FIRST_CLIENT_PORT = 1024;
 
-/** Exactly `count` flows, one at a time. Repeats are possible, as likely as chance makes them, and count again. */
+/** Exactly `count` flows, one at a time. Repeats are possible, as likely as chance makes them. */
 export function* generateFlows(recipe: FlowRecipe): Generator<Flow, void, void> {
   const { count, seed, sources, destination, destinationPort, protocol = PROTOCOLS.tcp } = recipe;
   const random = seededRandom(seed);

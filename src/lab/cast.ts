@@ -31,7 +31,7 @@ import type { RouterSettings } from "./router-settings.ts";
 import type { RouteSummary } from "./router-view.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 import { type Speaker, startSpeaker } from "./speakers.ts";
-import { forgetConnections } from "./stage.ts";
+import { flushConntrack } from "./stage.ts";
 
 const POD_PROCESS = fileURLToPath(new URL("./pod-process.js", import.meta.url));
 const POD_DEADLINE_MS = 15_000;
@@ -177,6 +177,18 @@ export async function untilTaught(lab: Lab, node: RouterNode, router: LabView): 
   throw new LabFailure("routes", `not all of ${missing}`, `the full tables in ${TABLES_DEADLINE_MS / 1000} s`);
 }
 
+/** Waits until BFD watches whom it can: a fault before that would be the hold timer's to find. */
+export async function untilWatched(lab: Lab, node: RouterNode, { events }: LabView): Promise<void> {
+  if (!node.bfd) return;
+  for (const { name, kind, address } of nodesOf(lab, node)) {
+    if (!SPEAKERS[kind].bfd) continue;
+    const own = formatAddress(address.address);
+    const isUp = async () => events.latest(({ kind, peer }) => peer === own && /^bfd-(up|down)$/.test(kind))?.kind === "bfd-up";
+    if (await events.until(async () => (await isUp()) || undefined, SESSIONS_DEADLINE_MS)) continue;
+    throw new LabFailure("BFD", `no session with ${name}`, `one that is up in ${SESSIONS_DEADLINE_MS / 1000} s`);
+  }
+}
+
 export async function untilRouted(router: LabView, wanted: readonly WantedRoute[], deadlineMs: number): Promise<void> {
   let found: string[] = [];
   const done = await router.events.until(async () => {
@@ -204,5 +216,5 @@ export async function stopCast(clock: Clock, cast: Cast): Promise<void> {
   await Promise.all(routersIn(cast).map((router) => router.stop(clock)));
   await Promise.all(pods.map((pod) => pod.stop(clock)));
   await Promise.all(speakers.flatMap(({ daemons }) => daemons.map((daemon) => daemon.stop(clock))));
-  await forgetConnections(lab);
+  await flushConntrack(lab);
 }

@@ -14,6 +14,8 @@ export interface ObservedFlow {
   readonly fromMs: number;
   /** A short one's: when it was to be over. */
   readonly toMs: number;
+  /** A short one's: when it was. */
+  readonly endedMs?: number | undefined;
   readonly pod?: string | undefined;
   /** The next hop by which it entered, where a pod has told. */
   readonly entry?: string | undefined;
@@ -87,6 +89,13 @@ export const REASONS = {
       const { short, fromMs, toMs } = difference.observed;
       const touches = (mark: FaultMark) => isAtEdge(mark, fromMs) || isAtEdge(mark, toMs);
       return short && difference.marks.some((mark) => concerns(difference, mark) && touches(mark));
+    },
+  },
+  late: {
+    means: "it was short and took longer than it was to take, and so it met a change of its path",
+    witness: (difference) => {
+      const { toMs, endedMs = toMs } = difference.observed;
+      return difference.marks.some((mark) => concerns(difference, mark) && mark.fromMs >= toMs && mark.fromMs <= endedMs);
     },
   },
   unexplained: { means: "no reason is known", witness: () => true },

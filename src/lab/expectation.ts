@@ -10,9 +10,10 @@ import type { FlowPath, MemberChange } from "../experiment/forecast.ts";
 import { formatAddress } from "../net/address.ts";
 import type { Flow } from "../net/flow.ts";
 import { FAULTS } from "./fault.ts";
-import { type ClusterNode, type FaultKind, type Lab, nextHopsOf, nodeNamed } from "./lab.ts";
-import { forecastStuck } from "./path-mtu.ts";
+import { type ClusterNode, type FaultKind, type Lab, nextHopsOf, nodeNamed, type SessionSettings } from "./lab.ts";
+import { LOAD_DEFAULTS } from "./load-client.ts";
 import type { FaultStep, Scenario } from "./scenario.ts";
+import { SPEAKERS } from "./speaker/kinds.ts";
 import { forecastTiers, type RouterStates } from "./tiers.ts";
 
 /** A change of members as the timeline plans it. */
@@ -53,14 +54,23 @@ export interface Expectation extends FlowPath {
 /** While these last, nothing gets through to the node or from it, nor to its pods. */
 export const CUTS: ReadonlySet<FaultKind> = new Set<FaultKind>(["link-down", "silent-node", "one-way-loss"]);
 
-export function planChanges(lab: Lab, { timeline, holdTimeSeconds }: Scenario): Plan {
+/** How long routes are kept for a speaker that begins anew: FRR's own default. */
+const RESTART_MS = 120_000;
+
+/** How long the router takes to find a fault that nobody tells it of. BFD misses the node, the hold timer its speaker. */
+export function detectionMs(fault: FaultKind, { kind }: ClusterNode, { holdTimeSeconds, bfd }: SessionSettings): number {
+  if (!FAULTS[fault].silent) return 0;
+  return CUTS.has(fault) && bfd && SPEAKERS[kind].bfd ? bfd.intervalMs * bfd.multiplier : holdTimeSeconds * 1000;
+}
+
+export function planChanges(lab: Lab, { timeline, ...settings }: Scenario): Plan {
   const changes: PlannedChange[] = [];
   const outages: Outage[] = [];
   const podLosses: PodLoss[] = [];
   for (const step of timeline) {
     if ("wait" in step) continue;
     const node = nodeNamed(lab, step.node);
-    const { changes: own, unknownUntilMs } = planFault(step, node, holdTimeSeconds);
+    const { changes: own, unknownUntilMs } = planFault(step, node, settings);
     changes.push(...own);
     const fromMs = step.atSeconds * 1000;
     const toMs = (step.untilSeconds ?? Number.POSITIVE_INFINITY) * 1000;
@@ -74,14 +84,15 @@ export function planChanges(lab: Lab, { timeline, holdTimeSeconds }: Scenario): 
 }
 
 /** The changes that a fault leads to, and until when the router does not know of it. */
-function planFault(step: FaultStep, node: ClusterNode, holdTimeSeconds: number) {
-  const { route, silent } = FAULTS[step.fault];
+function planFault(step: FaultStep, node: ClusterNode, settings: SessionSettings) {
+  const { route, graceful } = FAULTS[step.fault];
   const beginMs = step.atSeconds * 1000;
   const endMs = (step.untilSeconds ?? Number.POSITIVE_INFINITY) * 1000;
-  const foundMs = beginMs + (silent ? holdTimeSeconds * 1000 : 0);
+  const foundMs = beginMs + detectionMs(step.fault, node, settings);
+  const isKept = graceful && settings.gracefulRestart && SPEAKERS[node.kind].gracefulRestart && endMs - beginMs < RESTART_MS;
   const change = (kind: MemberChange["kind"], plannedMs: number): PlannedChange[] =>
     nextHopsOf(node).map((address) => ({ kind, address, node: node.name, plannedMs }));
-  if (route === "stays" || endMs <= foundMs) return { changes: [], unknownUntilMs: endMs };
+  if (route === "stays" || isKept || endMs <= foundMs) return { changes: [], unknownUntilMs: endMs };
   const returnsMs = route === "flaps" ? beginMs : endMs;
   const returns = Number.isFinite(returnsMs) ? change("returns", returnsMs) : [];
   return { changes: [...change("departs", foundMs), ...returns], unknownUntilMs: foundMs };
@@ -92,10 +103,6 @@ export interface PlannedFlow {
   readonly flow: Flow;
   readonly fromMs: number;
   readonly toMs: number;
-  /** How long its client bears silence; a short one's not at all. */
-  readonly patienceMs?: number;
-  /** Of its largest answer; undefined: less than any link takes. */
-  readonly bytes?: number;
 }
 
 export function forecastFates(lab: Lab, states: RouterStates, plan: Plan, flows: readonly PlannedFlow[]): Expectation[] {
@@ -105,10 +112,9 @@ export function forecastFates(lab: Lab, states: RouterStates, plan: Plan, flows:
     flows.map(({ flow }) => flow),
     plan.changes,
   );
-  const stuck = forecastStuck(lab, states, flows);
   return paths.map((path, index) => {
     const phases = phasesOf(plan, path, flows[index]);
-    const fate = stuck[index] || isBroken(plan, phases, flows[index]) ? "breaks" : "lives";
+    const fate = isBroken(plan, phases, flows[index]) ? "breaks" : "lives";
     return { ...path, entry: phases[0]?.nextHop, fate };
   });
 }
@@ -118,10 +124,11 @@ export function withPods(
   { podLosses }: Plan,
   expectations: readonly Expectation[],
   podNodes: readonly (string | undefined)[],
-  patienceMs: number,
 ): Expectation[] {
   const isLost = (podNode: string | undefined) =>
-    podLosses.some(({ node, kind, fromMs, toMs }) => node === podNode && (kind === "gone" || toMs - fromMs > patienceMs));
+    podLosses.some(
+      ({ node, kind, fromMs, toMs }) => node === podNode && (kind === "gone" || toMs - fromMs > LOAD_DEFAULTS.timeoutMs),
+    );
   return expectations.map((each, index) =>
     each.fate === "lives" && isLost(podNodes[index]) ? { ...each, fate: "breaks", byPod: true } : each,
   );
@@ -143,10 +150,11 @@ function phasesOf({ changes }: Plan, { nextHops }: FlowPath, { fromMs, toMs }: P
     .filter((phase) => phase.fromMs <= phase.toMs);
 }
 
-function isBroken({ outages }: Plan, phases: readonly Phase[], { fromMs, toMs, patienceMs = 0 }: PlannedFlow): boolean {
+function isBroken({ outages }: Plan, phases: readonly Phase[], { fromMs, toMs }: PlannedFlow): boolean {
   if (phases.some(({ nextHop }) => nextHop === undefined || nextHop !== phases[0].nextHop)) return true;
   return outages.some((outage) => {
     const lastsMs = Math.min(outage.toMs, toMs) - Math.max(outage.fromMs, fromMs);
+    const patienceMs = Number.isFinite(toMs) ? 0 : LOAD_DEFAULTS.timeoutMs;
     return phases.some(({ nextHop }) => nextHop !== undefined && outage.nextHops.includes(nextHop)) && lastsMs > patienceMs;
   });
 }

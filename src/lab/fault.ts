@@ -37,6 +37,8 @@ export interface Fault {
   readonly route: "leaves" | "flaps" | "stays";
   /** Whether the router has to miss the node (hold timer, BFD); else the kernel or the speaker tells it at once. */
   readonly silent: boolean;
+  /** Whether a speaker that restarts gracefully keeps its routes meanwhile, if it is back in time. */
+  readonly graceful?: true;
   /** Whether it is in a kernel, and stays there when the processes of a run have gone. */
   readonly outlivesRun: boolean;
   readonly begin: (target: Target) => Promise<void>;
@@ -50,6 +52,7 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
   "kill-speaker": {
     past: "speaker killed",
     route: "leaves",
+    graceful: true,
     silent: false,
     outlivesRun: false,
     begin: async (target) => speakerOf(target).daemons[0].kill("SIGKILL"),

@@ -5,7 +5,17 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import type { Clock } from "../net/clock.ts";
 import { formatPrefix, hostPrefix } from "../net/prefix.ts";
-import { type Cast, lastWords, routersIn, startCast, stopCast, untilEstablished, untilTaught, viewsOf } from "./cast.ts";
+import {
+  type Cast,
+  lastWords,
+  routersIn,
+  startCast,
+  stopCast,
+  untilEstablished,
+  untilTaught,
+  untilWatched,
+  viewsOf,
+} from "./cast.ts";
 import { ECMP_COMMAND } from "./ecmp-command.ts";
 import { FAULTS } from "./fault.ts";
 import { serveFaults } from "./fault-server.ts";
@@ -93,6 +103,7 @@ export async function untilLearned(cast: Cast, progress: Progress): Promise<read
   const states: Readonly<Record<string, string>> = Object.assign({}, ...told);
   progress.step("sessions", `${told.reduce((count, each) => count + Object.keys(each).length, 0)} Established`);
   await Promise.all(routersIn(cast).map(({ node, view }) => untilTaught(lab, node, view)));
+  await Promise.all(routersIn(cast).map(({ node, view }) => untilWatched(lab, node, view)));
   progress.step("routes", lab.services.map(({ address }) => formatPrefix(hostPrefix(address))).join(", "));
   return cast.speakers.map(({ node: { name }, implementation, version }) => ({
     node: name,

@@ -48,10 +48,23 @@ export interface ClusterNode extends Addressed {
   readonly tableSize: number;
 }
 
-export interface RouterNode {
+export interface BfdTimers {
+  readonly intervalMs: number;
+  readonly multiplier: number;
+}
+
+/** What a router and its neighbors agree on, beside their routes. */
+export interface SessionSettings {
+  readonly holdTimeSeconds: number;
+  /** With every neighbor whose speaker can. */
+  readonly bfd?: BfdTimers | undefined;
+  /** Whether speakers that can ask the router to keep their routes while they begin anew. */
+  readonly gracefulRestart?: boolean | undefined;
+}
+
+export interface RouterNode extends SessionSettings {
   readonly name: string;
   readonly asn: number;
-  readonly holdTimeSeconds: number;
   readonly maximumPaths: number;
   readonly ports: readonly (Endpoint & Addressed)[];
   /** Beside what it learns: the way to what is not attached to it. */

@@ -1,12 +1,12 @@
 /**
  * A Linux router in our place, as people build it today: FRR learns the routes, the kernel spreads flows over them by its own
- * ECMP (legacy routes, no next-hop objects). Its view answers as that of our router does, so a lab is played and forecast in
+ * ECMP (legacy routes, no next-hop objects; or the resilient groups of an agent beside it). Its view answers as that of our router does, so a lab is played and forecast in
  * the same way: the kernel's table, in the kernel's order, decided upon by the profiles `linux-*` with the kernel's own seed.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { readConfig } from "../config/read.ts";
 import { stateOfConfig } from "../experiment/configured.ts";
-import type { FibState } from "../fib/state.ts";
+import type { FibState, GroupState } from "../fib/state.ts";
 import { formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { EventLog } from "./event-log.ts";
@@ -17,6 +17,7 @@ import { executeUntilDone } from "./namespace.ts";
 import { flowSet, noteFlow, readFlowSet } from "./packet-record.ts";
 import { type Place, placeOf } from "./place.ts";
 import { Daemon, execute } from "./process.ts";
+import { ResilientAgent } from "./resilient-agent.ts";
 import type { LinuxRouterSettings } from "./router-settings.ts";
 import type { PeerSummary, RouteSummary } from "./router-view.ts";
 import { frrDaemon, frrReady, vtyshFile } from "./speaker/frr.ts";
@@ -32,12 +33,20 @@ export class LinuxRouter implements LabRouter {
   readonly view: LabView;
   readonly #daemons: readonly Daemon[];
   readonly #place: Place;
+  readonly #agent: ResilientAgent | undefined;
 
-  private constructor(node: RouterNode, view: LabView, daemons: readonly Daemon[], place: Place) {
+  private constructor(
+    node: RouterNode,
+    view: LabView,
+    daemons: readonly Daemon[],
+    place: Place,
+    agent: ResilientAgent | undefined,
+  ) {
     this.node = node;
     this.view = view;
     this.#daemons = daemons;
     this.#place = place;
+    this.#agent = agent;
   }
 
   static async start(clock: Clock, lab: Lab, settings: LinuxRouterSettings, directory: string): Promise<LinuxRouter> {
@@ -54,8 +63,10 @@ export class LinuxRouter implements LabRouter {
     for (const command of [...frrReady(folder), vtyshFile(folder)]) {
       await executeUntilDone(clock, place(command), READY_DEADLINE_MS);
     }
-    const view = followKernel(clock, lab, place, folder, settings, monitor);
-    return new LinuxRouter(lab.router, view, [bgpd, zebra, monitor], place);
+    const agent = settings.resilientBuckets === undefined ? undefined : new ResilientAgent(place, settings.resilientBuckets);
+    await agent?.start();
+    const view = followKernel(clock, lab, place, folder, settings, monitor, agent);
+    return new LinuxRouter(lab.router, view, [bgpd, zebra, monitor], place, agent);
   }
 
   lastLines = (count: number): string[] => this.#daemons[0].lastLines(count);
@@ -65,6 +76,7 @@ export class LinuxRouter implements LabRouter {
     // Packets are the next router's, which may be ours.
     await execute(this.#place(["sysctl", "--quiet", "--write", "net.ipv4.ip_forward=0"]));
     await execute(this.#place(["ip", "route", "flush", "proto", "bgp"]));
+    await this.#agent?.stop();
     await execute(this.#place(["nft", "delete", "table", "netdev", RECORD]));
   }
 }
@@ -121,12 +133,19 @@ function followKernel(
   folder: string,
   settings: LinuxRouterSettings,
   monitor: Daemon,
+  agent: ResilientAgent | undefined,
 ): LabView {
   const events = new EventLog(clock);
-  monitor.onLine((line) => {
-    if (line.includes("proto bgp")) events.add({ atMs: clock.nowMs(), kind: "converged" });
-  });
   const routes = async () => readKernelRoutes(await execute(place(["ip", "-json", "route", "show", "proto", "bgp"])));
+  let following: Promise<unknown> = Promise.resolve();
+  const follow = async () => {
+    await agent?.install(await routes());
+    events.add({ atMs: clock.nowMs(), kind: "converged" });
+  };
+  monitor.onLine((line) => {
+    if (!line.includes("proto bgp")) return;
+    following = following.then(follow).catch((error: Error) => events.end(error));
+  });
   return {
     events,
     routes: async (prefix) => (await routes()).filter((route) => route.prefix === prefix),
@@ -136,8 +155,24 @@ function followKernel(
       return said.peers ?? {};
     },
     departures: () => readDepartures(lab, place),
-    groups: async () => linuxState(settings, await routes()),
+    groups: async () => {
+      const state = linuxState(settings, await routes());
+      await following;
+      return agent ? await withBuckets(agent, state) : state;
+    },
   };
+}
+
+/** The same with the kernel's own buckets: whose they are depends on who came when. */
+async function withBuckets(agent: ResilientAgent, state: FibState): Promise<FibState> {
+  const selector = { name: "linux-resilient", buckets: agent.buckets, idleTimerSeconds: 0 };
+  const groups = state.groups.map(async ({ id, prefixes, members }): Promise<GroupState> => {
+    const addresses = await agent.owners(prefixes[0]);
+    const owners = addresses.map((owner) => members.findIndex(({ address }) => address === owner));
+    const shared = members.map((member, index) => ({ ...member, share: owners.filter((owner) => owner === index).length }));
+    return { id, prefixes, members: shared, reduction: "buckets", owners };
+  });
+  return { ...state, selector, groups: await Promise.all(groups) };
 }
 
 interface KernelRoute {
@@ -157,7 +192,12 @@ export function readKernelRoutes(json: string): RouteSummary[] {
 /** Of a kernel with these settings, as our own configuration says it. */
 export function linuxState({ policy, fields, seed }: LinuxRouterSettings, routes: readonly RouteSummary[]): FibState {
   const profile = { 0: "linux-l3", 1: "linux-l4", 3: "linux-custom" }[policy];
-  const ecmp = { profile, seed, memberOrder: "configured", ...(policy === 3 && fields !== undefined ? { fields } : {}) };
+  const ecmp = {
+    profile,
+    seed,
+    memberOrder: "configured",
+    ...(policy === 3 && fields !== undefined ? { fields } : {}),
+  };
   const config = readConfig(JSON.stringify({ ports: [{ interface: "none" }], ecmp, routes }));
   if ("config" in config) return stateOfConfig(config.config);
   throw new Error(`a kernel's routes are no configuration: ${JSON.stringify(config.mistakes)}`);

@@ -104,13 +104,14 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     const expectation = expectations[connections.length + i];
     const record = requestOf.get(expectation.flow);
     if (!record) throw new Error(`the load client never heard of ${expectation.flow}`);
-    const { begunAtMs: fromMs, failed } = record;
+    const { begunAtMs: fromMs, endedAtMs: endedMs, failed } = record;
     const toMs = fromMs + request.toMs - request.fromMs;
     compare(expectation, {
       broken: failed !== undefined,
       short: true,
       fromMs,
       toMs,
+      endedMs,
       ...seenOf(request.service, request.order, record),
     });
     return { record, expectation };

@@ -78,11 +78,11 @@ function describeProgress({ scenario, outcome: { connections, requests } }: Play
 }
 
 async function playOne(clock: Clock, lab: Lab, scenario: Scenario, tell: Tell): Promise<PlayedScenario> {
-  const { holdTimeSeconds, router } = scenario;
+  const { holdTimeSeconds, bfd, gracefulRestart, router } = scenario;
   const directory = `${LAB_DIRECTORY}/${scenario.name}`;
   await mkdir(directory, { recursive: true });
-  const withHoldTime = (node: RouterNode): RouterNode => ({ ...node, holdTimeSeconds });
-  const routers = { router: withHoldTime(lab.router), furtherRouters: lab.furtherRouters.map(withHoldTime) };
+  const withSettings = (node: RouterNode): RouterNode => ({ ...node, holdTimeSeconds, bfd, gracefulRestart });
+  const routers = { router: withSettings(lab.router), furtherRouters: lab.furtherRouters.map(withSettings) };
   const cast = await startCast(clock, { ...lab, ...routers }, router, directory);
   try {
     await untilLearned(cast, { step: (subject, result) => tell(subject, 0, { result }) });

@@ -6,8 +6,6 @@ export interface RequestOrder extends ConnectionTarget {
   readonly atMs: number;
   readonly exchanges: number;
   readonly everyMs: number;
-  /** Of each question, and of its answer. */
-  readonly bytes: number;
   readonly retries: number;
 }
 
@@ -18,14 +16,11 @@ export interface RequestRecord {
   /** Which pod answered its first attempt, and the source address that the pod saw. */
   pod?: string;
   sourceSeen?: string;
+  /** When its first attempt was over, one way or the other. */
+  endedAtMs?: number;
   /** Why its first attempt failed. */
   failed?: string;
   attempts: number;
-  /** Of all answers. */
-  bytes: number;
-  /** Of the last attempt's answers. */
-  firstByteAtMs?: number;
-  lastByteAtMs?: number;
   /** After the last attempt that it was allowed. */
   answered: boolean;
 }

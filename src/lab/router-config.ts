@@ -6,7 +6,7 @@ import { stringify } from "yaml";
 import { formatAddress } from "../net/address.ts";
 import { formatPrefix, hostPrefix } from "../net/prefix.ts";
 import { TABLE_RANGE } from "./full-table.ts";
-import { hostNetworks, type Lab, nodesOf, peersOf, type RouterNode, type StaticRoute } from "./lab.ts";
+import { type BfdTimers, hostNetworks, type Lab, nodesOf, peersOf, type RouterNode, type StaticRoute } from "./lab.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 
 const acceptedTables = (lab: Lab): string[] => (lab.nodes.some(({ tableSize }) => tableSize > 0) ? [`${TABLE_RANGE} le 24`] : []);
@@ -37,6 +37,7 @@ export function renderRouterConfig(lab: Lab, router: RouterNode, ecmp: object, p
           description: node.name,
           // Who dials: MetalLB does, so the router only listens; a speaker that listens is dialed.
           passive: !SPEAKERS[node.kind].listens,
+          ...(router.bfd && SPEAKERS[node.kind].bfd ? { bfd: bfdOf(router.bfd) } : {}),
         })),
         ...peers.map((peer) => ({
           address: formatAddress(peer.port.address.address),
@@ -52,6 +53,8 @@ export function renderRouterConfig(lab: Lab, router: RouterNode, ecmp: object, p
     workers: 1,
   });
 }
+
+const bfdOf = ({ intervalMs, multiplier }: BfdTimers) => ({ minTxMs: intervalMs, minRxMs: intervalMs, multiplier });
 
 const staticRoute = ({ prefix, via }: StaticRoute) => ({
   prefix: formatPrefix(prefix),

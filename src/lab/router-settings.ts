@@ -18,6 +18,8 @@ export interface LinuxRouterSettings {
   readonly fields?: number | undefined;
   /** net.ipv4.fib_multipath_hash_seed. */
   readonly seed: number;
+  /** Next hops as a resilient group of so many buckets, as somebody's own agent installs it: FRR 8.4 installs none. */
+  readonly resilientBuckets?: number | undefined;
 }
 
 export type RouterSettings = EcmpRouterSettings | LinuxRouterSettings;

@@ -2,7 +2,7 @@
  * A scenario as a value: which lab, which router in the middle of it, what traffic, what happens to whom and when, and what
  * must come of it. `scenario-file.ts` makes it from YAML; `scenario-run.ts` plays it. Times are seconds since the traffic is up.
  */
-import type { FaultKind } from "./lab.ts";
+import type { FaultKind, SessionSettings } from "./lab.ts";
 import type { RouterSettings } from "./router-settings.ts";
 
 /** Long-lived connections with a heartbeat, one from each source port; one that breaks is dialed again from another port. */
@@ -10,13 +10,8 @@ export interface ConnectionTraffic {
   readonly kind: "connections";
   readonly service: string;
   readonly count: number;
-  /** Between two heartbeats of one of them. */
-  readonly everyMs: number;
   readonly firstSourcePort: number;
 }
-
-/** What the load client is good for; what a file asks beyond it is refused. */
-export const MOST_BEATS_PER_SECOND = 10_000;
 
 /** How requests arrive: evenly, as a Poisson process, or as one whose rate goes from trough to peak and back in a period. */
 export type Arrivals =
@@ -28,17 +23,13 @@ export type Arrivals =
       readonly periodSeconds: number;
     };
 
-/**
- * Short connections: each asks `exchanges` questions of `bytes` bytes, one every `everyMs`, is answered with as many, and is tried
- * again `retries` times from its beginning.
- */
+/** Short connections: each asks `exchanges` questions, one every `everyMs`, and is tried again `retries` times from its beginning. */
 export interface RequestTraffic {
   readonly kind: "requests";
   readonly service: string;
   readonly arrivals: Arrivals;
   readonly exchanges: number;
   readonly everyMs: number;
-  readonly bytes: number;
   readonly retries: number;
   readonly firstSourcePort: number;
 }
@@ -79,12 +70,11 @@ export type AssertionName = (typeof ASSERTION_NAMES)[number];
 export type Assertions = Readonly<Partial<Record<AssertionName, number | true>>>;
 
 /** One strategy of a scenario file. */
-export interface Scenario {
+export interface Scenario extends SessionSettings {
   readonly name: string;
   readonly description: string;
   readonly lab: string;
   readonly seed: number;
-  readonly holdTimeSeconds: number;
   readonly router: RouterSettings;
   readonly traffic: readonly Traffic[];
   readonly timeline: readonly Step[];
@@ -92,10 +82,3 @@ export interface Scenario {
   readonly watchSeconds: number;
   readonly assertions: Assertions;
 }
-
-/** One client has all connections, and one beat for them: that of the slowest. */
-export const heartbeatMsOf = ({ traffic }: Scenario): number =>
-  Math.max(...traffic.flatMap((each) => (each.kind === "connections" ? each.everyMs : [])), 10);
-
-/** How long a connection may be silent before its client gives it up: three heartbeats, and never less than two seconds. */
-export const patienceMsOf = (scenario: Scenario): number => Math.max(2000, 3 * heartbeatMsOf(scenario));

@@ -24,13 +24,17 @@ export interface Speaker {
 
 export function planSpeaker(lab: Lab, node: ClusterNode, directory: string): SpeakerPlan {
   const announced = servicesOf(lab, node);
+  const kind = SPEAKERS[node.kind];
+  const { holdTimeSeconds, bfd, gracefulRestart } = lab.router;
   return {
     node: node.name,
     asn: node.asn,
     address: formatAddress(node.address.address),
     address6: node.address6 && formatAddress(node.address6.address),
     routers: routersAt(lab, node).map(({ router, port }) => ({ address: formatAddress(port.address.address), asn: router.asn })),
-    holdTimeSeconds: lab.router.holdTimeSeconds,
+    holdTimeSeconds,
+    bfd: kind.bfd ? bfd : undefined,
+    gracefulRestart: kind.gracefulRestart && gracefulRestart,
     prefixes: announced.map((service) => formatPrefix(hostPrefix(service.address))),
     tableSize: node.tableSize,
     linkBandwidths: new Map(announced.flatMap((service) => linkBandwidthOf(lab, service, node))),

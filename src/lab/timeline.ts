@@ -5,7 +5,7 @@
 import { formatAddress } from "../net/address.ts";
 import { type Clock, delay } from "../net/clock.ts";
 import { type Cast, routersIn, untilEstablished, type WantedRoute, wantedRoutes } from "./cast.ts";
-import type { Plan } from "./expectation.ts";
+import { detectionMs, type Plan } from "./expectation.ts";
 import { LabFailure } from "./failure.ts";
 import { FAULTS, type Target } from "./fault.ts";
 import { type FaultKind, nextHopsOf, nodeNamed, nodesOf } from "./lab.ts";
@@ -110,8 +110,8 @@ async function mark(clock: Clock, cast: Cast, scenario: Scenario, plan: Plan, st
   const { step, what, fromMs, startMs, tell } = struck;
   const node = nodeNamed(cast.lab, step.node);
   const nextHops = nextHopsOf(node).map(formatAddress);
-  const { route, silent } = FAULTS[step.fault];
-  const plannedToMs = fromMs + (silent && what === "begins" ? scenario.holdTimeSeconds * 1000 : 0);
+  const { route } = FAULTS[step.fault];
+  const plannedToMs = fromMs + (what === "begins" ? detectionMs(step.fault, node, scenario) : 0);
   const done = (toMs: number): FaultMark => ({ fault: step.fault, node: step.node, nextHops, what, fromMs, toMs, plannedToMs });
   if (!plan.changes.some((change) => change.node === step.node) || route === "stays") return done(clock.nowMs());
   if (route === "flaps" && what === "ends") return done(clock.nowMs());

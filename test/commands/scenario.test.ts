@@ -1,28 +1,10 @@
 /** `ecmp disrupt` with a scenario file. */
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { disruptCommand } from "#src/commands/disrupt.ts";
 import { run, useFolder, wordsOf } from "./command.ts";
 
 const { save } = useFolder("scenario");
 const disrupt = (words: string) => run(disruptCommand(), wordsOf(words));
-
-describe("the README", () => {
-  const text = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
-
-  it("has a scenario that plays", async () => {
-    const [, scenario] = /\*\*A scenario file\*\*[^`]*`disrupt`[^`]*```yaml\n(.*?)```/s.exec(text) as RegExpExecArray;
-    const rows = JSON.parse(await disrupt(`${save("scenario.yaml", scenario)} --json`));
-    expect(rows.map(({ event }: { event: string }) => event)).toEqual(
-      Array(2).fill(["remove 3", "add 10.0.0.99", "reweight 10.0.0.2 to 4", "return 3"]).flat(),
-    );
-  });
-
-  it("shows what disrupt prints", async () => {
-    const [, words, shown] = /\$ ecmp disrupt (.*?)\n(.*?)\n\.\.\.\n/s.exec(text) as RegExpExecArray;
-    expect((await disrupt(words)).startsWith(`${shown}\n`)).toBe(true);
-  });
-});
 
 describe("ecmp disrupt with a scenario file", () => {
   it("plays a scenario's events one after the other", async () => {

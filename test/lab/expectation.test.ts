@@ -27,7 +27,7 @@ const FLOWS = Array.from({ length: 300 }, (_, i): Flow => {
   const [source, destination] = ["10.0.1.2", "198.51.100.10"].map((text) => parseIpv4(text) as number);
   return { protocol: 6, source, destination, sourcePort: 20_000 + i, destinationPort: 80 };
 });
-const ALWAYS = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY, patienceMs: 2000 };
+const ALWAYS = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
 const long = FLOWS.map((flow): PlannedFlow => ({ flow, ...ALWAYS }));
 
 const scenarioOf = (...timeline: Step[]): Scenario => ({
@@ -85,6 +85,27 @@ describe("a connection's fate", () => {
     expect(fatesOf(at(1, "loss", 9)).every(({ fate }) => fate === "lives")).toBe(true);
   });
 
+  it("is to live when its speaker restarts gracefully, if it can and is back in time", () => {
+    const killed = (node: string, untilSeconds?: number): Step => ({ atSeconds: 1, fault: "kill-speaker", node, untilSeconds });
+    const changes = (step: Step, gracefulRestart: boolean) =>
+      planChanges(lab, { ...scenarioOf(step), gracefulRestart }).changes.length;
+    expect(changes(killed("n2", 2), true)).toBe(0);
+    expect(changes(killed("n2", 2), false)).toBe(2);
+    expect(changes(killed("n2"), true)).toBe(1);
+    expect(changes(killed("n4", 2), true)).toBe(2);
+    expect(changes({ atSeconds: 1, fault: "withdraw", node: "n2", untilSeconds: 2 }, true)).toBe(2);
+  });
+
+  it.each([
+    ["silent-node", "n2", 1300],
+    ["stop-speaker", "n2", 4000],
+    ["silent-node", "n4", 4000],
+    ["kill-speaker", "n2", 1000],
+  ] as const)("with BFD, %s of %s is found after %d ms", (fault, node, foundMs) => {
+    const scenario = { ...scenarioOf({ atSeconds: 1, fault, node }), bfd: { intervalMs: 100, multiplier: 3 } };
+    expect(planChanges(lab, scenario).changes).toMatchObject([{ node, plannedMs: foundMs }]);
+  });
+
   it("of a short request is what happens in its own time", () => {
     const plan = planChanges(lab, scenarioOf(at(1, "silent-node")));
     const fates = (fromMs: number, toMs: number) =>
@@ -110,7 +131,6 @@ describe("a connection whose pod is known", () => {
         plan,
         byPath,
         byPath.map(() => podNode),
-        2000,
       ),
     };
   };
@@ -181,6 +201,8 @@ describe("a difference", () => {
       { ...base, observed: { ...brief, toMs: 900 }, marks: [{ ...mark, fault: "withdraw", nextHops: ["10.0.0.99"] }] },
     ],
     ["unexplained", { ...base, observed: { ...brief, toMs: 1400 }, marks: [{ ...mark, fault: "withdraw" }] }],
+    ["late", { ...base, observed: { ...brief, toMs: 700, endedMs: 1100 }, marks: [{ ...mark, fault: "withdraw" }] }],
+    ["unexplained", { ...base, observed: { ...brief, toMs: 700, endedMs: 900 }, marks: [{ ...mark, fault: "withdraw" }] }],
     ["unexplained", { ...base, observed: { ...observed, toMs: 900 }, marks: [{ ...mark, fault: "withdraw" }] }],
   ];
   it.each(cases)("has the reason %s", (reason, difference) => expect(explainDifference(difference)).toBe(reason));

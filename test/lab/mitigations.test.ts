@@ -5,7 +5,6 @@
 import { describe, expect, it } from "vitest";
 import { canRunLabs, LAB_DEADLINE_MS, runScenario } from "./run-lab.ts";
 
-const STRATEGIES = ["baseline-modulo", "resilient", "linux-policy-3"];
 /**
  * Of the flows of `scenario.yaml` with these strategies: whoever changes that file changes them. A resilient group remembers
  * in which order its members came, which is the sessions' to say.
@@ -15,29 +14,43 @@ const DIGESTS: Readonly<Record<string, string>> = {
   "linux-policy-3": "33e73c2af30e9c94b0963713cbadbc2127e911c07b2b88d1590017a273adcc6c",
 };
 
-describe.skipIf(!canRunLabs)("ecmp lab run mitigations", () => {
-  it("ends as forecast, strategy by strategy", { timeout: LAB_DEADLINE_MS }, async () => {
-    const { scenario, strategies, events, stderr } = await runScenario("mitigations", "--only", STRATEGIES.join(","));
-    expect(scenario, stderr).toBe("mitigations");
-    expect(strategies.map((each) => each.strategy)).toEqual(STRATEGIES);
-    for (const each of strategies) {
-      expect(each.unexplained).toEqual([]);
-      expect(each.connections).toMatchObject({ opened: 200, broken: each.connections.forecast });
-      expect(each.verdicts).toContainEqual({ assertion: "asForecast", limit: 0, found: 0, holds: true });
-      expect(each.verdicts.filter(({ holds }) => !holds)).toEqual([]);
-      expect(each.digest).toMatch(/^[0-9a-f]{64}$/);
-      if (DIGESTS[each.strategy]) expect(each.digest).toBe(DIGESTS[each.strategy]);
-      const told = events.filter(({ strategy }) => strategy === each.strategy).map(({ kind }) => kind);
-      expect(told.filter((kind) => ["forecast", "traffic", "fault", "converged", "verdict"].includes(kind))).toEqual([
-        "forecast",
-        "traffic",
-        "fault",
-        "converged",
-        "verdict",
-      ]);
-    }
-    const [modulo, resilient] = strategies;
+const TOLD = ["forecast", "pods", "traffic", "fault", "converged", "verdict"];
+
+async function play(...names: string[]) {
+  const { scenario, strategies, events, stderr } = await runScenario("mitigations", "--only", names.join(","));
+  expect(scenario, stderr).toBe("mitigations");
+  expect(
+    strategies.map((each) => each.strategy),
+    stderr,
+  ).toEqual(names);
+  for (const each of strategies) {
+    expect(each.unexplained).toEqual([]);
+    expect(each.connections).toMatchObject({ opened: 200, broken: each.connections.forecast });
+    expect(each.verdicts).toContainEqual({ assertion: "asForecast", limit: 0, found: 0, holds: true });
+    expect(each.verdicts.filter(({ holds }) => !holds)).toEqual([]);
+    expect(each.digest).toMatch(/^[0-9a-f]{64}$/);
+    if (DIGESTS[each.strategy]) expect(each.digest).toBe(DIGESTS[each.strategy]);
+    const told = events.filter(({ strategy }) => strategy === each.strategy).map(({ kind }) => kind);
+    // Who is killed and back with its routes kept: nothing has to converge.
+    const faults = each.strategy === "graceful-restart" ? ["fault", "fault"] : ["fault", "converged"];
+    expect(told.filter((kind) => TOLD.includes(kind))).toEqual(["forecast", "pods", "traffic", ...faults, "verdict"]);
+  }
+  return strategies;
+}
+
+describe.skipIf(!canRunLabs)("ecmp lab run mitigations", { timeout: LAB_DEADLINE_MS }, () => {
+  it("ends as forecast, strategy by strategy", async () => {
+    const [modulo, resilient] = await play("baseline-modulo", "resilient", "linux-policy-3");
     expect(modulo.connections.brokenOnSurvivors).toBeGreaterThan(50);
+    expect(resilient.connections.brokenOnSurvivors).toBe(0);
+    expect(resilient.connections.broken).toBeGreaterThan(0);
+  });
+
+  it("ends so with BFD, with a graceful restart, and with a resilient group of the kernel's", async () => {
+    const [silent, graceful, resilient] = await play("silent-bfd", "graceful-restart", "linux-resilient");
+    // The hold timer finds it after two seconds at the earliest.
+    expect(silent.marks[0].toMs - silent.marks[0].fromMs).toBeLessThan(2000);
+    expect(graceful.connections).toMatchObject({ forecast: 0, broken: 0 });
     expect(resilient.connections.brokenOnSurvivors).toBe(0);
     expect(resilient.connections.broken).toBeGreaterThan(0);
   });

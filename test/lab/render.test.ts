@@ -41,7 +41,13 @@ describe("a speaker's configuration", () => {
   });
 
   it("of FRR is taken whole by vtysh", () => {
-    expect(judgedBy(renderFrrConf(plan(n1)), "vtysh", "--dryrun", "--inputfile")).not.toMatch(/%|rror/);
+    const asked = { ...lab, router: { ...lab.router, bfd: { intervalMs: 100, multiplier: 3 }, gracefulRestart: true } };
+    const text = renderFrrConf(planSpeaker(asked, n1, "/run/lab/n1"));
+    expect(text).toContain("neighbor 10.0.0.1 bfd profile lab\n");
+    expect(text).toContain("neighbor 10.0.0.1 graceful-restart\n");
+    for (const each of [renderFrrConf(plan(n1)), text]) {
+      expect(judgedBy(each, "vtysh", "--dryrun", "--inputfile")).not.toMatch(/%|rror/);
+    }
   });
 
   it("of BIRD announces both services, and BIRD takes it", async () => {

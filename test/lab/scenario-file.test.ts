@@ -41,6 +41,19 @@ strategies:
     expect(other.traffic).toEqual(one.traffic);
   });
 
+  it("may set sessions for all and for one", () => {
+    const result = read(`${HEAD}${TRAFFIC}timeline: []
+holdTimeSeconds: 6
+strategies:
+  one: {}
+  other: { holdTimeSeconds: 9, bfd: { intervalMs: 50, multiplier: 3 }, gracefulRestart: true }
+`);
+    expect("suite" in result && result.suite.scenarios).toMatchObject([
+      { holdTimeSeconds: 6, bfd: undefined },
+      { holdTimeSeconds: 9, bfd: { intervalMs: 50, multiplier: 3 }, gracefulRestart: true },
+    ]);
+  });
+
   it("repeats a fault with its end", () => {
     const step = "{ at: 1, fault: withdraw, node: n2, until: 2, repeat: { times: 3, everySeconds: 4 } }";
     const result = read(`${HEAD}${TRAFFIC}timeline: [${step}]\nstrategies: { one: {} }\n`);

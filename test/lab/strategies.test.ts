@@ -9,7 +9,15 @@ import { failures, type PlayedScenario, renderStrategies, strategiesToCsv, strat
 const OUTCOME: ScenarioOutcome = {
   connections: { opened: 200, broken: 3, forecast: 2, forecastByPod: 1, brokenOnSurvivors: 1, perNode: { n1: 120, n2: 80 } },
   requests: { count: 90, failed: 4, forecast: 4, failedAfterRetry: 2 },
-  differences: { "socket-hash": 0, "pod-gone": 2, "pod-cut-off": 0, "packets-lost": 0, "at-the-edge": 1, unexplained: 1 },
+  differences: {
+    "socket-hash": 0,
+    "pod-gone": 2,
+    "pod-cut-off": 0,
+    "packets-lost": 0,
+    "at-the-edge": 1,
+    late: 0,
+    unexplained: 1,
+  },
   told: ["tcp <10.0.1.2>: forecast to live; it broke"],
   digest: "d".repeat(64),
   longestGapMs: 301.4,

@@ -7,6 +7,8 @@ export const bird: SpeakerKind = {
   implementation: "BIRD",
   debianPackage: "bird2",
   programs: ["bird", "birdc"],
+  bfd: false,
+  gracefulRestart: false,
   listens: false,
   version: { command: ["bird", "--version"], pattern: /^BIRD version (\S+)/m },
   files: (plan) => ({ "bird.conf": renderBirdConf(plan) }),

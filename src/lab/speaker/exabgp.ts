@@ -11,6 +11,8 @@ export const exabgp: SpeakerKind = {
   implementation: "ExaBGP",
   debianPackage: "exabgp",
   programs: ["exabgp", "tail"],
+  bfd: false,
+  gracefulRestart: false,
   listens: false,
   version: { command: ["exabgp", "--version"], pattern: /^ExaBGP : (\S+)/m },
   files: (plan) => ({

@@ -7,6 +7,7 @@
  * Three differences, none of which the router can see: the log goes to stdout, and `timers connect 1` (MetalLB's `connectTime`)
  * and `bgp route-map delay-timer 0` make a lab start quickly: FRR holds its sessions until route maps are at rest, 4 s by default.
  */
+import type { BfdTimers } from "../lab.ts";
 import { ipv4Of, ipv6Of, type SpeakerKind, type SpeakerPlan } from "./plan.ts";
 
 const DAEMONS = "/usr/lib/frr";
@@ -15,14 +16,20 @@ export const frr: SpeakerKind = {
   implementation: "FRR",
   debianPackage: "frr",
   programs: [`${DAEMONS}/bgpd`, `${DAEMONS}/zebra`, "vtysh"],
+  bfd: true,
+  gracefulRestart: true,
   listens: false,
   version: { command: [`${DAEMONS}/bgpd`, "--version"], pattern: /^bgpd version (\S+)/m },
   files: (plan) => ({ "frr.conf": renderFrrConf(plan), "vtysh.conf": "service integrated-vtysh-config\n" }),
   processes: (plan) => [
     { name: "bgpd", command: frrDaemon(plan.directory, "bgpd", "-p", "0") },
     { name: "zebra", command: frrDaemon(plan.directory, "zebra") },
+    // Its control socket is in a place that nodes of a lab share.
+    ...(plan.bfd
+      ? [{ name: "bfdd", command: frrDaemon(plan.directory, "bfdd", "--bfdctl", `${plan.directory}/bfdd.sock`) }]
+      : []),
   ],
-  setUp: ({ directory }) => [...frrReady(directory), vtyshFile(directory)],
+  setUp: ({ directory, bfd }) => [...frrReady(directory, ...(bfd ? ["bfdd"] : [])), vtyshFile(directory)],
   withdraw: (plan) => inUnicast(plan, (prefix) => `no network ${prefix}`),
   announce: (plan) => inUnicast(plan, (prefix) => `network ${prefix}`),
   reset: (plan) => plan.routers.map(({ address }) => vtysh(plan, [`clear bgp ${address}`])),
@@ -50,9 +57,9 @@ const vtyshAt = (directory: string, ...words: string[]): string[] => [
   ...words,
 ];
 
-/** vtysh skips a daemon whose socket is not there yet, without an error: both must answer before a file is loaded. */
-export const frrReady = (directory: string): string[][] =>
-  ["zebra", "bgpd"].map((name) => vtyshAt(directory, "-d", name, "-c", "show version"));
+/** vtysh skips a daemon whose socket is not there yet, without an error: all must answer before a file is loaded. */
+export const frrReady = (directory: string, ...further: readonly string[]): string[][] =>
+  ["zebra", "bgpd", ...further].map((name) => vtyshAt(directory, "-d", name, "-c", "show version"));
 
 export const vtyshFile = (directory: string): string[] => vtyshAt(directory, "-f", `${directory}/frr.conf`);
 
@@ -99,6 +106,19 @@ const neighborLines = (plan: SpeakerPlan, { address, asn }: SpeakerPlan["routers
   neighbor ${address} timers ${Math.floor(plan.holdTimeSeconds / 3)} ${plan.holdTimeSeconds}
   neighbor ${address} timers connect 1
   neighbor ${address} update-source ${plan.address}
+${plan.bfd ? `  neighbor ${address} bfd\n  neighbor ${address} bfd profile lab\n` : ""}${plan.gracefulRestart ? gracefulRestart(address) : ""}`;
+
+/** FRR refuses a command that changes nothing, and a file may be loaded twice: so there is always something to change. */
+const gracefulRestart = (address: string): string =>
+  `  neighbor ${address} graceful-restart-helper\n  neighbor ${address} graceful-restart\n`;
+
+const bfdProfile = ({ intervalMs, multiplier }: BfdTimers): string => `bfd
+  profile lab
+    receive-interval ${intervalMs}
+    transmit-interval ${intervalMs}
+    detect-multiplier ${multiplier}
+  exit
+exit
 `;
 
 function family({ routers }: SpeakerPlan, name: "ipv4" | "ipv6", prefixes: readonly string[]): string {
@@ -124,7 +144,7 @@ bgp route-map delay-timer 0
 ip nht resolve-via-default
 ipv6 nht resolve-via-default
 ${plan.routers.map(({ address }) => routeMaps(plan, address)).join("")}
-router bgp ${plan.asn}
+${plan.bfd ? bfdProfile(plan.bfd) : ""}router bgp ${plan.asn}
   no bgp ebgp-requires-policy
   no bgp network import-check
   no bgp default ipv4-unicast

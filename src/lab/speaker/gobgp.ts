@@ -10,6 +10,8 @@ export const gobgp: SpeakerKind = {
   implementation: "GoBGP",
   debianPackage: "gobgpd",
   programs: ["gobgpd", "gobgp"],
+  bfd: false,
+  gracefulRestart: false,
   listens: true,
   version: { command: ["gobgpd", "--version"], pattern: /^gobgpd version (\S+)/m },
   files: (plan) => ({ "gobgp.toml": renderGobgpToml(plan) }),

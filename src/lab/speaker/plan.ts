@@ -2,7 +2,9 @@
  * What every real speaker of a lab is asked for, and what its kind must be able to say: which files, which processes, which
  * commands to run once these are up, and how to ask its version. Values only; `speakers.ts` does it.
  */
-export interface SpeakerPlan {
+import type { SessionSettings } from "../lab.ts";
+
+export interface SpeakerPlan extends SessionSettings {
   readonly node: string;
   readonly asn: number;
   /** Its own address, which is also its router ID. */
@@ -11,7 +13,6 @@ export interface SpeakerPlan {
   readonly address6: string | undefined;
   /** Whom it speaks with. */
   readonly routers: readonly { readonly address: string; readonly asn: number }[];
-  readonly holdTimeSeconds: number;
   /** The prefixes it announces, of both families. */
   readonly prefixes: readonly string[];
   /** And so many of `fullTable`; only BIRD is asked for any. */
@@ -36,6 +37,9 @@ export interface SpeakerKind {
   /** The Debian package, and the programs of it that must be there. */
   readonly debianPackage: string;
   readonly programs: readonly string[];
+  /** Whether it can be asked for BFD and for graceful restart, as MetalLB asks FRR. */
+  readonly bfd: boolean;
+  readonly gracefulRestart: boolean;
   /** Whether it waits for the router to dial. */
   readonly listens: boolean;
   /** Its version, as the program itself says it: the first group of `pattern` in what `command` prints. */
