@@ -1,9 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createArena } from "#src/fib/arena.ts";
 import { createFib } from "#src/fib/fib.ts";
 import { acknowledge, createImage, lookup } from "#src/fib/image.ts";
-import { ARENA, GROUP_RECORD, GROUPS, MAXIMUM_BLOCKS, NEXT_HOP_KIND, NEXT_HOP_RECORD, NEXT_HOPS } from "#src/fib/layout.ts";
+import { GROUP_RECORD, GROUPS, MAXIMUM_BLOCKS, NEXT_HOP_KIND, NEXT_HOP_RECORD, NEXT_HOPS } from "#src/fib/layout.ts";
 import { parseAddress } from "#src/net/address.ts";
 import { parsePrefix } from "#src/net/prefix.ts";
 
@@ -336,33 +334,5 @@ describe("the FIB", () => {
     fib.apply([route("198.51.100.0/24", 78)]);
     expect(fib.nextHopIndex(address("10.0.0.78"))).toBe(first);
     expect(taken.filter((index) => index === first)).toHaveLength(2);
-  });
-});
-
-describe("the arena", () => {
-  it("never gives the same words to two records in use", () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.record({ words: fc.integer({ min: 1, max: 100 }), retire: fc.boolean() }), { maxLength: 60 }),
-        (steps) => {
-          const arena = createArena(ARENA + 4096);
-          const inUse = new Map<number, number>();
-          const retired: number[] = [];
-          steps.forEach(({ words, retire }, generation) => {
-            const offset = arena.allocate(words);
-            if (offset === undefined) return;
-            for (const [other, size] of inUse) expect(offset + words <= other || other + size <= offset).toBe(true);
-            inUse.set(offset, words);
-            if (!retire) return;
-            arena.retire(offset, words, generation);
-            retired.push(offset);
-            // Every third time the workers have caught up: only then may what was retired be given out again.
-            if (generation % 3 !== 0) return;
-            arena.reclaim(generation);
-            for (const old of retired.splice(0)) inUse.delete(old);
-          });
-        },
-      ),
-    );
   });
 });
