@@ -34,8 +34,8 @@ import { type Speaker, startSpeaker } from "./speakers.ts";
 import { flushConntrack } from "./stage.ts";
 
 const POD_PROCESS = fileURLToPath(new URL("./pod-process.js", import.meta.url));
-const POD_DEADLINE_MS = 15_000;
-const SESSIONS_DEADLINE_MS = 30_000;
+const POD_DEADLINE_MS = 60_000;
+const SESSIONS_DEADLINE_MS = 60_000;
 const ROUTES_DEADLINE_MS = 15_000;
 const TABLES_DEADLINE_MS = 60_000;
 

@@ -23,7 +23,7 @@ import type { PeerSummary, RouteSummary } from "./router-view.ts";
 import { frrDaemon, frrReady, vtyshFile } from "./speaker/frr.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 
-const READY_DEADLINE_MS = 15_000;
+const READY_DEADLINE_MS = 60_000;
 
 /** Our table of nftables in the router's namespace. */
 const RECORD = "lab-record";

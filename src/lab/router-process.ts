@@ -11,7 +11,7 @@ import { renderRouterConfig } from "./router-config.ts";
 import { RouterView } from "./router-view.ts";
 import { controlSocketOf } from "./stage.ts";
 
-const READY_DEADLINE_MS = 15_000;
+const READY_DEADLINE_MS = 60_000;
 
 export class RouterProcess implements LabRouter {
   readonly node: RouterNode;

@@ -11,7 +11,7 @@ import { Daemon, execute } from "./process.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 import type { SpeakerKind, SpeakerPlan } from "./speaker/plan.ts";
 
-const SET_UP_DEADLINE_MS = 10_000;
+const SET_UP_DEADLINE_MS = 60_000;
 
 export interface Speaker {
   readonly node: ClusterNode;

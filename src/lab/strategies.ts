@@ -13,26 +13,37 @@ export interface PlayedScenario {
 
 interface Column {
   readonly title: string;
-  readonly cell: (played: PlayedScenario) => string;
+  /** As a number or a name, for programs; with its unit in the title of the CSV. */
+  readonly value: (played: PlayedScenario) => string | number;
+  /** As people read it, where that is something else. */
+  readonly text?: (played: PlayedScenario) => string;
 }
 
-const STRATEGY_COLUMNS: readonly Column[] = [
-  { title: "strategy", cell: ({ scenario }) => scenario.name },
-  { title: "connections", cell: ({ outcome }) => String(outcome.connections.opened) },
+const COLUMNS: readonly Column[] = [
+  { title: "strategy", value: ({ scenario }) => scenario.name },
+  { title: "connections", value: ({ outcome }) => outcome.connections.opened },
   {
     title: "broken",
-    cell: ({ outcome: { connections } }) => `${connections.broken} (${percent(connections.broken, connections.opened)})`,
+    value: ({ outcome }) => outcome.connections.broken,
+    text: ({ outcome: { connections } }) => `${connections.broken} (${percent(connections.broken, connections.opened)})`,
   },
-  { title: "forecast", cell: ({ outcome: { connections } }) => String(connections.forecast) },
-  { title: "on survivors", cell: ({ outcome: { connections } }) => String(connections.brokenOnSurvivors) },
-  { title: "longest gap", cell: ({ outcome }) => milliseconds(outcome.longestGapMs) },
-  { title: "recovered in", cell: ({ outcome }) => seconds(outcome.recoverMs) },
-  { title: "requests", cell: ({ outcome: { requests } }) => String(requests.count) },
-  { title: "failed", cell: ({ outcome: { requests } }) => String(requests.failed) },
-  { title: "forecast", cell: ({ outcome: { requests } }) => String(requests.forecast) },
-  { title: "after retry", cell: ({ outcome: { requests } }) => String(requests.failedAfterRetry) },
-  { title: "differences", cell: ({ outcome }) => describeDifferences(outcome) },
+  { title: "forecast", value: ({ outcome }) => outcome.connections.forecast },
+  { title: "on survivors", value: ({ outcome }) => outcome.connections.brokenOnSurvivors },
+  {
+    title: "longest gap",
+    value: ({ outcome }) => outcome.longestGapMs,
+    text: ({ outcome }) => milliseconds(outcome.longestGapMs),
+  },
+  { title: "recovered in", value: ({ outcome }) => outcome.recoverMs, text: ({ outcome }) => seconds(outcome.recoverMs) },
+  { title: "requests", value: ({ outcome }) => outcome.requests.count },
+  { title: "failed", value: ({ outcome }) => outcome.requests.failed },
+  { title: "to fail", value: ({ outcome }) => outcome.requests.forecast },
+  { title: "after retry", value: ({ outcome }) => outcome.requests.failedAfterRetry },
+  { title: "differences", value: ({ outcome }) => describeDifferences(outcome) },
 ];
+
+/** Which of them are numbers. */
+export const NUMERIC_COLUMNS: readonly boolean[] = COLUMNS.map(({ title }) => title !== "strategy" && title !== "differences");
 
 const percent = (part: number, whole: number): string => (whole === 0 ? "-" : `${((100 * part) / whole).toFixed(1)} %`);
 const milliseconds = (value: number): string => (Number.isFinite(value) ? `${value.toFixed(0)} ms` : "never ended");
@@ -46,13 +57,13 @@ function describeDifferences({ differences }: ScenarioOutcome): string {
 
 /** The heading, and a row each. */
 export const strategyRows = (played: readonly PlayedScenario[]): string[][] => [
-  STRATEGY_COLUMNS.map(({ title }) => title),
-  ...played.map((each) => STRATEGY_COLUMNS.map(({ cell }) => cell(each))),
+  COLUMNS.map(({ title }) => title),
+  ...played.map((each) => COLUMNS.map(({ value, text }) => text?.(each) ?? String(value(each)))),
 ];
 
 export function renderStrategies(played: readonly PlayedScenario[]): string[] {
   const rows = strategyRows(played);
-  const widths = STRATEGY_COLUMNS.map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   return rows.map((row) =>
     row
       .map((cell, column) => cell.padEnd(widths[column]))
@@ -81,4 +92,11 @@ export const failures = (played: readonly PlayedScenario[]): string[] =>
     ...outcome.told.map((text) => `${scenario.name}: ${text}`),
   ]);
 
-export const strategiesToCsv = (played: readonly PlayedScenario[]): string => formatCsv(strategyRows(played));
+const UNITS: Readonly<Record<string, string>> = { "longest gap": " ms", "recovered in": " ms" };
+
+/** The same as numbers; what never ended is empty. */
+export function strategiesToCsv(played: readonly PlayedScenario[]): string {
+  const cell = (value: string | number) => (typeof value === "string" ? value : Number.isFinite(value) ? String(value) : "");
+  const head = COLUMNS.map(({ title }) => `${title}${UNITS[title] ?? ""}`);
+  return formatCsv([head, ...played.map((each) => COLUMNS.map(({ value }) => cell(value(each))))]);
+}

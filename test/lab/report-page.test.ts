@@ -11,10 +11,12 @@ import { forecastTables } from "#src/experiment/forecast.ts";
 import { binomialBand } from "#src/lab/page/binomial.ts";
 import { renderCsv } from "#src/lab/page/connections.ts";
 import { renderPage } from "#src/lab/page/page.ts";
+import { renderStrategiesPage } from "#src/lab/page/strategies-page.ts";
 import { escapeText } from "#src/lab/page/svg.ts";
 import { parseIpv4 } from "#src/net/address.ts";
 import { Browser, hasChromium } from "./browser.ts";
 import { makeLabResult } from "./lab-result.ts";
+import { HARD, SUITE } from "./strategies-result.ts";
 
 const PROVENANCE = { version: "0.1.0", node: "v20.19.0", kernel: "6.1.0", timestamp: "2026-01-02T03:04:05.678Z" };
 const good = makeLabResult(false);
@@ -129,13 +131,24 @@ interface Measured {
   readonly ground: string;
 }
 
+const PAGES = [
+  { page: "report", text: () => renderPage(bad, PROVENANCE), labels: 100 },
+  { page: "strategies", text: () => renderStrategiesPage(SUITE, HARD, PROVENANCE), labels: 30 },
+];
+const VIEWS = [
+  { width: 1280, scheme: "light", ground: "rgb(253, 253, 251)" },
+  { width: 1280, scheme: "dark", ground: "rgb(21, 24, 28)" },
+  { width: 480, scheme: "light", ground: "rgb(253, 253, 251)" },
+  { width: 480, scheme: "dark", ground: "rgb(21, 24, 28)" },
+] as const;
+
 describe.skipIf(!hasChromium)("the page in Chromium", { timeout: 60_000 }, () => {
   const directory = mkdtempSync(`${tmpdir()}/ecmp-report-`);
-  const url = `file://${directory}/report.html`;
+  const urlOf = (page: string) => `file://${directory}/${page}.html`;
   let browser: Browser;
 
   beforeAll(async () => {
-    writeFileSync(`${directory}/report.html`, renderPage(bad, PROVENANCE));
+    for (const { page, text } of PAGES) writeFileSync(`${directory}/${page}.html`, text());
     browser = await Browser.start();
   }, 60_000);
 
@@ -144,25 +157,24 @@ describe.skipIf(!hasChromium)("the page in Chromium", { timeout: 60_000 }, () =>
     rmSync(directory, { recursive: true });
   });
 
-  it.each([
-    { width: 1280, scheme: "light", ground: "rgb(253, 253, 251)" },
-    { width: 1280, scheme: "dark", ground: "rgb(21, 24, 28)" },
-    { width: 480, scheme: "light", ground: "rgb(253, 253, 251)" },
-    { width: 480, scheme: "dark", ground: "rgb(21, 24, 28)" },
-  ] as const)("at $width px, $scheme: nothing overlaps, is clipped, or comes from elsewhere", async ({ ground, ...view }) => {
-    await browser.open(url, view);
-    const measured = await browser.evaluate<Measured>(MEASURE);
-    if (process.env.ECMP_SCREENSHOTS) {
-      writeFileSync(`${process.env.ECMP_SCREENSHOTS}/report-${view.width}-${view.scheme}.png`, await browser.screenshot());
-    }
-    expect(measured).toMatchObject({ wrong: [], width: view.width, ground });
-    expect(measured.labels).toBeGreaterThan(100);
-    expect(browser.requests.filter((request) => request !== url && request !== "about:blank")).toEqual([]);
-    expect(browser.complaints).toEqual([]);
-  });
+  it.each(PAGES.flatMap((page) => VIEWS.map((view) => ({ ...page, ...view }))))(
+    "$page at $width px, $scheme: nothing overlaps, is clipped, or comes from elsewhere",
+    async ({ page, labels, ground, width, scheme }) => {
+      browser.requests.length = 0;
+      await browser.open(urlOf(page), { width, scheme });
+      const measured = await browser.evaluate<Measured>(MEASURE);
+      if (process.env.ECMP_SCREENSHOTS) {
+        writeFileSync(`${process.env.ECMP_SCREENSHOTS}/${page}-${width}-${scheme}.png`, await browser.screenshot());
+      }
+      expect(measured).toMatchObject({ wrong: [], width, ground });
+      expect(measured.labels).toBeGreaterThan(labels);
+      expect(browser.requests.filter((request) => request !== urlOf(page) && request !== "about:blank")).toEqual([]);
+      expect(browser.complaints).toEqual([]);
+    },
+  );
 
-  it("would be told of labels that touch", async () => {
-    await browser.open(url, { width: 1280, scheme: "light" });
+  it.each(PAGES)("would be told of labels that touch, on the page of $page", async ({ page }) => {
+    await browser.open(urlOf(page), { width: 1280, scheme: "light" });
     await browser.evaluate(`document.querySelectorAll("svg[role=img] text").forEach((node) => node.setAttribute("x", 40))`);
     const { wrong } = await browser.evaluate<Measured>(MEASURE);
     expect(wrong.join()).toContain("overlap");

@@ -1,41 +1,11 @@
 /** The strategies side by side: the table, the JSON, the CSV and the page, of a result made by hand. */
 import { describe, expect, it } from "vitest";
 import { judgeAssertions } from "#src/lab/assertion.ts";
-import type { ScenarioOutcome } from "#src/lab/outcome.ts";
 import { renderStrategiesPage } from "#src/lab/page/strategies-page.ts";
 import type { Assertions } from "#src/lab/scenario.ts";
-import { failures, type PlayedScenario, renderStrategies, strategiesToCsv, strategiesToJson } from "#src/lab/strategies.ts";
+import { failures, renderStrategies, strategiesToCsv, strategiesToJson } from "#src/lab/strategies.ts";
+import { OUTCOME, played, SUITE } from "./strategies-result.ts";
 
-const OUTCOME: ScenarioOutcome = {
-  connections: { opened: 200, broken: 3, forecast: 2, forecastByPod: 1, brokenOnSurvivors: 1, perNode: { n1: 120, n2: 80 } },
-  requests: { count: 90, failed: 4, forecast: 4, failedAfterRetry: 2 },
-  differences: {
-    "socket-hash": 0,
-    "pod-gone": 2,
-    "pod-cut-off": 0,
-    "packets-lost": 0,
-    "at-the-edge": 1,
-    late: 0,
-    unexplained: 1,
-  },
-  told: ["tcp <10.0.1.2>: forecast to live; it broke"],
-  digest: "d".repeat(64),
-  longestGapMs: 301.4,
-  recoverMs: 1234,
-  marks: [
-    { fault: "withdraw", node: "n2", nextHops: ["10.0.0.12"], what: "begins", fromMs: 1000, toMs: 1010, plannedToMs: 1000 },
-  ],
-  brokenAtMs: [1100, 1020, 1500],
-};
-
-function played(assertions: Assertions, outcome = OUTCOME): PlayedScenario {
-  const router = { kind: "ecmp-router", ecmp: {} } as const;
-  const rest = { lab: "metallb-bgp", seed: 1, holdTimeSeconds: 3, traffic: [], timeline: [], watchSeconds: 1 };
-  const scenario = { name: "one", description: 'A "quoted" <one>', router, assertions, ...rest };
-  return { scenario, outcome, verdicts: judgeAssertions(assertions, outcome) };
-}
-
-const SUITE = { name: "suite", description: "Which one?", lab: "metallb-bgp", scenarios: [] };
 const PROVENANCE = { version: "1", node: "v20", kernel: "6", timestamp: "2026-01-01T00:00:00Z" };
 
 describe("assertions", () => {
@@ -78,10 +48,25 @@ it("the JSON has all of it", () => {
   expect(json.strategies[0]).toMatchObject({ strategy: "one", connections: { broken: 3 }, unexplained: OUTCOME.told });
 });
 
-it("the CSV has a header and a line each", () => {
-  const lines = strategiesToCsv([played({}), played({})]).split("\r\n");
-  expect(lines).toHaveLength(4);
-  expect(lines[1]).toMatch(/^one,200,3 \(1.5 %\),.*,"2 pod-gone, 1 at-the-edge, 1 unexplained"$/);
+it("the CSV has a line each, in numbers, and no two columns of one name", () => {
+  const never = { ...OUTCOME, longestGapMs: Number.POSITIVE_INFINITY };
+  const [head, one, other, rest] = strategiesToCsv([played({}), played({}, never)]).split("\r\n");
+  expect(new Set(head.split(",")).size).toBe(head.split(",").length);
+  expect(head).toContain("longest gap ms,recovered in ms");
+  expect(one).toBe('one,200,3,2,1,301.4,1234,90,4,4,2,"2 pod-gone, 1 at-the-edge, 1 unexplained"');
+  expect(other).toMatch(/^one,200,3,2,1,,1234,/);
+  expect(rest).toBe("");
+});
+
+it("the page carries the very JSON and CSV", () => {
+  const page = renderStrategiesPage(SUITE, [played({})], PROVENANCE);
+  const files = [...page.matchAll(/href="data:[a-z/]+;base64,([^"]+)"/g)].map(([, text]) =>
+    Buffer.from(text, "base64").toString(),
+  );
+  expect(JSON.parse(files[0])).toEqual(
+    JSON.parse(JSON.stringify({ ...strategiesToJson(SUITE, [played({})]), provenance: PROVENANCE })),
+  );
+  expect(files[1]).toBe(strategiesToCsv([played({})]));
 });
 
 it("the page needs nothing else, escapes what it is told, and says what went wrong", () => {

@@ -70,6 +70,7 @@ table{border-collapse:collapse;width:100%;font-size:14.5px}
 th,td{text-align:left;padding:8px 18px 8px 0;border-bottom:1px solid var(--rule);white-space:nowrap}
 th{color:var(--quiet);font-weight:500;font-size:13px}
 th:last-child,td:last-child{padding-right:0}
+td:last-child:not(.number){white-space:normal;min-width:14em}
 .number{text-align:right}
 dl{display:grid;grid-template-columns:minmax(7em,max-content) minmax(0,1fr);gap:6px 24px;font-size:14.5px}
 dt{color:var(--quiet)}
