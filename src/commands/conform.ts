@@ -4,7 +4,7 @@ import { ALL_CHECKS, CHECK_GROUPS, type ListedCheck } from "../conform/catalog.t
 import { type Result, VERDICTS } from "../conform/check.ts";
 import { describeCapability } from "../conform/describe.ts";
 import { type Assignment, type Judgment, judge } from "../conform/judge.ts";
-import { type Address, formatAddress, parseAddress } from "../net/address.ts";
+import { type Address, formatAddress, isLinkLocal, parseAddress, zoneOf } from "../net/address.ts";
 import { systemClock } from "../net/clock.ts";
 import { wholeNumber } from "./flag-value.ts";
 import { CommandError, EXIT, formatTable, print, printJson } from "./output.ts";
@@ -102,6 +102,8 @@ function wanted<T>(where: string, value: T | undefined, what: string): T {
 function addressOf(where: string, text: string | undefined): Address {
   const address = parseAddress(wanted(where, text, "an IP address"));
   if (address === undefined) throw new CommandError(`${where}: ${text}, wanted an IP address`);
+  if (isLinkLocal(address) && zoneOf(address) === undefined)
+    throw new CommandError(`${where}: ${text}, wanted its link too, such as fe80::1%eth1`);
   return address;
 }
 

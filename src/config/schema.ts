@@ -27,10 +27,12 @@ const asn = z
   .refine((number) => Number.isInteger(number) && number > 0 && number < 2 ** 32 && !NOBODYS_ASNS.includes(number), {
     error: `wanted ${ASN_WANTED}`,
   });
-/** Somebody whom we can send to: a link-local address alone says not where. */
-const host = unicast.refine((one) => !isLinkLocal(one) || zoneOf(one) !== undefined, {
-  error: 'wanted its link too, such as "fe80::1%eth1"',
-});
+/** Somebody whom we can send to: a link-local address alone says not where, and what lies in ::ffff:0:0/96 is IPv4's. */
+const host = unicast
+  .refine((one) => !isLinkLocal(one) || zoneOf(one) !== undefined, { error: 'wanted its link too, such as "fe80::1%eth1"' })
+  .refine((one) => isIpv4(one) || !/^0{20}ffff/.test(one), { error: "wanted the IPv4 address that is in it" });
+/** What is shown and said as it stands: a terminal must not take it for a command. */
+const isPlainText = (text: string): boolean => !/\p{Cc}/u.test(text);
 /** RFC 4271 4.2: zero, or at least three seconds. */
 const holdTimeSeconds = whole(0, 65535).refine((seconds) => seconds === 0 || seconds >= 3, {
   error: "wanted 0 (no keepalives) or a whole number from 3 to 65535",
@@ -40,7 +42,7 @@ const holdTimeSeconds = whole(0, 65535).refine((seconds) => seconds === 0 || sec
 const sessionFields = {
   /** Or only whether it is ours. */
   remoteAsn: z.union([asn, z.enum(["external", "internal"])], { error: `wanted external, internal, or ${ASN_WANTED}` }),
-  description: z.string().optional(),
+  description: z.string().refine(isPlainText, { error: "wanted words without control characters" }).optional(),
   /** TCP-MD5; a file's first line is read when the router starts and when it reads its configuration again. */
   password: z
     .string({ error: "wanted a password" })
@@ -77,6 +79,9 @@ function refuseContradictions<One extends ContradictorySettings>(settings: One, 
     context.addIssue({ code: "custom", path: [name], message: `wanted ${wanted}` });
 }
 
+const SHUTDOWN_WANTED = "wanted true, false, or the words to tell the neighbor, at most 255 bytes and no control characters";
+const isShutdownText = (text: string): boolean => Buffer.byteLength(text) <= 255 && isPlainText(text);
+
 const neighborFields = z.strictObject({
   address: host.optional(),
   /** Whichever router is at the other end of it. */
@@ -86,9 +91,7 @@ const neighborFields = z.strictObject({
   passive: z.boolean({ error: "wanted true or false" }).default(false),
   localAddress: host.optional(),
   shutdown: z
-    .union([z.boolean(), z.string().refine((text) => Buffer.byteLength(text) <= 255)], {
-      error: "wanted true, false, or the words to tell the neighbor, at most 255 bytes",
-    })
+    .union([z.boolean(), z.string().refine(isShutdownText, { error: SHUTDOWN_WANTED })], { error: SHUTDOWN_WANTED })
     .optional(),
 });
 
@@ -106,21 +109,24 @@ const neighborSchema = neighborFields.superRefine(refuseContradictions).transfor
   const { localAddress } = neighbor;
   if (link === undefined && address !== undefined && localAddress !== undefined && isIpv4(address) !== isIpv4(localAddress))
     context.addIssue({ code: "custom", path: ["localAddress"], message: "wanted an address of the neighbor's own family" });
+  if (localAddress !== undefined && localAddress === address)
+    context.addIssue({ code: "custom", path: ["localAddress"], message: "wanted an address of ours; this is the neighbor's" });
   if (address !== undefined && (link === undefined || neighbor.address === undefined)) return { ...neighbor, address };
   const message = "wanted a neighbor's address, or the interface at whose other end it is (interface)";
   context.addIssue({ code: "custom", path: link === undefined ? [] : ["interface"], message });
   return z.NEVER;
 });
 
-/** Whoever connects from inside the prefix is a neighbor. */
-const dynamicNeighborSchema = z
-  .strictObject({ prefix, limit: whole(1, 4096).default(100), ...sessionFields })
-  .superRefine(refuseContradictions);
-
 /** Not of groups (224.0.0.0/4, ff00::/8), nor reserved (240.0.0.0/4). */
 function isUnicastPrefix({ address, length }: Prefix): boolean {
   return length === 0 || (typeof address === "number" ? address < 0xe0000000 : !address.startsWith("ff"));
 }
+const unicastPrefix = prefix.refine(isUnicastPrefix, { error: "wanted a prefix of unicast addresses" });
+
+/** Whoever connects from inside the prefix is a neighbor. */
+const dynamicNeighborSchema = z
+  .strictObject({ prefix: unicastPrefix, limit: whole(1, 4096).default(100), ...sessionFields })
+  .superRefine(refuseContradictions);
 
 const bgpFields = z.strictObject({
   asn,
@@ -139,7 +145,7 @@ const bgpFields = z.strictObject({
     })
     .default("all-or-none"),
   /** What we announce as our own, whether we have a route to it or not. */
-  networks: z.array(prefix.refine(isUnicastPrefix, { error: "wanted a prefix of unicast addresses" })).default([]),
+  networks: z.array(unicastPrefix).default([]),
   ...prefixLists,
   bfdProfiles: bfdProfilesSchema.default({}),
   neighbors: z

@@ -59,6 +59,7 @@ test("--list names every check with its steps; --skip leaves some out", async ()
 test.each([
   [["--peer", "127.0.0.1", "--local-as", "65000"], "--remote-as: missing, wanted the speaker's AS number"],
   [["--peer", "localhost", "--local-as", "1", "--remote-as", "2"], "--peer: localhost, wanted an IP address"],
+  [["--peer", "fe80::1"], "--peer: fe80::1, wanted its link too, such as fe80::1%eth1"],
   [["--check", "nonsense"], "--check: nonsense, wanted one of those in `ecmp conform --list`"],
 ])("%j could not run: exit code 2", async (words, said) => {
   const { code, stderr } = await ecmp(...words);
