@@ -28,10 +28,13 @@ export type Fault = { readonly attribute?: string; readonly what: string } & (
   | { readonly consequence: "reset"; readonly error: BgpError }
 );
 
+/** What a NOTIFICATION of 4,096 bytes has room for behind its header and codes: what is wrong may be longer (RFC 8654). */
+export const MAXIMUM_ERROR_DATA = 4096 - 19 - 2;
+
 export const bgpError = (code: number, subcode: number, data: ArrayLike<number> = []): BgpError => ({
   code,
   subcode,
-  data: Uint8Array.from(data),
+  data: Uint8Array.from(data).subarray(0, MAXIMUM_ERROR_DATA),
 });
 
 /** "Cease/Administrative Shutdown", in the words of the IANA registry; numbers where it has none. */

@@ -4,14 +4,13 @@
  */
 import { describe, expect, test } from "vitest";
 import { formatHex } from "#src/bgp/bytes.ts";
+import { bgpError, MAXIMUM_ERROR_DATA } from "#src/bgp/error.ts";
 import { frame } from "#src/bgp/framer.ts";
 import { encodeMessage } from "#src/bgp/message.ts";
 import { IPV4_UNICAST, IPV6_UNICAST } from "#src/bgp/nlri.ts";
-import { formatNotification } from "#src/bgp/notification.ts";
 import { SEGMENT } from "#src/bgp/path.ts";
 import { formatAddress } from "#src/net/address.ts";
 import { formatPrefix, type Prefix } from "#src/net/prefix.ts";
-import type { NeighborOptions } from "#src/speaker/neighbor.ts";
 import { updateBody } from "../bgp/hex.ts";
 import { createFakeClock } from "../common/fake-clock.ts";
 import { A, announce, asnOf, B, dialFrom, established, keepalive, openOf, prefix, start } from "./loopback.ts";
@@ -171,6 +170,22 @@ describe("a session", () => {
     expect(a.told.routes.at(-1)).toBe("lost");
   });
 
+  test("is ended by an extended message whose fault is longer than any NOTIFICATION: as much of it is sent back as fits", async () => {
+    const capabilities = [{ name: "four-octet-as", asn: asnOf[B] }, { name: "extended-message" }] as const;
+    const { a, peer } = await established({}, { capabilities: [...capabilities] });
+    // MP_REACH_NLRI of 10,000 bytes, malformed by its next hop, of the only family that there is.
+    const value = Uint8Array.of(0, 1, 1, 15, ...new Uint8Array(9996));
+    const attribute = Uint8Array.of(0x90, 14, value.length >> 8, value.length & 255, ...value);
+    const length = 23 + attribute.length;
+    const head = [...new Uint8Array(16).fill(255), length >> 8, length & 255, 2, 0, 0];
+    peer.write(Uint8Array.of(...head, attribute.length >> 8, attribute.length & 255, ...attribute));
+    const message = await peer.hears("notification");
+    const error = bgpError(3, 9, attribute.subarray(0, MAXIMUM_ERROR_DATA));
+    expect(message).toEqual({ kind: "notification", error });
+    await peer.hangsUp();
+    expect(a.neighbor(B).updateFaults.reset).toBe(1);
+  });
+
   test("counts every malformed message, and tells of one a second with its bytes", async () => {
     const clock = createFakeClock();
     const { a, peer } = await established({ clock });
@@ -249,47 +264,5 @@ describe("a session", () => {
     );
     await a.told.until("a route", () => a.told.updates.length === 1);
     expect(a.told.updates[0]).toMatchObject({ attributes: { asPath: [{ type: SEGMENT.sequence, asns: [4200000000, 1] }] } });
-  });
-});
-
-describe("a change of options", () => {
-  const options = (more: Partial<NeighborOptions> = {}): NeighborOptions => ({
-    address: B,
-    remoteAsn: asnOf[B],
-    passive: true,
-    ...more,
-  });
-
-  test("that the peer need not hear of leaves the session up", async () => {
-    const { a } = await established();
-    a.speaker.changeNeighbor(options({ description: "n1", connectRetrySeconds: 7, restartTimeSeconds: 1, port: 1179 }));
-    expect(a.neighbor(B)).toMatchObject({ state: "Established", description: "n1", connectionsDropped: 0 });
-    expect(a.told.routes).toEqual([]);
-  });
-
-  test("that it has to hear of ends the session, and says that it is for this", async () => {
-    const { a, peer } = await established();
-    a.speaker.changeNeighbor(options({ holdTimeSeconds: 30 }));
-    expect(await peer.hearsNotification()).toBe("Cease/Other Configuration Change");
-    expect(a.told.routes).toEqual(["lost"]);
-    const again = dialFrom(B, A, a.port);
-    expect(await again.hears("open")).toMatchObject({ holdTimeSeconds: 30 });
-  });
-
-  test("shuts the neighbor down with words, keeps it down, and lets it up again", async () => {
-    const { a, peer } = await established();
-    a.speaker.changeNeighbor(options({ shutdown: "rack 7 moves" }));
-    await peer.hangsUp();
-    const heard = await peer.hears("notification");
-    expect(heard.kind === "notification" && formatNotification(heard.error)).toBe("Cease/Administrative Shutdown (rack 7 moves)");
-    expect(a.neighbor(B)).toMatchObject({ state: "Idle", damped: false, shutdown: "rack 7 moves" });
-    expect(await dialFrom(B, A, a.port).hearsNotification()).toBe("Cease/Connection Rejected");
-    a.speaker.changeNeighbor(options({ description: "still down", shutdown: "rack 7 moves" }));
-    expect(a.neighbor(B).state).toBe("Idle");
-    a.speaker.changeNeighbor(options());
-    const back = dialFrom(B, A, a.port);
-    back.say(openOf(B), keepalive);
-    await a.told.until("up again", () => a.told.hasEvent("session-up", B, 2));
-    expect(a.neighbor(B)).not.toHaveProperty("shutdown");
   });
 });
