@@ -21,6 +21,7 @@ export const ALLOWED_SKIPS: readonly AllowedSkip[] = [
   { test: "Linux's socket hash", reason: SEED_SYSCTL },
   { test: "large pages are asked for", reason: "kernels without transparent huge pages have none to ask for" },
   { test: "docker-compose up", reason: "a machine where no Docker engine starts cannot run containers" },
+  { test: "ecmp probe: the package raw-socket", reason: "raw-socket does not compile on Node 24 and later" },
   { test: "the page in Chromium", reason: "no /usr/bin/chromium to look at the page with" },
   { test: "a tag makes no difference", reason: "kernels without 802.1Q cannot make a VLAN interface to test with" },
 ];

@@ -1,21 +1,13 @@
 /** `ecmp explain`: which next hop will this flow take, and why? From a configuration, a saved state, or the running router. */
 import { Command, Option } from "commander";
-import { createExplainer, type Explanation } from "../experiment/explain.ts";
-import { describeUnknownFields } from "../experiment/unknown-fields.ts";
-import type { FibState } from "../fib/state.ts";
+import type { Explanation } from "../experiment/explain.ts";
 import type { Flow } from "../net/flow.ts";
-import { DEFAULT_CONTROL_SOCKET } from "../router/control.ts";
-import { askOnce } from "./control-client.ts";
 import { flowOf } from "./flow-argument.ts";
 import { readFlowFile } from "./flow-file.ts";
-import { CommandError, printLines, warn } from "./output.ts";
-import { loadConfiguredState, loadSavedState } from "./state-file.ts";
+import { CommandError, printLines } from "./output.ts";
+import { addStateOptions, explainerOf, loadState, type StateOptions } from "./state-options.ts";
 
-interface ExplainOptions {
-  readonly config?: string;
-  readonly state?: string;
-  readonly live?: boolean;
-  readonly control: string;
+interface ExplainOptions extends StateOptions {
   readonly flow: readonly string[];
   readonly flows?: string;
   readonly json?: boolean;
@@ -23,12 +15,8 @@ interface ExplainOptions {
 
 export function explainCommand(): Command {
   const addFlow = (flow: string, flows: readonly string[]): readonly string[] => [...flows, flow];
-  return new Command("explain")
-    .description("say which next hop a flow takes, and why")
-    .option("--config <file>", "decide by this configuration and its static routes")
-    .addOption(new Option("--state <file>", "decide by a saved `ecmp show groups --json`").conflicts("config"))
-    .addOption(new Option("--live", "decide by the running router's groups").conflicts(["config", "state"]))
-    .option("--control <socket>", "with --live: the router's control socket", process.env.ECMP_CONTROL ?? DEFAULT_CONTROL_SOCKET)
+  const command = new Command("explain").description("say which next hop a flow takes, and why");
+  return addStateOptions(command)
     .option("--flow <flow>", 'a flow such as "tcp 10.0.0.2:1000 192.0.2.1:80"; may be given several times', addFlow, [])
     .addOption(new Option("--flows <file>", "many flows: CSV with the header protocol,src,srcPort,dst,dstPort").conflicts("flow"))
     .option("--json", "one JSON object a flow and line")
@@ -36,28 +24,11 @@ export function explainCommand(): Command {
 }
 
 async function explain(options: ExplainOptions): Promise<void> {
-  const explainFlow = await loadExplainer(options);
+  const state = await loadState(options);
+  if (state === undefined) throw new CommandError("explain: nothing to decide by, wanted --config FILE, --state FILE or --live");
+  const explainFlow = explainerOf(state, options);
   const format = options.json ? JSON.stringify : formatExplanation;
   await printLines(findFlows(options), (flow) => format(explainFlow(flow)));
-}
-
-async function loadExplainer(options: ExplainOptions): Promise<(flow: Flow) => Explanation> {
-  const state = await loadState(options);
-  try {
-    warn(describeUnknownFields(state.hash));
-    return createExplainer(state);
-  } catch (error) {
-    throw new CommandError(
-      `${options.state ?? (options.live ? undefined : options.config) ?? "the router"}: ${(error as Error).message}`,
-    );
-  }
-}
-
-async function loadState({ config, state, live, control }: ExplainOptions): Promise<FibState> {
-  if (state !== undefined) return loadSavedState(state);
-  if (live) return (await askOnce(control, { show: ["groups"] })) as FibState;
-  if (config !== undefined) return loadConfiguredState(config);
-  throw new CommandError("explain: nothing to decide by, wanted --config FILE, --state FILE or --live");
 }
 
 function findFlows({ flow, flows }: ExplainOptions): AsyncIterable<readonly Flow[]> | Iterable<readonly Flow[]> {

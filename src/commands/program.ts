@@ -8,6 +8,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import("./run.ts")).runCommand(),
   check: async () => (await import("./check.ts")).checkCommand(),
   explain: async () => (await import("./explain.ts")).explainCommand(),
+  probe: async () => (await import("./probe.ts")).probeCommand(),
   replay: async () => (await import("./replay.ts")).replayCommand(),
   "replay-bgp": async () => (await import("./replay-bgp.ts")).replayBgpCommand(),
   disrupt: async () => (await import("./disrupt.ts")).disruptCommand(),
