@@ -6,18 +6,27 @@ import { fileProblem } from "./file-problem.ts";
 import { inputOf } from "./input-file.ts";
 import { CommandError } from "./output.ts";
 
-/** No more is read than is taken. Lines with mistakes are left out; throws at the end, or when there are too many of them. */
+/**
+ * No more is read than is taken. Lines with mistakes are left out; throws at the end, or when there are too many of them, or where
+ * there is no flow.
+ */
 export async function* readFlowFile(file: string): AsyncGenerator<readonly Flow[]> {
   const csv = createFlowCsv();
+  let count = 0;
   for await (const text of readPieces(file)) {
-    yield csv.read(text);
+    const flows = csv.read(text);
+    count += flows.length;
+    yield flows;
     if (csv.isOver) break;
   }
-  yield csv.end();
+  const last = csv.end();
+  count += last.length;
+  yield last;
   if (csv.mistakes.length > 0)
     throw new CommandError(
       csv.mistakes.map(({ where, value, wanted }) => `${file}: ${where}: ${value}, wanted ${wanted}`).join("\n"),
     );
+  if (count === 0) throw new CommandError(`${file}: no flow, wanted a line for each behind the header`);
 }
 
 async function* readPieces(file: string): AsyncGenerator<string> {

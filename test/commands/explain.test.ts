@@ -108,6 +108,7 @@ describe("ecmp explain --flows", { timeout: 120_000 }, () => {
   it.each([
     ["none.csv", "", "none.csv: there is no such file, wanted a file that can be read\n"],
     ["-", "a,b\n1,2\n", "-: line 1: a,b, wanted the header protocol,src,srcPort,dst,dstPort\n"],
+    ["-", HEADER, "-: no flow, wanted a line for each behind the header\n"],
     ["-", "", "-: line 1: , wanted the header protocol,src,srcPort,dst,dstPort\n"],
   ])("says what is wrong with %s that has %j", (file, input, problem) => {
     expect(answer(input, 512, "--flows", file)).toMatchObject({ status: 2, stdout: "", stderr: problem });
