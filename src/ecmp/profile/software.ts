@@ -57,13 +57,13 @@ export const SOFTWARE_PROFILES: readonly Profile[] = [
     icmpErrors: "quoted",
     hashClaim: published(
       hashTest("katran"),
-      "the seeds are its build's for 512 addresses served; what an address may be told apart (fewer or other ports) and its connection table are left out",
+      "the seeds are its build's for 512 addresses served; the flags of an address (no source port, the destination's port alone) and its connection table are left out",
     ),
     selectionClaim: published(
       selectorTest("maglev-katran"),
       "a member's own hash is its address, and its place in the order is that of its address",
     ),
-    sources: ["facebookincubator/katran katran/lib/MaglevHashV2.cpp, katran/lib/bpf/balancer_helpers.h"],
+    sources: ["facebookincubator/katran katran/lib/MaglevHashV2.cpp, katran/lib/bpf/balancer_kern.c"],
   },
   {
     name: "cilium",
