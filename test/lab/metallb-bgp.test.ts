@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { promisify } from "node:util";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type PlainState, slowForecast } from "../oracle/forecast.ts";
 import { MAIN, users } from "./users.ts";
 
@@ -53,8 +53,9 @@ function slowDigest(state: PlainState): string {
   return digest.digest("hex");
 }
 
-describe.each(users)("ecmp lab run metallb-bgp, as %s", (_, prefix, possible) => {
-  it.skipIf(!possible)("ends with every number real and as forecast", { timeout: DEADLINE_MS }, async () => {
+// Both at once: half of a run is waiting.
+describe.concurrent.each(users)("ecmp lab run metallb-bgp, as %s", (_, prefix, possible) => {
+  it.skipIf(!possible)("ends with every number real and as forecast", { timeout: DEADLINE_MS }, async ({ onTestFinished }) => {
     const folder = mkdtempSync(`${tmpdir()}/ecmp-lab-report-`);
     chmodSync(folder, 0o777);
     onTestFinished(() => rmSync(folder, { recursive: true }));

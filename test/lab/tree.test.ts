@@ -1,17 +1,26 @@
 /** A lab's process tree: whichever of its processes dies, and however, nothing of it is left. As root and as anybody else. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { childrenOf, membersOf, treeOf } from "./process-tree.ts";
+import { smallLab } from "./small-lab.ts";
 import { MAIN, users } from "./users.ts";
 
 let running: ChildProcess | undefined;
 afterEach(() => void running?.kill("SIGKILL"));
 
+const folder = mkdtempSync(join(tmpdir(), "ecmp-tree-"));
+const file = join(folder, "lab.yaml");
+chmodSync(folder, 0o755);
+writeFileSync(file, smallLab("short-lived", 2));
+afterAll(() => rmSync(folder, { recursive: true }));
+
 /** Starts `lab up` and comes back when its namespaces stand: the outer process, its `unshare`, and the tree's identity. */
 async function standingLab(prefix: string[]) {
-  const command = [...prefix, process.execPath, MAIN, "lab", "up", "metallb-bgp"];
+  const command = [...prefix, process.execPath, MAIN, "lab", "up", file];
   const outer = spawn(command[0], command.slice(1), { stdio: ["ignore", "ignore", "pipe"] });
   running = outer;
   const lines: string[] = [];
@@ -19,7 +28,7 @@ async function standingLab(prefix: string[]) {
     lines.push(line);
     if (line.includes("namespaces ")) break;
   }
-  expect(lines.at(-1)).toMatch(/namespaces {5}15 of them/);
+  expect(lines.at(-1)).toMatch(/namespaces {5}7 of them/);
   const holder = childrenOf(outer.pid as number)[0];
   const first = childrenOf(holder)[0];
   const exited = new Promise<number | null>((resolve) => outer.on("exit", (code) => resolve(code)));
