@@ -91,8 +91,8 @@ export function decodeUpdate(body: Uint8Array, context: DecodeContext): DecodedU
   if (consequence === "reset") return { update: NOTHING, consequence, faults };
   const gone = draft.unreach ? [...withdrawn, ...draft.unreach.prefixes] : withdrawn;
   if (consequence === "treat-as-withdraw" || consequence === "disable-family") {
-    gone.push(...reachable.flatMap(({ prefixes }) => prefixes));
-    const update: UpdateMessage = { kind: "update", withdrawn: gone, announcements: [] };
+    const all = gone.concat(reachable.flatMap(({ prefixes }) => prefixes));
+    const update: UpdateMessage = { kind: "update", withdrawn: all, announcements: [] };
     return { update: consequence === "disable-family" ? { ...update, disabled } : update, consequence, faults };
   }
   const announcements: Announcement[] = [];
