@@ -31,7 +31,7 @@ import type { RouterSettings } from "./router-settings.ts";
 import type { RouteSummary } from "./router-view.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 import { type Speaker, startSpeaker } from "./speakers.ts";
-import { flushConntrack } from "./stage.ts";
+import { forgetConnections } from "./stage.ts";
 
 const POD_PROCESS = fileURLToPath(new URL("./pod-process.js", import.meta.url));
 const POD_DEADLINE_MS = 60_000;
@@ -216,5 +216,5 @@ export async function stopCast(clock: Clock, cast: Cast): Promise<void> {
   await Promise.all(routersIn(cast).map((router) => router.stop(clock)));
   await Promise.all(pods.map((pod) => pod.stop(clock)));
   await Promise.all(speakers.flatMap(({ daemons }) => daemons.map((daemon) => daemon.stop(clock))));
-  await flushConntrack(lab);
+  await forgetConnections(lab);
 }

@@ -11,7 +11,7 @@ import { formatAddress } from "../net/address.ts";
 import type { Flow } from "../net/flow.ts";
 import { FAULTS } from "./fault.ts";
 import { type ClusterNode, type FaultKind, type Lab, nextHopsOf, nodeNamed, type SessionSettings } from "./lab.ts";
-import { LOAD_DEFAULTS } from "./load-client.ts";
+import { forecastStuck } from "./path-mtu.ts";
 import type { FaultStep, Scenario } from "./scenario.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 import { forecastTiers, type RouterStates } from "./tiers.ts";
@@ -103,6 +103,10 @@ export interface PlannedFlow {
   readonly flow: Flow;
   readonly fromMs: number;
   readonly toMs: number;
+  /** How long its client bears silence; a short one's not at all. */
+  readonly patienceMs?: number;
+  /** Of its largest answer; undefined: less than any link takes. */
+  readonly bytes?: number;
 }
 
 export function forecastFates(lab: Lab, states: RouterStates, plan: Plan, flows: readonly PlannedFlow[]): Expectation[] {
@@ -112,9 +116,10 @@ export function forecastFates(lab: Lab, states: RouterStates, plan: Plan, flows:
     flows.map(({ flow }) => flow),
     plan.changes,
   );
+  const stuck = forecastStuck(lab, states, flows);
   return paths.map((path, index) => {
     const phases = phasesOf(plan, path, flows[index]);
-    const fate = isBroken(plan, phases, flows[index]) ? "breaks" : "lives";
+    const fate = stuck[index] || isBroken(plan, phases, flows[index]) ? "breaks" : "lives";
     return { ...path, entry: phases[0]?.nextHop, fate };
   });
 }
@@ -124,11 +129,10 @@ export function withPods(
   { podLosses }: Plan,
   expectations: readonly Expectation[],
   podNodes: readonly (string | undefined)[],
+  patienceMs: number,
 ): Expectation[] {
   const isLost = (podNode: string | undefined) =>
-    podLosses.some(
-      ({ node, kind, fromMs, toMs }) => node === podNode && (kind === "gone" || toMs - fromMs > LOAD_DEFAULTS.timeoutMs),
-    );
+    podLosses.some(({ node, kind, fromMs, toMs }) => node === podNode && (kind === "gone" || toMs - fromMs > patienceMs));
   return expectations.map((each, index) =>
     each.fate === "lives" && isLost(podNodes[index]) ? { ...each, fate: "breaks", byPod: true } : each,
   );
@@ -150,11 +154,10 @@ function phasesOf({ changes }: Plan, { nextHops }: FlowPath, { fromMs, toMs }: P
     .filter((phase) => phase.fromMs <= phase.toMs);
 }
 
-function isBroken({ outages }: Plan, phases: readonly Phase[], { fromMs, toMs }: PlannedFlow): boolean {
+function isBroken({ outages }: Plan, phases: readonly Phase[], { fromMs, toMs, patienceMs = 0 }: PlannedFlow): boolean {
   if (phases.some(({ nextHop }) => nextHop === undefined || nextHop !== phases[0].nextHop)) return true;
   return outages.some((outage) => {
     const lastsMs = Math.min(outage.toMs, toMs) - Math.max(outage.fromMs, fromMs);
-    const patienceMs = Number.isFinite(toMs) ? 0 : LOAD_DEFAULTS.timeoutMs;
     return phases.some(({ nextHop }) => nextHop !== undefined && outage.nextHops.includes(nextHop)) && lastsMs > patienceMs;
   });
 }

@@ -20,8 +20,8 @@ export interface LoadOptions {
 
 export const LOAD_DEFAULTS: LoadOptions = { heartbeatMs: 100, timeoutMs: 2000, parallel: 50, redial: false };
 
-/** Connections beat in turn, a tenth of them at a time: 500 frames at once would test the queues, not the router. */
-const SLOTS = 10;
+/** Connections beat in turn, some every ten milliseconds: 500 frames at once would test the queues, not the router. */
+const SLOT_MS = 10;
 
 /** Between the end of a connection, or of an attempt, and the next attempt; and how long one may take. */
 const REDIAL_PAUSE_MS = 50;
@@ -154,10 +154,11 @@ export class LoadClient {
   }
 
   #beatLater(): void {
-    this.#cancelBeat = this.#clock.setTimer(this.#options.heartbeatMs / SLOTS, () => {
+    this.#cancelBeat = this.#clock.setTimer(SLOT_MS, () => {
       this.#beatLater();
-      this.#slot = (this.#slot + 1) % SLOTS;
-      for (let i = this.#slot; i < this.#connections.length; i += SLOTS) this.#beat(this.#connections[i]);
+      const slots = Math.max(1, Math.round(this.#options.heartbeatMs / SLOT_MS));
+      this.#slot = (this.#slot + 1) % slots;
+      for (let i = this.#slot; i < this.#connections.length; i += slots) this.#beat(this.#connections[i]);
     });
   }
 

@@ -1,10 +1,12 @@
 /** The load client's process as the run sees it: orders go in, records come back. */
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "../net/clock.ts";
 import type { ConnectionRecord, ConnectionTarget } from "./connection.ts";
 import { LabFailure } from "./failure.ts";
+import type { LoadOptions } from "./load-client.ts";
 import type { Place } from "./place.ts";
-import { Daemon } from "./process.ts";
+import { Daemon, execute } from "./process.ts";
 import type { RequestOrder, RequestRecord } from "./request.ts";
 
 const LOAD_PROCESS = fileURLToPath(new URL("./load-process.js", import.meta.url));
@@ -23,10 +25,12 @@ export class Load {
     daemon.onLine((line) => this.#answer?.(line));
   }
 
-  /** `broken`: what becomes of a connection that broke. */
-  static async start(place: Place, broken: "left" | "redialed" = "left"): Promise<Load> {
-    const words = broken === "redialed" ? ["--redial"] : [];
-    return new Load(await Daemon.start("load client", place([process.execPath, LOAD_PROCESS, ...words])));
+  /** `sockets`: how many it will have open at once. */
+  static async start(place: Place, sockets: number, options: Partial<LoadOptions> = {}): Promise<Load> {
+    const command = [process.execPath, LOAD_PROCESS, JSON.stringify(options)];
+    const daemon = await Daemon.start("load client", place(command));
+    await allowFiles(daemon.pid, sockets + SPARE_FILES);
+    return new Load(daemon);
   }
 
   open = async (targets: readonly ConnectionTarget[]): Promise<readonly ConnectionRecord[]> =>
@@ -47,5 +51,24 @@ export class Load {
     const line = await Promise.race([answered, this.#daemon.exited]);
     if (typeof line === "string") return JSON.parse(line) as LoadReport;
     throw new LabFailure("load client", `ended (${line.code ?? line.signal})`, "an answer", this.#daemon.lastLines(5).join("\n"));
+  }
+}
+
+/** Of a Node process, and of attempts that are made again. */
+const SPARE_FILES = 500;
+
+/** More than a session's usual limit only an administrator may allow. */
+async function allowFiles(pid: number, wanted: number): Promise<void> {
+  const limits = await readFile(`/proc/${pid}/limits`, "utf8");
+  const allowed = Number(/^Max open files +\d+ +(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
+  try {
+    if (allowed < wanted) await execute(["prlimit", "--pid", String(pid), `--nofile=${wanted}:${wanted}`]);
+  } catch {
+    throw new LabFailure(
+      "load client",
+      `${allowed} open files allowed (ulimit -Hn)`,
+      `${wanted}`,
+      "fewer connections, or run it as root",
+    );
   }
 }

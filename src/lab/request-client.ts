@@ -33,7 +33,7 @@ export class RequestClient {
 
   async #play(order: RequestOrder): Promise<void> {
     await delay(this.#clock, order.atMs);
-    const record: RequestRecord = { flow: order.flow, begunAtMs: this.#clock.nowMs(), attempts: 0, answered: false };
+    const record: RequestRecord = { flow: order.flow, begunAtMs: this.#clock.nowMs(), attempts: 0, bytes: 0, answered: false };
     this.#records.push(record);
     while (!record.answered && record.attempts <= order.retries) {
       if (record.attempts > 0) await delay(this.#clock, RETRY_PAUSE_MS);
@@ -62,25 +62,38 @@ export class RequestClient {
       });
       let failure: string | undefined;
       let left = order.exchanges;
-      let cancel = this.#clock.setTimer(ANSWER_TIMEOUT_MS, () => fail("no answer"));
+      // Of the answer that is awaited; the first one is the pod's greeting, and ends with its line.
+      let missing = Number.POSITIVE_INFINITY;
       const fail = (why: string) => {
         failure ??= why;
         socket.destroy();
       };
-      // The pod's greeting is the first answer; every further one is an echo.
+      const patience = () => this.#clock.setTimer(ANSWER_TIMEOUT_MS, () => fail("no answer"));
+      let cancel = patience();
+      const ask = () => {
+        missing = order.bytes;
+        socket.write(Buffer.alloc(order.bytes, "ask\n"));
+        cancel = patience();
+      };
       socket.on("data", (bytes) => {
         cancel();
-        if (localPort !== undefined && record.pod === undefined) {
+        const isGreeting = missing === Number.POSITIVE_INFINITY;
+        if (isGreeting && localPort !== undefined && record.pod === undefined) {
           const { pod, source } = JSON.parse(bytes.toString("utf8")) as PodGreeting;
           Object.assign(record, { pod, sourceSeen: source });
+        }
+        missing = isGreeting && bytes.includes("\n") ? 0 : missing - bytes.length;
+        record.lastByteAtMs = this.#clock.nowMs();
+        if (isGreeting) record.firstByteAtMs = record.lastByteAtMs;
+        else record.bytes += bytes.length;
+        if (missing > 0) {
+          cancel = patience();
+          return;
         }
         left -= 1;
         // A reset leaves no TIME_WAIT: the same source ports can be used again at once.
         if (left <= 0) return void socket.resetAndDestroy();
-        cancel = this.#clock.setTimer(order.everyMs, () => {
-          socket.write("ask\n");
-          cancel = this.#clock.setTimer(ANSWER_TIMEOUT_MS, () => fail("no answer"));
-        });
+        cancel = this.#clock.setTimer(order.everyMs, ask);
       });
       socket.on("error", (error: NodeJS.ErrnoException) => fail(error.code ?? error.message));
       socket.on("end", () => (left > 0 ? fail("closed") : undefined));

@@ -6,6 +6,8 @@ export interface RequestOrder extends ConnectionTarget {
   readonly atMs: number;
   readonly exchanges: number;
   readonly everyMs: number;
+  /** Of each question, and of its answer. */
+  readonly bytes: number;
   readonly retries: number;
 }
 
@@ -21,6 +23,11 @@ export interface RequestRecord {
   /** Why its first attempt failed. */
   failed?: string;
   attempts: number;
+  /** Of all answers. */
+  bytes: number;
+  /** Of the last attempt's answers. */
+  firstByteAtMs?: number;
+  lastByteAtMs?: number;
   /** After the last attempt that it was allowed. */
   answered: boolean;
 }

@@ -89,7 +89,7 @@ export async function runOnce(
     `${forecasts.length} connections, ${forecasts.filter(({ moved }) => moved).length} to move; sha256 ${digest}`,
   );
 
-  const load = await Load.start(place);
+  const load = await Load.start(place, connections.length);
   const opened = await load.open(connections.map(({ target }) => target));
   progress.step("connections", `${opened.filter((record) => record.opened).length} of ${opened.length} opened`);
   await delay(clock, WATCH_BEFORE_MS);

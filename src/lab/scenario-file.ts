@@ -9,11 +9,12 @@ import { type ConfigMistake, readYaml } from "../config/read.ts";
 import { oneOf, whole } from "../config/scalar.ts";
 import { FAULTS } from "./fault.ts";
 import { FAULT_KINDS, type Lab, routersOf } from "./lab.ts";
-import { ASSERTION_NAMES, type FaultStep, type Scenario, WAIT_NAMES } from "./scenario.ts";
+import { ASSERTION_NAMES, type FaultStep, MOST_BEATS_PER_SECOND, type Scenario, WAIT_NAMES } from "./scenario.ts";
 
 const seconds = z.number({ error: "wanted seconds" }).min(0).max(86_400);
 const rate = z.number({ error: "wanted a rate, 0.1 to 1000 a second" }).min(0.1).max(1000);
-const port = whole(1024, 32_000);
+const FIRST_EPHEMERAL_PORT = 32_768;
+const port = whole(1024, FIRST_EPHEMERAL_PORT - 1);
 
 /** Checked as our configuration checks it, and kept as it was written: the router reads it again. */
 const ecmp = z.unknown().transform((value, context): object => {
@@ -59,18 +60,29 @@ const arrivals = z.union(
 const traffic = z.discriminatedUnion(
   "kind",
   [
-    z.strictObject({
-      kind: z.literal("connections"),
-      service: z.string(),
-      count: whole(1, 20_000),
-      firstSourcePort: port,
-    }),
+    z
+      .strictObject({
+        kind: z.literal("connections"),
+        service: z.string(),
+        count: whole(1, 30_000),
+        everyMs: whole(10, 60_000).default(100),
+        firstSourcePort: port,
+      })
+      .refine(({ count, everyMs }) => (count * 1000) / everyMs <= MOST_BEATS_PER_SECOND, {
+        path: ["everyMs"],
+        error: `wanted at most ${MOST_BEATS_PER_SECOND} heartbeats a second, of all connections`,
+      })
+      .refine(({ count, firstSourcePort }) => firstSourcePort + count <= FIRST_EPHEMERAL_PORT, {
+        path: ["firstSourcePort"],
+        error: `wanted ports below ${FIRST_EPHEMERAL_PORT}, from which on the system takes those of further attempts`,
+      }),
     z.strictObject({
       kind: z.literal("requests"),
       service: z.string(),
       arrivals,
       exchanges: whole(1, 10_000).default(1),
       everyMs: whole(1, 60_000).default(100),
+      bytes: whole(1, 16_777_216).default(4),
       retries: whole(0, 100).default(0),
       firstSourcePort: port,
     }),

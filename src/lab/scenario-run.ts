@@ -11,7 +11,7 @@ import { statesOf } from "./lab-router.ts";
 import { Load } from "./load.ts";
 import { judgeScenario, type ScenarioOutcome } from "./outcome.ts";
 import { placeOf } from "./place.ts";
-import type { FaultStep, Scenario } from "./scenario.ts";
+import { type FaultStep, heartbeatMsOf, patienceMsOf, type Scenario } from "./scenario.ts";
 import { planLongLived, planRequests } from "./scenario-traffic.ts";
 import { type AtWork, carryOut, endAll, noteAllStruck, type Tell } from "./timeline.ts";
 import { nodeOfPod } from "./witness.ts";
@@ -35,10 +35,15 @@ export async function playScenario(
   await writeFile(`${directory}/forecast.json`, JSON.stringify({ digest, states, expectations: byPath }));
   tell("forecast", 0, { flows: byPath.length, breaks: breaksOf(byPath), digest });
 
-  const load = await Load.start(placeOf(lab.clients[0].node), "redialed");
+  const load = await Load.start(placeOf(lab.clients[0].node), connections.length, {
+    redial: true,
+    heartbeatMs: heartbeatMsOf(scenario),
+    timeoutMs: patienceMsOf(scenario),
+  });
   const opened = await load.open(connections.map(({ target }) => target));
-  const pods = connections.map(({ target }) => nodeOfPod(lab, opened.find(({ flow }) => flow === target.flow)?.pod));
-  const long = withPods(plan, byPath.slice(0, connections.length), pods);
+  const podOf = new Map(opened.map(({ flow, pod }) => [flow, pod]));
+  const pods = connections.map(({ target }) => nodeOfPod(lab, podOf.get(target.flow)));
+  const long = withPods(plan, byPath.slice(0, connections.length), pods, patienceMsOf(scenario));
   const expectations = [...long, ...byPath.slice(connections.length)];
   tell("pods", 0, { breaks: breaksOf(expectations) });
   await load.begin(requests.map(({ order }) => order));

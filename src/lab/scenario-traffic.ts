@@ -7,7 +7,7 @@ import { drawArrivals } from "./arrivals.ts";
 import type { PlannedFlow } from "./expectation.ts";
 import { type Lab, type Service, serviceNamed } from "./lab.ts";
 import type { RequestOrder } from "./request.ts";
-import type { Scenario } from "./scenario.ts";
+import { patienceMsOf, type Scenario } from "./scenario.ts";
 import { type PlannedConnection, planConnection } from "./traffic.ts";
 
 export type ScenarioConnection = PlannedConnection & PlannedFlow;
@@ -17,9 +17,9 @@ export interface ScenarioRequest extends PlannedFlow {
   readonly order: RequestOrder;
 }
 
-export function planLongLived(lab: Lab, { traffic }: Scenario): ScenarioConnection[] {
-  const always = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
-  return traffic.flatMap((each) => {
+export function planLongLived(lab: Lab, scenario: Scenario): ScenarioConnection[] {
+  const always = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY, patienceMs: patienceMsOf(scenario) };
+  return scenario.traffic.flatMap((each) => {
     if (each.kind !== "connections") return [];
     const service = serviceNamed(lab, each.service);
     return Array.from({ length: each.count }, (_, i) => {
@@ -33,12 +33,13 @@ export function planRequests(lab: Lab, { traffic, seed }: Scenario, durationMs: 
   const random = seededRandom(seed);
   return traffic.flatMap((each) => {
     if (each.kind !== "requests") return [];
-    const { exchanges, everyMs, retries } = each;
+    const { exchanges, everyMs, bytes, retries } = each;
     const service = serviceNamed(lab, each.service);
     const lastsMs = (exchanges - 1) * everyMs;
     return drawArrivals(each.arrivals, durationMs - lastsMs, random).map((atMs, i): ScenarioRequest => {
       const { flow, target } = planConnection(lab, lab.clients[0].node, service, each.firstSourcePort + i);
-      return { service, flow, fromMs: atMs, toMs: atMs + lastsMs, order: { ...target, atMs, exchanges, everyMs, retries } };
+      const order = { ...target, atMs, exchanges, everyMs, bytes, retries };
+      return { service, flow, fromMs: atMs, toMs: atMs + lastsMs, bytes, order };
     });
   });
 }

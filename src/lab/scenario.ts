@@ -10,8 +10,13 @@ export interface ConnectionTraffic {
   readonly kind: "connections";
   readonly service: string;
   readonly count: number;
+  /** Between two heartbeats of one of them. */
+  readonly everyMs: number;
   readonly firstSourcePort: number;
 }
+
+/** What the load client is good for; what a file asks beyond it is refused. */
+export const MOST_BEATS_PER_SECOND = 10_000;
 
 /** How requests arrive: evenly, as a Poisson process, or as one whose rate goes from trough to peak and back in a period. */
 export type Arrivals =
@@ -23,13 +28,17 @@ export type Arrivals =
       readonly periodSeconds: number;
     };
 
-/** Short connections: each asks `exchanges` questions, one every `everyMs`, and is tried again `retries` times from its beginning. */
+/**
+ * Short connections: each asks `exchanges` questions of `bytes` bytes, one every `everyMs`, is answered with as many, and is tried
+ * again `retries` times from its beginning.
+ */
 export interface RequestTraffic {
   readonly kind: "requests";
   readonly service: string;
   readonly arrivals: Arrivals;
   readonly exchanges: number;
   readonly everyMs: number;
+  readonly bytes: number;
   readonly retries: number;
   readonly firstSourcePort: number;
 }
@@ -82,3 +91,10 @@ export interface Scenario extends SessionSettings {
   readonly watchSeconds: number;
   readonly assertions: Assertions;
 }
+
+/** One client has all connections, and one beat for them: that of the slowest. */
+export const heartbeatMsOf = ({ traffic }: Scenario): number =>
+  Math.max(...traffic.flatMap((each) => (each.kind === "connections" ? each.everyMs : [])), 10);
+
+/** How long a connection may be silent before its client gives it up: three heartbeats, and never less than two seconds. */
+export const patienceMsOf = (scenario: Scenario): number => Math.max(2000, 3 * heartbeatMsOf(scenario));

@@ -46,12 +46,19 @@ export async function buildStage(lab: Lab): Promise<Topology> {
     topology.forwarding.map((name) => execute(inNamespace(name, ["sysctl", "--quiet", "--write", ...nodeSysctls(lab)]))),
   );
   await Promise.all(lab.nodes.map((node) => execute(inNamespace(node.name, ["nft", "-f", "-"]), renderKubeProxy(lab, node))));
+  for (const [host, commands] of Object.entries(lab.exec)) {
+    for (const command of commands) await execute(inNamespace(host, ["sh", "-c", command]));
+  }
   return topology;
 }
 
-/** Forgets every connection that the nodes' kernels know: one run must not answer for the other. */
-export async function flushConntrack(lab: Lab): Promise<void> {
-  await Promise.all(lab.nodes.map((node) => execute(inNamespace(node.name, ["conntrack", "-F"]))));
+/** What the nodes' and the pods' kernels know of connections and paths is forgotten: one run must not answer for the other. */
+export async function forgetConnections(lab: Lab): Promise<void> {
+  const pods = lab.nodes.flatMap((node) => node.pods);
+  await Promise.all([
+    ...lab.nodes.map((node) => execute(inNamespace(node.name, ["conntrack", "-F"]))),
+    ...pods.map(({ name }) => execute(["ip", "-n", name, "route", "flush", "cache"])),
+  ]);
 }
 
 /** A node forwards; and it sends no redirects for packets that leave by the link they came in on, as every DNAT to another node's pod does. */

@@ -27,7 +27,7 @@ const FLOWS = Array.from({ length: 300 }, (_, i): Flow => {
   const [source, destination] = ["10.0.1.2", "198.51.100.10"].map((text) => parseIpv4(text) as number);
   return { protocol: 6, source, destination, sourcePort: 20_000 + i, destinationPort: 80 };
 });
-const ALWAYS = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
+const ALWAYS = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY, patienceMs: 2000 };
 const long = FLOWS.map((flow): PlannedFlow => ({ flow, ...ALWAYS }));
 
 const scenarioOf = (...timeline: Step[]): Scenario => ({
@@ -131,6 +131,7 @@ describe("a connection whose pod is known", () => {
         plan,
         byPath,
         byPath.map(() => podNode),
+        2000,
       ),
     };
   };
