@@ -45,7 +45,9 @@ export interface Cast {
   readonly pods: Daemon[];
   readonly speakers: Speaker[];
   /** The one that the clients enter by, and those behind it. */
-  readonly router: LabRouter;
+  router: LabRouter;
+  readonly settings: RouterSettings;
+  readonly directory: string;
   readonly furtherRouters: readonly LabRouter[];
 }
 
@@ -62,7 +64,7 @@ export async function startCast(clock: Clock, lab: Lab, settings: RouterSettings
   try {
     const all = await Promise.all([Promise.all(pods), Promise.all(speakers), Promise.all(routers)]);
     const [router, ...furtherRouters] = all[2];
-    return { lab, pods: all[0], speakers: all[1], router, furtherRouters };
+    return { lab, pods: all[0], speakers: all[1], router, settings, directory, furtherRouters };
   } catch (error) {
     // Who did come up must not stand in the way of the next cast.
     await Promise.allSettled([...pods, ...speakers, ...routers]);
@@ -82,7 +84,7 @@ export function podCommand(lab: Lab, pod: Pod): readonly string[] {
   return [process.execPath, POD_PROCESS, pod.name, ...new Set(listens)];
 }
 
-const startRouter = (
+export const startRouter = (
   clock: Clock,
   lab: Lab,
   node: RouterNode,

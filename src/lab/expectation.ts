@@ -69,11 +69,15 @@ export function planChanges(lab: Lab, { timeline, ...settings }: Scenario): Plan
   const podLosses: PodLoss[] = [];
   for (const step of timeline) {
     if ("wait" in step) continue;
+    const fromMs = step.atSeconds * 1000;
+    const toMs = (step.untilSeconds ?? Number.POSITIVE_INFINITY) * 1000;
+    if (FAULTS[step.fault].route === "router") {
+      outages.push({ nextHops: lab.nodes.flatMap(nextHopsOf).map(formatAddress), fromMs, toMs });
+      continue;
+    }
     const node = nodeNamed(lab, step.node);
     const { changes: own, unknownUntilMs } = planFault(step, node, settings);
     changes.push(...own);
-    const fromMs = step.atSeconds * 1000;
-    const toMs = (step.untilSeconds ?? Number.POSITIVE_INFINITY) * 1000;
     if (CUTS.has(step.fault)) {
       outages.push({ nextHops: nextHopsOf(node).map(formatAddress), fromMs, toMs: unknownUntilMs });
       podLosses.push({ node: step.node, kind: "cut-off", fromMs, toMs });

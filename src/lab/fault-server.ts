@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import type { Clock } from "../net/clock.ts";
 import type { Cast } from "./cast.ts";
 import { LabFailure } from "./failure.ts";
-import { FAULTS } from "./fault.ts";
+import { FAULTS, makeTarget, mayBefall } from "./fault.ts";
 import type { FaultKind } from "./lab.ts";
 import { LAB_DIRECTORY } from "./stage.ts";
 
@@ -44,16 +44,16 @@ async function answer(clock: Clock, cast: Cast, active: ActiveFault[], line: str
   try {
     const { action, fault, node: name, percent = 100 } = JSON.parse(line) as FaultRequest;
     if (action === "list") return { active };
-    const node = cast.lab.nodes.find((each) => each.name === name);
-    if (!node) return { refused: `node: found "${name}"; wanted one of ${cast.lab.nodes.map((each) => each.name).join(", ")}` };
     if (!isFault(fault)) return { refused: `fault: found "${fault}"; wanted one of ${Object.keys(FAULTS).join(", ")}` };
+    const names = mayBefall(cast.lab, fault);
+    if (!name || !names.includes(name)) return { refused: `node: found "${name}"; wanted one of ${names.join(", ")}` };
     const index = active.findIndex((each) => each.fault === fault && each.node === name);
     if (index >= 0 === (action === "begin")) return { refused: `${fault} is ${index >= 0 ? "" : "not "}at work at ${name}` };
-    const target = { clock, cast, node, percent: active[index]?.percent ?? percent };
+    const target = makeTarget(clock, cast, name, active[index]?.percent ?? percent);
     if (action === "begin") {
       await FAULTS[fault].begin(target);
       // What comes back by itself needs no end.
-      if (FAULTS[fault].route !== "flaps") active.push({ fault, node: node.name, percent });
+      if (FAULTS[fault].route !== "flaps") active.push({ fault, node: name, percent });
     } else {
       await FAULTS[fault].end(target);
       active.splice(index, 1);

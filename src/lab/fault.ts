@@ -5,15 +5,17 @@
  */
 import { formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
-import { type Cast, startPod } from "./cast.ts";
+import { type Cast, startRouter } from "./cast.ts";
 import { ECMP_COMMAND } from "./ecmp-command.ts";
 import { LabFailure } from "./failure.ts";
-import { replaceKubeProxy } from "./kube-proxy.ts";
-import type { ClusterNode, Endpoint, FaultKind, Lab } from "./lab.ts";
+import { type ClusterNode, type Endpoint, type FaultKind, type Lab, nodeNamed } from "./lab.ts";
+import type { LabRouter } from "./lab-router.ts";
+import { bringPodsBack, movePods } from "./moved-pods.ts";
 import { executeUntilDone, inNamespace } from "./namespace.ts";
 import { flowSet, noteFlow, readFlowSet } from "./packet-record.ts";
 import { placeOf } from "./place.ts";
 import { execute } from "./process.ts";
+import { RouterProcess } from "./router-process.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 import { type Speaker, startSpeaker } from "./speakers.ts";
 
@@ -33,8 +35,11 @@ export interface Target {
 export interface Fault {
   /** "n2's ...". */
   readonly past: string;
-  /** Whether the node's next hop leaves the groups until the fault ends, leaves and comes back at once, or stays. */
-  readonly route: "leaves" | "flaps" | "stays";
+  /**
+   * Whether the node's next hop leaves the groups until the fault ends, leaves and comes back at once, or stays; or it is the router
+   * that goes, and every path with it.
+   */
+  readonly route: "leaves" | "flaps" | "stays" | "router";
   /** Whether the router has to miss the node (hold timer, BFD); else the kernel or the speaker tells it at once. */
   readonly silent: boolean;
   /** Whether a speaker that restarts gracefully keeps its routes meanwhile, if it is back in time. */
@@ -117,14 +122,11 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
     end: (target) => unfilter(target),
     struck: async ({ node }) => (await readFlowSet(node.name, TABLE, "struck")).map(({ flow }) => flow),
   },
-  delay: {
-    past: "packets are late",
-    route: "stays",
-    silent: false,
-    outlivesRun: false,
-    begin: (target) => askRouter(target, "set", "--delay-ms", String(DELAY_MS)),
-    end: (target) => askRouter(target, "clear"),
-  },
+  delay: atPort("packets are late", () => ["--delay-ms", String(DELAY_MS)]),
+  jitter: atPort("packets are late by chance", () => ["--delay-ms", String(DELAY_MS), "--jitter-ms", String(DELAY_MS)]),
+  reorder: atPort("packets overtake each other", (percent) => ["--reorder-pct", String(percent)]),
+  duplicate: atPort("packets come twice", (percent) => ["--duplicate-pct", String(percent)]),
+  corrupt: atPort("packets are damaged", (percent) => ["--corrupt-pct", String(percent)]),
   mtu: {
     past: "link's MTU shrunk",
     route: "stays",
@@ -146,10 +148,51 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
     route: "stays",
     silent: false,
     outlivesRun: true,
-    begin: movePods,
-    end: bringPodsBack,
+    begin: ({ clock, cast, node }) => movePods(clock, cast, node),
+    end: ({ clock, cast, node }) => bringPodsBack(clock, cast, node),
+  },
+  "kill-router": {
+    past: "router killed",
+    route: "router",
+    silent: false,
+    outlivesRun: false,
+    begin: ({ clock, cast }) => ours(cast.router).kill(clock),
+    end: async ({ clock, cast }) => {
+      cast.router = await startRouter(clock, cast.lab, cast.router.node, cast.settings, cast.directory);
+    },
   },
 };
+
+/** What our router's own port does to packets on their way to a node: the kernels at hand may lack netem. */
+function atPort(past: string, rule: (percent: number) => readonly string[]): Fault {
+  return {
+    past,
+    route: "stays",
+    silent: false,
+    outlivesRun: false,
+    begin: (target) => askRouter(target, "set", ...rule(target.percent)),
+    end: (target) => askRouter(target, "clear"),
+  };
+}
+
+function ours(router: LabRouter): RouterProcess {
+  if (router instanceof RouterProcess) return router;
+  throw new LabFailure("fault", "a Linux router, whose kernel forwards on without its daemons", "our router");
+}
+
+/** `name`: of the node that it befalls, or of the router; who is a node is asked only by what befalls one. */
+export const makeTarget = (clock: Clock, cast: Cast, name: string, percent: number): Target => ({
+  clock,
+  cast,
+  percent,
+  get node() {
+    return nodeNamed(cast.lab, name);
+  },
+});
+
+/** Whom a fault may befall, by name. */
+export const mayBefall = ({ router, nodes }: Lab, fault: FaultKind): string[] =>
+  FAULTS[fault].route === "router" ? [router.name] : nodes.map(({ name }) => name);
 
 function speakerOf({ cast, node }: Target): Speaker {
   const speaker = cast.speakers.find((candidate) => candidate.node.name === node.name);
@@ -212,7 +255,6 @@ async function filter(target: Target, hook: "ingress" | "egress", rule: string):
 
 const unfilter = (target: Target): Promise<void> => inNode(target, ["nft", "delete", "table", "netdev", TABLE]);
 
-/** The kernels at hand may lack netem; our router's own port can hold frames back. */
 async function askRouter({ cast, node }: Target, ...words: string[]): Promise<void> {
   const { controlSocket } = cast.router.view;
   if (controlSocket === undefined) throw new LabFailure("fault", "a router without a control socket", "a lab with our router");
@@ -229,32 +271,4 @@ async function changeMac(target: Target, first: string): Promise<void> {
   const digits = (target.node.address.address as number).toString(16).padStart(8, "0").match(/../g) ?? [];
   await inNode(target, ["sysctl", "--quiet", "--write", `net.ipv4.conf.${name}.arp_notify=1`]);
   await inNode(target, ["ip", "link", "set", name, "address", [first, "00", ...digits].join(":")]);
-}
-
-const podsHere = ({ cast, node }: Target): ReadonlySet<string> =>
-  new Set(cast.lab.nodes.find(({ name }) => name === node.name)?.pods.map(({ name }) => name));
-
-/** Every node is told of the pods that are left, and then those of this node end, with the connections they have. */
-async function movePods(target: Target): Promise<void> {
-  const gone = podsHere(target);
-  await tellNodes(target, { ...target.cast.lab, nodes: target.cast.lab.nodes.map(withoutPods(target.node.name)) });
-  const ending = target.cast.pods.filter(({ name }) => gone.has(name));
-  await Promise.all(ending.map((pod) => pod.stop(target.clock)));
-}
-
-async function bringPodsBack(target: Target): Promise<void> {
-  const { cast, clock, node } = target;
-  const started = await Promise.all(node.pods.map((pod) => startPod(clock, cast.lab, pod)));
-  cast.pods.splice(0, cast.pods.length, ...cast.pods.filter(({ running }) => running), ...started);
-  await tellNodes(target, cast.lab);
-}
-
-const withoutPods =
-  (name: string) =>
-  (node: ClusterNode): ClusterNode =>
-    node.name === name ? { ...node, pods: [] } : node;
-
-async function tellNodes({ cast }: Target, lab: Lab): Promise<void> {
-  const tell = (node: ClusterNode) => execute(inNamespace(node.name, ["nft", "-f", "-"]), replaceKubeProxy(lab, node));
-  await Promise.all(cast.lab.nodes.map(tell));
 }

@@ -117,9 +117,14 @@ export const FAULT_KINDS = [
   "one-way-loss",
   "loss",
   "delay",
+  "jitter",
+  "reorder",
+  "duplicate",
+  "corrupt",
   "mtu",
   "mac-change",
   "pods-move",
+  "kill-router",
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 

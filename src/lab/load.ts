@@ -1,12 +1,11 @@
-/** The load client's process as the run sees it: orders go in, records come back. */
-import { readFile } from "node:fs/promises";
+/** The load client's processes as the run sees them: orders go in, records come back. As many as the connections need. */
 import { fileURLToPath } from "node:url";
 import type { Clock } from "../net/clock.ts";
 import type { ConnectionRecord, ConnectionTarget } from "./connection.ts";
 import { LabFailure } from "./failure.ts";
 import type { LoadOptions } from "./load-client.ts";
 import type { Place } from "./place.ts";
-import { Daemon, execute } from "./process.ts";
+import { Daemon } from "./process.ts";
 import type { RequestOrder, RequestRecord } from "./request.ts";
 
 const LOAD_PROCESS = fileURLToPath(new URL("./load-process.js", import.meta.url));
@@ -16,7 +15,51 @@ export interface LoadReport {
   readonly requests: readonly RequestRecord[];
 }
 
+/** A process may have some ten thousand files open, and one processor beats for as many. */
+const MOST_SOCKETS = 8000;
+
 export class Load {
+  /** Connections are dealt to them in turn; the requests are the first one's. */
+  readonly #processes: readonly LoadProcess[];
+
+  private constructor(processes: readonly LoadProcess[]) {
+    this.#processes = processes;
+  }
+
+  /** `sockets`: how many connections it will have open at once. */
+  static async start(place: Place, sockets: number, options: Partial<LoadOptions> = {}): Promise<Load> {
+    const command = place([process.execPath, LOAD_PROCESS, JSON.stringify(options)]);
+    const count = Math.max(1, Math.ceil(sockets / MOST_SOCKETS));
+    return new Load(await Promise.all(Array.from({ length: count }, () => LoadProcess.start(command))));
+  }
+
+  async open(targets: readonly ConnectionTarget[]): Promise<readonly ConnectionRecord[]> {
+    const count = this.#processes.length;
+    const dealt = this.#processes.map((_, i) => ({ open: targets.filter((_target, index) => index % count === i) }));
+    return (await this.#order((i) => dealt[i])).connections;
+  }
+
+  async begin(orders: readonly RequestOrder[]): Promise<void> {
+    await this.#processes[0].order({ begin: orders });
+  }
+
+  report = (): Promise<LoadReport> => this.#order(() => ({ report: true }));
+
+  async close(clock: Clock): Promise<void> {
+    await this.#order(() => ({ close: true }));
+    await Promise.all(this.#processes.map((each) => each.stop(clock)));
+  }
+
+  async #order(orderOf: (process: number) => object): Promise<LoadReport> {
+    const reports = await Promise.all(this.#processes.map((each, i) => each.order(orderOf(i))));
+    return {
+      connections: reports.flatMap(({ connections }) => connections),
+      requests: reports.flatMap(({ requests }) => requests),
+    };
+  }
+}
+
+class LoadProcess {
   readonly #daemon: Daemon;
   #answer: ((line: string) => void) | undefined;
 
@@ -25,25 +68,12 @@ export class Load {
     daemon.onLine((line) => this.#answer?.(line));
   }
 
-  /** `sockets`: how many it will have open at once. */
-  static async start(place: Place, sockets: number, options: Partial<LoadOptions> = {}): Promise<Load> {
-    const command = [process.execPath, LOAD_PROCESS, JSON.stringify(options)];
-    const daemon = await Daemon.start("load client", place(command));
-    await allowFiles(daemon.pid, sockets + SPARE_FILES);
-    return new Load(daemon);
-  }
+  static start = async (command: readonly string[]): Promise<LoadProcess> =>
+    new LoadProcess(await Daemon.start("load client", command));
 
-  open = async (targets: readonly ConnectionTarget[]): Promise<readonly ConnectionRecord[]> =>
-    (await this.#order({ open: targets })).connections;
-  begin = (orders: readonly RequestOrder[]): Promise<LoadReport> => this.#order({ begin: orders });
-  report = (): Promise<LoadReport> => this.#order({ report: true });
+  stop = (clock: Clock): Promise<unknown> => this.#daemon.stop(clock);
 
-  async close(clock: Clock): Promise<void> {
-    await this.#order({ close: true });
-    await this.#daemon.stop(clock);
-  }
-
-  async #order(order: object): Promise<LoadReport> {
+  async order(order: object): Promise<LoadReport> {
     const answered = new Promise<string>((resolve) => {
       this.#answer = resolve;
     });
@@ -51,24 +81,5 @@ export class Load {
     const line = await Promise.race([answered, this.#daemon.exited]);
     if (typeof line === "string") return JSON.parse(line) as LoadReport;
     throw new LabFailure("load client", `ended (${line.code ?? line.signal})`, "an answer", this.#daemon.lastLines(5).join("\n"));
-  }
-}
-
-/** Of a Node process, and of attempts that are made again. */
-const SPARE_FILES = 500;
-
-/** More than a session's usual limit only an administrator may allow. */
-async function allowFiles(pid: number, wanted: number): Promise<void> {
-  const limits = await readFile(`/proc/${pid}/limits`, "utf8");
-  const allowed = Number(/^Max open files +\d+ +(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
-  try {
-    if (allowed < wanted) await execute(["prlimit", "--pid", String(pid), `--nofile=${wanted}:${wanted}`]);
-  } catch {
-    throw new LabFailure(
-      "load client",
-      `${allowed} open files allowed (ulimit -Hn)`,
-      `${wanted}`,
-      "fewer connections, or run it as root",
-    );
   }
 }

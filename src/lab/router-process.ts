@@ -48,6 +48,14 @@ export class RouterProcess implements LabRouter {
 
   lastLines = (count: number): string[] => this.#daemon.lastLines(count);
 
+  /** SIGKILL: its peers are told by its kernel. */
+  async kill(clock: Clock): Promise<void> {
+    this.#stopping = true;
+    this.#daemon.kill("SIGKILL");
+    await this.#daemon.exited;
+    await this.view.stop(clock);
+  }
+
   /** SIGTERM: a Cease to every peer, then the end. */
   async stop(clock: Clock): Promise<void> {
     this.#stopping = true;

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { ecmpSchema } from "../config/ecmp-schema.ts";
 import { type ConfigMistake, readYaml } from "../config/read.ts";
 import { oneOf, whole } from "../config/scalar.ts";
-import { FAULTS } from "./fault.ts";
+import { FAULTS, mayBefall } from "./fault.ts";
 import { FAULT_KINDS, type Lab, routersOf } from "./lab.ts";
 import { ASSERTION_NAMES, type FaultStep, MOST_BEATS_PER_SECOND, type Scenario, WAIT_NAMES } from "./scenario.ts";
 
@@ -192,12 +192,14 @@ function expandStep(step: FileStep): Scenario["timeline"][number][] {
   });
 }
 
+/** With heartbeats ten times a second; how long a router takes to learn again is not for a forecast to know. */
+const SURELY_GIVEN_UP_SECONDS = 3;
+
 /** What a schema cannot say: that names refer to something, and that the forecast knows whether a fault is found. */
 function checkReferences(file: ScenarioFile, lab: Lab | undefined, context: z.core.$RefinementCtx<ScenarioFile>): void {
   const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: "custom", path, message });
   if (!lab) return refuse(["lab"], "wanted one of `ecmp lab list`");
   const services = lab.services.map(({ name }) => name);
-  const nodes = lab.nodes.map(({ name }) => name);
   const parts: [PropertyKey[], Pick<ScenarioFile, "router" | "traffic" | "timeline" | "holdTimeSeconds" | "bfd">][] = [
     [[], file],
     ...Object.entries(file.strategies).map(([name, own]): [PropertyKey[], typeof own] => [["strategies", name], own]),
@@ -216,9 +218,13 @@ function checkReferences(file: ScenarioFile, lab: Lab | undefined, context: z.co
     timeline.forEach((step, i) => {
       if ("wait" in step) return;
       const at = [...path, "timeline", i];
+      const nodes = mayBefall(lab, step.fault as FaultStep["fault"]);
       if (!nodes.includes(step.node)) refuse([...at, "node"], `wanted one of ${nodes.join(", ")}`);
-      const { silent } = FAULTS[step.fault as FaultStep["fault"]];
+      const { silent, route } = FAULTS[step.fault as FaultStep["fault"]];
       const lasts = (step.until ?? Number.POSITIVE_INFINITY) - step.at;
+      if (route === "router" && lasts < SURELY_GIVEN_UP_SECONDS) {
+        refuse([...at, "until"], `wanted an end after every client has given up: after ${SURELY_GIVEN_UP_SECONDS} s or more`);
+      }
       if (silent && lasts > holdTimeSeconds / 3 && lasts <= holdTimeSeconds + 1) {
         const [least, most] = [holdTimeSeconds / 3, holdTimeSeconds + 1];
         refuse(

@@ -4,11 +4,11 @@
  */
 import { formatAddress } from "../net/address.ts";
 import { type Clock, delay } from "../net/clock.ts";
-import { type Cast, routersIn, untilEstablished, type WantedRoute, wantedRoutes } from "./cast.ts";
+import { type Cast, routersIn, untilEstablished, untilTaught, type WantedRoute, wantedRoutes } from "./cast.ts";
 import { detectionMs, type Plan } from "./expectation.ts";
 import { LabFailure } from "./failure.ts";
-import { FAULTS, type Target } from "./fault.ts";
-import { type FaultKind, nextHopsOf, nodeNamed, nodesOf } from "./lab.ts";
+import { FAULTS, makeTarget, type Target } from "./fault.ts";
+import { type FaultKind, nextHopsOf, nodesOf } from "./lab.ts";
 import type { LabView } from "./lab-router.ts";
 import type { FaultStep, Scenario, WaitName } from "./scenario.ts";
 
@@ -108,15 +108,19 @@ interface Struck {
 /** When packets went by what a fault, or its end, led to (at the latest: faults at once share it); at once where it leads to nothing. */
 async function mark(clock: Clock, cast: Cast, scenario: Scenario, plan: Plan, struck: Struck): Promise<FaultMark> {
   const { step, what, fromMs, startMs, tell } = struck;
-  const node = nodeNamed(cast.lab, step.node);
-  const nextHops = nextHopsOf(node).map(formatAddress);
   const { route } = FAULTS[step.fault];
-  const plannedToMs = fromMs + (what === "begins" ? detectionMs(step.fault, node, scenario) : 0);
+  const nodes = cast.lab.nodes.filter(({ name }) => route === "router" || name === step.node);
+  const nextHops = nodes.flatMap(nextHopsOf).map(formatAddress);
+  const plannedToMs = fromMs + (what === "begins" ? detectionMs(step.fault, nodes[0], scenario) : 0);
   const done = (toMs: number): FaultMark => ({ fault: step.fault, node: step.node, nextHops, what, fromMs, toMs, plannedToMs });
+  if (route === "router") {
+    if (what === "ends") await untilRestored(cast);
+    return done(clock.nowMs());
+  }
   if (!plan.changes.some((change) => change.node === step.node) || route === "stays") return done(clock.nowMs());
   if (route === "flaps" && what === "ends") return done(clock.nowMs());
   const deadlineMs = CHANGE_DEADLINE_MS + scenario.holdTimeSeconds * 1000;
-  const routers = routersIn(cast).filter((router) => nodesOf(cast.lab, router.node).includes(node));
+  const routers = routersIn(cast).filter((router) => nodesOf(cast.lab, router.node).includes(nodes[0]));
   const changed = routers.map(async ({ node: router, view }) => {
     if (route === "flaps") await untilConvergedSince(view, fromMs, deadlineMs);
     await untilAnnounced(wantedRoutes(cast.lab, router), view, nextHops, route === "flaps" || what === "ends", deadlineMs);
@@ -130,6 +134,12 @@ async function mark(clock: Clock, cast: Cast, scenario: Scenario, plan: Plan, st
     tookMs: Math.round((toMs - fromMs) * 100) / 100,
   });
   return done(toMs);
+}
+
+/** A router that was started again knows what it knew. */
+async function untilRestored({ lab, router: { node, view } }: Cast): Promise<void> {
+  await untilEstablished(lab, node, view, () => []);
+  await untilTaught(lab, node, view);
 }
 
 async function untilConvergedSince(view: LabView, sinceMs: number, deadlineMs: number): Promise<void> {
@@ -178,5 +188,5 @@ async function noteStruck(fault: FaultKind, target: Target, { struck }: AtWork):
 }
 
 function targetOf(clock: Clock, cast: Cast, { node, percent = 100 }: FaultStep): Target {
-  return { clock, cast, node: nodeNamed(cast.lab, node), percent };
+  return makeTarget(clock, cast, node, percent);
 }

@@ -18,9 +18,9 @@ it("no fault is missing in the scenario of all faults", () => {
 describe.skipIf(!canRunLabs)("the scenario of all faults", () => {
   it("ends as forecast, or for named reasons", { timeout: LAB_DEADLINE_MS }, async () => {
     const { strategies, stderr } = await runScenario(FILE);
-    expect(strategies, stderr).toHaveLength(3);
+    expect(strategies, stderr).toHaveLength(4);
     for (const { unexplained } of strategies) expect(unexplained).toEqual([]);
-    const [spoken, silent, quiet] = strategies;
+    const [spoken, silent, quiet, restarted] = strategies;
 
     // Nobody but those of the three nodes, and each of them.
     expect(spoken.connections.broken).toBe(spoken.connections.forecast);
@@ -36,6 +36,11 @@ describe.skipIf(!canRunLabs)("the scenario of all faults", () => {
     expect(quiet.connections.forecast).toBe(quiet.connections.forecastByPod);
     expect(quiet.connections.forecastByPod).toBeGreaterThan(0);
     expect(quiet.connections.broken).toBe(quiet.connections.forecast + quiet.differences["packets-lost"]);
+
+    // Nobody survives the router, and everybody comes back with it.
+    expect(restarted.connections).toMatchObject({ opened: 60, broken: 60, forecast: 60 });
+    expect(restarted.recoverMs).toBeGreaterThan(3000);
+    expect(restarted.recoverMs).toBeLessThan(30_000);
 
     const kinds = strategies.flatMap(({ marks }) => marks.map(({ fault }) => fault));
     expect(FAULT_KINDS.filter((kind) => !kinds.includes(kind))).toEqual([]);

@@ -9,7 +9,7 @@ import { MAIN, users } from "./users.ts";
 
 const [[, prefix, possible]] = users;
 export const canRunLabs = possible;
-export const LAB_DEADLINE_MS = 150_000;
+export const LAB_DEADLINE_MS = 240_000;
 
 export interface LabRun {
   readonly selector: string;
@@ -42,6 +42,8 @@ export interface StrategyReport {
   readonly differences: Readonly<Record<string, number>>;
   readonly unexplained: readonly string[];
   readonly digest: string;
+  /** null: never. */
+  readonly recoverMs: number | null;
   readonly verdicts: readonly {
     readonly assertion: string;
     readonly limit: number;

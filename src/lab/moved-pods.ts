@@ -1,0 +1,26 @@
+/** The pods of a node end, as when Kubernetes starts them elsewhere, and come back: what the fault `pods-move` does. */
+import type { Clock } from "../net/clock.ts";
+import { type Cast, startPod } from "./cast.ts";
+import { replaceKubeProxy } from "./kube-proxy.ts";
+import type { ClusterNode, Lab } from "./lab.ts";
+import { inNamespace } from "./namespace.ts";
+import { execute } from "./process.ts";
+
+/** Every node is told of the pods that are left, and then those of this node end, with the connections they have. */
+export async function movePods(clock: Clock, { lab, pods }: Cast, moved: ClusterNode): Promise<void> {
+  const left = lab.nodes.map((node): ClusterNode => (node.name === moved.name ? { ...node, pods: [] } : node));
+  await tellNodes(lab, { ...lab, nodes: left });
+  const gone = new Set(moved.pods.map(({ name }) => name));
+  await Promise.all(pods.filter(({ name }) => gone.has(name)).map((pod) => pod.stop(clock)));
+}
+
+export async function bringPodsBack(clock: Clock, { lab, pods }: Cast, moved: ClusterNode): Promise<void> {
+  const started = await Promise.all(moved.pods.map((pod) => startPod(clock, lab, pod)));
+  pods.splice(0, pods.length, ...pods.filter(({ running }) => running), ...started);
+  await tellNodes(lab, lab);
+}
+
+/** What kube-proxy knows of, on every node. */
+async function tellNodes({ nodes }: Lab, known: Lab): Promise<void> {
+  await Promise.all(nodes.map((node) => execute(inNamespace(node.name, ["nft", "-f", "-"]), replaceKubeProxy(known, node))));
+}
