@@ -12,10 +12,11 @@ import { createKey } from "../src/ecmp/key.ts";
 import { createExplainer, type Explanation } from "../src/experiment/explain.ts";
 import { createFib } from "../src/fib/fib.ts";
 import { createImage } from "../src/fib/image.ts";
+import { formatAddress } from "../src/net/address.ts";
 import type { Flow } from "../src/net/flow.ts";
 import { ipv4Mask, makePrefix } from "../src/net/prefix.ts";
 import { randomBelow, seededRandom } from "../src/net/random.ts";
-import { type Batch, createBatch, ROW, ROW_WORDS, VERDICT, VIRTIO_HEADER_LENGTH } from "../src/port/batch.ts";
+import { BATCH_CAPACITY, type Batch, createBatch, ROW, ROW_WORDS, VERDICT, VIRTIO_HEADER_LENGTH } from "../src/port/batch.ts";
 import { adviseLargePages } from "../src/port/large-pages.ts";
 import { checksum } from "../src/wire/checksum.ts";
 import { readMac } from "../src/wire/ethernet.ts";
@@ -26,7 +27,10 @@ const FRAME_BYTES = 128;
 const BATCHES = 256;
 const SEED = 42;
 const CLIENT = 0x0a000102;
-const NODES = [0x0a010002, 0x0a010003, 0x0a010004, 0x0a010005];
+const MEMBERS = 4;
+/** The first of the nodes, one address after the other; their MACs count as their addresses do. */
+const NODE = 0x0a010002;
+const NODE_MAC = 0x020000000a00;
 export const HASH = {
   algorithm: "xxh32",
   fields: ["source-address", "destination-address", "protocol", "source-port", "destination-port"],
@@ -90,7 +94,7 @@ export async function run(): Promise<ForwardFigure[]> {
   return figures;
 }
 
-interface Table {
+export interface Table {
   readonly explain: (flow: Flow) => Explanation;
   readonly forward: Forward;
   readonly addresses: readonly number[];
@@ -101,13 +105,14 @@ export interface Load {
   readonly template: Uint8Array;
 }
 
-/** Prefixes spread over the unicast space with a length mix like that of the Internet's table: most are /24, few are short. */
-function createTable(routes: number, random: () => number): Table {
+/** Prefixes, all to the same `members`, spread over the unicast space with a length mix like that of the Internet's table: most are /24, few are short. */
+export function createTable(routes: number, random: () => number, members = MEMBERS): Table {
   const buffers = createImage();
   adviseLargePages(buffers.trie);
   const fib = createFib({ buffers, selector: "modulo", selectorOptions: {}, hash: HASH, workers: 0 });
-  fib.attach({ prefix: makePrefix(NODES[0], 24), port: 1 });
-  const nextHops = NODES.map((address) => ({ address, weight: 1 }));
+  fib.attach({ prefix: makePrefix(NODE, 16), port: 1 });
+  const nodes = Array.from({ length: members }, (_, i) => NODE + i);
+  const nextHops = nodes.map((address) => ({ address, weight: 1 }));
   const lengths = [24, 24, 24, 24, 24, 24, 23, 22, 22, 21, 20, 19, 16];
   const prefixes = Array.from({ length: routes }, () => {
     const length = lengths[randomBelow(random, lengths.length)];
@@ -115,8 +120,8 @@ function createTable(routes: number, random: () => number): Table {
     return { address: (address & ipv4Mask(length)) >>> 0, length };
   }).filter(({ address }) => address >>> 24 !== 127);
   fib.apply([{ prefixes, protocol: "bgp", nextHops }]);
-  for (const [i, address] of NODES.entries())
-    fib.setNeighbor(address, 1, { mac: 0x020000000a00 + i, source: 0x020000000002, mtu: 1500 });
+  for (const [i, address] of nodes.entries())
+    fib.setNeighbor(address, 1, { mac: NODE_MAC + i, source: 0x020000000002, mtu: 1500 });
   fib.publish();
   const forward = createForwarder({
     image: fib.image,
@@ -130,11 +135,17 @@ function createTable(routes: number, random: () => number): Table {
   return { explain, forward, addresses: prefixes.map(({ address }) => address) };
 }
 
-export function createLoad(addresses: readonly number[], random: () => number): Load {
+/** A batch of as many flows as it has room for, or of the `flows` that are given. */
+export function createLoad(addresses: readonly number[], random: () => number, flows = BATCH_CAPACITY): Load {
+  const drawn = Array.from({ length: flows }, () => ({
+    destination: addresses[randomBelow(random, addresses.length)],
+    sourcePort: 1024 + randomBelow(random, 60_000),
+  }));
   const batch = createBatch(new Uint8Array(FRAME_BYTES * 64));
   for (let i = 0; i < batch.capacity; i++) {
     const frame = i * FRAME_BYTES + VIRTIO_HEADER_LENGTH;
-    writePacket(batch.bytes, frame, addresses[randomBelow(random, addresses.length)], 1024 + randomBelow(random, 60_000));
+    const { destination, sourcePort } = drawn[i % flows];
+    writePacket(batch.bytes, frame, destination, sourcePort);
     batch.rows[i * ROW_WORDS + ROW.offset] = frame;
     batch.rows[i * ROW_WORDS + ROW.length] = batch.rows[i * ROW_WORDS + ROW.wireLength] = 64;
   }
@@ -156,7 +167,7 @@ function writePacket(bytes: Uint8Array, frame: number, destination: number, sour
   view.setUint16(36, 80);
 }
 
-function assertEqualAnswers({ explain, forward }: Table, { batch, template }: Load): void {
+export function assertEqualAnswers({ explain, forward }: Table, { batch, template }: Load): void {
   batch.bytes.set(template);
   forward(batch, 0);
   for (let i = 0; i < batch.count; i++) {
@@ -166,8 +177,8 @@ function assertEqualAnswers({ explain, forward }: Table, { batch, template }: Lo
     const destination = view.getUint32(30);
     const flow = { protocol: 6, source: CLIENT, destination, sourcePort: view.getUint16(34), destinationPort: 80 };
     const wanted = explain(flow).nextHop;
-    const node = NODES[readMac(batch.bytes, frame) - 0x020000000a00];
-    const got = batch.rows[row + ROW.verdict] === VERDICT.forward ? `10.1.0.${node & 255}` : "no next hop";
+    const node = NODE + readMac(batch.bytes, frame) - NODE_MAC;
+    const got = batch.rows[row + ROW.verdict] === VERDICT.forward ? formatAddress(node) : "no next hop";
     if (got !== wanted) throw new Error(`A packet went to ${got}, and the explanation says ${wanted}`);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The hosts of the wire bench, each a process in its namespace. `generate MAC SECONDS` sends 64-byte UDP packets of 64 k
- * flows to 10.0.2.2 over `out` as fast as it can (one packet for 0 seconds); `catch` prints the first UDP packet that comes
+ * The hosts of the wire bench, each a process in its namespace. `generate MAC SECONDS BYTES` sends UDP packets of 64 k
+ * flows to 10.0.2.2 over `out` as fast as it can (one packet for 0 seconds), in frames of so many bytes; `catch` prints the first UDP packet that comes
  * in by `in`, from its TTL on, as hex.
  */
 import { loadNative } from "../native-bindings/index.ts";
@@ -15,30 +15,38 @@ import { writeMac } from "../src/wire/ethernet.ts";
 import { readProtocol } from "../src/wire/ipv4.ts";
 
 const FLOWS = 65_536;
-/** Without the frame check sequence, which a veth has not. */
-const FRAME_BYTES = 60;
+/** Enough of the caught packet to compare: a frame of 64 bytes without its check sequence, which a veth has not. */
+const CAUGHT_BYTES = 60;
 
-function createFrame(destination: string): Uint8Array {
-  const frame = new Uint8Array(FRAME_BYTES);
+function createFrame(destination: string, length: number): Uint8Array {
+  const frame = new Uint8Array(length);
   const view = new DataView(frame.buffer);
   const [to, from] = [parseMac(destination) ?? 0, findInterface("out").mac];
   writeMac(frame, 0, macHigh(to), macLow(to));
   writeMac(frame, 6, macHigh(from), macLow(from));
   view.setUint16(12, 0x0800);
   view.setUint16(14, 0x4500);
-  view.setUint16(16, FRAME_BYTES - 14);
+  view.setUint16(16, length - 14);
   view.setUint32(22, 0x40110000);
   view.setUint32(26, 0x0a000102);
   view.setUint32(30, 0x0a000202);
   view.setUint16(24, checksum(frame, 14, 20));
   view.setUint16(36, 9);
-  view.setUint16(38, FRAME_BYTES - 34);
+  view.setUint16(38, length - 34);
   return frame;
 }
 
-function generate(destination: string, seconds: number): void {
+function generate(destination: string, seconds: number, length: number): void {
   const count = seconds === 0 ? 1 : 0xffffffff;
-  const result = loadNative().generate("out", createFrame(destination), count, seconds || 1, 0, seconds === 0 ? 1 : FLOWS, false);
+  const result = loadNative().generate(
+    "out",
+    createFrame(destination, length),
+    count,
+    seconds || 1,
+    0,
+    seconds === 0 ? 1 : FLOWS,
+    false,
+  );
   console.log(JSON.stringify(result));
 }
 
@@ -52,7 +60,7 @@ function catchOne(): void {
     for (let i = 0; i < count; i++) {
       const at = ring.batch.rows[i * ROW_WORDS + ROW.offset];
       if (readProtocol(ring.batch.bytes, at + 14) !== 17) continue;
-      console.log(Buffer.from(ring.batch.bytes.subarray(at, at + FRAME_BYTES)).toString("hex"));
+      console.log(Buffer.from(ring.batch.bytes.subarray(at, at + CAUGHT_BYTES)).toString("hex"));
       process.exit(0);
     }
     waiter.wait(100);
@@ -61,5 +69,5 @@ function catchOne(): void {
 }
 
 const [role, ...words] = process.argv.slice(2);
-if (role === "generate") generate(words[0], Number(words[1]));
+if (role === "generate") generate(words[0], Number(words[1]), Number(words[2]));
 else catchOne();

@@ -21,6 +21,9 @@ const ROLE = new URL("./wire-role.js", import.meta.url).pathname;
 const ECMP = new URL("../src/main.js", import.meta.url).pathname;
 const ROUTER_FILE = "/run/router.yaml";
 
+/** Of a packet of 64 bytes, without the check sequence. */
+export const SMALLEST_FRAME_BYTES = 60;
+
 /** Who routes: `start` makes it so, `stop` undoes it. */
 interface Contender {
   readonly name: string;
@@ -35,7 +38,7 @@ interface Question {
   ask(): Promise<number>;
 }
 
-async function createNetwork(): Promise<void> {
+export async function createNetwork(): Promise<void> {
   for (const name of ["source", "router", "sink"]) await execute(["ip", "netns", "add", name]);
   await execute(["ip", "link", "add", "out", "netns", "source", "type", "veth", "peer", "name", "in0", "netns", "router"]);
   await execute(["ip", "link", "add", "in", "netns", "sink", "type", "veth", "peer", "name", "out0", "netns", "router"]);
@@ -58,14 +61,16 @@ const kernel: Contender = {
   stop: async () => void (await sh("router", "echo 0 > /proc/sys/net/ipv4/ip_forward")),
 };
 
-function createOurs(workers: number): Contender {
+/** `settings`: of the configuration, beside the ports. */
+export function createOurs(name: string, settings: string) {
   let daemon: Daemon | undefined;
   return {
-    name: `ecmp, ${workers} worker${workers > 1 ? "s" : ""}`,
+    name,
+    pid: () => daemon?.pid ?? 0,
     async start() {
-      writeFileSync(ROUTER_FILE, `{ports: [{interface: in0}, {interface: out0}], workers: ${workers}}\n`);
+      writeFileSync(ROUTER_FILE, `{ports: [{interface: in0}, {interface: out0}], ${settings}}\n`);
       daemon = await Daemon.start("router", inNamespace("router", [process.execPath, ECMP, "run", ROUTER_FILE]));
-      await daemon.untilLine("ready", systemClock, 10_000);
+      await daemon.untilLine("ready", systemClock, 60_000);
     },
     async stop() {
       await daemon?.stop(systemClock);
@@ -83,9 +88,9 @@ interface LinkFacts {
 
 const linkOf = async (namespace: string, name: string): Promise<LinkFacts> =>
   JSON.parse(await execute(inNamespace(namespace, ["ip", "-s", "-j", "link", "show", name])))[0];
-const received = async (): Promise<number> => (await linkOf("sink", "in")).stats64.rx.packets;
-const generate = async (seconds: number): Promise<{ seconds: number }> =>
-  role("source", "generate", (await linkOf("router", "in0")).address, seconds);
+export const received = async (): Promise<number> => (await linkOf("sink", "in")).stats64.rx.packets;
+export const generate = async (seconds: number, frameBytes = SMALLEST_FRAME_BYTES): Promise<{ seconds: number }> =>
+  role("source", "generate", (await linkOf("router", "in0")).address, seconds, frameBytes);
 
 const QUESTIONS: readonly Question[] = [
   {
@@ -141,10 +146,14 @@ async function assertEqualAnswers(contenders: readonly Contender[]): Promise<voi
 
 async function measure(): Promise<void> {
   await createNetwork();
-  const ours = createOurs(1);
-  await assertEqualAnswers([kernel, ours, createOurs(2)]);
+  const ours = [
+    createOurs("1 worker", "workers: 1"),
+    createOurs("1 worker, busy", "busy: true"),
+    createOurs("2 workers", "workers: 2"),
+  ];
+  await assertEqualAnswers([kernel, ...ours]);
   const rows: Record<string, string>[] = [];
-  for (const contender of [ours, createOurs(2)]) {
+  for (const contender of ours) {
     const answers = new Map<Question, { kernel: number; ours: number }[]>();
     for (let pair = 0; pair < PAIRS; pair++) {
       const numbers: Record<string, number[]> = {};
