@@ -56,8 +56,10 @@ export interface WorkerSetup extends WorkerStart {
 /** `ready`: the rings are open. `bell`: the channel has entries. `acknowledged`: a new generation was seen. */
 export type WorkerMessage = "ready" | "bell" | "acknowledged";
 
-/** How long an idle worker sleeps at the most, and how often port counters are read (a system call each). */
+/** How long an idle worker sleeps at the most. */
 const IDLE_MS = 100;
+/** How often port counters are read (a system call and an object each): not each time that a batch was the last for a moment. */
+const PORT_COUNTER_MS = 100;
 const PORT_COUNTER_BREATHS = 4096;
 
 function run(setup: WorkerSetup): void {
@@ -96,7 +98,7 @@ function run(setup: WorkerSetup): void {
   say("ready");
   const idleMs = setup.busy ? 0 : IDLE_MS;
   let breaths = 0;
-  let wasIdle = false;
+  let countAtMs = 0;
   let known = -1;
   while (Atomics.load(stop, 0) === 0) {
     const generation = readGeneration(image);
@@ -109,8 +111,11 @@ function run(setup: WorkerSetup): void {
     const frames = breathe();
     if (channel.takeBell()) say("bell");
     const isIdle = frames === 0;
-    if ((isIdle && !wasIdle) || ++breaths % PORT_COUNTER_BREATHS === 0) countPorts();
-    wasIdle = isIdle;
+    // The clock is asked where there is time for it.
+    if (++breaths % PORT_COUNTER_BREATHS === 0 || (isIdle && systemClock.nowMs() >= countAtMs)) {
+      countPorts();
+      countAtMs = systemClock.nowMs() + PORT_COUNTER_MS;
+    }
     if (isIdle) waiter.wait(idleMs);
   }
   countPorts();
