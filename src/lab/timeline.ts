@@ -24,7 +24,7 @@ export interface FaultMark {
   readonly what: "begins" | "ends";
   readonly fromMs: number;
   readonly toMs: number;
-  /** The same as the forecast had it. */
+  /** The same as the forecast had it, by the timeline: a busy machine, or a wait, may have put the fault off. */
   readonly plannedToMs: number;
 }
 
@@ -111,7 +111,9 @@ async function mark(clock: Clock, cast: Cast, scenario: Scenario, plan: Plan, st
   const { route } = FAULTS[step.fault];
   const nodes = cast.lab.nodes.filter(({ name }) => route === "router" || name === step.node);
   const nextHops = nodes.flatMap(nextHopsOf).map(formatAddress);
-  const plannedToMs = fromMs + (what === "begins" ? detectionMs(step.fault, nodes[0], scenario) : 0);
+  const planned =
+    what === "begins" ? step.atSeconds * 1000 + detectionMs(step.fault, nodes[0], scenario) : (step.untilSeconds ?? 0) * 1000;
+  const plannedToMs = startMs + planned;
   const done = (toMs: number): FaultMark => ({ fault: step.fault, node: step.node, nextHops, what, fromMs, toMs, plannedToMs });
   if (route === "router") {
     if (what === "ends") await untilRestored(cast);
