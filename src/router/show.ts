@@ -34,13 +34,18 @@ const ANSWERS: readonly (readonly [string, Answer])[] = [
   ["events", (router) => value(router.events.past())],
 ];
 
-export const SHOWN = ANSWERS.map(([words]) => words);
-
 export function answerShow(router: Router, words: readonly string[]): ControlAnswer {
   const text = words.join(" ");
   const row = ANSWERS.find(([name]) => text === name || text.startsWith(`${name} `));
-  if (!row) return { error: `show: ${JSON.stringify(text)}, wanted one of ${SHOWN.join(", ")}` };
+  if (!row) return { error: `show: ${JSON.stringify(text)}, wanted one of ${wantedBeside(words[0]).join(", ")}` };
   return row[1](router, words.slice(row[0].split(" ").length));
+}
+
+/** What there is to show that begins so, or else all there is. */
+function wantedBeside(first: string | undefined): string[] {
+  const all = ANSWERS.map(([name]) => name);
+  const beside = all.filter((name) => name.split(" ")[0] === first);
+  return beside.length > 0 ? beside : all;
 }
 
 function ofPrefix(text: string | undefined, answer: (prefix: ReturnType<typeof parsePrefix>) => ControlAnswer): ControlAnswer {
