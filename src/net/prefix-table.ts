@@ -18,18 +18,19 @@ export interface PrefixTable {
   readonly size: number;
   /** In no order, those whose numbers are wanted. The numbers may be changed meanwhile; nothing may be deleted. */
   forEach(visit: (prefix: Prefix, number: number) => void, isWanted?: (number: number) => boolean): void;
+  /** One at a time: the walk before ends here. */
   walk(): PrefixWalk;
 }
 
 /**
  * A way through all prefixes in pieces, between which the table may change as it likes; within one, as for `forEach`. Looks at so
- * many places, and says whether any are left. A prefix whose place changes between two pieces may be missed, or met twice.
+ * many places, and says how many of them it did not need: 0, then there are more. What is there all the time is met at least once.
  */
 export type PrefixWalk = (
   places: number,
   visit: (prefix: Prefix, number: number) => void,
   isWanted: (number: number) => boolean,
-) => boolean;
+) => number;
 
 const LARGEST_NUMBER = (1 << 26) - 1;
 
@@ -45,6 +46,8 @@ export function createPrefixTable(): PrefixTable {
   let capacity = SMALLEST_CAPACITY;
   let used = 0;
   let words = new Uint32Array(2 * capacity);
+  /** What the walk has not met yet lies from here on, as nothing ever lies before its home but around the end. */
+  let cursor = 0;
   /** Of a hash, beyond those that say which line. */
   let unusedBits = Math.clz32(capacity - 1) + LINE_SHIFT;
 
@@ -73,6 +76,8 @@ export function createPrefixTable(): PrefixTable {
     capacity *= 2;
     unusedBits--;
     words = new Uint32Array(2 * capacity);
+    // All lies elsewhere now, and some of it perhaps around the end.
+    cursor = 0;
     for (let slot = 0; slot < before.length; slot += 2) {
       const held = before[slot + 1];
       if (held === FREE) continue;
@@ -90,6 +95,7 @@ export function createPrefixTable(): PrefixTable {
       if (distance < ((slot - hole) & (2 * capacity - 1))) continue;
       words[hole] = words[slot];
       words[hole + 1] = words[slot + 1];
+      if (hole < cursor && slot >= cursor) cursor = hole;
       hole = slot;
     }
     words[hole + 1] = FREE;
@@ -136,24 +142,22 @@ export function createPrefixTable(): PrefixTable {
       for (const { prefix, number } of ipv6.values()) if (isWanted(number)) visit(prefix, number);
     },
     walk() {
-      // From the end, as what a deletion moves goes towards the beginning.
-      let [slot, ofCapacity] = [words.length, capacity];
+      cursor = 0;
       const others = ipv6.values();
       return (places, visit, isWanted) => {
-        for (; ofCapacity < capacity; ofCapacity *= 2) slot *= 2;
         let left = places;
-        for (; slot > 0 && left > 0; left--) {
-          slot -= 2;
-          const number = words[slot + 1] >>> NUMBER_SHIFT;
-          if (number === 0 || !isWanted(number)) continue;
-          visit({ address: words[slot], length: words[slot + 1] & LENGTH_MASK }, number);
+        for (; cursor < words.length && left > 0; left--) {
+          const [address, held] = [words[cursor], words[cursor + 1]];
+          cursor += 2;
+          const number = held >>> NUMBER_SHIFT;
+          if (number !== 0 && isWanted(number)) visit({ address, length: held & LENGTH_MASK }, number);
         }
         for (; left > 0; left--) {
           const { done, value } = others.next();
-          if (done) return false;
+          if (done) break;
           if (isWanted(value.number)) visit(value.prefix, value.number);
         }
-        return true;
+        return left;
       };
     },
   };

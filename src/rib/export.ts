@@ -9,10 +9,10 @@ import { type AsPathSegment, ORIGIN, type Origin, type PathAttributes, SEGMENT }
 import { type Address, addressFamily } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 import { type PrefixRule, ruleMatches } from "../net/prefix-rule.ts";
+import type { Route } from "./choose.ts";
 import { DEFAULT_LOCAL_PREFERENCE } from "./decide.ts";
 import { markFor, markOf, mayGoTo } from "./leak.ts";
 import type { Audience } from "./route.ts";
-import type { Route } from "./table.ts";
 
 export interface ExportPolicy {
   readonly announce: readonly PrefixRule[];

@@ -5,6 +5,9 @@
  *
  *   prefix --number--> set: paths, the route decided --> path: peer, family, attributes
  *
+ * A set has the route that its prefixes were told with. When next hops lie elsewhere, or a configuration decides otherwise, it
+ * stays as it is for those that still have it, and another one takes its place for whoever asks.
+ *
  * This is the Adj-RIBs-In of all peers at once (RFC 4271 section 3.2): unfiltered, refused paths included. Both are found
  * again by a hash of what they say; `shelf.ts` has the bound on what a peer can make of that.
  */
@@ -31,6 +34,8 @@ export interface NextHopUse {
   readonly nextHop: Address;
   readonly peer: Address;
   paths: number;
+  /** What was decided before that decision is outdated. */
+  movedAt: number;
 }
 
 interface KeptPath extends Path, Shelved {
@@ -46,26 +51,36 @@ export interface PathSet<Route> {
   readonly number: number;
   readonly family: AddressFamily;
   readonly paths: readonly Path[];
-  /** How many prefixes have it. */
-  readonly prefixes: number;
   /** Whatever its owner has decided. */
-  route: Route;
+  readonly route: Route;
 }
 
 interface KeptSet<Route> extends PathSet<Route>, Shelved {
-  paths: readonly KeptPath[];
+  readonly paths: readonly KeptPath[];
+  route: Route;
+  decidedAt: number;
+  /** How many prefixes have it. */
   prefixes: number;
+}
+
+export interface PathSetsOptions<Route> {
+  decide(paths: readonly Path[]): Route;
+  /** Whether nobody who was told the one need be told the other. */
+  isSame(a: Route, b: Route): boolean;
 }
 
 export interface PathSets<Route> {
   /** The path that says this of a family; to be put into a set before the next one is asked for. */
   path(path: Path, family: AddressFamily): Path;
   at(number: number): PathSet<Route> | undefined;
-  /** The set of these paths of one family, as it was or new; undefined for none of them. */
+  /** The set of these paths of one family, with the route that is decided now; undefined for none of them. */
   of(paths: readonly Path[]): PathSet<Route> | undefined;
+  /** Whether its route is what would be decided now, as far as is known. */
+  isDecided(set: PathSet<Route>): boolean;
+  /** These next hops lie elsewhere, or, without them, all that was decided may be wrong. */
+  outdate(nextHops?: ReadonlySet<Address>): void;
   /** So many prefixes go from one set to another. A set without prefixes is forgotten. */
   move(from: PathSet<Route> | undefined, to: PathSet<Route> | undefined, prefixes: number): void;
-  all(): Iterable<PathSet<Route>>;
   nextHopUses(): Iterable<NextHopUse>;
 }
 
@@ -85,19 +100,22 @@ const hashPaths = (paths: readonly KeptPath[]): number => paths.reduce((sum, { h
 const sameMembers = (a: readonly KeptPath[], b: readonly KeptPath[]): boolean =>
   a.length === b.length && a.every((path) => b.includes(path));
 
-export function createPathSets<Route>(decide: (paths: readonly Path[]) => Route): PathSets<Route> {
+export function createPathSets<Route>({ decide, isSame }: PathSetsOptions<Route>): PathSets<Route> {
   const paths = createShelf<KeptPath>();
   const sets = createShelf<KeptSet<Route>>();
   const byNumber: (KeptSet<Route> | undefined)[] = [undefined];
   const freeNumbers: number[] = [];
   const uses = new Map<Address, NextHopUse[]>();
+  /** Decisions are numbered by the change that they come after; those before the second number are all outdated. */
+  let now = 0;
+  let outdatedBefore = 0;
 
   const useOf = (nextHop: Address, peer: Address): NextHopUse => {
     const ofNextHop = uses.get(nextHop) ?? [];
     uses.set(nextHop, ofNextHop);
     const known = ofNextHop.find((use) => use.peer === peer);
     if (known) return known;
-    const use = { nextHop, peer, paths: 0 };
+    const use = { nextHop, peer, paths: 0, movedAt: 0 };
     ofNextHop.push(use);
     return use;
   };
@@ -134,6 +152,9 @@ export function createPathSets<Route>(decide: (paths: readonly Path[]) => Route)
     for (const path of set.paths) release(path);
   };
 
+  const isDecided = ({ decidedAt, paths }: KeptSet<Route>): boolean =>
+    decidedAt === now || (decidedAt >= outdatedBefore && paths.every(({ use }) => use.movedAt <= decidedAt));
+
   return {
     path(path, family) {
       const hash = hashPath(path, family);
@@ -167,14 +188,29 @@ export function createPathSets<Route>(decide: (paths: readonly Path[]) => Route)
       const kept = wanted as readonly KeptPath[];
       const hash = hashPaths(kept);
       const known = find(kept, hash);
-      if (known) return known;
+      if (known && isDecided(known)) return known;
+      const route = decide(kept);
+      if (known && isSame(known.route, route)) {
+        known.route = route;
+        known.decidedAt = now;
+        return known;
+      }
+      if (known) unshelve(known);
       const number = freeNumbers.pop() ?? byNumber.length;
       const { family } = kept[0];
-      const set: KeptSet<Route> = { number, family, paths: kept, prefixes: 0, route: decide(kept), hash, next: undefined };
+      const set: KeptSet<Route> = { number, family, paths: kept, prefixes: 0, route, decidedAt: now, hash, next: undefined };
       for (const path of kept) path.sets++;
       shelve(set);
       byNumber[number] = set;
       return set;
+    },
+
+    isDecided: (set) => isDecided(set as KeptSet<Route>),
+
+    outdate(nextHops) {
+      now++;
+      if (!nextHops) outdatedBefore = now;
+      else for (const nextHop of nextHops) for (const use of uses.get(nextHop) ?? []) use.movedAt = now;
     },
 
     move(from, to, prefixes) {
@@ -183,10 +219,6 @@ export function createPathSets<Route>(decide: (paths: readonly Path[]) => Route)
       const left = from as KeptSet<Route>;
       left.prefixes -= prefixes;
       if (left.prefixes === 0) forget(left);
-    },
-
-    *all() {
-      for (const set of byNumber) if (set) yield set;
     },
 
     *nextHopUses() {

@@ -4,10 +4,14 @@
  * what it returns; `show bgp routes` reads it.
  *
  *   RouteUpdate -> policy (a refused path is kept, and does not take part) -> the prefix's set of paths
- *               -> once a set: next-hop, decide, weight -> Route -> RouteChange, if it differs
+ *               -> once a set: choose (next-hop, decide, weight) -> Route -> RouteChange, if it differs
  *
  * Why a path lost is asked again when somebody wants to know, which the decision process, being a function, answers the same.
- * Losing a peer costs one walk over the prefixes, in steps between which the router may do something else: `losses.ts`.
+ *
+ * What concerns more prefixes than those of an UPDATE is done by a walk over all of them, in steps between which the router
+ * does something else: a prefix that has what is gone (`losses.ts`), what is decided otherwise now (`path.ts`) or, after a reload,
+ * what is judged otherwise goes to another set, as if it were announced anew. Whatever is said meanwhile is decided by
+ * the state of things now, so the order does not matter.
  *
  * More than 300 lines, because it is the one thing that keeps all tables of the folder in step.
  */
@@ -15,31 +19,20 @@ import { type Nlri, nlriKey, type PathAttributes } from "../bgp/path.ts";
 import { type Address, type AddressFamily, addressFamily } from "../net/address.ts";
 import { comparePrefixes, makePrefix, type Prefix, prefixKey } from "../net/prefix.ts";
 import { createPrefixTable, type PrefixWalk } from "../net/prefix-table.ts";
-import { decide, type MultipathOptions } from "./decide.ts";
+import { type ChooseOptions, createChoice, forwardsTheSame, NO_ROUTE, type Route, sameRoute } from "./choose.ts";
 import { createLosses } from "./losses.ts";
-import { createMemberLists, sameNextHops } from "./member-list.ts";
-import { createResolver, type NextHopContext, type Resolution, type StaticRoute } from "./next-hop.ts";
+import { createResolver, type NextHopContext, type StaticRoute } from "./next-hop.ts";
 import { createPathSets, type Path, type PathSet, withWord } from "./path.ts";
 import { type ImportPolicy, isBlackhole, refusePath, refusePrefix } from "./policy.ts";
-import {
-  byAddress,
-  epochOf,
-  type RouteChange,
-  type RouteNextHop,
-  type RoutePeer,
-  type RouteProtocol,
-  type RouteUpdate,
-} from "./route.ts";
+import { epochOf, type RouteChange, type RouteNextHop, type RoutePeer, type RouteProtocol, type RouteUpdate } from "./route.ts";
 import { createTallies, type PeerPaths, peerPathsOf, receivedOf } from "./tally.ts";
-import { type Judgement, type RouteView, viewRoute } from "./view.ts";
-import { type LinkBandwidthRule, weighPaths } from "./weight.ts";
+import { type RouteView, viewRoute } from "./view.ts";
 
-export interface RibConfiguration extends MultipathOptions, Omit<NextHopContext, "bgpNextHops"> {
+export interface RibConfiguration extends ChooseOptions, Omit<NextHopContext, "bgpNextHops"> {
   /** Ours, which is also our cluster's (RFC 4456). */
   readonly routerId: number;
   /** Believed as written: the next hops are gateways, resolved or not. */
   readonly staticRoutes: readonly StaticRoute[];
-  readonly linkBandwidth: LinkBandwidthRule;
   importPolicy(peer: RoutePeer): ImportPolicy;
 }
 
@@ -50,24 +43,13 @@ export interface RibChange {
   readonly touched: readonly Prefix[];
 }
 
-/** The route in force to a prefix. */
-export interface Route {
-  readonly protocol: RouteProtocol | undefined;
-  readonly nextHops: readonly RouteNextHop[];
-  readonly isBlackhole: boolean;
-  /** Of BGP. */
-  readonly best?: Path;
-  /** The paths that share the traffic, the best one first: their next hops lie behind the gateways. */
-  readonly sharing?: readonly Path[];
-}
-
 export interface Rib {
   /** Replaces the configuration as a whole; the first call is the start. */
   configure(configuration: RibConfiguration): RibChange;
   applyUpdate(update: RouteUpdate): RibChange;
-  /** After a loss: whether prefixes are left that still go where the lost peer said. Then `goOn` is wanted, between other things. */
+  /** Whether prefixes are left that have to be looked at again. Then `goOn` is wanted, between other things. */
   isBehind(): boolean;
-  /** Decides anew for the next of them. */
+  /** Looks at the next of them. */
   goOn(): RibChange;
   /** All routes in force, for a FIB that knows nothing yet. */
   installed(): RouteChange[];
@@ -88,20 +70,19 @@ export interface Rib {
 
 type Override = Route & { readonly prefix: Prefix };
 
-const NO_ROUTE: Route = { protocol: undefined, nextHops: [], isBlackhole: false };
 /** The FIB attaches subnets to ports itself, so a connected route only keeps others from its prefix. */
 const CONNECTED: Route = { protocol: "connected", nextHops: [], isBlackhole: false };
 
 /** Routes over next hops behind routes over next hops: each round settles one more step of what hangs together. */
 const MAXIMUM_ROUNDS = 16;
-/** Of the table of prefixes, in one step after a loss: some milliseconds, with a FIB and with peers to be told. */
+/** Of the table of prefixes, in one step: some milliseconds, with a FIB and with peers to be told. */
 const PLACES_AT_ONCE = 4096;
 /** Next hops remembered beyond those in use. */
 const SPARE_NEXT_HOPS = 4096;
 
-/** Prefixes of one UPDATE that go from the same set to the same other one: mostly all of them do, and they go together. */
+/** Prefixes that go from the same set to the same other one: mostly all of an UPDATE do, and they go together. */
 interface Run {
-  readonly peer?: RoutePeer;
+  /** The word that makes them go. */
   readonly path?: Path | undefined;
   readonly pathId?: number | undefined;
   readonly from: number;
@@ -111,6 +92,15 @@ interface Run {
 }
 
 const NO_RUN: Run = { from: 0, prefixes: [] };
+
+/** A walk from the first prefix to the last. */
+interface Round {
+  readonly walk: PrefixWalk;
+  readonly looksFor: Search;
+}
+
+/** Paths that are gone, routes that would be decided otherwise too, or paths that the import policies may judge otherwise as well. */
+type Search = "gone" | "outdated" | "misjudged";
 
 /** While it may still have more prefixes. */
 interface OpenChange extends RouteChange {
@@ -130,10 +120,9 @@ const NOBODY: RibConfiguration = {
 /** A RIB that knows nothing and, until it is configured, believes nobody. */
 export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
   const numbers = createPrefixTable();
-  const sets = createPathSets(chooseAmong);
+  const sets = createPathSets({ decide: (paths) => choice.choose(paths), isSame: sameRoute });
   const tallies = createTallies();
   const losses = createLosses(tallies);
-  let walk: PrefixWalk | undefined;
   /** By peer, the epoch below which its routes of a family are stale. */
   const epochs = new Map<Address, Partial<Record<AddressFamily, number>>>();
   let configuration = NOBODY;
@@ -144,13 +133,19 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
   const bgpNextHops = (prefix: Prefix): readonly Address[] | undefined =>
     sets.at(numbers.get(prefix))?.route.sharing?.map(({ attributes }) => attributes.nextHop);
   let resolver = createResolver({ ...NOBODY, bgpNextHops });
+  let choice = createChoice(NOBODY, resolver.resolve);
 
-  // What one call of `configure` or `applyUpdate` gathers.
+  /** The round under way, and what is wanted of the next one. */
+  let round: Round | undefined;
+  let wanted: Search | undefined;
+  /** A route has changed that next hops may lie behind; and how often more that may be the consequence of its own consequences. */
+  let mustResolve = false;
+  let resolutionsLeft = 0;
+
+  // What one call gathers.
   let routes: OpenChange[] = [];
   let touched: Prefix[] = [];
-  let mustResolve = false;
   let run = NO_RUN;
-  const memberLists = createMemberLists();
   let spareNextHops = SPARE_NEXT_HOPS;
 
   const inForce = (prefix: Prefix): Route => overrides.get(prefixKey(prefix)) ?? sets.at(numbers.get(prefix))?.route ?? NO_ROUTE;
@@ -175,106 +170,88 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
     note(prefixes.some(isCovered) ? prefixes.filter((prefix) => !isCovered(prefix)) : prefixes, before, after);
   }
 
-  const isEligible = (path: Path): boolean => path.refused === undefined && resolutionOf(path).eligible;
-
-  function judge(paths: readonly Path[]): Judgement {
-    const allowed = paths.filter(({ refused }) => refused === undefined);
-    const resolutions = new Map(allowed.map((path) => [path, resolutionOf(path)]));
-    const eligible = allowed.filter((path) => resolutions.get(path)?.eligible);
-    return { decision: decide(eligible, configuration), resolutions };
-  }
-
-  /** What is thrown away needs no way to go. */
-  const resolutionOf = ({ isBlackhole, attributes }: Path): Resolution =>
-    isBlackhole ? { eligible: true, gateways: [] } : resolver.resolve(attributes.nextHop);
-
-  const gatewaysOf = (path: Path): readonly RouteNextHop[] => {
-    const resolution = resolutionOf(path);
-    return resolution.eligible ? resolution.gateways : [];
-  };
-
-  function chooseAmong(paths: readonly Path[]): Route {
-    if (paths.length === 1) return onlyPath(paths);
-    const decision = decide(paths.filter(isEligible), configuration);
-    if (!decision) return NO_ROUTE;
-    const { best, multipath } = decision;
-    if (best.isBlackhole) return { protocol: "bgp", nextHops: [], isBlackhole: true, best, sharing: [] };
-    const weighed = weighPaths(multipath, configuration.linkBandwidth);
-    const gateways: RouteNextHop[] = [];
-    if (weighed) {
-      for (const { path, weight } of weighed)
-        for (const one of gatewaysOf(path)) gateways.push({ ...one, weight: one.weight * weight });
-    } else for (const path of multipath) gateways.push(...gatewaysOf(path));
-    const nextHops = memberLists.keep(byAddress(gateways, weighed !== undefined));
-    return { protocol: "bgp", nextHops, isBlackhole: false, best, sharing: multipath };
-  }
-
-  /** As a full table mostly has them: nothing to decide, and the members are those of all that lies over the same gateways. */
-  function onlyPath(sharing: readonly Path[]): Route {
-    const [best] = sharing;
-    const resolution = best.refused === undefined ? resolutionOf(best) : undefined;
-    if (!resolution?.eligible) return NO_ROUTE;
-    return { protocol: "bgp", nextHops: resolution.gateways, isBlackhole: best.isBlackhole === true, best, sharing };
-  }
-
-  /** Decides anew for sets whose next hops lie elsewhere, and names the prefixes that it concerns. */
-  function decideAgain(which: Iterable<PathSet<Route>>): void {
-    const moved: { readonly set: PathSet<Route>; readonly before: Route; readonly prefixes: Prefix[] }[] = [];
-    /** By the sets' numbers, their places in that list, from 1. */
-    const places: number[] = [];
-    for (const set of which) {
-      const route = chooseAmong(losses.remaining(set.paths, set.family));
-      if (!sameRoute(set.route, route)) {
-        moved.push({ set, before: set.route, prefixes: [] });
-        places[set.number] = moved.length;
-      }
-      set.route = route;
-    }
-    if (moved.length === 0) return;
-    numbers.forEach(
-      (prefix, number) => void moved[places[number] - 1].prefixes.push(prefix),
-      (number) => places[number] > 0,
-    );
-    for (const { set, before, prefixes } of moved) noteBgp(prefixes, before, set.route);
-  }
-
   const inUse = (): Set<Address> => new Set(Array.from(sets.nextHopUses(), ({ nextHop }) => nextHop));
 
+  /** Of next hops that nobody names any more, the answers need not be kept. */
+  function forgetNextHops(): void {
+    if (resolver.size <= spareNextHops) return;
+    const used = inUse();
+    spareNextHops = 2 * used.size + SPARE_NEXT_HOPS;
+    resolver.retain(used);
+    mustResolve = true;
+  }
+
+  const mayResolve = (): boolean => mustResolve && resolutionsLeft > 0;
+
+  const isBehind = (): boolean => round !== undefined || wanted !== undefined || losses.areLeft() || mayResolve();
+
   /** Next hops lie elsewhere when routes that they lie behind have changed, and so on. */
-  function settle(): void {
-    if (resolver.size > spareNextHops) {
-      const used = inUse();
-      spareNextHops = 2 * used.size + SPARE_NEXT_HOPS;
-      resolver.retain(used);
-      mustResolve = true;
-    }
-    for (let round = 0; mustResolve && round < MAXIMUM_ROUNDS; round++) {
+  function nextRound(): Round | undefined {
+    if (mayResolve()) {
       mustResolve = false;
-      const changed = resolver.refresh();
-      if (changed.size === 0) break;
-      decideAgain([...sets.all()].filter(({ paths }) => paths.some(({ attributes }) => changed.has(attributes.nextHop))));
+      resolutionsLeft--;
+      const moved = resolver.refresh();
+      if (moved.size > 0) {
+        sets.outdate(moved);
+        wanted ??= "outdated";
+      }
+    }
+    // What is still not settled then has two truths.
+    if (resolutionsLeft === 0) mustResolve = false;
+    const looksFor = wanted ?? (losses.areLeft() ? "gone" : undefined);
+    wanted = undefined;
+    return looksFor && { walk: numbers.walk(), looksFor };
+  }
+
+  /** One step of what is left to do; all of it, if the table is small. */
+  function step(): void {
+    for (let places = placesAtOnce; places > 0; ) {
+      round ??= nextRound();
+      if (!round) return;
+      places = sweep(round, places);
+      if (places > 0 || (round.looksFor === "gone" && !losses.areLeft())) round = undefined;
     }
   }
 
-  /** The same from nothing, for all sets; says nothing of what has changed. */
-  function settleAll(): void {
-    for (let round = 0; round < MAXIMUM_ROUNDS; round++) {
-      let isSettled = true;
-      for (const set of sets.all()) {
-        const route = chooseAmong(set.paths);
-        isSettled &&= sameRoute(set.route, route);
-        set.route = route;
-      }
-      if (isSettled) break;
-      resolver.refresh();
+  /** Prefixes that are not where they belong go there. */
+  function sweep({ walk, looksFor }: Round, places: number): number {
+    const judges = looksFor === "misjudged";
+    const found = new Map<number, Prefix[]>();
+    const isWanted = (number: number): boolean => {
+      const set = sets.at(number);
+      return set !== undefined && (judges || !sets.isDecided(set) || set.paths.some((path) => losses.isGone(path, set.family)));
+    };
+    const gather = (prefix: Prefix, number: number): void => {
+      const together = found.get(number);
+      if (together) together.push(prefix);
+      else found.set(number, [prefix]);
+    };
+    const left = walk(places, gather, isWanted);
+    for (const [number, prefixes] of found) {
+      const set = sets.at(number);
+      if (!set) continue;
+      const paths = losses.remaining(set.paths, set.family);
+      if (!judges) shift(number, sets.of(paths)?.number ?? 0, prefixes);
+      else for (const prefix of prefixes) shift(number, sets.of(judgeAgain(paths, prefix, set.family))?.number ?? 0, [prefix]);
     }
+    return left;
+  }
+
+  function judgeAgain(paths: readonly Path[], prefix: Prefix, family: AddressFamily): readonly Path[] {
+    return paths.map((path) => {
+      const { peer, attributes } = path;
+      const policy = configuration.importPolicy(peer);
+      const refused = refusePath(peer, attributes, policy, configuration.routerId) ?? refusePrefix(peer, prefix, policy);
+      const blackhole = isBlackhole(attributes, policy);
+      if (refused === path.refused && blackhole === path.isBlackhole) return path;
+      return sets.path({ ...path, refused, isBlackhole: blackhole }, family);
+    });
   }
 
   function taken(): RibChange {
     const change = { routes, touched };
     routes = [];
     touched = [];
-    mustResolve = false;
     return change;
   }
 
@@ -288,7 +265,7 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
     if (from !== run.from || path !== run.path || prefix.pathId !== run.pathId || run.to === undefined) {
       endRun();
       const paths = withWord(remainingAt(from), peer.address, prefix.pathId, path);
-      run = { peer, path, pathId: prefix.pathId, from, to: sets.of(paths)?.number ?? 0, prefixes: [] };
+      run = { path, pathId: prefix.pathId, from, to: sets.of(paths)?.number ?? 0, prefixes: [] };
     }
     if (run.to === from || run.to === undefined) return;
     numbers.set(prefix, run.to);
@@ -296,23 +273,34 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
   }
 
   function endRun(): void {
-    const { peer, prefixes } = run;
-    const [from, to] = [sets.at(run.from), sets.at(run.to ?? 0)];
+    const { from, to = 0, prefixes } = run;
     run = NO_RUN;
-    const family = (to ?? from)?.family;
-    if (!peer || !family || prefixes.length === 0) return;
-    const isOfPeer = (path: Path): boolean => path.peer.address === peer.address;
-    count(from?.paths.filter((path) => isOfPeer(path) || losses.isGone(path, family)) ?? [], family, -prefixes.length);
-    count(to?.paths.filter(isOfPeer) ?? [], family, prefixes.length);
-    noteBgp(prefixes, from?.route ?? NO_ROUTE, to?.route ?? NO_ROUTE);
+    follow(from, to, prefixes);
+  }
+
+  function shift(from: number, to: number, prefixes: readonly Prefix[]): void {
+    if (from === to) return;
+    for (const prefix of prefixes) numbers.set(prefix, to);
+    follow(from, to, prefixes);
+  }
+
+  /** These prefixes went from one set to another. */
+  function follow(fromNumber: number, toNumber: number, prefixes: readonly Prefix[]): void {
+    if (prefixes.length === 0) return;
+    const [from, to] = [sets.at(fromNumber), sets.at(toNumber)];
+    const [before, after] = [from?.route ?? NO_ROUTE, to?.route ?? NO_ROUTE];
+    count(to, prefixes.length);
+    count(from, -prefixes.length);
+    if (!sameRoute(before, after)) noteBgp(prefixes, before, after);
     sets.move(from, to, prefixes.length);
   }
 
-  /** So many prefixes of the family have these paths, or, below zero, have them no longer. */
-  function count(paths: readonly Path[], family: AddressFamily, prefixes: number): void {
-    for (const path of paths) {
-      if (losses.isGone(path, family)) losses.settle(-prefixes);
-      else tallies.add(path, family, prefixes);
+  /** So many prefixes have this set or, below zero, have it no longer. */
+  function count(set: PathSet<Route> | undefined, prefixes: number): void {
+    if (!set) return;
+    for (const path of set.paths) {
+      if (losses.isGone(path, set.family)) losses.settle(-prefixes);
+      else tallies.add(path, set.family, prefixes);
     }
   }
 
@@ -339,72 +327,24 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
     for (const prefix of withdrawn) if (!again?.has(nlriKey(prefix))) put(prefix, peer, undefined);
   }
 
-  /** One step of the walk after a loss: prefixes that have what is gone go to the set of what remains. */
-  function sweep(): void {
-    if (!losses.areLeft()) return;
-    walk ??= numbers.walk();
-    const found = new Map<number, Prefix[]>();
-    const isWanted = (number: number): boolean => {
-      const set = sets.at(number);
-      return set?.paths.some((path) => losses.isGone(path, set.family)) === true;
-    };
-    const gather = (prefix: Prefix, number: number): void => {
-      const together = found.get(number);
-      if (together) together.push(prefix);
-      else found.set(number, [prefix]);
-    };
-    // The next walk finds what this one has missed.
-    if (!walk(placesAtOnce, gather, isWanted)) walk = undefined;
-    for (const [number, prefixes] of found) leave(sets.at(number), prefixes);
-    if (!losses.areLeft()) walk = undefined;
-  }
-
-  function leave(from: PathSet<Route> | undefined, prefixes: readonly Prefix[]): void {
-    if (!from) return;
-    const to = sets.of(losses.remaining(from.paths, from.family));
-    for (const prefix of prefixes) numbers.set(prefix, to?.number ?? 0);
-    const after = to?.route ?? NO_ROUTE;
-    if (!sameRoute(from.route, after)) noteBgp(prefixes, from.route, after);
-    count(
-      from.paths.filter((path) => losses.isGone(path, from.family)),
-      from.family,
-      -prefixes.length,
-    );
-    sets.move(from, to, prefixes.length);
-  }
-
-  function sweepAll(): void {
-    while (losses.areLeft()) sweep();
-  }
-
-  /** Import policies may be others now: every path is judged again, and what is not what it was goes to another set. */
-  function judgeAgain(): void {
-    numbers.forEach((prefix, number) => {
-      const set = sets.at(number);
-      if (!set) return;
-      const paths = set.paths.map((path) => {
-        const policy = configuration.importPolicy(path.peer);
-        const refused =
-          refusePath(path.peer, path.attributes, policy, configuration.routerId) ?? refusePrefix(path.peer, prefix, policy);
-        return sets.path({ ...path, refused, isBlackhole: isBlackhole(path.attributes, policy) }, set.family);
-      });
-      const to = sets.of(paths);
-      if (to === set || !to) return;
-      count(set.paths, set.family, -1);
-      count(to.paths, set.family, 1);
-      numbers.set(prefix, to.number);
-      sets.move(set, to, 1);
-    });
+  function override(news: Map<number | string, Override>): void {
+    const concerned = [...new Map([...overrides, ...news]).values()].map(({ prefix }) => [prefix, inForce(prefix)] as const);
+    overrides = news;
+    overridden = createPrefixTable();
+    for (const { prefix } of news.values()) overridden.set(prefix, 1);
+    for (const [prefix, before] of concerned) note([prefix], before, inForce(prefix));
   }
 
   const isStale = ({ peer }: Path, family: AddressFamily): boolean => epochOf(peer) < (epochs.get(peer.address)?.[family] ?? 0);
 
   function view(prefix: Prefix): RouteView {
     const paths = remainingAt(numbers.get(prefix));
-    return viewRoute(prefix, inForce(prefix), paths, judge(paths), (path) => isStale(path, addressFamily(prefix.address)));
+    return viewRoute(prefix, inForce(prefix), paths, choice.explain(paths), (path) =>
+      isStale(path, addressFamily(prefix.address)),
+    );
   }
 
-  const isEmpty = (prefix: Prefix): boolean => numbers.get(prefix) === 0 && !overrides.has(prefixKey(prefix));
+  const isKnown = (prefix: Prefix): boolean => numbers.get(prefix) !== 0 || overrides.has(prefixKey(prefix));
 
   function known(): Prefix[] {
     const prefixes = Array.from(overrides.values(), ({ prefix }) => prefix).filter((prefix) => numbers.get(prefix) === 0);
@@ -413,53 +353,43 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
   }
 
   return {
-    configure(wanted) {
-      sweepAll();
-      const before = known().map((prefix) => [prefix, inForce(prefix)] as const);
-      configuration = wanted;
-      resolver = createResolver({ ...wanted, bgpNextHops });
-      const news = new Map<number | string, Override>();
-      for (const { prefix, nextHops } of wanted.staticRoutes) {
-        news.set(prefixKey(prefix), { prefix, protocol: "static", nextHops, isBlackhole: false });
-      }
-      for (const { address, length } of wanted.interfaces) {
-        const prefix = makePrefix(address, length);
-        news.set(prefixKey(prefix), { ...CONNECTED, prefix });
-      }
-      const added = [...news.values()].filter(({ prefix }) => isEmpty(prefix));
-      overrides = news;
-      overridden = createPrefixTable();
-      for (const { prefix } of news.values()) overridden.set(prefix, 1);
-      judgeAgain();
-      settleAll();
-      for (const { prefix } of added) note([prefix], NO_ROUTE, inForce(prefix));
-      for (const [prefix, route] of before) note([prefix], route, inForce(prefix));
+    configure(news) {
+      configuration = news;
+      resolver = createResolver({ ...news, bgpNextHops });
+      choice = createChoice(news, resolver.resolve);
+      override(overridesOf(news));
+      sets.outdate();
+      wanted = "misjudged";
+      resolutionsLeft = MAXIMUM_ROUNDS;
+      step();
       return taken();
     },
 
     applyUpdate(update) {
+      const isAlone = !isBehind();
+      resolutionsLeft = MAXIMUM_ROUNDS;
       if (update.kind === "stale") {
         const { address, epoch } = update.peer;
         epochs.set(address, { ...epochs.get(address), [update.family]: epoch });
       } else if (update.kind === "lost") {
         losses.add(update);
         if (!update.family) epochs.delete(update.peer.address);
-        sweep();
       } else {
-        if (losses.wouldTake(update.peer)) sweepAll();
+        while (losses.wouldTake(update.peer)) step();
         withdraw(update.peer, update.withdrawn, update.announced);
         if (update.attributes) announce(update.peer, update.announced, update.attributes);
         endRun();
       }
-      settle();
+      forgetNextHops();
+      // What is left already has its steps, however many updates come between them.
+      if (isAlone) step();
       return taken();
     },
 
-    isBehind: losses.areLeft,
+    isBehind,
 
     goOn() {
-      sweep();
-      settle();
+      step();
       return taken();
     },
 
@@ -495,9 +425,20 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
 
     routes(prefix) {
       if (!prefix) return known().sort(comparePrefixes).map(view);
-      return isEmpty(prefix) ? [] : [view(prefix)];
+      return isKnown(prefix) ? [view(prefix)] : [];
     },
   };
+}
+
+function overridesOf({ staticRoutes, interfaces }: RibConfiguration): Map<number | string, Override> {
+  const overrides = new Map<number | string, Override>();
+  for (const { prefix, nextHops } of staticRoutes)
+    overrides.set(prefixKey(prefix), { prefix, protocol: "static", nextHops, isBlackhole: false });
+  for (const { address, length } of interfaces) {
+    const prefix = makePrefix(address, length);
+    overrides.set(prefixKey(prefix), { ...CONNECTED, prefix });
+  }
+  return overrides;
 }
 
 const withoutPathId = (nlri: Nlri): Prefix => (nlri.pathId === undefined ? nlri : { address: nlri.address, length: nlri.length });
@@ -515,11 +456,3 @@ const changeOf = (
 
 const goesTheSameWay = (a: RouteChange, b: RouteChange): boolean =>
   a.nextHops === b.nextHops && a.protocol === b.protocol && a.isBlackhole === b.isBlackhole;
-
-const forwardsTheSame = (a: Route, b: Route): boolean => a.isBlackhole === b.isBlackhole && sameNextHops(a.nextHops, b.nextHops);
-
-const sameRoute = (a: Route, b: Route): boolean =>
-  a === b || (a.best === b.best && forwardsTheSame(a, b) && sameNextHopsBehind(a.sharing ?? [], b.sharing ?? []));
-
-const sameNextHopsBehind = (a: readonly Path[], b: readonly Path[]): boolean =>
-  a === b || (a.length === b.length && a.every(({ attributes }, i) => attributes.nextHop === b[i].attributes.nextHop));

@@ -98,14 +98,6 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     announce(adjOut.look(isReload ? undefined : touched));
   };
 
-  /** From the configuration, and from what is connected as of now. */
-  const configureRoutes = (wanted: Config): void => {
-    const { staticRoutes, ...rest } = ribConfiguration(wanted);
-    const beside = { interfaces: dataplane?.interfaces() ?? [], links: dataplane?.links() ?? [] };
-    const routes = dataplane ? staticRoutes.map(dataplane.withoutCutOff) : staticRoutes;
-    take(rib.configure({ ...rest, ...beside, staticRoutes: routes, importPolicy }), true);
-  };
-
   let isCatchingUp = false;
 
   /** Between the steps sessions are heard, keepalives sent and questions answered. */
@@ -117,6 +109,15 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
       take(rib.goOn());
       catchUp();
     });
+  };
+
+  /** From the configuration, and from what is connected as of now. */
+  const configureRoutes = (wanted: Config): void => {
+    const { staticRoutes, ...rest } = ribConfiguration(wanted);
+    const beside = { interfaces: dataplane?.interfaces() ?? [], links: dataplane?.links() ?? [] };
+    const routes = dataplane ? staticRoutes.map(dataplane.withoutCutOff) : staticRoutes;
+    take(rib.configure({ ...rest, ...beside, staticRoutes: routes, importPolicy }), true);
+    catchUp();
   };
 
   const onUpdate = (update: RouteUpdate): void => {

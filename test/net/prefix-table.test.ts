@@ -52,14 +52,12 @@ describe("a prefix table", () => {
     table.set(other, 1);
     const pieceOf = (walk: PrefixWalk): { met: Prefix[]; more: boolean } => {
       const met: Prefix[] = [];
-      return {
-        more: walk(
-          64,
-          (prefix) => void met.push(prefix),
-          (number) => number === 1,
-        ),
-        met,
-      };
+      const left = walk(
+        64,
+        (prefix) => void met.push(prefix),
+        (number) => number === 1,
+      );
+      return { more: left === 0, met };
     };
     const met: string[] = [];
     for (let walk = table.walk(), more = true; more; ) {
@@ -81,6 +79,34 @@ describe("a prefix table", () => {
       }
     }
     expect([...contents(table).values()].filter((number) => number === 1)).toEqual([]);
+  });
+
+  it("is walked through to what is there all the time, whatever comes and goes between the pieces", () => {
+    // In few lines and around the end of the table, so that a deletion moves what comes behind it; enough of them to make it grow.
+    const at = (n: number): Prefix => makePrefix(n << 23, 9 + (n >>> 9));
+    const some = fc.array(fc.nat(2047), { maxLength: 60, size: "max" });
+    const pieces = fc.array(fc.record({ places: fc.integer({ min: 1, max: 100 }), added: some, deleted: some }), { size: "+1" });
+    const there = fc.uniqueArray(fc.nat(2047), { minLength: 700, maxLength: 760, size: "max" });
+    fc.assert(
+      fc.property(there, pieces, (there, pieces) => {
+        const table = createPrefixTable();
+        for (const n of there) table.set(at(n), 1);
+        const left = new Set(there.map((n) => formatPrefix(at(n))));
+        const walk = table.walk();
+        const visit = (prefix: Prefix): void => void left.delete(formatPrefix(prefix));
+        for (const { places, added, deleted } of pieces) {
+          walk(places, visit, () => true);
+          for (const n of deleted) {
+            table.set(at(n), 0);
+            left.delete(formatPrefix(at(n)));
+          }
+          for (const n of added) table.set(at(n), 1);
+        }
+        while (walk(300, visit, () => true) === 0);
+        expect([...left]).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it("keeps nothing of what came besides the prefix", () => {

@@ -6,9 +6,9 @@ import { type Address, parseAddress } from "#src/net/address.ts";
 import { formatPrefix, type Prefix, parsePrefix } from "#src/net/prefix.ts";
 import { type PrefixRule, parsePrefixRule } from "#src/net/prefix-rule.ts";
 import { createAdjOut } from "#src/rib/adj-out.ts";
+import type { Route } from "#src/rib/choose.ts";
 import { type ExportPolicy, exportRoute } from "#src/rib/export.ts";
 import type { Audience, RouteAnnouncements } from "#src/rib/route.ts";
-import type { Route } from "#src/rib/table.ts";
 import { external, internal, LOCAL_ASN, type PathSketch, sketch } from "./sketch.ts";
 
 const OURS = 0x0a0000fe;
