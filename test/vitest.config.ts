@@ -7,6 +7,7 @@ const WIRE = [
   "test/native/**",
   "test/lab/**",
   "test/port/packet-ring.test.ts",
+  "test/port/pcap-live.test.ts",
   "test/port/*-kernel.test.ts",
   "test/speaker/daemons.test.ts",
   "test/speaker/features.test.ts",
