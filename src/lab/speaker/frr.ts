@@ -67,7 +67,11 @@ export function frrDaemon(directory: string, name: string, ...options: string[])
   // As root, because in a user namespace there is nobody else; /etc/group puts root into frrvty there.
   const identity = ["-u", "root", "-g", "root", "-A", "127.0.0.1", "-P", "0"];
   const places = ["--vty_socket", directory, "-z", `${directory}/zserv.api`, "-i", `${directory}/${name}.pid`];
-  return [`${DAEMONS}/${name}`, "-f", "/dev/null", "--log", "stdout", ...identity, ...places, ...options];
+  const command = [`${DAEMONS}/${name}`, "-f", "/dev/null", "--log", "stdout", ...identity, ...places, ...options];
+  if (name === "zebra") return command;
+  // One that comes before zebra listens tries again after ten seconds, and after a minute from the third time on.
+  const afterZebra = `until [ -S ${directory}/zserv.api ]; do sleep 0.05; done; exec "$@"`;
+  return ["sh", "-c", afterZebra, name, ...command];
 }
 
 /** As MetalLB writes one neighbor: its lists, its route maps, its sessions. */
