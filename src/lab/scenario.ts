@@ -16,7 +16,7 @@ export interface ConnectionTraffic {
 }
 
 /** What the load client is good for; what a file asks beyond it is refused. */
-export const MOST_BEATS_PER_SECOND = 10_000;
+export const MOST_BEATS_PER_SECOND = 5000;
 
 /** How requests arrive: evenly, as a Poisson process, or as one whose rate goes from trough to peak and back in a period. */
 export type Arrivals =
