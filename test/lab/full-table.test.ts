@@ -9,10 +9,10 @@ describe.skipIf(!canRunLabs)("ecmp lab run full-table", () => {
     const { runs, differences, connections } = await runLab("full-table");
     expect(differences).toEqual([]);
     const [{ state, explained, event, broken }] = runs;
-    expect(state.groups.map(({ prefixes, members }) => [prefixes.length, members.length]).sort()).toEqual([
-      [1, 3],
-      [100_000, 2],
-    ]);
+    // One group of the table, or one more of prefixes that n3 was the first to announce: a resilient group has a history.
+    const prefixesTo = (members: number): number =>
+      state.groups.filter((group) => group.members.length === members).reduce((sum, { prefixes }) => sum + prefixes.length, 0);
+    expect([state.groups.length <= 3, prefixesTo(3), prefixesTo(2)]).toEqual([true, 1, 100_000]);
     expect(explained).toMatchObject({ checked: 300, equal: 300 });
     expect(broken).toMatchObject({ observed: broken.forecast, onSurvivors: 0 });
     expect(broken.observed).toBe(connections.filter((row) => row["entered-by"] === "n2").length);
