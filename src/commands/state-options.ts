@@ -32,8 +32,10 @@ export async function loadState({ config, state, live, control }: StateOptions):
 
 export function explainerOf(state: FibState, options: StateOptions): (flow: Flow) => Explanation {
   try {
+    const explain = createExplainer(state);
+    // Only now is it known that the state has a hash.
     warn(describeUnknownFields(state.hash));
-    return createExplainer(state);
+    return explain;
   } catch (error) {
     throw new CommandError(
       `${options.state ?? (options.live ? undefined : options.config) ?? "the router"}: ${(error as Error).message}`,

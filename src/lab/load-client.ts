@@ -185,8 +185,11 @@ export class LoadClient {
   #isSilent = ({ record }: Connection): boolean => this.#clock.nowMs() - record.lastEchoAtMs > this.#options.timeoutMs;
 }
 
-/** `resetAndDestroy` waits for a connection that is still opening, for ever if nobody answers. */
-function reset(socket: Socket): void {
+/**
+ * Ends a connection so that its port can be used again at once. `resetAndDestroy` waits for one that is still opening, for ever
+ * if nobody answers.
+ */
+export function reset(socket: Socket): void {
   if (socket.connecting) socket.destroy();
   else socket.resetAndDestroy();
 }

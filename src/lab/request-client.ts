@@ -5,6 +5,7 @@
  */
 import { connect } from "node:net";
 import { type Clock, delay } from "../net/clock.ts";
+import { reset } from "./load-client.ts";
 import type { PodGreeting } from "./pod.ts";
 import type { RequestOrder, RequestRecord } from "./request.ts";
 
@@ -66,7 +67,8 @@ export class RequestClient {
       let missing = Number.POSITIVE_INFINITY;
       const fail = (why: string) => {
         failure ??= why;
-        socket.destroy();
+        // Ended in order, it would wait for the answer that does not come, and the next run could not have its port.
+        reset(socket);
       };
       const patience = () => this.#clock.setTimer(ANSWER_TIMEOUT_MS, () => fail("no answer"));
       let cancel = patience();

@@ -61,6 +61,16 @@ describe("ecmp explain", () => {
     await expect(explain("{}", "--flow", flow)).rejects.toThrow(`--flow: ${JSON.stringify(flow)}, wanted ${wanted}`);
   });
 
+  it.each([
+    ["{}", "hash is undefined"],
+    ["null", "its top is null"],
+    ['{"hash":null}', "hash is null"],
+    ['{"hash":{"algorithm":"nope"}}', "nope"],
+  ])("says what is wrong with the state %s, by its file", async (text, wanted) => {
+    const words = ["--state", save("state.json", text), "--flow", FLOW];
+    await expect(run(explainCommand(), words)).rejects.toThrow(new RegExp(`state\\.json: .*${wanted}`));
+  });
+
   it("refuses a hash by which packets have next hops and flows have none, naming the file", async () => {
     await expect(explain("{hash: {algorithm: random}}")).rejects.toMatchObject({
       code: 2,
