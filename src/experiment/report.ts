@@ -1,6 +1,7 @@
 /** Outcomes as rows for people and scripts: one row an outcome, or one row a member of it. */
 import type { MemberOrder } from "../ecmp/member-order.ts";
 import { formatAddress } from "../net/address.ts";
+import { csvLine } from "./csv.ts";
 import type { Outcome, Refusal } from "./scenario.ts";
 
 /** What was divided or drawn a root of, as JSON and CSV have it: six digits that count. Counts and shares are exact. */
@@ -69,14 +70,10 @@ export const refusalRow = ({ selector, reason }: Refusal): RefusalRow => ({ sele
 
 /** Columns are the keys of all rows, as they come; what a row has none of is empty. A text with a comma or a quote is quoted. */
 export function formatCsv(rows: readonly object[]): string {
-  const cell = (value: unknown): string => {
-    const text = String(value);
-    return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
   const columns = [...new Set(rows.flatMap(Object.keys))];
   const line = (row: object): string => {
     const cells = new Map<string, unknown>(Object.entries(row));
-    return columns.map((column) => cell(cells.get(column) ?? "")).join(",");
+    return csvLine(columns.map((column) => String(cells.get(column) ?? "")));
   };
-  return [columns.join(","), ...rows.map(line)].join("\n");
+  return [csvLine(columns), ...rows.map(line)].join("\n");
 }

@@ -1,5 +1,4 @@
-/** Rows as CSV (RFC 4180): a line each, and quotes only around what needs them. */
-export const formatCsv = (rows: readonly (readonly string[])[]): string =>
-  rows.map((row) => `${row.map(quote).join(",")}\r\n`).join("");
+/** Rows as a CSV file (RFC 4180). */
+import { csvLine } from "../experiment/csv.ts";
 
-const quote = (field: string): string => (/[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field);
+export const formatCsv = (rows: readonly (readonly string[])[]): string => rows.map((row) => `${csvLine(row)}\r\n`).join("");

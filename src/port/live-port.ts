@@ -3,7 +3,7 @@
  * it stays, and its counters go on. While there is none nothing is received, and what is sent is refused and counted.
  */
 import { type Batch, createBatch, ROW, ROW_WORDS, VERDICT } from "./batch.ts";
-import type { Port, PortCounters } from "./port.ts";
+import { NO_COUNTERS, type Port, type PortCounters } from "./port.ts";
 
 const NO_FRAMES = createBatch(new Uint8Array(), 0);
 
@@ -13,14 +13,7 @@ export class LivePort<Inner extends Port> implements Port {
   #inner: Inner | undefined;
   #isClosed = false;
   /** Of those that were here before. */
-  #past: PortCounters = {
-    receivedFrames: 0,
-    receivedBytes: 0,
-    transmittedFrames: 0,
-    transmittedBytes: 0,
-    transmitErrors: 0,
-    receiveDrops: 0,
-  };
+  #past = NO_COUNTERS;
 
   /** There is none until `renew`. */
   constructor(name: string, open: () => Inner) {

@@ -8,7 +8,7 @@
  */
 import { type Batch, ROW, VIRTIO_HEADER_LENGTH } from "./batch.ts";
 import { createSlots, LARGEST_FRAME, placeFrame, rowsToSend, type WireFrame } from "./frame-slots.ts";
-import type { Port, PortCounters } from "./port.ts";
+import { NO_COUNTERS, type Port, type PortCounters } from "./port.ts";
 
 export interface LoopbackOptions {
   readonly name: string;
@@ -23,14 +23,7 @@ export class Loopback implements Port {
   #open = true;
   readonly #queueFrames: number;
   readonly #queue: WireFrame[] = [];
-  readonly #counters = {
-    receivedFrames: 0,
-    receivedBytes: 0,
-    transmittedFrames: 0,
-    transmittedBytes: 0,
-    transmitErrors: 0,
-    receiveDrops: 0,
-  };
+  readonly #counters = { ...NO_COUNTERS };
 
   constructor(options: LoopbackOptions) {
     this.name = options.name;

@@ -15,6 +15,16 @@ export interface PortCounters {
   readonly receiveDrops: number;
 }
 
+/** Of a port that has just been opened. */
+export const NO_COUNTERS: PortCounters = {
+  receivedFrames: 0,
+  receivedBytes: 0,
+  transmittedFrames: 0,
+  transmittedBytes: 0,
+  transmitErrors: 0,
+  receiveDrops: 0,
+};
+
 export interface Port {
   readonly name: string;
   readonly batch: Batch;

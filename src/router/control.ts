@@ -1,6 +1,7 @@
 /**
- * The door for `ecmp show`, `ecmp fault` and `ecmp reload`: a Unix socket that only the router's own user may open. One request a connection, a line of
- * JSON; the answer is one line of JSON, or, for what is followed, a line for each event until the other side hangs up.
+ * The door for `ecmp show`, `ecmp fault` and `ecmp reload`: a Unix socket that only the router's own user may open. One request
+ * a connection, a line of JSON; the answer is one line of JSON, or, for what is followed, a line for each event until the other
+ * side hangs up.
  */
 import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";

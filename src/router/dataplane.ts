@@ -34,8 +34,10 @@ import { openWaysOut } from "./ways-out.ts";
 
 export type Dataplane = Awaited<ReturnType<typeof startDataplane>>;
 
-/** If anything cannot be had, what was had already is given back before this rejects. */
-/** `links`: the names of the unnumbered links, as of now. `onPorts`: what is connected is another than it was. */
+/**
+ * `links`: the names of the unnumbered links, as of now. `onPorts`: what is connected is another than it was. If anything cannot
+ * be had, what was had already is given back before this rejects.
+ */
 export async function startDataplane(
   config: Config,
   clock: Clock,

@@ -7,6 +7,15 @@ import { createCable, run } from "./namespace.ts";
 
 export const ECMP = fileURLToPath(new URL("../../dist/src/main.js", import.meta.url));
 
+/** What `ecmp show` says of the router behind this control socket. */
+export const showOf =
+  (control: string) =>
+  // biome-ignore lint/suspicious/noExplicitAny: the test that asks knows the shape, and fails where it is another.
+  (...words: string[]): any =>
+    JSON.parse(
+      spawnSync(process.execPath, [ECMP, "show", ...words, "--json", "--control", control], { encoding: "utf8" }).stdout,
+    );
+
 /** A program started by a test: its lines as they come, and its end. */
 export interface Program {
   readonly child: ChildProcess;

@@ -10,10 +10,10 @@ import { afterAll, beforeAll, expect, it, test } from "vitest";
 import { createFib } from "#src/fib/fib.ts";
 import { createImage } from "#src/fib/image.ts";
 import { parseIpv4 } from "#src/net/address.ts";
-import { systemClock } from "#src/net/clock.ts";
 import { parsePrefix } from "#src/net/prefix.ts";
 import { entropySeed, randomBelow, seededRandom } from "#src/net/random.ts";
 import { createCable, inNamespace, run } from "../common/namespace.ts";
+import { until } from "../common/until.ts";
 
 const DAEMONS = "/usr/lib/frr";
 const PREFIXES = ["198.51.100.0/24", "198.51.101.0/24", "198.51.102.0/24"];
@@ -34,10 +34,6 @@ await inNamespace(import.meta.url, () => {
     const command = [`${DAEMONS}/${name}`, "-f", "/dev/null", "-u", "root", "-g", "root", "-P", "0", ...places];
     daemons.push(spawn("unshare", ["--mount", "sh", "-c", joinGroup, "sh", ...command], { stdio: "ignore" }));
   };
-  const until = (what: string, isSo: () => boolean): void => {
-    const deadline = systemClock.nowMs() + PATIENCE_MS;
-    while (!isSo()) if (systemClock.nowMs() > deadline) throw new Error(`zebra: ${what} has not come`);
-  };
   const vtysh = (daemon: string, ...commands: string[]): string =>
     spawnSync("vtysh", ["--vty_socket", folder, "-d", daemon, ...commands.flatMap((command) => ["-c", command])], {
       encoding: "utf8",
@@ -51,7 +47,7 @@ await inNamespace(import.meta.url, () => {
     run("ip address add 10.0.0.254/24 dev out0");
     for (const name of ["zebra", "staticd"]) {
       start(name);
-      until(name, () => /FRRouting/.test(vtysh(name, "show version")));
+      until(name, () => /FRRouting/.test(vtysh(name, "show version")), PATIENCE_MS);
     }
   }, 2 * PATIENCE_MS);
   afterAll(() => {
@@ -83,7 +79,7 @@ await inNamespace(import.meta.url, () => {
         const command = `${isThere ? "no " : ""}ip route ${prefix} ${hop}`;
         history.push(command);
         vtysh("staticd", "configure terminal", command);
-        until(command, () => kernelOrder(prefix).sort().join() === [...of].sort().join());
+        until(command, () => kernelOrder(prefix).sort().join() === [...of].sort().join(), PATIENCE_MS);
 
         const nextHops = [...of].sort().map((address) => ({ address: parseIpv4(address) as number, weight: 1 }));
         const prefixes = [parsePrefix(prefix) as NonNullable<ReturnType<typeof parsePrefix>>];

@@ -5,18 +5,17 @@
  *   client 10.0.1.2 -- port0 [router] port1 -- 10.0.11.2 node 1 (198.51.100.10)
  *                                     port2 -- 10.0.12.2 node 2 (198.51.100.10), by a ring
  */
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { systemClock } from "#src/net/clock.ts";
-import { ECMP, Host, type Program, start } from "../common/host.ts";
+import { accountedFor } from "../common/counters.ts";
+import { ECMP, Host, type Program, showOf, start } from "../common/host.ts";
 import { inNamespace, run } from "../common/namespace.ts";
 import { obstacleOf } from "../common/package.ts";
+import { until } from "../common/until.ts";
 
 const SERVICE = "198.51.100.10";
-const DEADLINE_MS = 20_000;
 const SUBNETS = { port0: "10.0.1", port1: "10.0.11", port2: "10.0.12" };
 const MEGABYTES = 4;
 const obstacle = obstacleOf("cap");
@@ -41,8 +40,7 @@ else
     const listeners: Program[] = [];
     let router: Program;
 
-    const show = (what: string) =>
-      JSON.parse(spawnSync(process.execPath, [ECMP, "show", what, "--json", "--control", control], { encoding: "utf8" }).stdout);
+    const show = showOf(control);
     const ping = (address: string): string => hosts[0].run(`ping -c 5 -i 0.1 -W 2 ${address}`);
     const isAnswered = (): boolean => {
       try {
@@ -51,10 +49,6 @@ else
       } catch {
         return false;
       }
-    };
-    const until = (what: string, ask: () => boolean): void => {
-      const endMs = systemClock.nowMs() + DEADLINE_MS;
-      while (!ask()) if (systemClock.nowMs() > endMs) throw new Error(`not within ${DEADLINE_MS} ms: ${what}`);
     };
 
     beforeAll(async () => {
@@ -137,8 +131,7 @@ workers: 2
       run("ip link set port1 up");
       until("node 1 answers", isAnswered);
       const counters = show("counters");
-      const sum = (reasons: Record<string, number>): number => Object.values(reasons).reduce((a, b) => a + b, 0);
-      expect(counters.forwarded + sum(counters.punted) + sum(counters.slow) + sum(counters.dropped)).toBe(counters.received);
+      expect(accountedFor(counters)).toBe(counters.received);
       router.child.kill("SIGTERM");
       const { code, stderr } = await router.ended;
       expect([code, stderr]).toEqual([0, expect.not.stringContaining("worker-died")]);

@@ -4,17 +4,16 @@
  *   client 10.0.1.2 -- port0 [router] port1 -- 10.0.11.2 node 1 (198.51.100.10)
  *                                     port2 -- 10.0.12.2 node 2 (198.51.100.10)
  */
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { systemClock } from "#src/net/clock.ts";
-import { ECMP, Host, type Program, start } from "../common/host.ts";
+import { accountedFor } from "../common/counters.ts";
+import { ECMP, Host, type Program, showOf, start } from "../common/host.ts";
 import { inNamespace, run } from "../common/namespace.ts";
+import { until } from "../common/until.ts";
 
 const SERVICE = "198.51.100.10";
-const DEADLINE_MS = 20_000;
 
 await inNamespace(import.meta.url, () => {
   const folder = mkdtempSync(join(tmpdir(), "ecmp-ports-"));
@@ -23,13 +22,7 @@ await inNamespace(import.meta.url, () => {
   let client: Host;
   let router: Program;
 
-  const show = (what: string) =>
-    JSON.parse(spawnSync(process.execPath, [ECMP, "show", what, "--json", "--control", control], { encoding: "utf8" }).stdout);
-  /** Asks until it is so. */
-  const until = (what: string, ask: () => boolean): void => {
-    const endMs = systemClock.nowMs() + DEADLINE_MS;
-    while (!ask()) if (systemClock.nowMs() > endMs) throw new Error(`not within ${DEADLINE_MS} ms: ${what}`);
-  };
+  const show = showOf(control);
   const answers = (address: string): boolean => {
     try {
       client.run(`ping -c 1 -W 1 ${address}`);
@@ -111,8 +104,7 @@ workers: 2
 
   test("nobody died of it, and it ends as it should", { timeout: 60_000 }, async () => {
     const counters = show("counters");
-    const sum = (reasons: Record<string, number>): number => Object.values(reasons).reduce((a, b) => a + b, 0);
-    expect(counters.forwarded + sum(counters.punted) + sum(counters.slow) + sum(counters.dropped)).toBe(counters.received);
+    expect(accountedFor(counters)).toBe(counters.received);
     router.child.kill("SIGTERM");
     const { code, stderr } = await router.ended;
     expect([code, stderr]).toEqual([0, expect.not.stringContaining("worker-died")]);

@@ -20,14 +20,13 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { systemClock } from "#src/net/clock.ts";
-import { ECMP, Host, type Program, start } from "../common/host.ts";
+import { ECMP, Host, type Program, showOf, start } from "../common/host.ts";
 import { inNamespace, run } from "../common/namespace.ts";
+import { until } from "../common/until.ts";
 
 const UID = 61_234;
 const SERVICE = "198.51.100.10";
 const BIRD = "/usr/sbin/bird";
-const DEADLINE_MS = 20_000;
 /** CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW. */
 const CAPABILITIES = ((1n << 10n) | (1n << 12n) | (1n << 13n)).toString(16).padStart(16, "0");
 
@@ -56,14 +55,7 @@ await inNamespace(import.meta.url, () => {
     const { status, stderr } = spawnSync(command[0], command.slice(1), { encoding: "utf8", env });
     return { status, stderr: stderr.trim() };
   };
-  const show = (...words: string[]) =>
-    JSON.parse(
-      spawnSync(process.execPath, [ECMP, "show", ...words, "--json", "--control", control], { encoding: "utf8" }).stdout,
-    );
-  const until = (what: string, holds: () => boolean): void => {
-    for (const endMs = systemClock.nowMs() + DEADLINE_MS; !holds(); )
-      if (systemClock.nowMs() > endMs) throw new Error(`Not within ${DEADLINE_MS} ms: ${what}`);
-  };
+  const show = showOf(control);
   const reaches = (address: string): boolean => /1 received/.test(hosts[0].ask(`ping -c 1 -W 1 ${address}`));
   const configure = (more = ""): void =>
     writeFileSync(

@@ -20,6 +20,7 @@ import { createSharedValue, setSharedValue } from "#src/port/shared-value.ts";
 import { createTapMemory } from "#src/port/tap-memory.ts";
 import { Wake } from "#src/port/wake.ts";
 import { createSupervisor, launchWorker, type Supervisor } from "#src/router/supervisor.ts";
+import { accountedFor } from "../common/counters.ts";
 import { createCable, inNamespace } from "../common/namespace.ts";
 import { makePacket } from "../dataplane/packets.ts";
 import { type Running, startWorker } from "../native/workers.ts";
@@ -147,8 +148,7 @@ await inNamespace(import.meta.url, () => {
     const heard: Heard[] = [];
     for (const witness of witnesses) heard.push((await witness.next()) as Heard);
     const after = readCounters(supervisor.counterMemories, NAMES.length);
-    const sum = (reasons: Readonly<Record<string, number>>): number => Object.values(reasons).reduce((a, b) => a + b, 0);
-    expect(after.forwarded + sum(after.dropped) + sum(after.punted) + sum(after.slow)).toBe(after.received);
+    expect(accountedFor(after)).toBe(after.received);
     return { heard, forwarded: after.forwarded - before.forwarded };
   }
 
