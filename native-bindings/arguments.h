@@ -53,13 +53,13 @@ class Arguments {
     return value;
   }
 
-  // As interface names are: 1 to 15 bytes.
+  // As those of interfaces and threads are: 1 to 15 bytes.
   std::string name(size_t index, const char* name) const {
     char text[256];
     size_t length;
     if (index >= count_ || napi_get_value_string_utf8(env_, values_[index], text, sizeof text, &length) != napi_ok ||
         length == 0 || length > 15 || std::memchr(text, 0, length) != nullptr) {
-      refuse(name, "the name of an interface: 1 to 15 bytes, none of them 0");
+      refuse(name, "a name of 1 to 15 bytes, none of them 0");
     }
     return std::string(text, length);
   }

@@ -24,7 +24,7 @@ namespace ecmp {
 namespace {
 
 // Raised with every change of the calls below; index.ts refuses an addon of another version.
-constexpr uint32_t kVersion = 6;
+constexpr uint32_t kVersion = 7;
 
 OpenRing& open_ring(napi_env env, uint32_t handle) {
   auto& rings = environment(env).rings;
@@ -179,6 +179,12 @@ napi_value packet_drops_call(napi_env env, napi_callback_info info) {
   return to_value(env, static_cast<double>(packet_drops(static_cast<int>(arguments.integer(0, "descriptor", INT32_MAX)))));
 }
 
+// nameThread(name)
+napi_value name_thread_call(napi_env env, napi_callback_info info) {
+  name_thread(Arguments(env, info, "nameThread").name(0, "name"));
+  return nullptr;
+}
+
 // makeThreadRealTime(): whether it is now
 napi_value make_thread_real_time_call(napi_env env, napi_callback_info) { return to_value(env, make_thread_real_time()); }
 
@@ -276,6 +282,7 @@ napi_value begin_environment(napi_env env, napi_value exports) {
   add<close_event_call>(env, exports, "closeEvent");
   add<list_interfaces_call>(env, exports, "listInterfaces");
   add<packet_drops_call>(env, exports, "packetDrops");
+  add<name_thread_call>(env, exports, "nameThread");
   add<make_thread_real_time_call>(env, exports, "makeThreadRealTime");
   add<advise_large_pages_call>(env, exports, "adviseLargePages");
   add<replace_program_call>(env, exports, "replaceProgram");

@@ -7,7 +7,7 @@
 import { createRequire } from "node:module";
 
 /** As `kVersion` of binding.cc. */
-const VERSION = 6;
+const VERSION = 7;
 
 export interface OpenedRing {
   /** The name of the ring in all other calls. */
@@ -65,6 +65,8 @@ export interface NativeBindings {
   /** Of any packet socket of this process, since the last time; -1: it is none. */
   packetDrops(descriptor: number): number;
   listInterfaces(): NativeInterface[];
+  /** 1 to 15 bytes. */
+  nameThread(name: string): void;
   makeThreadRealTime(): boolean;
   /** Whether it could be asked for: nothing is different otherwise. */
   adviseLargePages(memory: Uint8Array): boolean;

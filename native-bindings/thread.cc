@@ -1,8 +1,11 @@
 #include "thread.h"
 
 #include <sched.h>
+#include <sys/prctl.h>
 
 namespace ecmp {
+
+void name_thread(const std::string& name) { prctl(PR_SET_NAME, name.c_str()); }
 
 bool make_thread_real_time() {
   sched_param lowest{};

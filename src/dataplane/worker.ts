@@ -10,6 +10,7 @@ import { createFaultyWaiter, FaultyPort } from "../port/fault.ts";
 import type { FaultMemory } from "../port/fault-rule.ts";
 import type { CaptureMemory } from "../port/pcap-live-memory.ts";
 import { TapPort } from "../port/tap.ts";
+import { nameThread } from "../port/thread.ts";
 import { createChannelWriter } from "./channel.ts";
 import type { PortIdentity } from "./classify.ts";
 import { createCounterWriter } from "./counters.ts";
@@ -63,6 +64,7 @@ const PORT_COUNTER_MS = 100;
 const PORT_COUNTER_BREATHS = 4096;
 
 function run(setup: WorkerSetup): void {
+  nameThread(`ecmp worker ${setup.index}`);
   const say = (message: WorkerMessage): void => parentPort?.postMessage(message);
   const image = openImage(setup.image);
   const stop = new Int32Array(setup.stop);
@@ -111,8 +113,9 @@ function run(setup: WorkerSetup): void {
     const frames = breathe();
     if (channel.takeBell()) say("bell");
     const isIdle = frames === 0;
-    // The clock is asked where there is time for it.
-    if (++breaths % PORT_COUNTER_BREATHS === 0 || (isIdle && systemClock.nowMs() >= countAtMs)) {
+    // The clock is asked where there is time for it, and by who never sleeps not at all: its answer is an object, and a hundred
+    // thousand a second would be a garbage collection every half a second.
+    if (++breaths % PORT_COUNTER_BREATHS === 0 || (isIdle && !setup.busy && systemClock.nowMs() >= countAtMs)) {
       countPorts();
       countAtMs = systemClock.nowMs() + PORT_COUNTER_MS;
     }
@@ -125,6 +128,7 @@ function run(setup: WorkerSetup): void {
 }
 
 const { hash, selector } = workerData as WorkerStart;
+nameThread("ecmp stand-by");
 allowInlining();
 warmUp(hash, selector);
 parentPort?.once("message", run);
