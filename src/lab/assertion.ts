@@ -11,6 +11,7 @@ const MEASURES: Readonly<Record<AssertionName, (outcome: ScenarioOutcome) => num
   longestGapMs: ({ longestGapMs }) => longestGapMs,
   recoverSeconds: ({ recoverMs }) => recoverMs / 1000,
   failedRequests: ({ requests }) => requests.failedAfterRetry,
+  lostDatagrams: ({ datagrams }) => datagrams.lost,
 };
 
 export interface Verdict {

@@ -1,7 +1,9 @@
 /**
  * Where forecast and observation differ, and why that may be: a closed list of named reasons, each with the witness that must
- * speak for it. A difference that none of them explains is `unexplained`, and makes the run a failure. Pure.
+ * speak for it: `witness` of connections and requests, `ofDatagrams` of flows of datagrams. A difference that none of them
+ * explains is `unexplained`, and makes the run a failure. Pure.
  */
+import { type DatagramCase, enteredAllBut, enteredAsForecast, leftForOthers } from "./datagram-difference.ts";
 import { CUTS, type Expectation } from "./expectation.ts";
 import type { FaultKind } from "./lab.ts";
 import type { RouterSettings } from "./router-settings.ts";
@@ -49,9 +51,12 @@ function wentElsewhere({ expectation, observed: { broken, leftFor } }: Case): bo
   );
 }
 
+const isPolicy1 = (router: RouterSettings): boolean => router.kind === "linux" && router.policy === 1;
+
 interface Reason {
   readonly means: string;
-  readonly witness: (difference: Case) => boolean;
+  readonly witness?: (difference: Case) => boolean;
+  readonly ofDatagrams?: (difference: DatagramCase) => boolean;
 }
 
 /** How far from a change a request's end may lie, and still have met it: the change takes time, and so do packets. */
@@ -67,7 +72,8 @@ function isAtEdge({ fromMs, toMs, plannedToMs }: FaultMark, atMs: number): boole
 export const REASONS = {
   "socket-hash": {
     means: "under policy 1 the kernel takes the sending socket's own random number for a hash, where a veth hands it on",
-    witness: (difference) => difference.router.kind === "linux" && difference.router.policy === 1 && wentElsewhere(difference),
+    witness: (difference) => isPolicy1(difference.router) && wentElsewhere(difference),
+    ofDatagrams: (difference) => isPolicy1(difference.router) && leftForOthers(difference),
   },
   "pod-gone": {
     means: "it was short, and its pod was moved away; which pod it had, the node's kube-proxy drew by lot",
@@ -82,6 +88,7 @@ export const REASONS = {
   "packets-lost": {
     means: "packets of its own were thrown away by a fault, and with them an answer for too long or the reset it was to get",
     witness: ({ observed }) => observed.lostPackets === true,
+    ofDatagrams: ({ lostPackets }) => lostPackets,
   },
   "at-the-edge": {
     means: "it was short, and began or ended while a change of its path was being made",
@@ -98,16 +105,32 @@ export const REASONS = {
       return difference.marks.some((mark) => concerns(difference, mark) && mark.fromMs >= toMs && mark.fromMs <= endedMs);
     },
   },
-  unexplained: { means: "no reason is known", witness: () => true },
+  "too-brief": {
+    means: "it was a flow of datagrams, and was to go by a node for less time than lies between two of them",
+    ofDatagrams: (difference) => enteredAllBut(difference, ({ lastsMs }) => lastsMs < difference.everyMs),
+  },
+  unanswered: {
+    means: "it was a flow of datagrams, and entered a node, whose kernel tracks it, but no pod answered from behind it",
+    ofDatagrams: (difference) => enteredAllBut(difference, ({ nextHop }) => difference.trackedBy.has(nextHop)),
+  },
+  unexplained: { means: "no reason is known", witness: () => true, ofDatagrams: () => true },
 } as const satisfies Readonly<Record<string, Reason>>;
 
 export type ReasonName = keyof typeof REASONS;
+
+/** The table as its rows are asked; the names are kept above. */
+const ROWS = Object.entries(REASONS) as [ReasonName, Reason][];
 
 /** The reason's name, or undefined where there is no difference. */
 export function explainDifference(difference: Case): ReasonName | undefined {
   const { expectation, observed } = difference;
   const entered = observed.entry === undefined || observed.entry === expectation.entry;
   if (observed.broken === (expectation.fate === "breaks") && entered) return undefined;
-  const names = Object.keys(REASONS) as ReasonName[];
-  return names.find((name) => REASONS[name].witness(difference));
+  return ROWS.find(([, { witness }]) => witness?.(difference))?.[0];
+}
+
+/** The same of a flow of datagrams. */
+export function explainDatagrams(difference: DatagramCase): ReasonName | undefined {
+  if (enteredAsForecast(difference)) return undefined;
+  return ROWS.find(([, { ofDatagrams }]) => ofDatagrams?.(difference))?.[0];
 }

@@ -142,14 +142,14 @@ export function withPods(
   );
 }
 
-interface Phase {
+export interface Phase {
   readonly nextHop: string | undefined;
   readonly fromMs: number;
   readonly toMs: number;
 }
 
 /** Where it goes in its own time. */
-function phasesOf({ changes }: Plan, { nextHops }: FlowPath, { fromMs, toMs }: PlannedFlow): Phase[] {
+export function phasesOf({ changes }: Plan, { nextHops }: FlowPath, { fromMs, toMs }: PlannedFlow): Phase[] {
   // nextHops[i] is where it goes between change i - 1 and change i.
   const beginsMs = (i: number) => (i === 0 ? Number.NEGATIVE_INFINITY : changes[i - 1].plannedMs);
   const endsMs = (i: number) => (i === changes.length ? Number.POSITIVE_INFINITY : changes[i].plannedMs);

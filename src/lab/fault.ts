@@ -49,7 +49,7 @@ export interface Fault {
   readonly begin: (target: Target) => Promise<void>;
   /** Undoes it. */
   readonly end: (target: Target) => Promise<void>;
-  /** The flows of which it has thrown packets away so far, as "address:port" of their sources. */
+  /** The flows of which it has thrown packets away so far, by their sources (`flowSource`). */
   readonly struck?: (target: Target) => Promise<readonly string[]>;
 }
 

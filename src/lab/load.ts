@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import type { Clock } from "../net/clock.ts";
 import type { ConnectionRecord, ConnectionTarget } from "./connection.ts";
+import type { DatagramOrder, DatagramRecord } from "./datagram.ts";
 import { LabFailure } from "./failure.ts";
 import type { LoadOptions } from "./load-client.ts";
 import type { Place } from "./place.ts";
@@ -13,13 +14,14 @@ const LOAD_PROCESS = fileURLToPath(new URL("./load-process.js", import.meta.url)
 export interface LoadReport {
   readonly connections: readonly ConnectionRecord[];
   readonly requests: readonly RequestRecord[];
+  readonly datagrams: readonly DatagramRecord[];
 }
 
 /** A process may have some ten thousand files open, and one processor beats for as many. */
 const MOST_SOCKETS = 8000;
 
 export class Load {
-  /** Connections are dealt to them in turn; the requests are the first one's. */
+  /** Connections are dealt to them in turn; requests and datagrams are the first one's. */
   readonly #processes: readonly LoadProcess[];
 
   private constructor(processes: readonly LoadProcess[]) {
@@ -39,6 +41,11 @@ export class Load {
     return (await this.#order((i) => dealt[i])).connections;
   }
 
+  /** Until each flow has its first answer. */
+  async send(orders: readonly DatagramOrder[]): Promise<void> {
+    await this.#processes[0].order({ send: orders });
+  }
+
   async begin(orders: readonly RequestOrder[]): Promise<void> {
     await this.#processes[0].order({ begin: orders });
   }
@@ -55,6 +62,7 @@ export class Load {
     return {
       connections: reports.flatMap(({ connections }) => connections),
       requests: reports.flatMap(({ requests }) => requests),
+      datagrams: reports.flatMap(({ datagrams }) => datagrams),
     };
   }
 }

@@ -2,18 +2,20 @@
  * What came of a scenario: every connection and request beside its forecast, and the figures that strategies are compared by.
  * Pure. The witness is the client, and of the way in the pod; never the router's own counters.
  */
-import { formatAddress } from "../net/address.ts";
 import { brokenAtMs, type ConnectionRecord, type ConnectionTarget, isBroken } from "./connection.ts";
+import type { DatagramForecast } from "./datagram-forecast.ts";
+import { type DatagramFigures, describeDatagrams, judgeDatagrams, sumUp } from "./datagram-outcome.ts";
 import { explainDifference, type ObservedFlow, REASONS, type ReasonName } from "./difference.ts";
 import type { Expectation } from "./expectation.ts";
 import { LabFailure } from "./failure.ts";
-import { type Lab, nextHopFor, nodeNamed, type Service } from "./lab.ts";
+import type { Lab, Service } from "./lab.ts";
 import type { LoadReport } from "./load.ts";
+import { flowSource } from "./packet-record.ts";
 import type { RequestRecord } from "./request.ts";
 import type { Scenario } from "./scenario.ts";
-import type { ScenarioConnection, ScenarioRequest } from "./scenario-traffic.ts";
+import type { ScenarioConnection, ScenarioDatagrams, ScenarioRequest } from "./scenario-traffic.ts";
 import type { FaultMark } from "./timeline.ts";
-import { entryNode } from "./witness.ts";
+import { entryNextHop, entryNode } from "./witness.ts";
 
 export interface ScenarioOutcome {
   readonly connections: {
@@ -32,6 +34,7 @@ export interface ScenarioOutcome {
     readonly forecast: number;
     readonly failedAfterRetry: number;
   };
+  readonly datagrams: DatagramFigures;
   readonly differences: Readonly<Record<ReasonName, number>>;
   /** Of the unexplained ones. */
   readonly told: readonly string[];
@@ -48,13 +51,17 @@ export interface Evidence {
   readonly connections: readonly ScenarioConnection[];
   readonly requests: readonly ScenarioRequest[];
   readonly expectations: readonly Expectation[];
+  readonly datagrams: readonly ScenarioDatagrams[];
+  readonly datagramForecasts: readonly DatagramForecast[];
   readonly digest: string;
   readonly marks: readonly FaultMark[];
   readonly startMs: number;
-  /** Flows of which a fault has thrown packets away, by "address:port" of their sources. */
+  /** Flows of which a fault has thrown packets away, by their `flowSource`. */
   readonly struck: ReadonlySet<string>;
   /** Where a Linux router sent each flow, by the same. */
   readonly departures?: ReadonlyMap<string, ReadonlySet<string>> | undefined;
+  /** The next hops whose kernels track it, of datagrams, likewise. */
+  readonly trackedBy: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, report: LoadReport): ScenarioOutcome {
@@ -65,11 +72,10 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     { sourceAddress, sourcePort }: ConnectionTarget,
     record: ConnectionRecord | RequestRecord,
   ) => {
-    const source = `${sourceAddress}:${sourcePort}`;
-    const entry = entryNode(lab, service, sourceAddress, record);
+    const source = flowSource("tcp", sourceAddress, sourcePort);
     return {
       pod: record.pod,
-      entry: entry && describeEntry(lab, entry, service),
+      entry: entryNextHop(lab, service, sourceAddress, record),
       leftFor: evidence.departures?.get(source),
       lostPackets: evidence.struck.has(source),
     };
@@ -117,6 +123,13 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     return { record, expectation };
   });
 
+  const { datagrams: planned, datagramForecasts } = evidence;
+  const datagrams = judgeDatagrams(lab, scenario.router, planned, datagramForecasts, report.datagrams, evidence);
+  for (const each of datagrams) {
+    if (each.reason) differences[each.reason] += 1;
+    if (each.reason === "unexplained") told.push(describeDatagrams(each));
+  }
+
   const broken = long.filter(({ observed }) => observed.broken);
   const firstMs = marks[0]?.fromMs ?? startMs;
   return {
@@ -134,6 +147,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
       forecast: short.filter(({ expectation }) => expectation.fate === "breaks").length,
       failedAfterRetry: short.filter(({ record }) => !record.answered).length,
     },
+    datagrams: sumUp(datagrams),
     differences,
     told,
     digest,
@@ -145,12 +159,6 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     }),
     brokenAtMs: broken.map(({ record }) => (brokenAtMs(record) ?? startMs) - startMs),
   };
-}
-
-/** As the forecast names it. */
-function describeEntry(lab: Lab, node: string, service: Service): string | undefined {
-  const nextHop = nextHopFor(nodeNamed(lab, node), service);
-  return nextHop === undefined ? undefined : formatAddress(nextHop);
 }
 
 /** The longest time without an answer; one that broke has none until it is open again. */

@@ -1,6 +1,6 @@
 /**
  * What a kernel itself noted of packets: sets of nftables that its rules fill, one entry for each flow (and what else a rule
- * adds), named by source address and source port. The witness of what a fault threw away, and of where a Linux router sent what.
+ * adds), named by protocol, source address and source port. The witness of what a fault threw away, and of where a Linux router sent what.
  */
 import { z } from "zod";
 import { inNamespace } from "./namespace.ts";
@@ -11,11 +11,11 @@ const SIZE = 65_535;
 
 /** The set `name` in a table of nftables, of flows and further columns of these types. */
 export const flowSet = (name: string, ...types: readonly string[]): string =>
-  `set ${name} { type ${["ipv4_addr", "inet_service", ...types].join(" . ")}; size ${SIZE}; flags dynamic; }`;
+  `set ${name} { type ${["ipv4_addr", "inet_proto", "inet_service", ...types].join(" . ")}; size ${SIZE}; flags dynamic; }`;
 
-/** The statement that adds a TCP packet's flow to it. */
+/** The statement that adds a packet's flow to it, of TCP and UDP. */
 export const noteFlow = (name: string, ...columns: readonly string[]): string =>
-  `update @${name} { ${["ip saddr", "tcp sport", ...columns].join(" . ")} }`;
+  `meta l4proto { tcp, udp } update @${name} { ${["ip saddr", "meta l4proto", "th sport", ...columns].join(" . ")} }`;
 
 const listing = z.object({
   nftables: z.array(
@@ -25,8 +25,11 @@ const listing = z.object({
   ),
 });
 
+/** "udp 10.0.1.2:20000": a flow as its source knows it. */
+export const flowSource = (protocol: string, address: string, port: string | number): string => `${protocol} ${address}:${port}`;
+
 export interface FlowNote {
-  /** "address:port" of its source. */
+  /** By its `flowSource`. */
   readonly flow: string;
   readonly columns: readonly string[];
 }
@@ -35,5 +38,8 @@ export interface FlowNote {
 export async function readFlowSet(namespace: string, table: string, name: string): Promise<FlowNote[]> {
   const said = await execute(inNamespace(namespace, ["nft", "-j", "list", "set", "netdev", table, name]));
   const entries = listing.parse(JSON.parse(said)).nftables.flatMap(({ set }) => set?.elem ?? []);
-  return entries.map(({ concat: [address, port, ...columns] }) => ({ flow: `${address}:${port}`, columns: columns.map(String) }));
+  return entries.map(({ concat: [address, protocol, port, ...columns] }) => ({
+    flow: flowSource(String(protocol), String(address), port),
+    columns: columns.map(String),
+  }));
 }

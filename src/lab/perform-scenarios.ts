@@ -71,10 +71,12 @@ export async function performScenarios(
   return exitCode;
 }
 
-function describeProgress({ scenario, outcome: { connections, requests } }: PlayedScenario): string {
+function describeProgress({ scenario, outcome: { connections, requests, datagrams } }: PlayedScenario): string {
   const broken = `${connections.broken} of ${connections.opened} broken (forecast ${connections.forecast})`;
   const entered = Object.entries(connections.perNode).map(([node, count]) => `${node} ${count}`);
-  return `${scenario.name}: by ${entered.join(" · ")}; ${broken}, ${requests.failed} of ${requests.count} requests failed`;
+  const moved = `${datagrams.moved} of ${datagrams.flows} flows of datagrams moved (forecast ${datagrams.forecast}), ${datagrams.lost} lost`;
+  const failed = `${requests.failed} of ${requests.count} requests failed${datagrams.flows > 0 ? `, ${moved}` : ""}`;
+  return `${scenario.name}: by ${entered.join(" · ")}; ${broken}, ${failed}`;
 }
 
 async function playOne(clock: Clock, lab: Lab, scenario: Scenario, tell: Tell): Promise<PlayedScenario> {

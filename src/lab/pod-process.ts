@@ -1,8 +1,9 @@
-/** The process of one pod: `node pod-process.js NAME tcp/ADDRESS/PORT...`. Says `ready` when it listens; SIGTERM ends it. */
+/** The process of one pod: `node pod-process.js NAME PROTOCOL/ADDRESS/PORT...` (tcp, udp). Says `ready` when it listens; SIGTERM ends it. */
 import { PodServer } from "./pod.ts";
+import { PodDatagrams } from "./pod-datagrams.ts";
 
 const [name, ...listens] = process.argv.slice(2);
-const servers = listens.map(() => new PodServer(name));
+const servers = listens.map((each) => (each.startsWith("udp/") ? new PodDatagrams(name) : new PodServer(name)));
 
 process.on("SIGTERM", () => {
   for (const each of servers) each.close();

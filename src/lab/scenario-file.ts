@@ -86,8 +86,20 @@ const traffic = z.discriminatedUnion(
       retries: whole(0, 100).default(0),
       firstSourcePort: port,
     }),
+    z
+      .strictObject({
+        kind: z.literal("datagrams"),
+        service: z.string(),
+        flows: whole(1, 10_000),
+        everyMs: whole(10, 60_000).default(100),
+        firstSourcePort: port,
+      })
+      .refine(({ flows, everyMs }) => (flows * 1000) / everyMs <= MOST_BEATS_PER_SECOND, {
+        path: ["everyMs"],
+        error: `wanted at most ${MOST_BEATS_PER_SECOND} datagrams a second, of all flows`,
+      }),
   ],
-  { error: "wanted a kind of traffic: connections or requests" },
+  { error: "wanted a kind of traffic: connections, requests or datagrams" },
 );
 
 const step = z.union(
@@ -199,7 +211,6 @@ const SURELY_GIVEN_UP_SECONDS = 3;
 function checkReferences(file: ScenarioFile, lab: Lab | undefined, context: z.core.$RefinementCtx<ScenarioFile>): void {
   const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: "custom", path, message });
   if (!lab) return refuse(["lab"], "wanted one of `ecmp lab list`");
-  const services = lab.services.map(({ name }) => name);
   const parts: [PropertyKey[], Pick<ScenarioFile, "router" | "traffic" | "timeline" | "holdTimeSeconds" | "bfd">][] = [
     [[], file],
     ...Object.entries(file.strategies).map(([name, own]): [PropertyKey[], typeof own] => [["strategies", name], own]),
@@ -212,8 +223,12 @@ function checkReferences(file: ScenarioFile, lab: Lab | undefined, context: z.co
     for (const name of Object.keys((router?.kind === "ecmp-router" && router.ecmpOf) || {})) {
       if (!routers.includes(name)) refuse([...path, "router", "ecmpOf", name], `wanted one of ${routers.join(", ")}`);
     }
-    traffic.forEach(({ service }, i) => {
-      if (!services.includes(service)) refuse([...path, "traffic", i, "service"], `wanted one of ${services.join(", ")}`);
+    traffic.forEach(({ kind, service }, i) => {
+      const protocol = kind === "datagrams" ? "udp" : "tcp";
+      const fit = lab.services.filter(({ protocols }) => protocols.includes(protocol)).map(({ name }) => name);
+      if (fit.includes(service)) return;
+      const wanted = fit.length > 0 ? `one of ${fit.join(", ")}` : `a lab with a service whose protocols have ${protocol}`;
+      refuse([...path, "traffic", i, "service"], `wanted ${wanted}`);
     });
     timeline.forEach((step, i) => {
       if ("wait" in step) return;

@@ -6,13 +6,15 @@ import { writeFile } from "node:fs/promises";
 import { digestPaths } from "../experiment/forecast.ts";
 import { type Clock, delay } from "../net/clock.ts";
 import { type Cast, viewsOf } from "./cast.ts";
+import { readTrackedBy } from "./connection-tracking.ts";
+import { forecastVisits } from "./datagram-forecast.ts";
 import { type Expectation, forecastFates, planChanges, withPods } from "./expectation.ts";
 import { statesOf } from "./lab-router.ts";
 import { Load } from "./load.ts";
 import { judgeScenario, type ScenarioOutcome } from "./outcome.ts";
 import { placeOf } from "./place.ts";
 import { type FaultStep, heartbeatMsOf, patienceMsOf, type Scenario } from "./scenario.ts";
-import { planLongLived, planRequests } from "./scenario-traffic.ts";
+import { planDatagrams, planLongLived, planRequests } from "./scenario-traffic.ts";
 import { type AtWork, carryOut, endAll, noteAllStruck, type Tell } from "./timeline.ts";
 import { nodeOfPod } from "./witness.ts";
 
@@ -30,10 +32,16 @@ export async function playScenario(
   const connections = planLongLived(lab, scenario);
   const requests = planRequests(lab, scenario, durationMs);
   const states = await statesOf(viewsOf(cast));
-  const byPath = forecastFates(lab, states, plan, [...connections, ...requests]);
-  const digest = digestPaths(byPath);
-  await writeFile(`${directory}/forecast.json`, JSON.stringify({ digest, states, expectations: byPath }));
-  tell("forecast", 0, { flows: byPath.length, breaks: breaksOf(byPath), digest });
+  const datagrams = planDatagrams(lab, scenario);
+  const allPaths = forecastFates(lab, states, plan, [...connections, ...requests, ...datagrams]);
+  const byPath = allPaths.slice(0, connections.length + requests.length);
+  const datagramForecasts = forecastVisits(plan, allPaths.slice(byPath.length), datagrams);
+  const digest = digestPaths(allPaths);
+  await writeFile(
+    `${directory}/forecast.json`,
+    JSON.stringify({ digest, states, expectations: byPath, datagrams: datagramForecasts }),
+  );
+  tell("forecast", 0, { flows: allPaths.length, breaks: breaksOf(byPath), digest });
 
   const load = await Load.start(placeOf(lab.clients[0].node), connections.length, {
     redial: true,
@@ -46,9 +54,10 @@ export async function playScenario(
   const long = withPods(plan, byPath.slice(0, connections.length), pods, patienceMsOf(scenario));
   const expectations = [...long, ...byPath.slice(connections.length)];
   tell("pods", 0, { breaks: breaksOf(expectations) });
+  await load.send(datagrams.map(({ order }) => order));
   await load.begin(requests.map(({ order }) => order));
   const startMs = clock.nowMs();
-  tell("traffic", 0, { connections: connections.length, requests: requests.length });
+  tell("traffic", 0, { connections: connections.length, requests: requests.length, datagrams: datagrams.length });
   const atWork: AtWork = { steps: new Set(), struck: new Set() };
   try {
     const marks = await carryOut(clock, cast, scenario, plan, startMs, atWork, tell);
@@ -57,7 +66,10 @@ export async function playScenario(
     await noteAllStruck(clock, cast, atWork);
     const departures = await cast.router.view.departures?.();
     await load.close(clock);
-    const evidence = { connections, requests, expectations, digest, marks, startMs, struck: atWork.struck, departures };
+    const trackedBy = datagrams.length > 0 ? await readTrackedBy(lab, "udp") : new Map<string, ReadonlySet<string>>();
+    const forecasts = { expectations, datagramForecasts, digest };
+    const witnesses = { marks, startMs, struck: atWork.struck, departures, trackedBy };
+    const evidence = { connections, requests, datagrams, ...forecasts, ...witnesses };
     return judgeScenario(lab, scenario, evidence, report);
   } finally {
     await endAll(clock, cast, atWork);

@@ -4,11 +4,14 @@
  */
 import { seededRandom } from "../net/random.ts";
 import { drawArrivals } from "./arrivals.ts";
+import type { DatagramOrder } from "./datagram.ts";
 import type { PlannedFlow } from "./expectation.ts";
 import { type Lab, type Service, serviceNamed } from "./lab.ts";
 import type { RequestOrder } from "./request.ts";
 import { patienceMsOf, type Scenario } from "./scenario.ts";
 import { type PlannedConnection, planConnection } from "./traffic.ts";
+
+const ALWAYS = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
 
 export type ScenarioConnection = PlannedConnection & PlannedFlow;
 
@@ -17,13 +20,30 @@ export interface ScenarioRequest extends PlannedFlow {
   readonly order: RequestOrder;
 }
 
+export interface ScenarioDatagrams extends PlannedFlow {
+  readonly service: Service;
+  readonly order: DatagramOrder;
+}
+
 export function planLongLived(lab: Lab, scenario: Scenario): ScenarioConnection[] {
-  const always = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY, patienceMs: patienceMsOf(scenario) };
+  const always = { ...ALWAYS, patienceMs: patienceMsOf(scenario) };
   return scenario.traffic.flatMap((each) => {
     if (each.kind !== "connections") return [];
     const service = serviceNamed(lab, each.service);
     return Array.from({ length: each.count }, (_, i) => {
       return { ...always, ...planConnection(lab, lab.clients[0].node, service, each.firstSourcePort + i) };
+    });
+  });
+}
+
+/** They begin before anything happens, and go on to the end. */
+export function planDatagrams(lab: Lab, { traffic }: Scenario): ScenarioDatagrams[] {
+  return traffic.flatMap((each) => {
+    if (each.kind !== "datagrams") return [];
+    const service = serviceNamed(lab, each.service);
+    return Array.from({ length: each.flows }, (_, i): ScenarioDatagrams => {
+      const { flow, target } = planConnection(lab, lab.clients[0].node, service, each.firstSourcePort + i, "udp");
+      return { ...ALWAYS, service, flow, order: { ...target, everyMs: each.everyMs } };
     });
   });
 }

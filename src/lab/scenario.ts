@@ -15,7 +15,7 @@ export interface ConnectionTraffic {
   readonly firstSourcePort: number;
 }
 
-/** What the load client is good for; what a file asks beyond it is refused. */
+/** What the load client is good for, of heartbeats and of datagrams; what a file asks beyond it is refused. */
 export const MOST_BEATS_PER_SECOND = 5000;
 
 /** How requests arrive: evenly, as a Poisson process, or as one whose rate goes from trough to peak and back in a period. */
@@ -43,7 +43,16 @@ export interface RequestTraffic {
   readonly firstSourcePort: number;
 }
 
-export type Traffic = ConnectionTraffic | RequestTraffic;
+/** Flows of UDP, each a datagram with a number every `everyMs`, from one source port. */
+export interface DatagramTraffic {
+  readonly kind: "datagrams";
+  readonly service: string;
+  readonly flows: number;
+  readonly everyMs: number;
+  readonly firstSourcePort: number;
+}
+
+export type Traffic = ConnectionTraffic | RequestTraffic | DatagramTraffic;
 
 /** Something happens to a node; with `untilSeconds` it is undone then. */
 export interface FaultStep {
@@ -74,6 +83,7 @@ export const ASSERTION_NAMES = [
   "longestGapMs",
   "recoverSeconds",
   "failedRequests",
+  "lostDatagrams",
 ] as const;
 export type AssertionName = (typeof ASSERTION_NAMES)[number];
 export type Assertions = Readonly<Partial<Record<AssertionName, number | true>>>;

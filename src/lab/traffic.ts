@@ -5,7 +5,7 @@
 import { addressFamily, formatAddress } from "../net/address.ts";
 import { type Flow, formatFlow, PROTOCOLS } from "../net/flow.ts";
 import type { ConnectionTarget } from "./connection.ts";
-import { hostAddresses, type Lab, ofFamily, type Service, serviceNamed } from "./lab.ts";
+import { hostAddresses, type Lab, ofFamily, type Service, type ServiceProtocol, serviceNamed } from "./lab.ts";
 
 export interface PlannedConnection {
   readonly service: Service;
@@ -18,11 +18,17 @@ export const planConnections = (lab: Lab): PlannedConnection[] =>
     Array.from({ length: connections }, (_, i) => planConnection(lab, node, serviceNamed(lab, service), firstSourcePort + i)),
   );
 
-export function planConnection(lab: Lab, host: string, service: Service, sourcePort: number): PlannedConnection {
+export function planConnection(
+  lab: Lab,
+  host: string,
+  service: Service,
+  sourcePort: number,
+  protocol: ServiceProtocol = "tcp",
+): PlannedConnection {
   const { address: destination, port: destinationPort } = service;
   const source = ofFamily(hostAddresses(lab, host), addressFamily(destination))?.address;
   if (source === undefined) throw new Error(`${host} has no address for ${service.name}, and the lab file was checked for that`);
-  const flow: Flow = { protocol: PROTOCOLS.tcp, source, destination, sourcePort, destinationPort };
+  const flow: Flow = { protocol: PROTOCOLS[protocol], source, destination, sourcePort, destinationPort };
   const target = {
     flow: formatFlow(flow),
     sourceAddress: formatAddress(source),

@@ -11,7 +11,7 @@
  */
 import { addressFamily, formatAddress } from "../net/address.ts";
 import type { ConnectionRecord } from "./connection.ts";
-import { type ClusterNode, type Lab, ofFamily, podsOf, type Service } from "./lab.ts";
+import { type ClusterNode, type Lab, nextHopFor, nodeNamed, ofFamily, podsOf, type Service } from "./lab.ts";
 
 /** What a pod has said. */
 type PodWords = Pick<ConnectionRecord, "pod" | "sourceSeen">;
@@ -35,4 +35,11 @@ export function entryNode(
     return source && formatAddress(source.address);
   };
   return lab.nodes.find((node) => expectedSource(node) === sourceSeen)?.name;
+}
+
+/** The same as a next hop, as forecasts name it. */
+export function entryNextHop(lab: Lab, service: Service, clientAddress: string, words: PodWords): string | undefined {
+  const node = entryNode(lab, service, clientAddress, words);
+  const nextHop = node === undefined ? undefined : nextHopFor(nodeNamed(lab, node), service);
+  return nextHop === undefined ? undefined : formatAddress(nextHop);
 }

@@ -39,6 +39,9 @@ export interface StrategyReport {
     readonly perNode: Readonly<Record<string, number>>;
   };
   readonly requests: Readonly<Record<"count" | "failed" | "forecast" | "failedAfterRetry", number>>;
+  readonly datagrams: Readonly<
+    Record<"flows" | "sent" | "answered" | "lost" | "duplicated" | "reordered" | "moved" | "forecast", number>
+  >;
   readonly differences: Readonly<Record<string, number>>;
   readonly unexplained: readonly string[];
   readonly digest: string;

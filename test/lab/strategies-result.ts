@@ -12,6 +12,7 @@ const marked = (fault: FaultMark["fault"], node: string, what: FaultMark["what"]
 export const OUTCOME: ScenarioOutcome = {
   connections: { opened: 200, broken: 3, forecast: 2, forecastByPod: 1, brokenOnSurvivors: 1, perNode: { n1: 120, n2: 80 } },
   requests: { count: 90, failed: 4, forecast: 4, failedAfterRetry: 2 },
+  datagrams: { flows: 0, sent: 0, answered: 0, lost: 0, duplicated: 0, reordered: 0, moved: 0, forecast: 0 },
   differences: {
     "socket-hash": 0,
     "pod-gone": 2,
@@ -19,6 +20,8 @@ export const OUTCOME: ScenarioOutcome = {
     "packets-lost": 0,
     "at-the-edge": 1,
     late: 0,
+    "too-brief": 0,
+    unanswered: 0,
     unexplained: 1,
   },
   told: ["tcp <10.0.1.2>: forecast to live; it broke"],

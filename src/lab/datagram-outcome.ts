@@ -1,0 +1,91 @@
+/**
+ * What became of each flow of datagrams: the nodes that it entered one after the other beside those of its forecast, what was lost,
+ * came twice or behind others. Pure. The witness of the way in is the pod that answered (`witness.ts`).
+ */
+import { type DatagramRecord, lostOf } from "./datagram.ts";
+import { type DatagramForecast, isToMove } from "./datagram-forecast.ts";
+import { explainDatagrams, type ReasonName } from "./difference.ts";
+import type { Lab } from "./lab.ts";
+import { flowSource } from "./packet-record.ts";
+import type { RouterSettings } from "./router-settings.ts";
+import type { ScenarioDatagrams } from "./scenario-traffic.ts";
+import { entryNextHop } from "./witness.ts";
+
+/** All flows together. */
+export interface DatagramFigures {
+  readonly flows: number;
+  readonly sent: number;
+  readonly answered: number;
+  readonly lost: number;
+  readonly duplicated: number;
+  readonly reordered: number;
+  /** Flows that changed their node, and those that were to. */
+  readonly moved: number;
+  readonly forecast: number;
+}
+
+export interface DatagramOutcome {
+  readonly record: DatagramRecord;
+  readonly forecast: DatagramForecast;
+  /** The next hops by which it entered in turn; neighbors in it differ. */
+  readonly entered: readonly (string | undefined)[];
+  readonly reason: ReasonName | undefined;
+}
+
+/** What others than client and pods saw of the flows, each by its `flowSource`. */
+export interface DatagramWitnesses {
+  readonly struck: ReadonlySet<string>;
+  readonly departures?: ReadonlyMap<string, ReadonlySet<string>> | undefined;
+  /** The next hops whose kernels track it. */
+  readonly trackedBy: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+export function judgeDatagrams(
+  lab: Lab,
+  router: RouterSettings,
+  planned: readonly ScenarioDatagrams[],
+  forecasts: readonly DatagramForecast[],
+  records: readonly DatagramRecord[],
+  { struck, departures, trackedBy }: DatagramWitnesses,
+): DatagramOutcome[] {
+  const recordOf = new Map(records.map((record) => [record.flow, record]));
+  return planned.map(({ service, order }, index) => {
+    const record = recordOf.get(order.flow);
+    if (!record) throw new Error(`the load client never heard of ${order.flow}`);
+    const forecast = forecasts[index];
+    const source = flowSource("udp", order.sourceAddress, order.sourcePort);
+    const entered = record.entrances
+      .map((entrance) => entryNextHop(lab, service, order.sourceAddress, entrance))
+      .filter((nextHop, i, all) => i === 0 || nextHop !== all[i - 1]);
+    const reason = explainDatagrams({
+      visits: forecast.visits,
+      entered,
+      everyMs: order.everyMs,
+      router,
+      trackedBy: trackedBy.get(source) ?? new Set(),
+      leftFor: departures?.get(source),
+      lostPackets: struck.has(source),
+    });
+    return { record, forecast, entered, reason };
+  });
+}
+
+export function sumUp(outcomes: readonly DatagramOutcome[]): DatagramFigures {
+  const sum = (count: (record: DatagramRecord) => number) => outcomes.reduce((all, { record }) => all + count(record), 0);
+  return {
+    flows: outcomes.length,
+    sent: sum(({ sent }) => sent),
+    answered: sum(({ answered }) => answered),
+    lost: sum(lostOf),
+    duplicated: sum(({ duplicated }) => duplicated),
+    reordered: sum(({ reordered }) => reordered),
+    moved: outcomes.filter(({ entered }) => entered.length > 1).length,
+    forecast: outcomes.filter(({ forecast }) => isToMove(forecast)).length,
+  };
+}
+
+export function describeDatagrams({ record, forecast, entered }: DatagramOutcome): string {
+  const wanted = forecast.visits.map(({ nextHop }) => nextHop).join(" > ");
+  const seen = entered.map((nextHop) => nextHop ?? "?").join(" > ");
+  return `${record.flow}: forecast ${wanted || "nowhere"}; it entered by ${seen || "none"}, ${lostOf(record)} of ${record.sent} lost`;
+}
