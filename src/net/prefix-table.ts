@@ -1,30 +1,33 @@
 /**
- * Prefixes to numbers, for a million of them: IPv4 in an open-addressed table of two words a slot, at most three quarters
- * full, IPv6 in a Map. A Map for both costs ten times that. The number 0 stands for "not there".
+ * Prefixes to numbers, for a million of them: IPv4 in rows of eight neighbors of one length, which often come in one UPDATE,
+ * IPv6 in a Map. A Map for both costs ten times that. The number 0 stands for "not there".
  *
- *   slot:  address (32 bits) | number (26) length (6)     linear probing; a deletion shifts the rest of its run back
+ *   prefix:   its number in the tree of all prefixes, 2^length + the bits of the address: 0/0 is 1, 0/1 2, 128/1 3, 0/2 4 ...
+ *   name:     that number without its last three bits, which are the place in the row
+ *   slots:    name --hash, linear probing--> row; at most half of them are taken, and a deletion shifts the rest of a run back
+ *   rows:     eight numbers each, in order of arrival; one that is empty is used again
  *
- * What a lookup costs here is the cache line that it misses. So eight neighboring prefixes of one length, which often come in one
- * UPDATE, lie in one line; and the place of these eight is the upper end of their hash, so that a table of twice the size has
- * them in the same order, and is filled from one end to the other.
+ * What is looked up costs the cache lines that it misses, so the row of the last one is remembered. A prefix among neighbors
+ * costs 6 bytes, one that is alone in its row 44. Where rows lie is by a seed, as peers could otherwise name prefixes that all
+ * begin their search in one slot.
  */
 import { isIpv4 } from "./address.ts";
 import { type Prefix, prefixKey } from "./prefix.ts";
+import { entropySeed } from "./random.ts";
 
 export interface PrefixTable {
   get(prefix: Prefix): number;
   /** 0 deletes. */
   set(prefix: Prefix, number: number): void;
   readonly size: number;
-  /** In no order, those whose numbers are wanted. The numbers may be changed meanwhile; nothing may be deleted. */
+  /** In no order, those whose numbers are wanted. The numbers may be changed meanwhile. */
   forEach(visit: (prefix: Prefix, number: number) => void, isWanted?: (number: number) => boolean): void;
-  /** One at a time: the walk before ends here. */
   walk(): PrefixWalk;
 }
 
 /**
- * A way through all prefixes in pieces, between which the table may change as it likes; within one, as for `forEach`. Looks at so
- * many places, and says how many of them it did not need: 0, then there are more. What is there all the time is met at least once.
+ * A way through all prefixes in pieces, within and between which the table may change as it likes. Looks at so many places, and
+ * says how many of them it did not need: 0, then there are more. What is there all the time is met once.
  */
 export type PrefixWalk = (
   places: number,
@@ -32,92 +35,148 @@ export type PrefixWalk = (
   isWanted: (number: number) => boolean,
 ) => number;
 
-const LARGEST_NUMBER = (1 << 26) - 1;
+const LARGEST_NUMBER = 0xffffffff;
 
-const SMALLEST_CAPACITY = 1024;
-const NUMBER_SHIFT = 6;
-const LENGTH_MASK = (1 << NUMBER_SHIFT) - 1;
-const FREE = 0;
-/** Eight slots. */
-const LINE_SHIFT = 3;
+const SMALLEST_CAPACITY = 128;
+/** Bits of a place in a row of eight. */
+const ROW_SHIFT = 3;
+const ROW_SIZE = 1 << ROW_SHIFT;
+/** Holds nothing, so that what has no row has the number 0. */
+const NO_ROW = 0;
+const NO_NAME = -1;
 
-export function createPrefixTable(): PrefixTable {
+/** Of the prefix's bits, those of `length`. */
+const nameOf = (bits: number, length: number): number =>
+  length < ROW_SHIFT ? 0 : (1 << (length - ROW_SHIFT)) | (bits >>> ROW_SHIFT);
+
+const placeOf = (bits: number, length: number): number => (length < ROW_SHIFT ? (1 << length) | bits : bits & (ROW_SIZE - 1));
+
+function prefixAt(name: number, place: number): Prefix {
+  const length = name === 0 ? 31 - Math.clz32(place) : 31 - Math.clz32(name) + ROW_SHIFT;
+  // What is shifted out is the one in front.
+  return { address: length === 0 ? 0 : (((name << ROW_SHIFT) | place) << (32 - length)) >>> 0, length };
+}
+
+export function createPrefixTable(seed = entropySeed()): PrefixTable {
   const ipv6 = new Map<number | string, { readonly prefix: Prefix; number: number }>();
+  let size = 0;
+  /** Rows that there is room for, and those that were ever in use. */
   let capacity = SMALLEST_CAPACITY;
-  let used = 0;
-  let words = new Uint32Array(2 * capacity);
-  /** What the walk has not met yet lies from here on, as nothing ever lies before its home but around the end. */
-  let cursor = 0;
-  /** Of a hash, beyond those that say which line. */
-  let unusedBits = Math.clz32(capacity - 1) + LINE_SHIFT;
+  let rows = NO_ROW + 1;
+  let names = new Uint32Array(capacity);
+  let numbers = new Uint32Array(ROW_SIZE * capacity);
+  let slots = new Uint32Array(2 * capacity);
+  const emptyRows: number[] = [];
+  let lastName = NO_NAME;
+  let lastRow = NO_ROW;
 
-  /** Where the slot begins in which a search for the prefix begins. */
-  const home = (address: number, length: number): number => {
-    const ordinal = length === 0 ? 0 : address >>> (32 - length);
-    const line = (ordinal >>> LINE_SHIFT) ^ Math.imul(length, 0x85ebca6b);
-    const mixed = Math.imul(line ^ (line >>> 16), 0x9e3779b1);
-    return 2 * (((mixed >>> unusedBits) << LINE_SHIFT) | (ordinal & ((1 << LINE_SHIFT) - 1)));
+  const homeOf = (name: number): number => {
+    let mixed = Math.imul(name ^ seed, 0x85ebca6b);
+    mixed = Math.imul(mixed ^ (mixed >>> 15), 0xc2b2ae35);
+    return (mixed ^ (mixed >>> 16)) & (slots.length - 1);
   };
 
-  const next = (slot: number): number => (slot + 2) & (2 * capacity - 1);
+  const next = (slot: number): number => (slot + 1) & (slots.length - 1);
 
-  /** The slot of the prefix, or the free one where it belongs. */
-  const find = (address: number, length: number): number => {
-    let slot = home(address, length);
-    for (let held = words[slot + 1]; held !== FREE; held = words[slot + 1]) {
-      if (words[slot] === address && (held & LENGTH_MASK) === length) break;
-      slot = next(slot);
-    }
+  /** The slot of the row of that name, or the free one where it belongs. */
+  const slotOf = (name: number): number => {
+    let slot = homeOf(name);
+    for (let row = slots[slot]; row !== NO_ROW && names[row] !== name; row = slots[slot]) slot = next(slot);
     return slot;
   };
 
+  const rowOf = (name: number): number => {
+    if (name === lastName) return lastRow;
+    lastName = name;
+    lastRow = slots[slotOf(name)];
+    return lastRow;
+  };
+
   const grow = (): void => {
-    const before = words;
     capacity *= 2;
-    unusedBits--;
-    words = new Uint32Array(2 * capacity);
-    // All lies elsewhere now, and some of it perhaps around the end.
-    cursor = 0;
-    for (let slot = 0; slot < before.length; slot += 2) {
-      const held = before[slot + 1];
-      if (held === FREE) continue;
-      const to = find(before[slot], held & LENGTH_MASK);
-      words[to] = before[slot];
-      words[to + 1] = held;
-    }
+    const [namesBefore, numbersBefore] = [names, numbers];
+    names = new Uint32Array(capacity);
+    names.set(namesBefore);
+    numbers = new Uint32Array(ROW_SIZE * capacity);
+    numbers.set(numbersBefore);
+    slots = new Uint32Array(2 * capacity);
+    // None of them is empty: then there would have been room.
+    for (let row = NO_ROW + 1; row < rows; row++) slots[slotOf(names[row])] = row;
+  };
+
+  const addRow = (name: number): number => {
+    if (emptyRows.length === 0 && rows === capacity) grow();
+    const row = emptyRows.pop() ?? rows++;
+    names[row] = name;
+    slots[slotOf(name)] = row;
+    lastName = name;
+    lastRow = row;
+    return row;
   };
 
   /** What probed past the hole moves into it, so that no search ends too early. */
-  const closeHole = (start: number): void => {
-    let hole = start;
-    for (let slot = next(hole); words[slot + 1] !== FREE; slot = next(slot)) {
-      const distance = (slot - home(words[slot], words[slot + 1] & LENGTH_MASK)) & (2 * capacity - 1);
-      if (distance < ((slot - hole) & (2 * capacity - 1))) continue;
-      words[hole] = words[slot];
-      words[hole + 1] = words[slot + 1];
-      if (hole < cursor && slot >= cursor) cursor = hole;
+  const removeRow = (row: number): void => {
+    let hole = slotOf(names[row]);
+    for (let slot = next(hole); slots[slot] !== NO_ROW; slot = next(slot)) {
+      const distance = (slot - homeOf(names[slots[slot]])) & (slots.length - 1);
+      if (distance < ((slot - hole) & (slots.length - 1))) continue;
+      slots[hole] = slots[slot];
       hole = slot;
     }
-    words[hole + 1] = FREE;
+    slots[hole] = NO_ROW;
+    emptyRows.push(row);
+    lastName = NO_NAME;
+  };
+
+  const isEmpty = (row: number): boolean => {
+    for (let at = ROW_SIZE * row; at < ROW_SIZE * (row + 1); at++) if (numbers[at] !== 0) return false;
+    return true;
   };
 
   const setIpv4 = (address: number, length: number, number: number): void => {
-    const slot = find(address, length);
-    const isNew = words[slot + 1] === FREE;
-    if (number === 0) {
-      if (isNew) return;
-      used--;
-      closeHole(slot);
-      return;
+    const bits = length === 0 ? 0 : address >>> (32 - length);
+    const name = nameOf(bits, length);
+    let row = rowOf(name);
+    if (row === NO_ROW) {
+      if (number === 0) return;
+      row = addRow(name);
     }
-    words[slot] = address;
-    words[slot + 1] = (number << NUMBER_SHIFT) | length;
-    if (isNew && ++used * 4 > capacity * 3) grow();
+    const at = ROW_SIZE * row + placeOf(bits, length);
+    const isNew = numbers[at] === 0;
+    numbers[at] = number;
+    if (number !== 0) size += Number(isNew);
+    else if (!isNew) {
+      size--;
+      if (isEmpty(row)) removeRow(row);
+    }
+  };
+
+  const getIpv4 = (address: number, length: number): number => {
+    const bits = length === 0 ? 0 : address >>> (32 - length);
+    return numbers[ROW_SIZE * rowOf(nameOf(bits, length)) + placeOf(bits, length)];
+  };
+
+  const walk = (): PrefixWalk => {
+    let at = ROW_SIZE * (NO_ROW + 1);
+    const others = ipv6.values();
+    return (places, visit, isWanted) => {
+      let left = places;
+      for (; at < ROW_SIZE * rows && left > 0; left--, at++) {
+        const number = numbers[at];
+        if (number !== 0 && isWanted(number)) visit(prefixAt(names[at >>> ROW_SHIFT], at & (ROW_SIZE - 1)), number);
+      }
+      for (; left > 0; left--) {
+        const { done, value } = others.next();
+        if (done) break;
+        if (isWanted(value.number)) visit(value.prefix, value.number);
+      }
+      return left;
+    };
   };
 
   return {
     get({ address, length }) {
-      if (isIpv4(address)) return words[find(address, length) + 1] >>> NUMBER_SHIFT;
+      if (isIpv4(address)) return getIpv4(address, length);
       return ipv6.get(prefixKey({ address, length }))?.number ?? 0;
     },
     set(prefix, number) {
@@ -131,34 +190,9 @@ export function createPrefixTable(): PrefixTable {
       else ipv6.set(prefixKey(prefix), { prefix: { address, length }, number });
     },
     get size() {
-      return used + ipv6.size;
+      return size + ipv6.size;
     },
-    forEach(visit, isWanted = () => true) {
-      for (let slot = 0; slot < words.length; slot += 2) {
-        const number = words[slot + 1] >>> NUMBER_SHIFT;
-        if (number === 0 || !isWanted(number)) continue;
-        visit({ address: words[slot], length: words[slot + 1] & LENGTH_MASK }, number);
-      }
-      for (const { prefix, number } of ipv6.values()) if (isWanted(number)) visit(prefix, number);
-    },
-    walk() {
-      cursor = 0;
-      const others = ipv6.values();
-      return (places, visit, isWanted) => {
-        let left = places;
-        for (; cursor < words.length && left > 0; left--) {
-          const [address, held] = [words[cursor], words[cursor + 1]];
-          cursor += 2;
-          const number = held >>> NUMBER_SHIFT;
-          if (number !== 0 && isWanted(number)) visit({ address, length: held & LENGTH_MASK }, number);
-        }
-        for (; left > 0; left--) {
-          const { done, value } = others.next();
-          if (done) break;
-          if (isWanted(value.number)) visit(value.prefix, value.number);
-        }
-        return left;
-      };
-    },
+    forEach: (visit, isWanted = () => true) => void walk()(Number.POSITIVE_INFINITY, visit, isWanted),
+    walk,
   };
 }
