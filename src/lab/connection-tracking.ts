@@ -1,57 +1,72 @@
 /**
- * What a kernel's connection tracking knows (`conntrack -L`), of IPv4: the witness of which node a flow entered, even where nobody
- * answered it, and of what a NAT made of one.
+ * What the kernels' connection tracking knows (`conntrack -L`): the witness of which node a flow entered, even where nobody
+ * answered it, and of what a NAT made of one. Under externalTrafficPolicy Cluster the node that a connection enters by masquerades,
+ * so on the fabric it has that node's address and a port drawn by lot; the node's own table leads back to the client.
  */
-import { formatAddress } from "../net/address.ts";
-import { type Lab, nextHopsOf } from "./lab.ts";
+import { formatAddress, parseAddress } from "../net/address.ts";
+import { type Flow, formatFlow, parseProtocol } from "../net/flow.ts";
+import { hasIpv6, type Lab, nextHopsOf } from "./lab.ts";
 import { inNamespace } from "./namespace.ts";
-import { flowSource } from "./packet-record.ts";
 import { execute } from "./process.ts";
-
-export interface Tuple {
-  readonly source: string;
-  readonly sourcePort: number;
-  readonly destination: string;
-  readonly destinationPort: number;
-}
 
 /** A connection as its first packet came, and as its answers have to come. */
 export interface TrackedConnection {
-  readonly protocol: string;
-  readonly original: Tuple;
-  readonly reply: Tuple;
+  readonly original: Flow;
+  readonly reply: Flow;
 }
 
-export const readTracked = async (namespace: string, protocol: string): Promise<TrackedConnection[]> =>
-  parseTracked(await execute(inNamespace(namespace, ["conntrack", "-L", "-p", protocol])));
+/** A reset connection is known for ten seconds more, others for longer. */
+async function readTracked(lab: Lab, namespace: string): Promise<TrackedConnection[]> {
+  const families = hasIpv6(lab) ? ["ipv4", "ipv6"] : ["ipv4"];
+  const listings = families.map((family) => execute(inNamespace(namespace, ["conntrack", "-L", "-f", family])));
+  return (await Promise.all(listings)).flatMap(parseTracked);
+}
 
 const TUPLE = /src=(\S+) dst=(\S+) sport=(\d+) dport=(\d+)/g;
 
 /** A line each: protocol, number, seconds, perhaps a state, both tuples with flags between and behind; and a summary. */
 export function parseTracked(listing: string): TrackedConnection[] {
   return listing.split("\n").flatMap((line) => {
-    const [original, reply] = [...line.matchAll(TUPLE)].map(
-      ([, source, destination, from, to]): Tuple => ({
-        source,
-        sourcePort: Number(from),
-        destination,
-        destinationPort: Number(to),
-      }),
-    );
-    return original && reply ? [{ protocol: line.split(" ")[0], original, reply }] : [];
+    const protocol = parseProtocol(line.split(" ", 1)[0]);
+    if (protocol === undefined) return [];
+    const [original, reply] = [...line.matchAll(TUPLE)].map((words) => toFlow(protocol, words));
+    return original && reply ? [{ original, reply }] : [];
   });
 }
 
-/** By a flow's `flowSource`, the nodes that track it, as next hops: whose kernels have seen packets of it. */
-export async function readTrackedBy(lab: Lab, protocol: string): Promise<Map<string, Set<string>>> {
+function toFlow(protocol: number, [, from, to, sourcePort, destinationPort]: readonly string[]): Flow | undefined {
+  const [source, destination] = [parseAddress(from), parseAddress(to)];
+  if (source === undefined || destination === undefined) return undefined;
+  return { protocol, source, destination, sourcePort: Number(sourcePort), destinationPort: Number(destinationPort) };
+}
+
+/** By a flow's name, the nodes that track it, as next hops: whose kernels have seen packets of it. */
+export async function readTrackedBy(lab: Lab): Promise<Map<string, Set<string>>> {
   const trackedBy = new Map<string, Set<string>>();
   const readNode = async (node: Lab["nodes"][number]) => {
-    for (const { original } of await readTracked(node.name, protocol)) {
-      const source = flowSource(protocol, original.source, original.sourcePort);
+    for (const { original } of await readTracked(lab, node.name)) {
+      const name = formatFlow(original);
       const nextHops = nextHopsOf(node).map(formatAddress);
-      trackedBy.set(source, new Set([...(trackedBy.get(source) ?? []), ...nextHops]));
+      trackedBy.set(name, new Set([...(trackedBy.get(name) ?? []), ...nextHops]));
     }
   };
   await Promise.all(lab.nodes.map(readNode));
   return trackedBy;
 }
+
+/** The clients' flows, by the names that their packets have behind the node that they entered by, in both directions. */
+export async function readMasquerades(lab: Lab): Promise<Map<string, string>> {
+  const tracked = await Promise.all(lab.nodes.map(({ name }) => readTracked(lab, name)));
+  return new Map(tracked.flat().flatMap(namesBehind));
+}
+
+export const namesBehind = ({ original, reply }: TrackedConnection): [string, string][] =>
+  [reply, reverse(reply)].map((flow) => [formatFlow(flow), formatFlow(original)]);
+
+const reverse = ({ protocol, source, destination, sourcePort, destinationPort }: Flow): Flow => ({
+  protocol,
+  source: destination,
+  destination: source,
+  sourcePort: destinationPort,
+  destinationPort: sourcePort,
+});

@@ -6,7 +6,6 @@ import { type DatagramRecord, lostOf } from "./datagram.ts";
 import { type DatagramForecast, isToMove } from "./datagram-forecast.ts";
 import { explainDatagrams, type ReasonName } from "./difference.ts";
 import type { Lab } from "./lab.ts";
-import { flowSource } from "./packet-record.ts";
 import type { RouterSettings } from "./router-settings.ts";
 import type { ScenarioDatagrams } from "./scenario-traffic.ts";
 import { entryNextHop } from "./witness.ts";
@@ -32,7 +31,7 @@ export interface DatagramOutcome {
   readonly reason: ReasonName | undefined;
 }
 
-/** What others than client and pods saw of the flows, each by its `flowSource`. */
+/** What others than client and pods saw of the flows. */
 export interface DatagramWitnesses {
   readonly struck: ReadonlySet<string>;
   readonly departures?: ReadonlyMap<string, ReadonlySet<string>> | undefined;
@@ -53,7 +52,6 @@ export function judgeDatagrams(
     const record = recordOf.get(order.flow);
     if (!record) throw new Error(`the load client never heard of ${order.flow}`);
     const forecast = forecasts[index];
-    const source = flowSource("udp", order.sourceAddress, order.sourcePort);
     const entered = record.entrances
       .map((entrance) => entryNextHop(lab, service, order.sourceAddress, entrance))
       .filter((nextHop, i, all) => i === 0 || nextHop !== all[i - 1]);
@@ -62,9 +60,9 @@ export function judgeDatagrams(
       entered,
       everyMs: order.everyMs,
       router,
-      trackedBy: trackedBy.get(source) ?? new Set(),
-      leftFor: departures?.get(source),
-      lostPackets: struck.has(source),
+      trackedBy: trackedBy.get(order.flow) ?? new Set(),
+      leftFor: departures?.get(order.flow),
+      lostPackets: struck.has(order.flow),
     });
     return { record, forecast, entered, reason };
   });

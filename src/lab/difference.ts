@@ -12,6 +12,8 @@ import type { FaultMark } from "./timeline.ts";
 /** What is seen of a connection or request from outside; times as those of the marks. */
 export interface ObservedFlow {
   readonly broken: boolean;
+  /** It broke by a word from the other side, and not by silence. */
+  readonly wasReset?: boolean | undefined;
   readonly short: boolean;
   readonly fromMs: number;
   /** A short one's: when it was to be over. */
@@ -23,7 +25,7 @@ export interface ObservedFlow {
   readonly entry?: string | undefined;
   /** The next hops that its packets left for, as the kernel of a Linux router recorded them behind its choice. */
   readonly leftFor?: ReadonlySet<string> | undefined;
-  /** Packets of its own are among those that a fault threw away. */
+  /** Packets of its own, before or behind the node that it entered by, are among those that a fault threw away. */
   readonly lostPackets?: boolean | undefined;
 }
 
@@ -87,7 +89,8 @@ export const REASONS = {
   },
   "packets-lost": {
     means: "packets of its own were thrown away by a fault, and with them an answer for too long or the reset it was to get",
-    witness: ({ observed }) => observed.lostPackets === true,
+    // Loss is silence: who was reset has another reason.
+    witness: ({ observed: { lostPackets, broken, wasReset } }) => lostPackets === true && !(broken && wasReset),
     ofDatagrams: ({ lostPackets }) => lostPackets,
   },
   "at-the-edge": {

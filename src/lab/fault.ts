@@ -12,7 +12,7 @@ import { type ClusterNode, type Endpoint, type FaultKind, type Lab, nodeNamed } 
 import type { LabRouter } from "./lab-router.ts";
 import { bringPodsBack, movePods } from "./moved-pods.ts";
 import { executeUntilDone, inNamespace } from "./namespace.ts";
-import { flowSet, noteFlow, readFlowSet } from "./packet-record.ts";
+import { dropNoted, dropPackets, endDropping, type FilterName, flowsDropped } from "./packet-filter.ts";
 import { placeOf } from "./place.ts";
 import { execute } from "./process.ts";
 import { RouterProcess } from "./router-process.ts";
@@ -49,7 +49,7 @@ export interface Fault {
   readonly begin: (target: Target) => Promise<void>;
   /** Undoes it. */
   readonly end: (target: Target) => Promise<void>;
-  /** The flows of which it has thrown packets away so far, by their sources (`flowSource`). */
+  /** The clients' flows of which it has thrown packets away, so far or until it ended. */
   readonly struck?: (target: Target) => Promise<readonly string[]>;
 }
 
@@ -100,27 +100,25 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
     route: "leaves",
     silent: true,
     outlivesRun: true,
-    begin: (target) => filter(target, "ingress", "drop"),
-    end: (target) => unfilter(target),
+    begin: (target) => drop(target, "silent", "ingress"),
+    end: ({ node }) => endDropping(node, "silent"),
   },
   "one-way-loss": {
     past: "words are lost on their way to the router",
     route: "leaves",
     silent: true,
     outlivesRun: true,
-    begin: (target) => filter(target, "egress", "drop"),
-    end: (target) => unfilter(target),
+    begin: (target) => drop(target, "one-way", "egress"),
+    end: ({ node }) => endDropping(node, "one-way"),
   },
   loss: {
     past: "packets are lost",
     route: "stays",
     silent: false,
     outlivesRun: true,
-    // nft refuses a comparison that is always true.
-    begin: (target) =>
-      filter(target, "ingress", target.percent === 100 ? "goto thrown" : `numgen random mod 100 < ${target.percent} goto thrown`),
-    end: (target) => unfilter(target),
-    struck: async ({ node }) => (await readFlowSet(node.name, TABLE, "struck")).map(({ flow }) => flow),
+    begin: (target) => drop(target, "loss", "ingress", dropNoted(target.percent)),
+    end: ({ node }) => endDropping(node, "loss"),
+    struck: ({ cast, node }) => flowsDropped(cast.lab, node, "loss"),
   },
   delay: atPort("packets are late", () => ["--delay-ms", String(DELAY_MS)]),
   jitter: atPort("packets are late by chance", () => ["--delay-ms", String(DELAY_MS), "--jitter-ms", String(DELAY_MS)]),
@@ -234,26 +232,8 @@ async function setFarEnd({ cast, node }: Target, state: "up" | "down"): Promise<
   await execute(["ip", "-n", far.node, "link", "set", far.interface, state]);
 }
 
-const TABLE = "lab-fault";
-
-/** Before anything else of the node's kernel sees a packet (or after everything has): it is dropped without a word, or noted first. */
-async function filter(target: Target, hook: "ingress" | "egress", rule: string): Promise<void> {
-  const rules = `table netdev ${TABLE} {
-  ${flowSet("struck")}
-  chain thrown {
-    ${noteFlow("struck")}
-    drop
-  }
-  chain ${hook} {
-    type filter hook ${hook} device ${linkOf(target).interface} priority -500;
-    ${rule}
-  }
-}
-`;
-  await execute(inNamespace(target.node.name, ["nft", "-f", "-"]), rules);
-}
-
-const unfilter = (target: Target): Promise<void> => inNode(target, ["nft", "delete", "table", "netdev", TABLE]);
+const drop = (target: Target, what: FilterName, hook: "ingress" | "egress", rule = "drop"): Promise<void> =>
+  dropPackets(target.node, linkOf(target).interface, what, hook, rule);
 
 async function askRouter({ cast, node }: Target, ...words: string[]): Promise<void> {
   const { controlSocket } = cast.router.view;

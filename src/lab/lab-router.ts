@@ -19,8 +19,7 @@ export interface LabView {
   /** All that it decides by, for the offline code. */
   groups(): Promise<FibState>;
   /**
-   * The next hops that the packets of each flow have left for, by its `flowSource`: what a Linux kernel recorded behind its
-   * choice.
+   * The next hops that the packets of each flow have left for, by the flow's name: what a Linux kernel recorded behind its choice.
    */
   departures?(): Promise<ReadonlyMap<string, ReadonlySet<string>>>;
   /** Where our router is asked; another has none. */

@@ -9,12 +9,13 @@ import { stateOfConfig } from "../experiment/configured.ts";
 import type { FibState, GroupState } from "../fib/state.ts";
 import { formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
+import { formatFlow } from "../net/flow.ts";
 import { EventLog } from "./event-log.ts";
 import { LabFailure } from "./failure.ts";
 import type { Lab, RouterNode } from "./lab.ts";
 import type { LabRouter, LabView } from "./lab-router.ts";
 import { executeUntilDone } from "./namespace.ts";
-import { flowSet, noteFlow, readFlowSet } from "./packet-record.ts";
+import { flowSets, noteFlow, readFlowSets } from "./packet-record.ts";
 import { type Place, placeOf } from "./place.ts";
 import { Daemon, execute } from "./process.ts";
 import { ResilientAgent } from "./resilient-agent.ts";
@@ -100,7 +101,7 @@ async function setSysctls(place: Place, { policy, fields, seed }: LinuxRouterSet
 function recordDepartures({ router }: Lab): string {
   const devices = router.ports.map((port) => port.interface).join(", ");
   return `table netdev ${RECORD} {
-  ${flowSet("departures", "ether_addr")}
+  ${flowSets("departures", "ether_addr")}
   chain egress {
     type filter hook egress devices = { ${devices} } priority 0;
     ${noteFlow("departures", "ether daddr")}
@@ -119,9 +120,9 @@ async function readDepartures(lab: Lab, place: Place): Promise<Map<string, Set<s
   const nodes = new Set(lab.nodes.map(({ address }) => formatAddress(address.address)));
   const nodeOf = new Map(neighbors.flatMap(({ dst, lladdr }) => (lladdr && nodes.has(dst) ? [[lladdr, dst]] : [])));
   const departures = new Map<string, Set<string>>();
-  for (const { flow, columns } of await readFlowSet(lab.router.name, RECORD, "departures")) {
-    const node = nodeOf.get(columns[0]);
-    if (node) departures.set(flow, (departures.get(flow) ?? new Set()).add(node));
+  for (const { flow, columns } of await readFlowSets(place, RECORD, "departures")) {
+    const [name, node] = [formatFlow(flow), nodeOf.get(columns[0])];
+    if (node) departures.set(name, (departures.get(name) ?? new Set()).add(node));
   }
   return departures;
 }

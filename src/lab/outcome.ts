@@ -10,7 +10,6 @@ import type { Expectation } from "./expectation.ts";
 import { LabFailure } from "./failure.ts";
 import type { Lab, Service } from "./lab.ts";
 import type { LoadReport } from "./load.ts";
-import { flowSource } from "./packet-record.ts";
 import type { RequestRecord } from "./request.ts";
 import type { Scenario } from "./scenario.ts";
 import type { ScenarioConnection, ScenarioDatagrams, ScenarioRequest } from "./scenario-traffic.ts";
@@ -56,28 +55,23 @@ export interface Evidence {
   readonly digest: string;
   readonly marks: readonly FaultMark[];
   readonly startMs: number;
-  /** Flows of which a fault has thrown packets away, by their `flowSource`. */
+  /** Flows of which a fault has thrown packets away. */
   readonly struck: ReadonlySet<string>;
-  /** Where a Linux router sent each flow, by the same. */
+  /** Where a Linux router sent each flow. */
   readonly departures?: ReadonlyMap<string, ReadonlySet<string>> | undefined;
-  /** The next hops whose kernels track it, of datagrams, likewise. */
+  /** The next hops whose kernels track it, of datagrams. */
   readonly trackedBy: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, report: LoadReport): ScenarioOutcome {
   const { connections, requests, expectations, digest, marks, startMs } = evidence;
   /** What pods, faults and the router's kernel know of a flow. */
-  const seenOf = (
-    service: Service,
-    { sourceAddress, sourcePort }: ConnectionTarget,
-    record: ConnectionRecord | RequestRecord,
-  ) => {
-    const source = flowSource("tcp", sourceAddress, sourcePort);
+  const seenOf = (service: Service, { flow, sourceAddress }: ConnectionTarget, record: ConnectionRecord | RequestRecord) => {
     return {
       pod: record.pod,
       entry: entryNextHop(lab, service, sourceAddress, record),
-      leftFor: evidence.departures?.get(source),
-      lostPackets: evidence.struck.has(source),
+      leftFor: evidence.departures?.get(flow),
+      lostPackets: evidence.struck.has(flow),
     };
   };
   const recordOf = new Map<string, ConnectionRecord>(report.connections.map((record) => [record.flow, record]));
@@ -98,6 +92,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     const node = entryNode(lab, service, target.sourceAddress, record);
     const observed: ObservedFlow = {
       broken: isBroken(record),
+      wasReset: record.resetAtMs !== undefined,
       short: false,
       fromMs: startMs,
       toMs: brokenAtMs(record) ?? record.lastEchoAtMs,
@@ -114,6 +109,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     const toMs = fromMs + request.toMs - request.fromMs;
     compare(expectation, {
       broken: failed !== undefined,
+      wasReset: failed === "ECONNRESET",
       short: true,
       fromMs,
       toMs,
@@ -169,11 +165,16 @@ const gapMs = (record: ConnectionRecord): number =>
 
 function describe(
   { flow, nextHops, fate }: Expectation,
-  { broken, entry, pod, fromMs, toMs }: ObservedFlow,
+  { broken, wasReset, entry, pod, leftFor, lostPackets, fromMs, toMs }: ObservedFlow,
   startMs: number,
 ): string {
   const path = nextHops.map((nextHop) => nextHop ?? "nowhere").join(" > ");
-  const seen = `${broken ? "broke" : "lived"}${entry ? `, entered by ${entry}, pod ${pod}` : ""}`;
+  const seen = [
+    broken ? (wasReset ? "was reset" : "fell silent") : "lived",
+    ...(entry ? [`entered by ${entry}, pod ${pod}`] : []),
+    ...(leftFor ? [`left for ${[...leftFor].join(" and ")}`] : []),
+    ...(lostPackets ? ["lost packets"] : []),
+  ];
   const when = `from ${(fromMs - startMs).toFixed(0)} to ${(toMs - startMs).toFixed(0)} ms`;
-  return `${flow}: forecast ${path} (${fate}); it ${seen}, ${when}`;
+  return `${flow}: forecast ${path} (${fate}); it ${seen.join(", ")}, ${when}`;
 }

@@ -4,7 +4,7 @@
  * as it may. `load-process.ts` runs this beside the long-lived connections.
  */
 import { connect } from "node:net";
-import { type Clock, delay } from "../net/clock.ts";
+import { type CancelTimer, type Clock, delay } from "../net/clock.ts";
 import { reset } from "./load-client.ts";
 import type { PodGreeting } from "./pod.ts";
 import type { RequestOrder, RequestRecord } from "./request.ts";
@@ -12,6 +12,8 @@ import type { RequestOrder, RequestRecord } from "./request.ts";
 /** How long an answer may take, and the pause before another attempt. */
 export const ANSWER_TIMEOUT_MS = 1000;
 const RETRY_PAUSE_MS = 100;
+/** A timer that is later than this was held up by more than its like. */
+const LATE_MS = 20;
 
 export class RequestClient {
   readonly #clock: Clock;
@@ -70,7 +72,7 @@ export class RequestClient {
         // Ended in order, it would wait for the answer that does not come, and the next run could not have its port.
         reset(socket);
       };
-      const patience = () => this.#clock.setTimer(ANSWER_TIMEOUT_MS, () => fail("no answer"));
+      const patience = () => this.#afterSilence(ANSWER_TIMEOUT_MS, () => fail("no answer"));
       let cancel = patience();
       const ask = () => {
         missing = order.bytes;
@@ -104,5 +106,19 @@ export class RequestClient {
         settled(failure);
       });
     });
+  }
+
+  /**
+   * Timers run before the sockets are read. One that is late tells that this very process stood still, and the answer may be waiting:
+   * it is awaited for as long again.
+   */
+  #afterSilence(forMs: number, done: () => void): CancelTimer {
+    const dueMs = this.#clock.nowMs() + forMs;
+    let cancel = this.#clock.setTimer(forMs, () => {
+      const lateMs = this.#clock.nowMs() - dueMs;
+      if (lateMs < LATE_MS) done();
+      else cancel = this.#afterSilence(lateMs, done);
+    });
+    return () => cancel();
   }
 }

@@ -15,7 +15,7 @@ import { judgeScenario, type ScenarioOutcome } from "./outcome.ts";
 import { placeOf } from "./place.ts";
 import { type FaultStep, heartbeatMsOf, patienceMsOf, type Scenario } from "./scenario.ts";
 import { planDatagrams, planLongLived, planRequests } from "./scenario-traffic.ts";
-import { type AtWork, carryOut, endAll, noteAllStruck, type Tell } from "./timeline.ts";
+import { type AtWork, carryOut, endAll, flowsStruck, type Tell } from "./timeline.ts";
 import { nodeOfPod } from "./witness.ts";
 
 export async function playScenario(
@@ -58,17 +58,17 @@ export async function playScenario(
   await load.begin(requests.map(({ order }) => order));
   const startMs = clock.nowMs();
   tell("traffic", 0, { connections: connections.length, requests: requests.length, datagrams: datagrams.length });
-  const atWork: AtWork = { steps: new Set(), struck: new Set() };
+  const atWork: AtWork = { steps: new Set(), ended: new Set() };
   try {
     const marks = await carryOut(clock, cast, scenario, plan, startMs, atWork, tell);
     await delay(clock, Math.max(0, startMs + durationMs - clock.nowMs(), scenario.watchSeconds * 1000));
     const report = await load.report();
-    await noteAllStruck(clock, cast, atWork);
+    const struck = await flowsStruck(clock, cast, atWork);
     const departures = await cast.router.view.departures?.();
     await load.close(clock);
-    const trackedBy = datagrams.length > 0 ? await readTrackedBy(lab, "udp") : new Map<string, ReadonlySet<string>>();
+    const trackedBy = datagrams.length > 0 ? await readTrackedBy(lab) : new Map<string, ReadonlySet<string>>();
     const forecasts = { expectations, datagramForecasts, digest };
-    const witnesses = { marks, startMs, struck: atWork.struck, departures, trackedBy };
+    const witnesses = { marks, startMs, struck, departures, trackedBy };
     const evidence = { connections, requests, datagrams, ...forecasts, ...witnesses };
     return judgeScenario(lab, scenario, evidence, report);
   } finally {

@@ -7,6 +7,7 @@ import { LabFailure } from "./failure.ts";
 import { renderKubeProxy } from "./kube-proxy.ts";
 import { hasIpv6, type Lab } from "./lab.ts";
 import { inNamespace } from "./namespace.ts";
+import { forgetDropped } from "./packet-filter.ts";
 import { execute } from "./process.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 import { planTopology, type Topology } from "./topology.ts";
@@ -52,11 +53,12 @@ export async function buildStage(lab: Lab): Promise<Topology> {
   return topology;
 }
 
-/** What the nodes' and the pods' kernels know of connections and paths is forgotten: one run must not answer for the other. */
+/** What the nodes' and the pods' kernels know of connections, packets and paths is forgotten: one run must not answer for the other. */
 export async function forgetConnections(lab: Lab): Promise<void> {
   const pods = lab.nodes.flatMap((node) => node.pods);
   await Promise.all([
     ...lab.nodes.map((node) => execute(inNamespace(node.name, ["conntrack", "-F"]))),
+    ...lab.nodes.map(forgetDropped),
     ...pods.map(({ name }) => execute(["ip", "-n", name, "route", "flush", "cache"])),
   ]);
 }

@@ -28,10 +28,10 @@ export interface FaultMark {
   readonly plannedToMs: number;
 }
 
-/** What is still at work, and the flows of which packets have been thrown away. */
+/** What is still at work, and what has been: their nodes know the flows of which packets were thrown away. */
 export interface AtWork {
   readonly steps: Set<FaultStep>;
-  readonly struck: Set<string>;
+  readonly ended: Set<FaultStep>;
 }
 
 /** What is told while it happens, on the one clock of the traffic. */
@@ -62,10 +62,9 @@ export async function carryOut(
     const fromMs = clock.nowMs();
     tell("fault", fromMs - startMs, { fault: step.fault, node: step.node, what });
     const { begin, end } = FAULTS[step.fault];
-    if (what === "ends") await noteStruck(step.fault, target, atWork);
     await (what === "begins" ? begin(target) : end(target));
     if (what === "begins") atWork.steps.add(step);
-    else atWork.steps.delete(step);
+    else if (atWork.steps.delete(step)) atWork.ended.add(step);
     const marked = mark(clock, cast, scenario, plan, { step, what, fromMs, startMs, tell });
     marks.push(marked);
     if (what === "begins") begun.set(step, marked);
@@ -180,13 +179,10 @@ export async function endAll(clock: Clock, cast: Cast, { steps }: AtWork): Promi
   }
 }
 
-/** Of those that are at work: what they have thrown away so far. */
-export async function noteAllStruck(clock: Clock, cast: Cast, atWork: AtWork): Promise<void> {
-  for (const step of atWork.steps) await noteStruck(step.fault, targetOf(clock, cast, step), atWork);
-}
-
-async function noteStruck(fault: FaultKind, target: Target, { struck }: AtWork): Promise<void> {
-  for (const flow of (await FAULTS[fault].struck?.(target)) ?? []) struck.add(flow);
+/** The flows of which packets were thrown away. To read them takes a while: never between two faults that are to come together. */
+export async function flowsStruck(clock: Clock, cast: Cast, { steps, ended }: AtWork): Promise<Set<string>> {
+  const flows = [...steps, ...ended].map(async (step) => (await FAULTS[step.fault].struck?.(targetOf(clock, cast, step))) ?? []);
+  return new Set((await Promise.all(flows)).flat());
 }
 
 function targetOf(clock: Clock, cast: Cast, { node, percent = 100 }: FaultStep): Target {

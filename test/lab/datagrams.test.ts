@@ -5,7 +5,6 @@
 import { createSocket, type RemoteInfo } from "node:dgram";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { loadLab } from "#src/lab/catalog.ts";
-import { parseTracked } from "#src/lab/connection-tracking.ts";
 import { lostOf } from "#src/lab/datagram.ts";
 import { DatagramClient } from "#src/lab/datagram-client.ts";
 import type { DatagramCase } from "#src/lab/datagram-difference.ts";
@@ -170,27 +169,6 @@ describe("a flow that went elsewhere", () => {
     ["unexplained", { visits: lasting, entered: ["d"], router: policy1, leftFor: new Set(["a"]) }],
     ["unexplained", { visits: lasting, entered: ["d"], leftFor: new Set(["d"]) }],
   ])("has the reason %s", (reason, part) => expect(explainDatagrams({ ...base, ...part })).toBe(reason));
-});
-
-it("a kernel's list of connections is read for both tuples, whatever stands between them", () => {
-  const listing = [
-    "udp      17 29 src=10.0.1.2 dst=198.51.100.10 sport=20000 dport=80 [UNREPLIED] src=10.244.1.2 dst=10.0.0.11 sport=8080 dport=4711 mark=0 use=1",
-    "tcp      6 431999 ESTABLISHED src=10.0.1.2 dst=10.0.0.9 sport=1 dport=2 src=10.0.0.9 dst=10.0.2.1 sport=2 dport=1 [ASSURED] mark=0 use=1",
-    "icmp     1 29 src=10.0.1.2 dst=10.0.0.9 type=8 code=0 id=7 src=10.0.0.9 dst=10.0.1.2 type=0 code=0 id=7 mark=0 use=1",
-    "conntrack v1.4.7 (conntrack-tools): 3 flow entries have been shown.",
-  ].join("\n");
-  expect(parseTracked(listing)).toEqual([
-    {
-      protocol: "udp",
-      original: { source: "10.0.1.2", sourcePort: 20000, destination: "198.51.100.10", destinationPort: 80 },
-      reply: { source: "10.244.1.2", sourcePort: 8080, destination: "10.0.0.11", destinationPort: 4711 },
-    },
-    {
-      protocol: "tcp",
-      original: { source: "10.0.1.2", sourcePort: 1, destination: "10.0.0.9", destinationPort: 2 },
-      reply: { source: "10.0.0.9", sourcePort: 2, destination: "10.0.2.1", destinationPort: 1 },
-    },
-  ]);
 });
 
 describe.skipIf(!canRunLabs)("the scenario datagrams", () => {

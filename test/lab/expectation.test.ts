@@ -190,6 +190,7 @@ describe("a difference", () => {
       { ...base, router: { ...policy1, policy: 0 }, observed: { ...observed, leftFor: new Set([entry, "10.0.0.99"]) } },
     ],
     ["packets-lost", { ...base, observed: { ...observed, lostPackets: true } }],
+    ["unexplained", { ...base, observed: { ...observed, lostPackets: true, wasReset: true } }],
     ["unexplained", { ...base, marks: [mark] }],
     ["pod-gone", { ...base, observed: { ...brief, pod: "n1-a" }, marks: [{ ...mark, fault: "pods-move" }] }],
     ["unexplained", { ...base, observed: { ...brief, pod: "n2-a" }, marks: [{ ...mark, fault: "pods-move" }] }],
