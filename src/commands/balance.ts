@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { type MemberOrder, orderMembers } from "../ecmp/member-order.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import type { SelectionTable } from "../ecmp/table.ts";
-import { describeUnevenness } from "../ecmp/unevenness.ts";
+import { describeUnbanked, describeUnevenness } from "../ecmp/unevenness.ts";
 import { type Balance, drawBytes, measureBalance } from "../experiment/balance.ts";
 import { type Hashing, hashFlows, hashRecipe } from "../experiment/flow-hashes.ts";
 import { measurePolarization, type Tier, type TierLoad } from "../experiment/polarization.ts";
@@ -103,6 +103,8 @@ function fillTable(options: BalanceOptions) {
   return ({ name, options: own }: SelectorChoice): Filled => {
     const selector = SELECTORS[name];
     const table = selector.fill(members, own);
+    const unbanked = describeUnbanked(own, members);
+    if (unbanked !== undefined) warn([`${name}: ${unbanked}`]);
     const uneven = describeUnevenness(selector, own, table);
     if (uneven !== undefined) warn([uneven]);
     return { selector: name, hashBits: selector.hashBits, table };

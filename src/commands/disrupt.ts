@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path";
 import { Command } from "commander";
 import { formatMistake } from "../config/read.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
-import { describeUnevenness } from "../ecmp/unevenness.ts";
+import { describeUnbanked, describeUnevenness } from "../ecmp/unevenness.ts";
 import { formatCsv, memberRows, outcomeRow, refusalRow } from "../experiment/report.ts";
 import {
   type MemberEvent,
@@ -53,6 +53,13 @@ export function disruptCommand(): Command {
     .option("--add", "a next hop arrives, with an address after all others")
     .option("--threads <n>", "as many as the machine has, unless told", wholeNumber(1, 64))
     .option("--per-member", "a row for each next hop: its flows before and after")
+    .addHelpText(
+      "after",
+      `
+moved = unavoidable + excess. Unavoidable are flows whose next hop has departed: the minimum that any table must move, since none
+can keep them where they were. Excess are all others that moved, though their next hop is still there; when one arrives or weighs
+more, that is all that moves, of which what the newcomer is entitled to (1/n of the flows among n equals) is the minimum.`,
+    )
     .action(disrupt);
 }
 
@@ -60,7 +67,7 @@ async function disrupt(file: string | undefined, options: DisruptOptions, comman
   if (file !== undefined) refuseBeside(command, BESIDE_SCENARIO, "a scenario file, which says it");
   const scenario = file === undefined ? scenarioOfFlags(options) : await loadScenario(file);
   const { outcomes, refusals } = await play(scenario, options.threads);
-  warn([...describeUnknownFields(scenario.hash), ...describeFirstTables(outcomes)]);
+  warn([...describeUnknownFields(scenario.hash), ...describeTables(outcomes)]);
   report(outcomes, refusals, options);
   reportRefusals("disrupt", refusals);
 }
@@ -75,10 +82,16 @@ function report(outcomes: readonly Outcome[], refusals: readonly Refusal[], opti
   }
 }
 
-/** Of each selector's table before all events. */
-function describeFirstTables(outcomes: readonly Outcome[]): string[] {
+/** Of each selector: its table before all events, and who gets nothing at any time. */
+function describeTables(outcomes: readonly Outcome[]): string[] {
   const firsts = outcomes.filter(({ choice }, i) => choice !== outcomes[i - 1]?.choice);
-  return firsts.flatMap(({ choice, change }) => describeUnevenness(SELECTORS[choice.name], choice.options, change.before) ?? []);
+  return firsts.flatMap(({ choice, change }) => {
+    const own = outcomes.filter((outcome) => outcome.choice === choice);
+    const members = own.flatMap(({ change: { before, after } }) => [...before.members, ...after.members]);
+    const unbanked = describeUnbanked(choice.options, members);
+    const uneven = describeUnevenness(SELECTORS[choice.name], choice.options, change.before);
+    return [...(unbanked === undefined ? [] : [`${choice.name}: ${unbanked}`]), ...(uneven === undefined ? [] : [uneven])];
+  });
 }
 
 async function play(scenario: Scenario, threads: number | undefined): Promise<PlayedScenario> {

@@ -7,8 +7,8 @@ import { tryFill } from "../ecmp/fill.ts";
 import type { MemberOrder } from "../ecmp/member-order.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import { equalMembers, type Member, type SelectionTable, type SelectorOptions } from "../ecmp/table.ts";
-import { describeUnevenness } from "../ecmp/unevenness.ts";
-import { type Address, formatAddress } from "../net/address.ts";
+import { describeUnbanked, describeUnevenness } from "../ecmp/unevenness.ts";
+import type { Address } from "../net/address.ts";
 
 /** What of a configuration it takes. */
 export interface Served {
@@ -68,19 +68,14 @@ function findUnbanked({ banks }: SelectorOptions, isKnown: boolean, routes: Serv
 
 /** Not mistakes, but hardly what is wanted: one text a line. */
 export function findWarnings(served: Served): string[] {
-  return [...findUneven(served), ...findIdle(served)];
+  return [...findUneven(served), ...findUnbankedHops(served)];
 }
 
-/** As in SONiC, a next hop that is in no bank is left out. */
-function findIdle({ ecmp, routes }: Served): string[] {
-  const { banks } = ecmp.selector;
-  if (!banks) return [];
-  const banked = new Set(banks.flat());
-  return routes.flatMap(({ nextHops }, i) =>
-    nextHops
-      .filter(({ address }) => !banked.has(address))
-      .map(({ address }) => `routes[${i}]: ${formatAddress(address)} gets nothing, as it is in no bank`),
-  );
+function findUnbankedHops({ ecmp, routes }: Served): string[] {
+  return routes.flatMap(({ nextHops }, i) => {
+    const unbanked = describeUnbanked(ecmp.selector, nextHops);
+    return unbanked === undefined ? [] : [`routes[${i}]: ${unbanked}`];
+  });
 }
 
 /** One text a group, at the first place that makes it. */

@@ -16,6 +16,9 @@ export interface Member {
   readonly weight: number;
 }
 
+export const haveEqualWeights = (members: readonly Member[]): boolean =>
+  members.every(({ weight }) => weight === members[0].weight);
+
 /** 10.0.0.1 and so on, for members that nobody named. */
 export const equalMembers = (count: number): Member[] =>
   Array.from({ length: count }, (_, i) => ({ address: 0x0a000001 + i, weight: 1 }));
@@ -78,7 +81,8 @@ export type Movement = "minimal" | "bounded" | "any";
 /**
  * How near a first fill comes to what the weights entitle to. `exact`: within one bucket, or one hash. `turns`: within a
  * bucket for each member, and within one when the weights are equal. `sampled`: as near as drawing each bucket by lot would.
- * `points`: as near as throwing points on a circle would. `first-turn`: weights count for one bucket each and no more.
+ * `points`: as near as throwing points on a circle would. `first-turn`: of equal weights as `turns`, of others no nearer to
+ * equal shares than the greatest weight.
  */
 export type Evenness = "exact" | "turns" | "sampled" | "points" | "first-turn";
 
@@ -92,6 +96,11 @@ export interface Selector {
   readonly timed?: true;
   readonly movement: Movement;
   readonly evenness: Evenness;
+  /**
+   * Weights count in every group, unless the source itself departs from that: then why the weights of these members make hardly
+   * a difference, as what follows the selector's name; undefined where they count, or are equal.
+   */
+  readonly ignoresWeights?: (members: readonly Member[]) => string | undefined;
   /** Of tables of bounds: how many bits of hash they are drawn over. */
   readonly hashBits?: number;
   /** `activity` is for selectors with timers; without it no timer has run out. Throws a RangeError for what it cannot fill. */

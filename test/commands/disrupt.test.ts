@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { balanceCommand } from "#src/commands/balance.ts";
 import { disruptCommand } from "#src/commands/disrupt.ts";
 import { CommandError } from "#src/commands/output.ts";
@@ -175,6 +175,33 @@ describe("ecmp disrupt", () => {
     expect(await shares(banks)).toEqual([true, false, true]);
     const slots = "--selector arista-recmp --members 3 --selector-option capacity=4 --selector-option redundancy=2";
     expect(await shares(slots)).toEqual([true, true, true]);
+  });
+
+  it("says who is in no bank, as check does, and so does balance", async () => {
+    const stderr = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    const words = "--selector sonic-fgnhg,modulo --members 3 --selector-option banks=[[10.0.0.1],[10.0.0.2]] --flows 10";
+    const said = () => stderr.mock.calls.map(([text]) => text);
+    await disrupt(`${words} --remove 1`);
+    expect(said()).toEqual(["warning: sonic-fgnhg: 10.0.0.3 gets nothing, as it is in no bank\n"]);
+    stderr.mockClear();
+    await disrupt(`${words} --add`);
+    expect(said()).toEqual(["warning: sonic-fgnhg: 10.0.0.3, 10.0.0.4 get nothing, as they are in no bank\n"]);
+    stderr.mockClear();
+    await balance(words);
+    expect(said()).toEqual(["warning: sonic-fgnhg: 10.0.0.3 gets nothing, as it is in no bank\n"]);
+    stderr.mockRestore();
+  });
+
+  it("defines its columns in the help", () => {
+    let help = "";
+    disruptCommand()
+      .configureOutput({
+        writeOut: (text) => {
+          help += text;
+        },
+      })
+      .outputHelp();
+    expect(help).toContain("moved = unavoidable + excess");
   });
 
   it.each([

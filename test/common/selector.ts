@@ -80,9 +80,7 @@ function allowedStray(selector: Selector, table: SelectionTable, members: readon
 
 /** What the source itself makes of weights, where that is not what they say. */
 function effectiveWeight(selector: Selector, members: readonly Member[], { weight }: Member): number {
-  const mean = members.reduce((sum, member) => sum + member.weight, 0) / members.length;
-  if (selector.evenness === "first-turn") return 1;
-  return selector.name === "maglev-cilium" && mean < 2 ? 1 : weight;
+  return selector.ignoresWeights?.(members) === undefined ? weight : 1;
 }
 
 /** `options` make tables that are quick to fill many times; the defaults are for the selectors' own tests. */

@@ -37,5 +37,8 @@ describe("warnings", () => {
   it("name next hops that are in no bank", () => {
     const banks = "ecmp: {selector: {name: sonic-fgnhg, banks: [[10.0.0.1], [10.0.0.2]]}}";
     expect(warningsOf(`routes: [${route(1, 3)}]\n${banks}`)).toEqual(["routes[0]: 10.0.0.3 gets nothing, as it is in no bank"]);
+    expect(warningsOf(`routes: [${route(1, 4)}]\n${banks}`)).toEqual([
+      "routes[0]: 10.0.0.3, 10.0.0.4 get nothing, as they are in no bank",
+    ]);
   });
 });

@@ -8,7 +8,7 @@
  * number of members. Shares are as even as drawing each bucket by lot: with B buckets a due of d strays by about sqrt(d).
  */
 import { compareAddresses } from "../../net/address.ts";
-import type { Member, Selector } from "../table.ts";
+import { haveEqualWeights, type Selector } from "../table.ts";
 import { scatterAddress, scramble } from "./scatter.ts";
 import { checkBuckets, emptyTable } from "./share-out.ts";
 
@@ -27,13 +27,11 @@ export const hrw: Selector = {
     const ranked = [...members.keys()].sort((a, b) => compareAddresses(members[a].address, members[b].address));
     const words = Uint32Array.from(ranked, (index) => scatterAddress(members[index].address, seed));
     const weights = ranked.map((index) => members[index].weight);
-    const winner = isEven(members) ? winnerOfEqual : winnerByWeight;
+    const winner = haveEqualWeights(members) ? winnerOfEqual : winnerByWeight;
     const owners = Uint16Array.from({ length: buckets }, (_, bucket) => ranked[winner(scramble(bucket), words, weights)]);
     return { members, reduction: "buckets", owners };
   },
 };
-
-const isEven = (members: readonly Member[]): boolean => members.every(({ weight }) => weight === members[0].weight);
 
 /** The same as by weight, since ln rises: only cheaper. */
 function winnerOfEqual(bucket: number, words: Uint32Array): number {

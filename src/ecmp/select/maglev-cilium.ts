@@ -8,7 +8,7 @@
  */
 import { type Address, formatAddress, isIpv4 } from "../../net/address.ts";
 import { DEFAULT_CILIUM_SEED, parseCiliumSeed } from "../cilium-seed.ts";
-import type { Selector } from "../table.ts";
+import { haveEqualWeights, type Selector } from "../table.ts";
 import { checkPrime, type Turn, takeTurns, turnInOrder } from "./maglev.ts";
 import { murmur3x64 } from "./murmur3-x64-128.ts";
 import { emptyTable } from "./share-out.ts";
@@ -28,6 +28,10 @@ export const maglevCilium: Selector = {
   ordered: false,
   movement: "bounded",
   evenness: "turns",
+  ignoresWeights: (members) =>
+    haveEqualWeights(members) || countsWeights(members.map(({ weight }) => weight))
+      ? undefined
+      : "looks at no weights while their mean is below 2",
   fill: (members, { buckets = DEFAULT_CILIUM_BUCKETS, hashSeed = DEFAULT_CILIUM_SEED, backendPort = DEFAULT_BACKEND_PORT }) => {
     checkPrime("maglev-cilium", buckets, members);
     if (members.length === 0) return emptyTable();
@@ -54,11 +58,15 @@ function backendName({ address, port }: CiliumBackend): string {
   return `[${host}:${port}/TCP,State:active]`;
 }
 
+/** The source divides whole numbers. */
+const countsWeights = (weights: readonly number[]): boolean =>
+  Math.floor(weights.reduce((sum, weight) => sum + weight, 0) / weights.length) > 1;
+
 /** The n-th turn goes to the n-th backend in order, or the next one that is not ahead of what its weight entitles it to. */
 function ciliumTurn(weights: readonly number[]): Turn {
   const count = weights.length;
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  if (Math.floor(total / count) <= 1) return turnInOrder(count);
+  if (!countsWeights(weights)) return turnInOrder(count);
   const paid = weights.map((weight) => weight / count);
   let turns = 0;
   return () => {

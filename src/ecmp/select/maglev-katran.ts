@@ -11,7 +11,7 @@
  * uses Folly's hash of the address, and members take turns in member order, where Katran sorts by that hash.
  */
 import { type Address, isIpv4 } from "../../net/address.ts";
-import type { Evenness, Selector } from "../table.ts";
+import { type Evenness, haveEqualWeights, type Selector } from "../table.ts";
 import { checkPrime, DEFAULT_MAGLEV_BUCKETS, type Turn, turnByWeight } from "./maglev.ts";
 import { murmur3x64 } from "./murmur3-x64-128.ts";
 import { emptyTable } from "./share-out.ts";
@@ -21,7 +21,11 @@ export interface KatranBackend {
   readonly weight: number;
 }
 
-export const maglevKatranV1: Selector = katranSelector("maglev-katran-v1", "first-turn", turnByWeightAtFirst);
+/** Weights count in the first round only, so the departure from them is Katran's own. */
+export const maglevKatranV1: Selector = {
+  ...katranSelector("maglev-katran-v1", "first-turn", turnByWeightAtFirst),
+  ignoresWeights: (members) => (haveEqualWeights(members) ? undefined : "counts weights in its first round of turns only"),
+};
 export const maglevKatranV2: Selector = katranSelector("maglev-katran-v2", "turns", turnByWeight);
 
 function katranSelector(name: string, evenness: Evenness, turnOf: (weights: readonly number[]) => Turn): Selector {

@@ -12,7 +12,7 @@
  * of them divides it. All of that is the source's; ours: which bucket of a member goes first (the source goes by the order in
  * which it got them, we by their number), and weights, which the source does not have.
  */
-import type { Member, SelectionTable, Selector } from "../table.ts";
+import { haveEqualWeights, type Member, type SelectionTable, type Selector } from "../table.ts";
 import { checkBuckets, emptyTable, keep, onlyDepartures, shareOut, usable, VACANT } from "./share-out.ts";
 
 /** 60 is the least common multiple of 1 to 6. */
@@ -101,7 +101,7 @@ function findServer(
 /** Over members of equal weight by the buckets' own numbers, from wherever the range begins. */
 function spray({ start, end }: Range, members: readonly Member[]): Int32Array {
   const owners = new Int32Array(end - start).fill(VACANT);
-  if (members.every(({ weight }) => weight === members[0].weight)) return owners.map((_, i) => (start + i) % members.length);
+  if (haveEqualWeights(members)) return owners.map((_, i) => (start + i) % members.length);
   shareOut(members, owners, true);
   return owners;
 }
