@@ -3,7 +3,7 @@
  * names a lab (with both, `ecmp lab run` plays the scenario), known by the folder's name; or any file of the user's, known by its path. Paths are those of the built program.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ConfigMistake, formatMistake } from "../config/read.ts";
 import { LabFailure } from "./failure.ts";
@@ -37,8 +37,12 @@ export const isScenario = (nameOrPath: string): boolean =>
 
 export function loadScenarios(nameOrPath: string): ScenarioSuite {
   const path = isPath(nameOrPath) ? nameOrPath : `${LAB_FOLDER}/${nameOrPath}/scenario.yaml`;
-  const result = readScenarios(readText(path), (lab) => (labNames().includes(lab) ? loadLab(lab) : undefined));
-  if ("suite" in result) return result.suite;
+  const sourceOf = (lab: string) => (isPath(lab) ? resolve(dirname(path), lab) : lab);
+  const result = readScenarios(readText(path), (lab) => {
+    const source = sourceOf(lab);
+    return labNames().includes(source) || existsSync(source) ? loadLab(source) : undefined;
+  });
+  if ("suite" in result) return { ...result.suite, lab: sourceOf(result.suite.lab) };
   throw refusal(path, "a scenario", result.mistakes);
 }
 

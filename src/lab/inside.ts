@@ -45,7 +45,7 @@ export async function perform(clock: Clock, lab: Lab, options: LabOptions): Prom
   const lifeline = new Lifeline();
   const outside = await lifeline.outside;
   const progress = createProgress(clock);
-  await checkPrograms(lab);
+  await checkPrograms(lab, outside);
   const { namespaces, linkCount } = await buildStage(lab);
   progress.step(
     "namespaces",

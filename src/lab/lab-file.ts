@@ -7,8 +7,9 @@ import type { z } from "zod";
 import { type ConfigMistake, readYaml } from "../config/read.ts";
 import { type AddressFamily, addressFamily, isIpv4 } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
-import type { Addressed, ClusterNode, Endpoint, Lab, RouterNode } from "./lab.ts";
+import type { Addressed, ClusterNode, Endpoint, Lab, RouterNode, SpeakerKindName } from "./lab.ts";
 import { type LabFile, labSchema, type PodPlan } from "./lab-schema.ts";
+import { SPEAKERS } from "./speaker/kinds.ts";
 
 /** The lab that `text` describes, or every mistake in it. */
 export function readLab(text: string): { readonly lab: Lab } | { readonly mistakes: readonly ConfigMistake[] } {
@@ -82,7 +83,7 @@ function checkNodes(file: LabFile, refuse: Refuse): void {
 function checkServices(file: LabFile, refuse: Refuse): void {
   const names = new Set<string>();
   const speakers = speakerNames(file);
-  const gobgp = speakers.find((name) => file.topology.nodes[name].kind === "gobgp");
+  const mute = speakers.filter((name) => !canSayLinkBandwidth(file.topology.nodes[name].kind));
   file.services.forEach((service, index) => {
     if (addressFamily(service.address) === "ipv6") checkIpv6(file, service.podsOn ?? speakers, index, refuse);
     if (names.has(service.name)) refuse(["services", index, "name"], "a name of its own");
@@ -90,11 +91,14 @@ function checkServices(file: LabFile, refuse: Refuse): void {
     service.podsOn?.forEach((name, i) => {
       if (!speakers.includes(name)) refuse(["services", index, "podsOn", i], `nodes with pods (${speakers.join(", ")})`);
     });
-    if (service.linkBandwidth && gobgp) {
-      refuse(["services", index, "linkBandwidth"], `nodes whose speaker can say it (${gobgp} is gobgp)`);
+    if (service.linkBandwidth && mute.length > 0) {
+      const found = mute.map((name) => `${name} is ${file.topology.nodes[name].kind}`).join(", ");
+      refuse(["services", index, "linkBandwidth"], `nodes whose speaker can say it (${found})`);
     }
   });
 }
+
+const canSayLinkBandwidth = (kind: string): boolean => SPEAKERS[kind as SpeakerKindName].linkBandwidth;
 
 /** A service of IPv6 needs it all the way. */
 function checkIpv6(file: LabFile, nodes: readonly string[], service: number, refuse: Refuse): void {
@@ -105,8 +109,9 @@ function checkIpv6(file: LabFile, nodes: readonly string[], service: number, ref
   }
   for (const name of nodes) {
     const node = file.topology.nodes[name];
-    if (node && "pods" in node && !node.pods.subnet6)
-      refuse(["topology", "nodes", name, "pods"], "subnet6, for a service of IPv6");
+    if (!node || !("pods" in node)) continue;
+    if (!node.pods.subnet6) refuse(["topology", "nodes", name, "pods"], "subnet6, for a service of IPv6");
+    if (!SPEAKERS[node.kind].ipv6) refuse(["topology", "nodes", name, "kind"], "a speaker that can announce a service of IPv6");
   }
 }
 

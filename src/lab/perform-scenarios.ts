@@ -36,9 +36,9 @@ export async function performScenarios(
   { json, report }: ScenarioOptions,
 ): Promise<number> {
   const lifeline = new Lifeline();
-  await lifeline.outside;
+  const outside = await lifeline.outside;
   const progress = createProgress(clock);
-  await checkPrograms(lab);
+  await checkPrograms(lab, outside);
   await buildStage(lab);
   const played: PlayedScenario[] = [];
   const unplayed: string[] = [];

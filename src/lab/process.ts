@@ -67,7 +67,8 @@ export class Daemon {
 
   static start(name: string, command: readonly string[]): Promise<Daemon> {
     return new Promise((resolve, reject) => {
-      const child = spawn(command[0], command.slice(1), { stdio: ["pipe", "pipe", "pipe"] });
+      // In a group of its own: a signal is for the daemon and the processes that it has made.
+      const child = spawn(command[0], command.slice(1), { stdio: ["pipe", "pipe", "pipe"], detached: true });
       child.once("error", (error) => reject(new LabFailure(command.join(" "), error.message, "a program that starts")));
       child.once("spawn", () => resolve(new Daemon(name, child)));
     });
@@ -108,8 +109,15 @@ export class Daemon {
     this.#child.stdin.write(text);
   }
 
+  /** The daemon and whatever it has started. */
   kill(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
+    if (!this.running) return;
+    try {
+      process.kill(-this.pid, signal);
+    } catch (error) {
+      // It has ended this moment.
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
   }
 
   /** SIGTERM and the wait for its end; SIGKILL when that takes longer than it should. */

@@ -210,7 +210,7 @@ const SURELY_GIVEN_UP_SECONDS = 3;
 /** What a schema cannot say: that names refer to something, and that the forecast knows whether a fault is found. */
 function checkReferences(file: ScenarioFile, lab: Lab | undefined, context: z.core.$RefinementCtx<ScenarioFile>): void {
   const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: "custom", path, message });
-  if (!lab) return refuse(["lab"], "wanted one of `ecmp lab list`");
+  if (!lab) return refuse(["lab"], "wanted one of `ecmp lab list`, or a lab file's path from here (./lab.yaml)");
   const parts: [PropertyKey[], Pick<ScenarioFile, "router" | "traffic" | "timeline" | "holdTimeSeconds" | "bfd">][] = [
     [[], file],
     ...Object.entries(file.strategies).map(([name, own]): [PropertyKey[], typeof own] => [["strategies", name], own]),

@@ -11,6 +11,7 @@ import { forgetDropped } from "./packet-filter.ts";
 import { execute } from "./process.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 import { planTopology, type Topology } from "./topology.ts";
+import type { Outside } from "./tree.ts";
 
 /** Everything the lab writes is below; it is in memory and nobody else sees it. */
 export const LAB_DIRECTORY = "/run/lab";
@@ -24,7 +25,10 @@ export const UP_MARK = `${LAB_DIRECTORY}/up`;
 /** Which program is in which Debian package, besides the speakers' own. */
 const PROGRAMS = { ip: "iproute2", nsenter: "util-linux", nft: "nftables", conntrack: "conntrack", sysctl: "procps" };
 
-export async function checkPrograms(lab: Lab): Promise<void> {
+export async function checkPrograms(lab: Lab, { ordinaryUser }: Outside): Promise<void> {
+  const proud = lab.nodes.find(({ kind }) => ordinaryUser && SPEAKERS[kind].needsRoot);
+  if (proud)
+    throw new LabFailure(`node ${proud.name}`, `${proud.kind}, as an ordinary user`, "root", "sudo, or a node of another kind");
   const wanted = new Map<string, string>(Object.entries(PROGRAMS));
   for (const { kind } of lab.nodes) {
     for (const program of SPEAKERS[kind].programs) wanted.set(program, SPEAKERS[kind].debianPackage);

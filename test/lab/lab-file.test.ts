@@ -65,7 +65,7 @@ describe("a lab file", () => {
       .replace("description: one client, 1 nodes\n", "");
     expect(mistakesOf(bad)).toEqual([
       "description: wanted a description",
-      'topology.nodes.n1.kind: "brid", wanted one of linux, bridge, ecmp-router, frr, bird, gobgp, exabgp',
+      'topology.nodes.n1.kind: "brid", wanted one of linux, bridge, ecmp-router, frr, bird, gobgp, exabgp, openbgpd',
       'topology.links[0].ipv4[0]: "10.0.1.256/24", wanted an IPv4 address with its length, like 10.0.0.1/24',
       'services[0].externalTrafficPolicy: "cluster", wanted Cluster or Local',
       'services[0].color: "red", wanted no such key here',

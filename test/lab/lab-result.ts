@@ -17,7 +17,7 @@ const KILLED_AT_MS = 5000;
 
 export function makeLabResult(disobedient: boolean): LabResult {
   const lab = loadLab("metallb-bgp");
-  const implementations = { frr: "FRR", bird: "BIRD", gobgp: "GoBGP", exabgp: "ExaBGP" };
+  const implementations = { frr: "FRR", bird: "BIRD", gobgp: "GoBGP", exabgp: "ExaBGP", openbgpd: "OpenBGPD" };
   const speakers = lab.nodes.map(({ name, kind }) => ({
     node: name,
     implementation: implementations[kind],

@@ -14,6 +14,7 @@ import { renderBirdConf } from "#src/lab/speaker/bird.ts";
 import { exabgp } from "#src/lab/speaker/exabgp.ts";
 import { renderFrrConf } from "#src/lab/speaker/frr.ts";
 import { renderGobgpToml } from "#src/lab/speaker/gobgp.ts";
+import { renderOpenbgpdConf } from "#src/lab/speaker/openbgpd.ts";
 import { planSpeaker } from "#src/lab/speakers.ts";
 import { describeTopology, planTopology } from "#src/lab/topology.ts";
 
@@ -28,7 +29,8 @@ afterAll(() => rmSync(directory, { recursive: true }));
 /** Writes `text` and hands its path to a program that says what it thinks of it: an error throws with its words. */
 function judgedBy(text: string, ...command: string[]): string {
   const path = `${directory}/file`;
-  writeFileSync(path, text);
+  // OpenBGPD takes no file that others may read.
+  writeFileSync(path, text, { mode: 0o600 });
   return execFileSync(command[0], [...command.slice(1), path], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 }
 
@@ -60,6 +62,12 @@ describe("a speaker's configuration", () => {
     const text = renderGobgpToml(plan(n4));
     await expect(text).toMatchFileSnapshot(expected("n4-gobgp.toml"));
     judgedBy(text, "gobgpd", "--dry-run", "--config-file");
+  });
+
+  it("of OpenBGPD waits for the router, and OpenBGPD takes it", async () => {
+    const text = renderOpenbgpdConf(plan({ ...n4, kind: "openbgpd" }));
+    await expect(text).toMatchFileSnapshot(expected("n4-openbgpd.conf"));
+    judgedBy(text, "/usr/sbin/bgpd", "-n", "-f");
   });
 });
 

@@ -13,6 +13,9 @@ export const exabgp: SpeakerKind = {
   programs: ["exabgp", "tail"],
   bfd: false,
   gracefulRestart: false,
+  linkBandwidth: true,
+  ipv6: true,
+  needsRoot: false,
   listens: false,
   version: { command: ["exabgp", "--version"], pattern: /^ExaBGP : (\S+)/m },
   files: (plan) => ({

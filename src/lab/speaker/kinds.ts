@@ -4,6 +4,7 @@ import { bird } from "./bird.ts";
 import { exabgp } from "./exabgp.ts";
 import { frr } from "./frr.ts";
 import { gobgp } from "./gobgp.ts";
+import { openbgpd } from "./openbgpd.ts";
 import type { SpeakerKind } from "./plan.ts";
 
-export const SPEAKERS: Readonly<Record<SpeakerKindName, SpeakerKind>> = { frr, bird, gobgp, exabgp };
+export const SPEAKERS: Readonly<Record<SpeakerKindName, SpeakerKind>> = { frr, bird, gobgp, exabgp, openbgpd };

@@ -40,6 +40,12 @@ export interface SpeakerKind {
   /** Whether it can be asked for BFD and for graceful restart, as MetalLB asks FRR. */
   readonly bfd: boolean;
   readonly gracefulRestart: boolean;
+  /** Whether it can announce a link bandwidth community. */
+  readonly linkBandwidth: boolean;
+  /** Whether it can announce prefixes of IPv6 over its session of IPv4. */
+  readonly ipv6: boolean;
+  /** Whether it wants more of root than an ordinary user's namespace has. */
+  readonly needsRoot: boolean;
   /** Whether it waits for the router to dial. */
   readonly listens: boolean;
   /** Its version, as the program itself says it: the first group of `pattern` in what `command` prints. */

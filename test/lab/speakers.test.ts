@@ -1,0 +1,27 @@
+/** Every kind of speaker, on the real lab: each takes its prefixes back when it is asked in its own tongue, and brings them again. */
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { loadLab } from "#src/lab/catalog.ts";
+import { SPEAKER_KINDS } from "#src/lab/lab.ts";
+import { canRunLabs, LAB_DEADLINE_MS, runScenario } from "./run-lab.ts";
+import { users } from "./users.ts";
+
+const fixture = (name: string) => fileURLToPath(new URL(`./fixtures/speakers/${name}.yaml`, import.meta.url));
+const [[user]] = users;
+
+it("no kind of speaker is missing in the lab of all speakers", () => {
+  expect(new Set(loadLab(fixture("lab")).nodes.map(({ kind }) => kind))).toEqual(new Set(SPEAKER_KINDS));
+});
+
+// OpenBGPD gives up root in a way that an ordinary user's namespace forbids.
+describe.skipIf(!canRunLabs || user !== "root")("the lab of all speakers", () => {
+  it("loses those that withdraw, and ends as forecast", { timeout: LAB_DEADLINE_MS }, async () => {
+    const { strategies, stderr } = await runScenario(fixture("scenario"));
+    expect(strategies, stderr).toHaveLength(1);
+    const [{ connections, unexplained, marks }] = strategies;
+    expect(unexplained).toEqual([]);
+    expect(connections).toMatchObject({ opened: 60, broken: connections.forecast, brokenOnSurvivors: 0 });
+    expect(connections.broken).toBe(60 - connections.perNode.steady);
+    expect(marks).toHaveLength(13);
+  });
+});
