@@ -20,13 +20,14 @@ import { isDiscoveryMessage } from "../wire/neighbor-discovery.ts";
 import { choose } from "./choose.ts";
 import { classify, type PortIdentity } from "./classify.ts";
 import { createExtractor, isFragment } from "./extract.ts";
+import { createOwnSources, endingOf, mayBeOwn } from "./own-sources.ts";
 import { createPlain, forwardPlain, lookUpAll } from "./plain.ts";
 import { fitsMtu, mayBeFragmented, rewrite } from "./rewrite.ts";
 import { DROP, PUNT, SLOW } from "./verdict.ts";
 import { insertTags } from "./vlan.ts";
 
 // Imported objects are looked up at every use; these are not.
-const { destination: FIELD_DESTINATION, family: FIELD_FAMILY, networkOffset: FIELD_NETWORK_OFFSET } = FIELD;
+const { destination: FIELD_DESTINATION, family: FIELD_FAMILY, networkOffset: FIELD_NETWORK_OFFSET, source: FIELD_SOURCE } = FIELD;
 const { egress: ROW_EGRESS, nextHop: ROW_NEXT_HOP, offset: ROW_OFFSET, reason: ROW_REASON, verdict: ROW_VERDICT } = ROW;
 const { drop: VERDICT_DROP, forward: VERDICT_FORWARD, punt: VERDICT_PUNT, slow: VERDICT_SLOW } = VERDICT;
 const { count: GROUP_COUNT, owners: GROUP_OWNERS } = GROUP_RECORD;
@@ -57,23 +58,34 @@ export interface ForwarderOptions {
   readonly selector: string;
   /** By port index. */
   readonly ports: readonly PortIdentity[];
+  /** Of `own-sources.ts`; absent where packets are our own, or of another place and time. */
+  readonly ownSources?: SharedArrayBuffer;
 }
 
 /** Gives every frame of the batch, received on port `ingress`, its verdict. */
 export type Forward = (batch: Batch, ingress: number) => void;
 
-export function createForwarder({ image, hash: hashOptions, selector, ports }: ForwarderOptions): Forward {
+export function createForwarder(options: ForwarderOptions): Forward {
+  const { image, hash: hashOptions, selector, ports } = options;
   const { words } = image;
+  const ownSources = new Uint8Array(options.ownSources ?? createOwnSources());
   const fields = createFields();
   const { hashFields, hashPacket, hashTuple } = compileFlowHash(hashOptions, SELECTORS[selector].hashBits);
   const hasVlans = ports.some(({ vlans }) => vlans !== 0);
   const dropsFragments = hashOptions.fragments === "dropped";
   const extract = hashPacket ? undefined : createExtractor(hashOptions);
-  const plain = hashTuple && createPlain({ image, hashTuple, ports });
+  const plain = hashTuple && createPlain({ image, hashTuple, ports, ownSources });
 
   const settle = (rows: Uint32Array, row: number, verdict: number, reason: number): void => {
     rows[row + ROW_VERDICT] = verdict;
     rows[row + ROW_REASON] = reason;
+  };
+
+  /** Does the packet claim to come from us? A group that is local has one member. */
+  const hasOwnSource = (isIpv4: boolean): boolean => {
+    if (!mayBeOwn(ownSources, endingOf(fields[isIpv4 ? FIELD_SOURCE : FIELD_SOURCE + 3]))) return false;
+    const record = words[GROUPS + (isIpv4 ? lookup(image, fields[FIELD_SOURCE]) : lookup6(image, fields, FIELD_SOURCE))];
+    return record !== 0 && words[words[NEXT_HOPS + words[record + GROUP_OWNERS]] + HOP_KIND] === KIND_LOCAL;
   };
 
   /** The next-hop index for the packet whose frame begins at `frame`; `record` is the group's. */
@@ -89,6 +101,7 @@ export function createForwarder({ image, hash: hashOptions, selector, ports }: F
     const code = classify(bytes, rows, row, ports[ingress], fields);
     if (code !== 0) return settle(rows, row, code >>> 8, code & 0xff);
     const isIpv4 = fields[FIELD_FAMILY] === 4;
+    if (hasOwnSource(isIpv4)) return settle(rows, row, VERDICT_DROP, DROP_MARTIAN);
     const group = isIpv4 ? lookup(image, fields[FIELD_DESTINATION]) : lookup6(image, fields, FIELD_DESTINATION);
     const record = words[GROUPS + group];
     if (record === 0) return settle(rows, row, VERDICT_DROP, DROP_NO_ROUTE);

@@ -19,6 +19,7 @@ import { ROW, ROW_WORDS, VERDICT } from "../port/batch.ts";
 import { ETHERNET_HEADER_LENGTH, ETHERTYPE } from "../wire/ethernet.ts";
 import { choose } from "./choose.ts";
 import { isMartianNetwork, type PortIdentity } from "./classify.ts";
+import { mayBeOwn } from "./own-sources.ts";
 
 // Imported objects are looked up at every use; these are not.
 const {
@@ -59,6 +60,8 @@ export interface PlainOptions {
   readonly hashTuple: TupleHash;
   /** By port index. */
   readonly ports: readonly PortIdentity[];
+  /** The filter of `own-sources.ts`. */
+  readonly ownSources: Uint8Array;
 }
 
 /** What the functions below look at. They are no closures: of a closure made twice V8 no longer knows the constants around it. */
@@ -68,13 +71,15 @@ export interface Plain {
   readonly hashTuple: TupleHash;
   /** By port index. */
   readonly isTagged: Uint8Array;
+  readonly ownSources: Uint8Array;
 }
 
-export const createPlain = ({ image, hashTuple, ports }: PlainOptions): Plain => ({
+export const createPlain = ({ image, hashTuple, ports, ownSources }: PlainOptions): Plain => ({
   trie: image.trie,
   words: image.words,
   hashTuple,
   isTagged: Uint8Array.from(ports, ({ vlans }) => (vlans === 0 ? 0 : 1)),
+  ownSources,
 });
 
 /**
@@ -116,6 +121,7 @@ export function forwardPlain(
   // Tags that the kernel has taken out, and frames to be segmented.
   if (rows[row + ROW_VLAN_TCI] !== 0 || (frames[at - 6] & 0xff00) !== 0) return false;
   if ((isMartian[source & 0xff] | isMartian[destination & 0xff]) !== 0) return false;
+  if (mayBeOwn(plain.ownSources, source >>> 16)) return false;
   if (!isSumRight(first, second, third, source, destination)) return false;
 
   const { words } = plain;

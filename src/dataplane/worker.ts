@@ -45,6 +45,8 @@ export interface WorkerSetup extends WorkerStart {
   /** Never sleeps: a core for a round trip without waking anybody. */
   readonly busy: boolean;
   readonly image: ImageBuffers;
+  /** Of `own-sources.ts`. */
+  readonly ownSources: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   readonly channel: SharedArrayBuffer;
   /** By worker: where its taps put what they copy. */
@@ -91,7 +93,13 @@ function run(setup: WorkerSetup): void {
   const waiter = createFaultyWaiter(links, faulty);
   const breathe = createLoop({
     ports,
-    forward: createForwarder({ image, hash: setup.hash, selector: setup.selector, ports: identities }),
+    forward: createForwarder({
+      image,
+      hash: setup.hash,
+      selector: setup.selector,
+      ports: identities,
+      ownSources: setup.ownSources,
+    }),
     counters,
     channel,
   });

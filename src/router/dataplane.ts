@@ -5,6 +5,7 @@
 import type { Config } from "../config/schema.ts";
 import { readCounters, readNextHopCounters } from "../dataplane/counters.ts";
 import { createForwarder } from "../dataplane/forward.ts";
+import { createOwnSources, setOwnSources } from "../dataplane/own-sources.ts";
 import { createFib } from "../fib/fib.ts";
 import { createImage } from "../fib/image.ts";
 import type { FibState } from "../fib/state.ts";
@@ -75,6 +76,7 @@ async function build(
   const { name, ...selectorOptions } = selector;
   const nextHopBases = new Map<number, { packets: number; bytes: number }>();
   const buffers = createImage();
+  const ownSources = createOwnSources();
   for (const memory of [buffers.trie, buffers.trie6]) adviseLargePages(memory);
   const fib = createFib({
     buffers,
@@ -177,6 +179,7 @@ async function build(
     hash,
     selector: name,
     image: buffers,
+    ownSources,
     links: portTable.links,
     taps: taps.memories,
     launch: launchWorker,
@@ -200,6 +203,7 @@ async function build(
     fib,
     reopen: waysOut.reopen,
     forgetNeighbors: neighbors.forget,
+    onOwn: (addresses) => setOwnSources(ownSources, addresses),
     guard: (interfaces) => void installIngressRule(interfaces),
     onChange() {
       publish();

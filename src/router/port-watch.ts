@@ -31,6 +31,8 @@ export interface PortWatchOptions {
   };
   /** The slow path's way out of the port: another interface is behind it, or none. */
   reopen(port: number, isThere: boolean): void;
+  /** All addresses that are ours now, and the broadcasts of our subnets. */
+  onOwn(addresses: readonly Address[]): void;
   /** Nobody there is where he was. */
   forgetNeighbors(port: number): void;
   /** The ingress rule, for these interfaces and the addresses of now. */
@@ -47,6 +49,7 @@ export function watchPorts(options: PortWatchOptions) {
   let subnets = ports.subnets();
   const changes = ports.facts.map(() => 0);
   for (const address of own) fib.own(address);
+  options.onOwn(own);
   for (const subnet of subnets) fib.attach(subnet);
 
   const follow = (port: number, info: InterfaceInfo | undefined): void => {
@@ -86,6 +89,7 @@ export function watchPorts(options: PortWatchOptions) {
     for (const address of own) if (!after.has(address)) fib.disown(address);
     for (const address of wanted) if (!before.has(address)) fib.own(address);
     own = wanted;
+    options.onOwn(own);
     return before.size !== after.size || wanted.some((address) => !before.has(address));
   };
 

@@ -22,6 +22,8 @@ export interface SupervisorOptions {
   readonly hash: HashState;
   readonly selector: string;
   readonly image: ImageBuffers;
+  /** Of `dataplane/own-sources.ts`. */
+  readonly ownSources: SharedArrayBuffer;
   /** A shared value: Link[]. */
   readonly links: SharedArrayBuffer;
   readonly taps: readonly SharedArrayBuffer[];
@@ -92,9 +94,9 @@ export function createSupervisor(options: SupervisorOptions) {
   /** Resolves when the worker forwards; rejects with what it said if it cannot. */
   const seatWorker = (seat: Seat, index: number): Promise<void> =>
     new Promise((resolve, reject) => {
-      const { ports, links, slots, busy, hash, selector, image, taps } = options;
+      const { ports, links, slots, busy, hash, selector, image, ownSources, taps } = options;
       const setup: WorkerSetup = {
-        ...{ ports, links, slots, busy, hash, selector, image, taps, index, stop },
+        ...{ ports, links, slots, busy, hash, selector, image, ownSources, taps, index, stop },
         counters: seat.counters,
         channel: seat.channel,
         wakeDescriptor: seat.wake.descriptor,

@@ -5,6 +5,7 @@ import { createChannelMemory, createChannelReader, createChannelWriter } from "#
 import { createCounterMemory, createCounterWriter, readCounters } from "#src/dataplane/counters.ts";
 import { createForwarder } from "#src/dataplane/forward.ts";
 import { createLoop } from "#src/dataplane/loop.ts";
+import { createOwnSources, setOwnSources } from "#src/dataplane/own-sources.ts";
 import { vlanStack } from "#src/dataplane/vlan.ts";
 import type { HashOptions } from "#src/ecmp/flow-hash.ts";
 import { createExplainer } from "#src/experiment/explain.ts";
@@ -35,8 +36,10 @@ function makeRouter(selector = "modulo", hash: HashOptions = HASH, vlans = [0, 0
   fib.attach({ prefix: prefix("10.0.0.0/24"), port: 1 });
   fib.attach({ prefix: prefix("2001:db8:0:1::/64"), port: 0 });
   fib.attach({ prefix: prefix("2001:db8:0:2::/64"), port: 1 });
-  fib.own(address("10.0.1.1"));
-  fib.own("20010db8000000000000000000000001");
+  const ownSources = createOwnSources();
+  const own = [address("10.0.1.1"), address("10.0.1.255"), "20010db8000000000000000000000001" as Ipv6Address];
+  for (const one of own) fib.own(one);
+  setOwnSources(ownSources, own);
   const nextHops6 = [11, 12, 13, 14].map((last) => ({ address: node6(last), weight: last - 10 }));
   const nextHops = [11, 12, 13, 14].map((last) => ({ address: address(`10.0.0.${last}`), weight: last - 10 }));
   fib.apply([
@@ -63,7 +66,7 @@ function makeRouter(selector = "modulo", hash: HashOptions = HASH, vlans = [0, 0
     { macHigh: 0x0200, macLow: 1, vlans: vlans[0] },
     { macHigh: 0x0200, macLow: 2, vlans: vlans[1] },
   ];
-  const forward = createForwarder({ image: fib.image, hash, selector, ports: macs });
+  const forward = createForwarder({ image: fib.image, hash, selector, ports: macs, ownSources });
   const breathe = createLoop({ ports, forward, counters: createCounterWriter(counters), channel: createChannelWriter(channel) });
   const count = () => readCounters([counters], 2);
   return { fib, ports, wires, breathe, count, reader: createChannelReader(channel) };
@@ -116,6 +119,13 @@ describe("every frame ends with one verdict and reason", () => {
     ["dropped martian", makePacket({ source: "0.1.2.3" })],
     ["dropped martian", makePacket({ source: "224.0.0.5" })],
     ["dropped martian", makePacket({ destination: "240.0.0.1" })],
+    ["dropped martian", makePacket({ source: "10.0.1.1" })],
+    ["dropped martian", makePacket({ source: "10.0.1.1", destination: "10.0.1.1" })],
+    ["dropped martian", makePacket({ source: "10.0.1.255", ttl: 1 })],
+    ["forwarded", makePacket({ source: "10.9.1.1" })],
+    ["punted local", makePacket({ destination: "10.0.1.255" })],
+    ["dropped martian", makePacket6({ source: "20010db8000000000000000000000001" })],
+    ["forwarded", makePacket6({ source: "20010db8000700000000000000000001" })],
     ["dropped no-route", makePacket({ destination: "203.0.113.1" })],
     ["dropped next-hop-unreachable", makePacket({ destination: "198.51.100.99" })],
     ["dropped ttl-expired", makePacket({ ttl: 1 })],

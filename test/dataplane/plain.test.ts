@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createForwarder, type ForwarderOptions } from "#src/dataplane/forward.ts";
+import { createOwnSources, setOwnSources } from "#src/dataplane/own-sources.ts";
 import { createPlain, forwardPlain, lookUpAll } from "#src/dataplane/plain.ts";
 import { vlanStack } from "#src/dataplane/vlan.ts";
 import { compileFlowHash } from "#src/ecmp/flow-hash.ts";
@@ -19,12 +20,14 @@ const HASH = { algorithm: "xxh32", fields: ["5-tuple"], seed: 42 };
 const [ALIGNED, ASKEW] = [18, 19];
 const PORTS = [0, 1, 2].map((i) => ({ macHigh: 0x0200, macLow: i + 1, vlans: i === 2 ? vlanStack(100, 0) : 0 }));
 
-function makeOptions(selector: string, offset = 0): ForwarderOptions {
+function makeOptions(selector: string, offset = 0): ForwarderOptions & { ownSources: SharedArrayBuffer } {
   const hash = { ...HASH, offset };
   const fib = createFib({ buffers: createImage(1 << 18), selector, selectorOptions: {}, hash, workers: 0 });
   fib.attach({ prefix: prefix("10.0.0.0/24"), port: 1 });
   fib.attach({ prefix: prefix("10.0.2.0/24"), port: 2 });
+  const ownSources = createOwnSources();
   fib.own(address("10.0.1.1"));
+  setOwnSources(ownSources, [address("10.0.1.1")]);
   const nextHops = [11, 12, 13].map((last) => ({ address: address(`10.0.0.${last}`), weight: last - 10 }));
   fib.apply([
     { prefixes: [prefix("198.51.100.0/24")], protocol: "bgp", nextHops },
@@ -36,7 +39,7 @@ function makeOptions(selector: string, offset = 0): ForwarderOptions {
     fib.setNeighbor(address(`10.0.0.${last}`), 1, { mac: 0xfedcba980a00 + last, source: 0xfedcba980002, mtu: 1500 });
   fib.setNeighbor(address("10.0.2.21"), 2, { mac: 0x020000000b21, source: 0x020000000003, mtu: 1500 });
   fib.publish();
-  return { image: fib.image, hash, selector, ports: PORTS };
+  return { image: fib.image, hash, selector, ports: PORTS, ownSources };
 }
 
 interface Extra {
@@ -60,7 +63,7 @@ function place(frame: Uint8Array, at: number, { vlanTci = 0, wireLength = frame.
 const options = makeOptions("modulo");
 const { hashTuple } = compileFlowHash(options.hash, undefined);
 if (hashTuple === undefined) throw new Error("xxh32 takes no words of a tuple");
-const plain = createPlain({ ...options, hashTuple });
+const plain = createPlain({ ...options, hashTuple, ownSources: new Uint8Array(options.ownSources) });
 const MAC = [0x0002, 0x01000000] as const;
 
 const takesShortWay = (frame: Uint8Array, extra?: Extra, at = ALIGNED): boolean => {
@@ -110,6 +113,8 @@ describe("the short way", () => {
     ["IPv6", makePacket6()],
     ["no route", makePacket({ destination: "203.0.113.1" })],
     ["the router for its destination", makePacket({ destination: "10.0.1.1" })],
+    ["one of our addresses for its source", makePacket({ source: "10.0.1.1" })],
+    ["a source that ends like one of ours", makePacket({ source: "10.9.1.1" })],
     ["an egress with tags", makePacket({ destination: "198.51.100.2" })],
     ["a neighbor that is not known", makePacket({ destination: "198.51.100.3" })],
     ["more than fits", makePacket({ payloadBytes: 1473 })],
@@ -119,7 +124,10 @@ describe("the short way", () => {
 
   const packet = fc.record({
     destination: fc.constantFrom("198.51.100.1", "198.51.100.2", "198.51.100.3", "198.51.100.77", "10.0.1.1", "203.0.113.1"),
-    source: fc.tuple(...Array.from({ length: 4 }, () => fc.nat(255))).map((bytes) => bytes.join(".")),
+    source: fc.oneof(
+      { weight: 9, arbitrary: fc.tuple(...Array.from({ length: 4 }, () => fc.nat(255))).map((bytes) => bytes.join(".")) },
+      { weight: 1, arbitrary: fc.constantFrom("10.0.1.1", "10.9.1.1") },
+    ),
     protocol: fc.constantFrom(6, 17, 1, 132),
     ttl: fc.nat(255),
     sourcePort: fc.nat(0xffff),

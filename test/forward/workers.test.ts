@@ -9,6 +9,7 @@ import { availableParallelism, loadavg } from "node:os";
 import type { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readCounters } from "#src/dataplane/counters.ts";
+import { createOwnSources } from "#src/dataplane/own-sources.ts";
 import { createFib, type Fib } from "#src/fib/fib.ts";
 import { createImage } from "#src/fib/image.ts";
 import { parseAddress } from "#src/net/address.ts";
@@ -76,6 +77,7 @@ await inNamespace(import.meta.url, () => {
       hash: HASH,
       selector: "modulo",
       image: buffers,
+      ownSources: createOwnSources(),
       taps: [createTapMemory()],
       launch(start) {
         const worker = launchWorker(start);

@@ -23,6 +23,7 @@ function makeSupervisor() {
     hash: { algorithm: "xxh32", fields: ["5-tuple"], seed: 0 },
     selector: "modulo",
     image: createImage(16),
+    ownSources: new SharedArrayBuffer(0),
     links: new SharedArrayBuffer(0),
     taps: [],
     launch: () => {
