@@ -22,7 +22,7 @@ import { classify, type PortIdentity } from "./classify.ts";
 import { createExtractor, isFragment } from "./extract.ts";
 import { createOwnSources, endingOf, mayBeOwn } from "./own-sources.ts";
 import { createPlain, forwardPlain, lookUpAll } from "./plain.ts";
-import { fitsMtu, mayBeFragmented, rewrite } from "./rewrite.ts";
+import { fitsMtu, isTunneledGso, mayBeFragmented, rewrite } from "./rewrite.ts";
 import { DROP, PUNT, SLOW } from "./verdict.ts";
 import { insertTags } from "./vlan.ts";
 
@@ -47,6 +47,7 @@ const {
   "no-route": DROP_NO_ROUTE,
   "too-big": DROP_TOO_BIG,
   "ttl-expired": DROP_TTL_EXPIRED,
+  "tunneled-gso": DROP_TUNNELED_GSO,
 } = DROP;
 const { local: PUNT_LOCAL, "neighbor-discovery": PUNT_NEIGHBOR_DISCOVERY } = PUNT;
 const { fragmentation: SLOW_FRAGMENTATION, neighbor: SLOW_NEIGHBOR } = SLOW;
@@ -121,6 +122,7 @@ export function createForwarder(options: ForwarderOptions): Forward {
     if (!isIpv4 && bytes[ip + 8] === 0xfe && (bytes[ip + 9] & 0xc0) === 0x80)
       return settle(rows, row, VERDICT_DROP, DROP_MARTIAN);
     if (kind !== KIND_REACHABLE) return settleUnready(rows, row, kind);
+    if (isTunneledGso(bytes, frame, fields)) return settle(rows, row, VERDICT_DROP, DROP_TUNNELED_GSO);
     if (!fitsMtu(bytes, frame, fields, words[adjacency + HOP_MTU])) return settleTooBig(bytes, rows, row, frame);
     rewrite(bytes, frame, words, adjacency, isIpv4);
     if (hasVlans && ports[egress].vlans !== 0) insertTags(bytes, rows, row, ports[egress].vlans);

@@ -9,13 +9,14 @@ import { LARGEST_QUOTE } from "../wire/icmp-error.ts";
 import { CHANNEL_KIND, type ChannelWriter } from "./channel.ts";
 import type { CounterWriter } from "./counters.ts";
 import type { Forward } from "./forward.ts";
-import { ANSWERED_DROPS, DROP, DROP_REASONS, PUNT } from "./verdict.ts";
+import { ANSWERED_DROPS, DROP, DROP_REASONS, EXPLAINED_DROP, PUNT } from "./verdict.ts";
 
 /** More would only meet the limit on errors, and keep the main thread from what else it has to do. */
 const ERRORS_A_BATCH = 8;
 const MAXIMUM_LENGTH = 0xffffffff;
 const QUOTED_LENGTH = ETHERNET_HEADER_LENGTH + LARGEST_QUOTE;
-const isAnswered: readonly boolean[] = DROP_REASONS.map((reason) => (ANSWERED_DROPS as readonly string[]).includes(reason));
+const HANDED_OVER: readonly string[] = [...ANSWERED_DROPS, EXPLAINED_DROP];
+const isHandedOver: readonly boolean[] = DROP_REASONS.map((reason) => HANDED_OVER.includes(reason));
 
 export interface LoopParts {
   readonly ports: readonly Port[];
@@ -35,7 +36,7 @@ export function createLoop({ ports, forward, counters, channel }: LoopParts): Br
   };
 
   /**
-   * Hands over the slow frames, what neighbors say, and what errors are owed for. A slow frame that the channel has no room for
+   * Hands over the slow frames, what neighbors say, and the drops that somebody is told of. A slow frame that the channel has no room for
    * becomes a drop; the rest is worth no more than an attempt. Returns the egress ports in use, a bit each.
    */
   const handOver = (batch: Batch, ingress: number): number => {
@@ -47,7 +48,7 @@ export function createLoop({ ports, forward, counters, channel }: LoopParts): Br
       const reason = rows[row + ROW.reason];
       if (verdict === VERDICT.forward) egresses |= 1 << (rows[row + ROW.egress] & 31);
       else if (verdict === VERDICT.drop) {
-        if (isAnswered[reason] && errors++ < ERRORS_A_BATCH)
+        if (isHandedOver[reason] && errors++ < ERRORS_A_BATCH)
           push(batch, row, ingress, CHANNEL_KIND.dropped + reason, QUOTED_LENGTH);
       } else if (verdict === VERDICT.punt) {
         if (isHearing(reason)) push(batch, row, ingress, CHANNEL_KIND.hearing);

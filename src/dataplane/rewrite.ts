@@ -4,6 +4,7 @@
  */
 import { FIELD, type Fields } from "../ecmp/fields.ts";
 import { NEXT_HOP_RECORD } from "../fib/layout.ts";
+import { PROTOCOLS } from "../net/flow.ts";
 import { VIRTIO_HEADER_LENGTH } from "../port/batch.ts";
 import { ETHERNET_HEADER_LENGTH, writeMac } from "../wire/ethernet.ts";
 import * as ipv4 from "../wire/ipv4.ts";
@@ -32,8 +33,26 @@ export function rewrite(bytes: Uint8Array, frame: number, words: Uint32Array, re
   else ipv6.decrementHopLimit(bytes, frame + ETHERNET_HEADER_LENGTH);
 }
 
-const TCP = 6;
+const { tcp: TCP, udp: UDP } = PROTOCOLS;
 const UDP_HEADER_LENGTH = 8;
+/** By `gso_type` of `struct virtio_net_hdr`: of which protocol and, where it says so, family a frame is to be segmented. */
+const GSO = { tcp4: 1, tcp6: 4, withCongestionBit: 0x80 } as const;
+const { tcp4: GSO_TCP4, tcp6: GSO_TCP6, withCongestionBit: GSO_CONGESTION_BIT } = GSO;
+
+/**
+ * Is the frame to be segmented by another header than its own, by that of the packet that it carries? It has neither that type nor
+ * csum_start (little-endian, at 6 of `struct virtio_net_hdr`) at its own transport header, and a kernel refuses to send it.
+ */
+export function isTunneledGso(bytes: Uint8Array, frame: number, fields: Fields): boolean {
+  const header = frame - VIRTIO_HEADER_LENGTH;
+  const type = bytes[header + 1] & ~GSO_CONGESTION_BIT;
+  if (type === 0) return false;
+  const isTcp = type === GSO_TCP4 || type === GSO_TCP6;
+  if (fields[FIELD_PROTOCOL] !== (isTcp ? TCP : UDP)) return true;
+  if (isTcp && fields[FIELD_FAMILY] !== (type === GSO_TCP4 ? 4 : 6)) return true;
+  const start = frame + (bytes[header + 6] | (bytes[header + 7] << 8));
+  return (bytes[header] & 1) !== 0 && start !== fields[FIELD_TRANSPORT_OFFSET];
+}
 
 /**
  * Does what will be on the wire fit? A GSO frame is judged by its segments: gso_size (little-endian, at 4 of

@@ -25,6 +25,8 @@ export const DROP_REASONS = [
   "next-hop-unreachable",
   "ttl-expired",
   "too-big",
+  /** A packet in a tunnel that its sender left to be segmented: the virtio header can ask for that of no inner header. */
+  "tunneled-gso",
   /** The queue to the slow path was full. */
   "slow-queue-full",
   /** The egress port refused the frame: its queue is full or its interface is down. */
@@ -61,3 +63,6 @@ export const ANSWERED_DROPS = [
   "too-big",
 ] as const satisfies readonly DropReason[];
 export type AnsweredDrop = (typeof ANSWERED_DROPS)[number];
+
+/** A drop that no sender understands: whoever runs the router is told what has to be switched off. */
+export const EXPLAINED_DROP = "tunneled-gso" satisfies DropReason;

@@ -22,6 +22,7 @@ import { claimNamespace } from "./claim.ts";
 import type { EventRecord } from "./events.ts";
 import { createIcmpErrors } from "./icmp-errors.ts";
 import { createNeighbors } from "./neighbors.ts";
+import { createOffloadAdvice } from "./offload-advice.ts";
 import { linkLocalOf, requirePorts, sourceFor } from "./port-facts.ts";
 import { createPortFaults } from "./port-faults.ts";
 import { createPortTaps } from "./port-taps.ts";
@@ -122,6 +123,7 @@ async function build(
     resolve: (address, port) => neighbors.resolve(address, port),
     receive: (hearing, port) => neighbors.receive(hearing, port),
     discover: (message, port) => discovery.receive(message, port),
+    explain: createOffloadAdvice(events, names),
   });
 
   let announced = 0;

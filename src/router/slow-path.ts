@@ -7,7 +7,7 @@ import { CHANNEL_KIND, type ChannelEntry } from "../dataplane/channel.ts";
 import type { PortIdentity } from "../dataplane/classify.ts";
 import type { Forward } from "../dataplane/forward.ts";
 import { rewrite } from "../dataplane/rewrite.ts";
-import { type AnsweredDrop, DROP_REASONS, SLOW } from "../dataplane/verdict.ts";
+import { type AnsweredDrop, DROP_REASONS, EXPLAINED_DROP, SLOW } from "../dataplane/verdict.ts";
 import { insertTags } from "../dataplane/vlan.ts";
 import type { FibImage } from "../fib/image.ts";
 import { NEXT_HOP_KIND, NEXT_HOP_RECORD, NEXT_HOPS } from "../fib/layout.ts";
@@ -58,6 +58,8 @@ export interface SlowPathOptions {
   receive(hearing: Hearing, port: number): void;
   /** Of router discovery. */
   discover(message: RouterMessage, port: number): void;
+  /** Of a packet that came in by `port`, its first bytes, which is dropped for what only its sender's operator can change. */
+  explain(packet: Uint8Array, port: number): void;
 }
 
 /** A packet on its way, as if it came in by `port` just now. */
@@ -72,7 +74,7 @@ interface Waiting {
 export type SlowPath = ReturnType<typeof createSlowPath>;
 
 export function createSlowPath(options: SlowPathOptions) {
-  const { forward, image, ports, identities, errors, nextHopName, portOf, resolve, receive, discover } = options;
+  const { forward, image, ports, identities, errors, nextHopName, portOf, resolve, receive, discover, explain } = options;
   const waiting = new Map<Address, Waiting[]>();
   const batch = createBatch(new Uint8Array(LARGEST_FRAME), 1);
   const { rows } = batch;
@@ -215,7 +217,8 @@ export function createSlowPath(options: SlowPathOptions) {
         const message = decodeRouterMessage(bytes, VIRTIO_HEADER_LENGTH, length);
         if (message) discover(message, port);
       } else if (kind >= CHANNEL_KIND.dropped) {
-        const reason = DROP_REASONS[kind - CHANNEL_KIND.dropped] as AnsweredDrop;
+        const reason = DROP_REASONS[kind - CHANNEL_KIND.dropped] as AnsweredDrop | typeof EXPLAINED_DROP;
+        if (reason === EXPLAINED_DROP) return explain(packetIn(bytes), port);
         const mtu = reason === "too-big" ? image.words[image.words[NEXT_HOPS + nextHop] + NEXT_HOP_RECORD.mtu] : 0;
         reply(reason, { bytes, port, isOurs: false }, mtu);
       } else if (kind === CHANNEL_KIND.slow + SLOW.fragmentation) fragment(entry);

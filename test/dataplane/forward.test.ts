@@ -97,7 +97,10 @@ const withBytes = (frame: Buffer, changes: Record<number, number>): Buffer => {
   for (const [at, value] of Object.entries(changes)) frame[Number(at)] = value;
   return frame;
 };
-const gso = (size: number): Uint8Array => Uint8Array.of(0, 1, 54, 0, size & 255, size >> 8, 0, 0, 0, 0);
+/** To be segmented: by TCP over IPv4 unless another type is named; `start`: where the checksum begins that is left to do. */
+const gso = (size: number, type = 1, start = 0): Uint8Array =>
+  Uint8Array.of(start === 0 ? 0 : 1, type, 54, 0, size & 255, size >> 8, start, 0, 16, 0);
+const gso6 = (size: number): Uint8Array => gso(size, 4);
 
 describe("every frame ends with one verdict and reason", () => {
   it.each<[string, Uint8Array, Parameters<typeof verdictOf>[1]?]>([
@@ -136,6 +139,15 @@ describe("every frame ends with one verdict and reason", () => {
     ["forwarded", makePacket({ payloadBytes: 1472 })],
     ["forwarded", makePacket({ payloadBytes: 20_000 }), { virtioHeader: gso(1460) }],
     ["dropped too-big", makePacket({ payloadBytes: 20_000 }), { virtioHeader: gso(1461) }],
+    ["forwarded", makePacket({ payloadBytes: 20_000 }), { virtioHeader: gso(1000, 1, 34) }],
+    ["forwarded", makePacket({ payloadBytes: 20_000 }), { virtioHeader: gso(1000, 0x81) }],
+    ["forwarded", makePacket({ payloadBytes: 20_000, protocol: 17 }), { virtioHeader: gso(1000, 5, 34) }],
+    ["dropped tunneled-gso", makePacket({ payloadBytes: 20_000, protocol: 17 }), { virtioHeader: gso(1000, 1, 84) }],
+    ["dropped tunneled-gso", makePacket({ payloadBytes: 20_000, protocol: 47 }), { virtioHeader: gso(1000) }],
+    ["dropped tunneled-gso", makePacket({ payloadBytes: 20_000, protocol: 4 }), { virtioHeader: gso(1000, 0x81) }],
+    ["dropped tunneled-gso", makePacket({ payloadBytes: 20_000, protocol: 41 }), { virtioHeader: gso(1000, 4) }],
+    ["dropped tunneled-gso", makePacket({ payloadBytes: 20_000, protocol: 17 }), { virtioHeader: gso(1000, 5, 84) }],
+    ["dropped tunneled-gso", makePacket({ payloadBytes: 20_000 }), { virtioHeader: gso(1000, 4) }],
     ["slow neighbor", makePacket({ destination: "198.51.100.15" })],
     ["slow neighbor", makePacket({ destination: "10.0.0.77" })],
     ["punted local", makePacket({ destination: "10.0.1.1" })],
@@ -155,8 +167,8 @@ describe("every frame ends with one verdict and reason", () => {
     ["forwarded", makePacket6({ extensions: [{ type: 60, body: new Uint8Array(7) }] })],
     ["forwarded", makePacket6({ payloadBytes: 1452 })],
     ["dropped too-big", makePacket6({ payloadBytes: 1453 })],
-    ["forwarded", makePacket6({ payloadBytes: 20_000 }), { virtioHeader: gso(1440) }],
-    ["dropped too-big", makePacket6({ payloadBytes: 20_000 }), { virtioHeader: gso(1441) }],
+    ["forwarded", makePacket6({ payloadBytes: 20_000 }), { virtioHeader: gso6(1440) }],
+    ["dropped too-big", makePacket6({ payloadBytes: 20_000 }), { virtioHeader: gso6(1441) }],
     ["dropped ttl-expired", makePacket6({ hopLimit: 1 })],
     ["dropped blackhole", makePacket6({ destination: "20010db8005100660000000000000001" })],
     ["slow neighbor", makePacket6({ destination: "20010db8005100150000000000000001" })],
