@@ -43,6 +43,8 @@ const NOTHING = new Uint8Array(0);
 export class Framer {
   /** The longest message that is taken; the next one is judged by it. */
   maximumLength = MAXIMUM_MESSAGE_LENGTH;
+  /** The complaint about a ROUTE-REFRESH of a wrong length quotes it whole (RFC 7313 section 5): so it is taken. */
+  takesAnyRefresh = false;
   /** The chunk in hand, and how far it is read. */
   private chunk: Uint8Array = NOTHING;
   private offset = 0;
@@ -63,7 +65,7 @@ export class Framer {
     if (this.failure) return this.failure;
     const left = this.chunk.length - this.offset;
     if (this.partialLength > 0) return this.nextOfPartial();
-    const error = headerError(this.chunk, this.offset, left, this.maximumLength);
+    const error = headerError(this.chunk, this.offset, left, this);
     if (error) return this.fail(error);
     const length = left < HEADER_LENGTH ? HEADER_LENGTH : read16(this.chunk, this.offset + MARKER_LENGTH);
     if (left < length) return this.keepPartial(length);
@@ -74,7 +76,7 @@ export class Framer {
 
   private nextOfPartial(): Framing {
     this.fillPartial();
-    const error = headerError(this.partial, 0, this.partialLength, this.maximumLength);
+    const error = headerError(this.partial, 0, this.partialLength, this);
     if (error) return this.fail(error);
     if (this.partialLength < this.partial.length) return MORE;
     const length = read16(this.partial, MARKER_LENGTH);
@@ -118,8 +120,10 @@ const toMessage = (message: Uint8Array): Framing => ({
   body: message.subarray(HEADER_LENGTH),
 });
 
+type FramerLimits = Pick<Framer, "maximumLength" | "takesAnyRefresh">;
+
 /** What is wrong with a header of which `length` bytes are there (RFC 4271 6.1). */
-function headerError(bytes: Uint8Array, offset: number, length: number, maximumLength: number): BgpError | undefined {
+function headerError(bytes: Uint8Array, offset: number, length: number, limits: FramerLimits): BgpError | undefined {
   const markerEnd = offset + Math.min(MARKER_LENGTH, length);
   for (let at = offset; at < markerEnd; at++) {
     if (bytes[at] !== 0xff) return bgpError(ERROR.messageHeader, HEADER_ERROR.notSynchronized);
@@ -127,13 +131,18 @@ function headerError(bytes: Uint8Array, offset: number, length: number, maximumL
   if (length < HEADER_LENGTH - 1) return undefined;
   const messageLength = read16(bytes, offset + MARKER_LENGTH);
   const badLength = () => bgpError(ERROR.messageHeader, HEADER_ERROR.badLength, uint16(messageLength));
-  if (messageLength < HEADER_LENGTH || messageLength > maximumLength) return badLength();
+  if (messageLength < HEADER_LENGTH || messageLength > limits.maximumLength) return badLength();
   if (length < HEADER_LENGTH) return undefined;
   const type = bytes[offset + HEADER_LENGTH - 1];
   const bounds = LENGTH_BOUNDS.get(type);
   if (!bounds) return bgpError(ERROR.messageHeader, HEADER_ERROR.badType, [type]);
+  if (type === MESSAGE.routeRefresh && limits.takesAnyRefresh) return undefined;
   return messageLength < bounds[0] || messageLength > bounds[1] ? badLength() : undefined;
 }
+
+/** The header in front of a body of this length. */
+export const header = (type: number, bodyLength: number): Uint8Array =>
+  Uint8Array.of(...new Uint8Array(MARKER_LENGTH).fill(0xff), ...uint16(HEADER_LENGTH + bodyLength), type);
 
 /** A whole message around `body`. */
 export function frame(type: number, ...body: readonly ArrayLike<number>[]): Uint8Array {
@@ -141,8 +150,8 @@ export function frame(type: number, ...body: readonly ArrayLike<number>[]): Uint
   if (length > MAXIMUM_MESSAGE_LENGTH) {
     throw new RangeError(`BGP message of type ${type} is too long: ${length} bytes, at most ${MAXIMUM_MESSAGE_LENGTH} wanted`);
   }
-  const message = new Uint8Array(length).fill(0xff, 0, MARKER_LENGTH);
-  message.set([...uint16(length), type], MARKER_LENGTH);
+  const message = new Uint8Array(length);
+  message.set(header(type, length - HEADER_LENGTH));
   let offset = HEADER_LENGTH;
   for (const part of body) {
     message.set(part, offset);

@@ -102,6 +102,9 @@ export const UPDATE_ERROR = {
   // 2 to 8 and 11 name faults of single attributes; RFC 7606 made all of these survivable, so we never send them
 } as const;
 
+/** RFC 7313. */
+export const REFRESH_ERROR = { invalidLength: 1 } as const;
+
 /** RFC 6608. */
 export const FSM_ERROR = { inOpenSent: 1, inOpenConfirm: 2, inEstablished: 3 } as const;
 

@@ -68,9 +68,10 @@ export class Connection {
   }
 
   /** The OPENs are agreed on: what comes from here on is to be understood so. */
-  agree(context: DecodeContext, { extendedMessage, holdTimeSeconds }: Agreement): void {
+  agree(context: DecodeContext, { extendedMessage, enhancedRefresh, holdTimeSeconds }: Agreement): void {
     this.context = context;
     this.framer.maximumLength = extendedMessage ? MAXIMUM_EXTENDED_LENGTH : MAXIMUM_MESSAGE_LENGTH;
+    this.framer.takesAnyRefresh = enhancedRefresh;
     this.sendHoldMs = sendHoldSeconds(holdTimeSeconds) * 1000;
   }
 

@@ -80,6 +80,19 @@ describe("framer", () => {
     expect(feed([stream, bytes]).at(-1)).toEqual(wanted);
   });
 
+  test("takes a ROUTE-REFRESH of any length where the complaint about it is to quote it, and nothing else", () => {
+    const framer = new Framer();
+    framer.takesAnyRefresh = true;
+    framer.push(hex(`${MARKER} 0018 05 0001 01 01 00 ${MARKER} 0013 05 ${MARKER} 0014 04`));
+    expect(framer.next()).toEqual({ kind: "message", type: 5, body: hex("0001 01 01 00") });
+    expect(framer.next()).toEqual({ kind: "message", type: 5, body: hex("") });
+    expect(framer.next()).toEqual(error(2, "0014"));
+    const tooLong = new Framer();
+    tooLong.takesAnyRefresh = true;
+    tooLong.push(hex(`${MARKER} 1001 05`));
+    expect(tooLong.next()).toEqual(error(2, "1001"));
+  });
+
   test("stays wrong, whatever comes", () => {
     const framer = new Framer();
     framer.push(hex("00"));

@@ -61,7 +61,22 @@ describe("KEEPALIVE and ROUTE-REFRESH", () => {
     const refresh = { kind: "route-refresh", family: { afi: 1, safi: 1 }, subtype: 2 } as const;
     expect(encodeMessage(refresh, 4)).toEqual([hex(`${MARKER} 0017 05 0001 02 01`)]);
     expect(decodeMessage(5, hex("0001 02 01"), context)).toEqual({ message: refresh, faults: [] });
-    expect(decodeMessage(5, hex("0001 02"), context)).toMatchObject({ error: { code: 1, subcode: 2 } });
+  });
+
+  test.each([
+    ["a mark that is short is quoted whole", "0001 02", 7, 1, `${MARKER} 0016 05 0001 02`],
+    ["a mark that is long is quoted whole", "0001 01 01 00", 7, 1, `${MARKER} 0018 05 0001 01 01 00`],
+    ["a request has no error of its own", "0001 00 01 00", 1, 2, "0018"],
+    ["a subtype that nobody knows neither", "0001 03 01 00", 1, 2, "0018"],
+    ["where the subtype would be there is nothing", "0001", 1, 2, "0015"],
+  ])("ROUTE-REFRESH of a wrong length (RFC 7313 section 5): %s", (_, body, code, subcode, data) => {
+    expect(decodeMessage(5, hex(body), context)).toEqual({ error: { code, subcode, data: hex(data) }, faults: [] });
+  });
+
+  test("a mark that is longer than a NOTIFICATION is quoted as far as there is room", () => {
+    const decoded = decodeMessage(5, Uint8Array.of(0, 1, 1, 1, ...new Uint8Array(60_000)), context);
+    if (!("error" in decoded)) throw new Error("an error wanted");
+    expect(encodeMessage({ kind: "notification", error: decoded.error }, 4)[0]).toHaveLength(4096);
   });
 
   test("a type that the framer would not let through is an error too", () => {

@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { formatHex } from "#src/bgp/bytes.ts";
+import type { Capability } from "#src/bgp/capabilities.ts";
 import { bgpError, MAXIMUM_ERROR_DATA } from "#src/bgp/error.ts";
 import { frame } from "#src/bgp/framer.ts";
 import { encodeMessage } from "#src/bgp/message.ts";
@@ -11,7 +12,7 @@ import { IPV4_UNICAST, IPV6_UNICAST } from "#src/bgp/nlri.ts";
 import { SEGMENT } from "#src/bgp/path.ts";
 import { formatAddress } from "#src/net/address.ts";
 import { formatPrefix, type Prefix } from "#src/net/prefix.ts";
-import { updateBody } from "../bgp/hex.ts";
+import { hex, updateBody } from "../bgp/hex.ts";
 import { createFakeClock } from "../common/fake-clock.ts";
 import { A, announce, asnOf, B, dialFrom, established, keepalive, openOf, prefix, start } from "./loopback.ts";
 import { eventually } from "./recorder.ts";
@@ -168,6 +169,20 @@ describe("a session", () => {
     expect(await peer.hearsNotification()).toBe("UPDATE Message Error/Invalid Network Field");
     await peer.hangsUp();
     expect(a.told.routes.at(-1)).toBe("lost");
+  });
+
+  const enhanced: Capability = { name: "enhanced-route-refresh" };
+  const longMark = frame(5, hex("0001 01 01 00"));
+  test.each<[string, Capability[], string]>([
+    ["speaks of marks (RFC 7313)", [enhanced], `ROUTE-REFRESH Message Error/Invalid Message Length ${formatHex(longMark)}`],
+    ["does not", [], "Message Header Error/Bad Message Length 0018"],
+  ])("is ended by a mark of a wrong length, as one that %s is told", async (_, more, wanted) => {
+    const capabilities: Capability[] = [{ name: "four-octet-as", asn: asnOf[B] }, ...more];
+    const { a, peer } = await established({}, { capabilities });
+    peer.write(longMark);
+    expect(await peer.hearsNotification()).toBe(wanted);
+    await peer.hangsUp();
+    expect(a.neighbor(B).lastNotification).toMatchObject({ direction: "sent", name: wanted.replace(/ [0-9a-f]+$/, "") });
   });
 
   test("is ended by an extended message whose fault is longer than any NOTIFICATION: as much of it is sent back as fits", async () => {

@@ -1,14 +1,17 @@
 /** What the speaker says in a session of its own accord: its routes, their end, its answers to ROUTE-REFRESH. */
 import { encodeAttribute } from "../../bgp/attribute-list.ts";
 import { findCapability } from "../../bgp/capabilities.ts";
+import { frame } from "../../bgp/framer.ts";
+import { ERROR, MESSAGE, REFRESH_ERROR } from "../../bgp/iana.ts";
 import { encodeMessage } from "../../bgp/message.ts";
 import { IPV4_UNICAST } from "../../bgp/nlri.ts";
+import { REFRESH } from "../../bgp/route-refresh.ts";
 import { prefixKey } from "../../net/prefix.ts";
 import { type CheckGroup, fail, notApplicable, pass, type Step, step } from "../check.ts";
 import { OPTIONAL_TRANSITIVE, ordinaryAttributes, standardCapabilities, updateBytes } from "../messages.ts";
 import type { Stage } from "../stage.ts";
 import { isOfChecks } from "../stage.ts";
-import { ANSWER_MS, brokenBy, expectAlive, read } from "../step/expect.ts";
+import { ANSWER_MS, brokenBy, expectAlive, expectNotification, read } from "../step/expect.ts";
 import { establish, send } from "../step/session.ts";
 
 const withCapability =
@@ -17,7 +20,7 @@ const withCapability =
     capabilities: [...standardCapabilities(us.localAsn), capability],
   });
 
-const whereOffered = (name: "route-refresh" | "extended-message" | "graceful-restart"): Step =>
+const whereOffered = (name: "route-refresh" | "enhanced-route-refresh" | "extended-message" | "graceful-restart"): Step =>
   step(`where it offers ${name.replaceAll("-", " ")}`, async ({ peerOpen }) =>
     findCapability(peerOpen?.capabilities ?? [], name) ? undefined : notApplicable("not offered"),
   );
@@ -50,6 +53,9 @@ async function readRoutes(
 
 const refreshBytes = (afi: number): Uint8Array =>
   encodeMessage({ kind: "route-refresh", family: { afi, safi: 1 }, subtype: 0 }, 4)[0];
+
+/** The mark that its routes come again, with a byte too many. */
+const LONG_MARK = frame(MESSAGE.routeRefresh, [0, IPV4_UNICAST.afi, REFRESH.begin, IPV4_UNICAST.safi, 0]);
 
 const bigUpdate = (stage: Stage): Uint8Array => {
   const filler = encodeAttribute(240, OPTIONAL_TRANSITIVE, new Uint8Array(5000));
@@ -137,6 +143,17 @@ export const SESSION_CHECKS: CheckGroup = {
         whereOffered("route-refresh"),
         send("ROUTE-REFRESH for AFI 99", () => refreshBytes(99)),
         expectAlive(),
+      ],
+    },
+    {
+      name: "route-refresh-length",
+      clause: "RFC 7313 5",
+      wanted: "where enhanced refresh is offered by both, a mark of the wrong length ends the session with 7/1, which quotes it",
+      steps: [
+        establish("enhanced route refresh", withCapability({ name: "enhanced-route-refresh" }), "fail"),
+        whereOffered("enhanced-route-refresh"),
+        send("a ROUTE-REFRESH of 24 bytes, subtype 1", () => LONG_MARK),
+        expectNotification(ERROR.routeRefresh, REFRESH_ERROR.invalidLength, { data: [...LONG_MARK] }),
       ],
     },
     {
