@@ -49,8 +49,14 @@ export async function run(file: string, options: RunOptions): Promise<void> {
   });
   /** Whatever cannot be put in force leaves the old configuration where it is. */
   const reload = async (): Promise<void> => await router.configure(loadConfigWithPasswords(file));
+  let begun = (): void => {};
+  const begin = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
   const control = await serveControl(options.control, {
     answer: async (request) => {
+      // An answer says that the router forwards and listens.
+      await begin;
       if ("show" in request) return answerShow(router, request.show);
       if ("fault" in request) return answerFault(router, request.fault);
       await reload();
@@ -82,7 +88,10 @@ export async function run(file: string, options: RunOptions): Promise<void> {
     .on("SIGTERM", stop)
     .on("SIGINT", stop)
     .on("SIGHUP", () => void reload().catch(fail));
-  await router.configure(config).then(() => (options.json ? undefined : print("ready")), fail);
+  await router.configure(config).then(() => {
+    begun();
+    if (!options.json) print("ready");
+  }, fail);
 }
 
 /** Before the configuration is read: who runs the router must be able to read it again. */

@@ -2,6 +2,7 @@
 import type { FibState } from "../fib/state.ts";
 import { formatTable } from "./output.ts";
 import { formatBfd, formatBfdDrops } from "./show-bfd-text.ts";
+import { formatBgpNeighbors } from "./show-neighbors-text.ts";
 
 interface BgpPeer {
   readonly remoteAs: number;
@@ -70,72 +71,6 @@ function formatSummary({ routerId, as, peers, refusedStrangers }: BgpSummary): s
   const strangers = refusedStrangers === 0 ? "" : `; connections of strangers refused ${refusedStrangers}`;
   const title = `BGP router identifier ${routerId}, local AS number ${as}`;
   return `${title}\n\n${formatTable(header, rows)}\n\nTotal number of neighbors ${rows.length}${strangers}`;
-}
-
-interface ShownNeighbor {
-  readonly remoteAs: number;
-  readonly localAs: number;
-  readonly nbrExternalLink: boolean;
-  readonly nbrDesc?: string;
-  readonly bgpState: string;
-  readonly authenticationEnabled?: number;
-  readonly externalBgpNbrMaxHopsAway?: number;
-  readonly remoteRouterId?: string;
-  readonly bgpTimerUpMsec: number;
-  readonly bgpTimerHoldTimeMsecs?: number;
-  readonly bgpTimerKeepAliveIntervalMsecs?: number;
-  readonly updateFaults: Record<string, number>;
-  readonly lastUpdateFault?: { readonly what: readonly string[]; readonly message: string; readonly agoMsec: number };
-  readonly prefixesReceived: number;
-  readonly prefixesRefused: Record<string, number>;
-  readonly prefixesSent: number;
-  readonly staleFamilies: readonly string[];
-  readonly connectionsEstablished: number;
-  readonly connectionsDropped: number;
-  readonly lastResetDueTo?: string;
-  readonly familiesNegotiated: readonly string[];
-  readonly neighborCapabilities: { readonly received: readonly { readonly name: string }[] };
-  readonly messageStats: Record<"sent" | "received", Record<string, number>>;
-}
-
-function formatBgpNeighbors(neighbors: Record<string, ShownNeighbor>): string {
-  const counts = (messages: Record<string, number>): string =>
-    Object.entries(messages)
-      .filter(([, count]) => count > 0)
-      .map(([kind, count]) => `${count} ${kind}`)
-      .join(", ") || "none";
-  return Object.entries(neighbors)
-    .map(([address, one]) =>
-      [
-        `BGP neighbor is ${address}, remote AS ${one.remoteAs}, local AS ${one.localAs}, ${one.nbrExternalLink ? "external" : "internal"} link`,
-        ...(one.nbrDesc === undefined ? [] : [`  Description: ${one.nbrDesc}`]),
-        `  BGP state = ${one.bgpState}${one.bgpTimerUpMsec > 0 ? `, up for ${Math.round(one.bgpTimerUpMsec / 1000)} s` : ""}`,
-        ...(one.authenticationEnabled ? ["  Peer Authentication Enabled (TCP-MD5)"] : []),
-        ...(one.externalBgpNbrMaxHopsAway === undefined ? [] : [`  At most ${one.externalBgpNbrMaxHopsAway} hops away (GTSM)`]),
-        ...(one.remoteRouterId === undefined ? [] : [`  Remote router ID ${one.remoteRouterId}`]),
-        ...(one.bgpTimerHoldTimeMsecs === undefined
-          ? []
-          : [
-              `  Hold time ${one.bgpTimerHoldTimeMsecs / 1000} s, keepalive interval ${(one.bgpTimerKeepAliveIntervalMsecs ?? 0) / 1000} s`,
-            ]),
-        `  Address families: ${one.familiesNegotiated.join(", ") || "none negotiated"}`,
-        `  Capabilities received: ${one.neighborCapabilities.received.map(({ name }) => name).join(", ") || "none"}`,
-        `  Messages sent: ${counts(one.messageStats.sent)}`,
-        `  Messages received: ${counts(one.messageStats.received)}`,
-        `  Faults in UPDATEs: ${counts(one.updateFaults)}`,
-        ...(one.lastUpdateFault === undefined
-          ? []
-          : [
-              `    the last, ${Math.round(one.lastUpdateFault.agoMsec / 1000)} s ago: ${one.lastUpdateFault.what.join("; ")}`,
-              `    ${one.lastUpdateFault.message}`,
-            ]),
-        `  Prefixes received: ${one.prefixesReceived}; refused: ${counts(one.prefixesRefused)}; sent: ${one.prefixesSent}`,
-        ...(one.staleFamilies.length === 0 ? [] : [`  Stale routes in use: ${one.staleFamilies.join(", ")}`]),
-        `  Connections established ${one.connectionsEstablished}, dropped ${one.connectionsDropped}`,
-        ...(one.lastResetDueTo === undefined ? [] : [`  Last reset: ${one.lastResetDueTo}`]),
-      ].join("\n"),
-    )
-    .join("\n\n");
 }
 
 interface ShownPath {

@@ -2,7 +2,7 @@
  * Neighbors as FRR's `show bgp summary json` and `show bgp neighbors json` name them, so that scripts and exporters made for
  * FRR read ours; and the speaker's events with addresses as text.
  */
-import type { Capability } from "../bgp/capabilities.ts";
+import { type Capability, findCapability } from "../bgp/capabilities.ts";
 import { formatFamily } from "../bgp/nlri.ts";
 import { type Address, formatAddress, linkOfRouter, parseAddress, routerOn } from "../net/address.ts";
 import { formatPrefix } from "../net/prefix.ts";
@@ -66,6 +66,7 @@ export function summarizeNeighbors(
         connectionsEstablished: neighbor.connectionsEstablished,
         connectionsDropped: neighbor.connectionsDropped,
         ...(neighbor.description === undefined ? {} : { desc: neighbor.description }),
+        ...nameOf(neighbor),
         idType:
           linkOfRouter(neighbor.address) !== undefined ? "interface" : typeof neighbor.address === "number" ? "ipv4" : "ipv6",
       },
@@ -86,6 +87,7 @@ export function describeNeighbor(neighbor: NeighborState, { received, refused }:
     localAs: neighbor.localAsn,
     nbrExternalLink: neighbor.type === "external",
     ...(neighbor.description === undefined ? {} : { nbrDesc: neighbor.description }),
+    ...nameOf(neighbor),
     ...(neighbor.router === undefined ? {} : { bgpNeighborAddr: formatAddress(neighbor.router) }),
     bgpState: neighbor.state,
     passive: neighbor.passive,
@@ -123,6 +125,12 @@ export function describeNeighbor(neighbor: NeighborState, { received, refused }:
       : { lastResetDueTo: lastReset.reason, lastResetTimerMsecs: Math.round(nowMs - lastReset.atMs) }),
     ...(lastNotification === undefined ? {} : { lastNotification: { ...lastNotification, atMs: undefined } }),
   };
+}
+
+/** As the peer calls itself (the FQDN capability). */
+function nameOf({ capabilities }: NeighborState): { hostname?: string; domainname?: string } {
+  const name = findCapability(capabilities.received, "fqdn");
+  return name ? { hostname: name.hostname, ...(name.domain && { domainname: name.domain }) } : {};
 }
 
 /** Raw bytes as hex: JSON has no other form for them. */

@@ -133,12 +133,14 @@ interface ExabgpWords {
   readonly routerId?: string;
   /** Of every neighbor. */
   readonly neighbor?: Lines;
+  /** Of every neighbor too, each in braces of its own. */
+  readonly blocks?: Lines;
 }
 
 /** Its commands are what a program of the user's choice prints: here, whatever is appended to a file. */
 export const exabgpConfiguration = (
   { address, asn, peers, folder }: DaemonPlan,
-  { routerId = address, neighbor = [] }: ExabgpWords = {},
+  { routerId = address, neighbor = [], blocks = [] }: ExabgpWords = {},
 ): string => `
 process commands {
   run /usr/bin/tail --lines=+1 --follow ${join(folder, "commands")};
@@ -151,6 +153,7 @@ ${peers
       `router-id ${routerId}; local-address ${address}; local-as ${asn}; peer-as ${peer.asn};`,
       "listen 179; hold-time 90; api { processes [ commands ]; }",
       ...neighbor.map((words) => `${words};`),
+      ...blocks,
       "}",
     ].join("\n"),
   )

@@ -1,7 +1,7 @@
 /**
  * Real speakers with graceful restart configured, killed and started again: their routes stay in use meanwhile, those that
  * they do not announce any more go at End-of-RIB, and all of them when they do not come back in the time that they asked for. A
- * replay of what was recorded tells the RIB the same.
+ * replay of what was recorded tells the RIB the same. That packets go on meanwhile is in test/router/foreign-speakers.test.ts.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +15,13 @@ import { staleLimitsOf } from "#src/speaker/settings.ts";
 import type { Speaker } from "#src/speaker/speaker.ts";
 import { inNamespace, run } from "../common/namespace.ts";
 import { Daemon, missingProgram } from "./daemon.ts";
-import { birdConfiguration, frrConfiguration, gobgpConfiguration, gobgpFamilies } from "./daemon-configuration.ts";
+import {
+  birdConfiguration,
+  exabgpConfiguration,
+  frrConfiguration,
+  gobgpConfiguration,
+  gobgpFamilies,
+} from "./daemon-configuration.ts";
 import { type DaemonKind, daemonNamed } from "./daemons.ts";
 import { address, Recorder, recordedSpeaker } from "./recorder.ts";
 
@@ -62,6 +68,19 @@ const RESTARTING: Record<string, (prefixes: readonly string[], isRestart: boolea
       prefixes.map((prefix) => `gobgp -u ${plan.address} global rib add ${prefix}`).join("\n"),
     ],
   }),
+  ExaBGP: (prefixes, isRestart) => ({
+    ...daemonNamed("ExaBGP"),
+    configuration: (plan) =>
+      exabgpConfiguration(plan, {
+        blocks: [
+          `capability { graceful-restart ${restartTimeSeconds(isRestart)}; }`,
+          "family { ipv4 unicast; }",
+          // Its End-of-RIB is about what is written here, and not about what its programs say.
+          `static { ${prefixes.map((prefix) => `route ${prefix} next-hop self;`).join(" ")} }`,
+        ],
+      }),
+    announce: () => ["true"],
+  }),
 };
 
 await inNamespace(import.meta.url, () => {
@@ -89,7 +108,8 @@ await inNamespace(import.meta.url, () => {
     return speaker;
   })();
 
-  async function restart(name: string, index: number) {
+  /** A neighbor of ours at an address of its own, where a daemon may be launched again and again. */
+  async function neighborAt(index: number) {
     const theirs = `10.9.1.${index}`;
     run(`ip address add ${theirs}/32 dev lo`);
     const recorder = new Recorder();
@@ -105,26 +125,31 @@ await inNamespace(import.meta.url, () => {
     (await speaker).addNeighbor({ address: address(theirs), remoteAsn: 65001, localAddress: address(OURS), passive: true });
     const folder = mkdtempSync(join(tmpdir(), "ecmp-restart-"));
     cleanUps.push(() => rmSync(folder, { recursive: true, force: true }));
-    const launch = (prefixes: string[], isRestart: boolean): Daemon => {
-      const kind = (RESTARTING[name] as (typeof RESTARTING)[string])(prefixes, isRestart);
+    const launch = (kind: DaemonKind): Daemon => {
       const plan = { address: theirs, asn: 65001, peers: [{ address: OURS, asn: 65000 }], prefix: STAYS, folder };
       const daemon = new Daemon(kind, plan);
       cleanUps.push(() => daemon.end());
       return daemon;
     };
-    const first = launch([STAYS, GOES], false);
-    await Promise.race([first.failed, first.announce()]);
     const hears = (what: string, prefix: string, since = 0) => {
       const announced = () =>
         recorder.updates.slice(since).flatMap((update) => (update.kind === "update" ? update.announced : []));
-      return recorder.until(`${what} of ${name}`, () => announced().some((one) => formatPrefix(one) === prefix), 30_000);
+      return recorder.until(`${what} of ${theirs}`, () => announced().some((one) => formatPrefix(one) === prefix), 30_000);
     };
+    return { theirs, recorder, isReplayed, launch, hears };
+  }
+
+  async function restart(name: string, index: number) {
+    const { theirs, recorder, isReplayed, launch, hears } = await neighborAt(index);
+    const kindOf = RESTARTING[name] as (typeof RESTARTING)[string];
+    const first = launch(kindOf([STAYS, GOES], false));
+    await Promise.race([first.failed, first.announce()]);
     await Promise.race([first.failed, Promise.all([hears("a route", STAYS), hears("another", GOES)])]);
     first.kill();
     await recorder.until("its end", () => recorder.hasEvent("session-down", address(theirs)));
     isReplayed();
     const since = recorder.updates.length;
-    const second = launch([STAYS], true);
+    const second = launch(kindOf([STAYS], true));
     await Promise.race([second.failed, second.announce()]);
     await Promise.race([second.failed, hears("the route again", STAYS, since)]);
     await recorder.until(`End-of-RIB of ${name}`, () => recorder.routes.includes("lost ipv4 stale"), 30_000);
@@ -159,5 +184,27 @@ await inNamespace(import.meta.url, () => {
     );
     expect(kept).toMatchObject({ families: ["ipv4"], seconds: RESTART_TIME_SECONDS.again });
     expect((overdue?.atMs ?? 0) - (kept?.atMs ?? 0)).toBeGreaterThanOrEqual(RESTART_TIME_SECONDS.again * 1000 - 5);
+  });
+
+  const openbgpd = daemonNamed("OpenBGPD");
+  const missing = missingProgram(openbgpd);
+  if (missing) return void test.skip(`OpenBGPD: ${missing} is not installed`);
+  test("OpenBGPD lists no family in its OPEN: its routes go with it, and come with a mark", { timeout: 90_000 }, async () => {
+    const { theirs, recorder, isReplayed, launch, hears } = await neighborAt(Object.keys(RESTARTING).length + 2);
+    const marked = (times: number) =>
+      recorder.until("End-of-RIB", () => recorder.hasEvent("end-of-rib", address(theirs), times), 30_000);
+    const first = launch(openbgpd);
+    await Promise.race([first.failed, Promise.all([hears("its route", STAYS), marked(1)])]);
+    const state = (await speaker).neighbors().find((neighbor) => neighbor.address === address(theirs));
+    const said = state?.capabilities.received.find(({ name }) => name === "graceful-restart");
+    expect(said).toMatchObject({ families: [] });
+    first.kill();
+    await recorder.until("its end", () => recorder.hasEvent("session-down", address(theirs)));
+    expect(recorder.routes).toEqual([`+${STAYS}`, "lost"]);
+    const second = launch(openbgpd);
+    await Promise.race([second.failed, Promise.all([hears("the route again", STAYS, 2), marked(2)])]);
+    expect(recorder.routes).toEqual([`+${STAYS}`, "lost", `+${STAYS}`]);
+    expect(recorder.events.some(({ kind }) => kind === "routes-kept" || kind === "stale-routes-gone")).toBe(false);
+    isReplayed();
   });
 });
