@@ -14,7 +14,7 @@ import { renderJsonSchema } from "../lab/lab-schema.ts";
 import { playPart } from "../lab/part.ts";
 import { performScenarios } from "../lab/perform-scenarios.ts";
 import { createProgress } from "../lab/progress.ts";
-import { openReport } from "../lab/report-file.ts";
+import { openConnections, openReport } from "../lab/report-file.ts";
 import { renderRouterConfig } from "../lab/router-config.ts";
 import { settle } from "../lab/settle.ts";
 import { endLab, standingLabs } from "../lab/standing.ts";
@@ -31,6 +31,7 @@ interface RunOptions {
   readonly keep?: true;
   readonly inside?: string;
   readonly report?: string;
+  readonly connections?: string;
   readonly dryRun?: true;
   readonly only?: string;
 }
@@ -50,6 +51,7 @@ export function labCommand(): Command {
     .option("--json", "the last line on stdout is one JSON object; of a scenario, the lines before it are its events")
     .option("--keep", "leave the lab up afterwards, until Ctrl-C")
     .option("--report <file>", "write what was found: .html a page of charts, .json one object, .csv a line a connection")
+    .option("--connections <file>", "of a scenario, a CSV line each connection, request and flow of datagrams")
     .addOption(new Option("--inside <name>").hideHelp())
     .action((name: string, options: RunOptions) => guard(() => play("run", name, options)));
   lab
@@ -221,14 +223,16 @@ const labOf = (source: string): Lab => loadLab(isScenario(source) ? loadScenario
 async function play(verb: "run" | "up", name: string, options: RunOptions): Promise<number> {
   const { json, keep, inside, report } = options;
   if (verb === "run" && isScenario(name)) return await playScenarios(name, options);
+  if (options.connections !== undefined)
+    throw new LabFailure("--connections", "a lab", "a scenario; of a lab, --report FILE.csv");
   const lab = loadLab(name);
   if (inside) return await perform(systemClock, lab, { json: json === true, keep: keep === true, upOnly: verb === "up", report });
   const words = ["lab", verb, labSource(name), ...(json ? ["--json"] : []), ...(keep ? ["--keep"] : [])];
   if (report === undefined) return await enterTree(lab.name, words);
-  return await enterTree(lab.name, [...words, "--report", report], openReport(report));
+  return await enterTree(lab.name, [...words, "--report", report], { report: openReport(report) });
 }
 
-async function playScenarios(name: string, { json, inside, only, report, keep }: RunOptions): Promise<number> {
+async function playScenarios(name: string, { json, inside, only, report, connections, keep }: RunOptions): Promise<number> {
   if (keep) throw new LabFailure("--keep", "a scenario", "a lab: a scenario's strategies take turns on one");
   const suite = loadScenarios(name);
   const names = suite.scenarios.map((scenario) => scenario.name);
@@ -237,11 +241,16 @@ async function playScenarios(name: string, { json, inside, only, report, keep }:
   if (unknown.length > 0) throw new LabFailure("--only", `found "${unknown.join(", ")}"`, `some of ${names.join(", ")}`);
   if (!inside) {
     const words = ["lab", "run", labSource(name), ...(json ? ["--json"] : []), "--only", wanted.join(",")];
-    if (report === undefined) return await enterTree(suite.name, words);
-    return await enterTree(suite.name, [...words, "--report", report], openReport(report));
+    if (report !== undefined) words.push("--report", report);
+    if (connections !== undefined) words.push("--connections", connections);
+    return await enterTree(suite.name, words, {
+      report: report === undefined ? undefined : openReport(report),
+      connections: connections === undefined ? undefined : openConnections(connections),
+    });
   }
   const scenarios = suite.scenarios.filter((scenario) => wanted.includes(scenario.name));
-  return await performScenarios(systemClock, loadLab(suite.lab), { ...suite, scenarios }, { json: json === true, report });
+  const told = { json: json === true, report, connections: connections !== undefined };
+  return await performScenarios(systemClock, loadLab(suite.lab), { ...suite, scenarios }, told);
 }
 
 async function guard(action: () => number | Promise<number>): Promise<void> {

@@ -14,15 +14,21 @@ export interface ConnectionRecord {
   opened: boolean;
   /** Why it did not open, or the system's word for how it ended. */
   error?: string;
+  openedAtMs?: number;
   pod?: string;
   /** The source address that the pod saw. */
   sourceSeen?: string;
+  /** Of all that came back. */
+  bytes: number;
+  firstByteAtMs?: number;
   /** When something last came back (or, before anything did, when it was begun). */
   lastEchoAtMs: number;
   /** The longest time in which nothing came back, while it lived. */
   longestSilenceMs: number;
   /** It broke, was dialed again from another port, and its new pod has spoken. */
   reopenedAtMs?: number;
+  /** How often it was dialed again. */
+  redials: number;
   /** At most one of the three is set; none of them: it lives. */
   resetAtMs?: number;
   timedOutAtMs?: number;

@@ -5,7 +5,7 @@
 import { type DatagramRecord, lostOf } from "./datagram.ts";
 import { type DatagramForecast, isToMove } from "./datagram-forecast.ts";
 import { explainDatagrams, type ReasonName } from "./difference.ts";
-import type { Lab } from "./lab.ts";
+import { type Lab, nodesByNextHop } from "./lab.ts";
 import type { RouterSettings } from "./router-settings.ts";
 import type { ScenarioDatagrams } from "./scenario-traffic.ts";
 import { entryNextHop } from "./witness.ts";
@@ -28,6 +28,8 @@ export interface DatagramOutcome {
   readonly forecast: DatagramForecast;
   /** The next hops by which it entered in turn; neighbors in it differ. */
   readonly entered: readonly (string | undefined)[];
+  /** The same as nodes. */
+  readonly nodes: readonly string[];
   readonly reason: ReasonName | undefined;
 }
 
@@ -47,6 +49,7 @@ export function judgeDatagrams(
   records: readonly DatagramRecord[],
   { struck, departures, trackedBy }: DatagramWitnesses,
 ): DatagramOutcome[] {
+  const nodeOf = nodesByNextHop(lab);
   const recordOf = new Map(records.map((record) => [record.flow, record]));
   return planned.map(({ service, order }, index) => {
     const record = recordOf.get(order.flow);
@@ -64,7 +67,8 @@ export function judgeDatagrams(
       leftFor: departures?.get(order.flow),
       lostPackets: struck.has(order.flow),
     });
-    return { record, forecast, entered, reason };
+    const nodes = entered.map((nextHop = "") => nodeOf.get(nextHop) ?? "?");
+    return { record, forecast, entered, nodes, reason };
   });
 }
 

@@ -71,7 +71,14 @@ export class LoadClient {
   }
 
   #openOne(target: ConnectionTarget): Promise<void> {
-    const record: ConnectionRecord = { flow: target.flow, opened: false, lastEchoAtMs: this.#clock.nowMs(), longestSilenceMs: 0 };
+    const record: ConnectionRecord = {
+      flow: target.flow,
+      opened: false,
+      bytes: 0,
+      lastEchoAtMs: this.#clock.nowMs(),
+      longestSilenceMs: 0,
+      redials: 0,
+    };
     const socket = connect({
       host: target.destinationAddress,
       port: target.destinationPort,
@@ -88,10 +95,15 @@ export class LoadClient {
         reset(socket);
       });
       let greeting = "";
+      socket.once("connect", () => {
+        record.openedAtMs = this.#clock.nowMs();
+      });
       socket.on("data", (bytes) => {
         const nowMs = this.#clock.nowMs();
         if (record.opened) record.longestSilenceMs = Math.max(record.longestSilenceMs, nowMs - record.lastEchoAtMs);
         record.lastEchoAtMs = nowMs;
+        record.firstByteAtMs ??= nowMs;
+        record.bytes += bytes.length;
         if (record.opened) return;
         greeting += bytes.toString("utf8");
         if (!greeting.includes("\n")) return;
@@ -137,6 +149,7 @@ export class LoadClient {
   #redial(target: ConnectionTarget, record: ConnectionRecord): void {
     this.#clock.setTimer(REDIAL_PAUSE_MS, () => {
       if (this.#closed) return;
+      record.redials += 1;
       const { destinationAddress: host, destinationPort: port, sourceAddress: localAddress } = target;
       const socket = connect({ host, port, localAddress, noDelay: true });
       this.#redials.add(socket);

@@ -35,6 +35,10 @@ export class Load {
     return new Load(await Promise.all(Array.from({ length: count }, () => LoadProcess.start(command))));
   }
 
+  get processCount(): number {
+    return this.#processes.length;
+  }
+
   async open(targets: readonly ConnectionTarget[]): Promise<readonly ConnectionRecord[]> {
     const count = this.#processes.length;
     const dealt = this.#processes.map((_, i) => ({ open: targets.filter((_target, index) => index % count === i) }));

@@ -4,7 +4,7 @@
  */
 import { brokenAtMs, type ConnectionRecord, type ConnectionTarget, isBroken } from "./connection.ts";
 import type { DatagramForecast } from "./datagram-forecast.ts";
-import { type DatagramFigures, describeDatagrams, judgeDatagrams, sumUp } from "./datagram-outcome.ts";
+import { type DatagramFigures, type DatagramOutcome, describeDatagrams, judgeDatagrams, sumUp } from "./datagram-outcome.ts";
 import { explainDifference, type ObservedFlow, REASONS, type ReasonName } from "./difference.ts";
 import type { Expectation } from "./expectation.ts";
 import { LabFailure } from "./failure.ts";
@@ -44,6 +44,33 @@ export interface ScenarioOutcome {
   readonly marks: readonly FaultMark[];
   /** When connections broke, after the traffic began. */
   readonly brokenAtMs: readonly number[];
+  /** One by one. */
+  readonly judged: JudgedTraffic;
+}
+
+export interface JudgedConnection {
+  readonly record: ConnectionRecord;
+  readonly expectation: Expectation;
+  readonly observed: ObservedFlow;
+  /** By which it entered. */
+  readonly node: string | undefined;
+  /** Packets that came out of turn; unknown when it had ended before anybody asked. */
+  readonly reordered: number | undefined;
+  readonly reason: ReasonName | undefined;
+}
+
+export interface JudgedRequest {
+  readonly record: RequestRecord;
+  readonly expectation: Expectation;
+  readonly node: string | undefined;
+  readonly reason: ReasonName | undefined;
+}
+
+export interface JudgedTraffic {
+  readonly startMs: number;
+  readonly connections: readonly JudgedConnection[];
+  readonly requests: readonly JudgedRequest[];
+  readonly datagrams: readonly DatagramOutcome[];
 }
 
 export interface Evidence {
@@ -61,6 +88,8 @@ export interface Evidence {
   readonly departures?: ReadonlyMap<string, ReadonlySet<string>> | undefined;
   /** The next hops whose kernels track it, of datagrams. */
   readonly trackedBy: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Of the connections that are open at the end: how many packets came out of turn, by its flow. */
+  readonly disorder: ReadonlyMap<string, number>;
 }
 
 export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, report: LoadReport): ScenarioOutcome {
@@ -83,9 +112,10 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     const reason = explainDifference({ expectation, observed, marks, router: scenario.router });
     if (reason) differences[reason] += 1;
     if (reason === "unexplained") told.push(describe(expectation, observed, startMs));
+    return reason;
   };
 
-  const long = connections.map(({ service, target }, i) => {
+  const long = connections.map(({ service, target }, i): JudgedConnection => {
     const record = recordOf.get(target.flow);
     if (!record?.opened)
       throw new LabFailure("load client", `${target.flow}: ${record?.error ?? "unknown"}`, "a connection that opens");
@@ -98,16 +128,18 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
       toMs: brokenAtMs(record) ?? record.lastEchoAtMs,
       ...seenOf(service, target, record),
     };
-    compare(expectations[i], observed);
-    return { record, expectation: expectations[i], observed, node };
+    const reason = compare(expectations[i], observed);
+    const disorder = evidence.disorder.get(target.flow) ?? 0;
+    const reordered = observed.broken ? undefined : disorder;
+    return { record, expectation: expectations[i], observed, node, reordered, reason };
   });
-  const short = requests.map((request, i) => {
+  const short = requests.map((request, i): JudgedRequest => {
     const expectation = expectations[connections.length + i];
     const record = requestOf.get(expectation.flow);
     if (!record) throw new Error(`the load client never heard of ${expectation.flow}`);
     const { begunAtMs: fromMs, endedAtMs: endedMs, failed } = record;
     const toMs = fromMs + request.toMs - request.fromMs;
-    compare(expectation, {
+    const reason = compare(expectation, {
       broken: failed !== undefined,
       wasReset: failed === "ECONNRESET",
       short: true,
@@ -116,7 +148,8 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
       endedMs,
       ...seenOf(request.service, request.order, record),
     });
-    return { record, expectation };
+    const node = entryNode(lab, request.service, request.order.sourceAddress, record);
+    return { record, expectation, node, reason };
   });
 
   const { datagrams: planned, datagramForecasts } = evidence;
@@ -154,6 +187,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
       return { ...each, fromMs: since(each.fromMs), toMs: since(each.toMs), plannedToMs: since(each.plannedToMs) };
     }),
     brokenAtMs: broken.map(({ record }) => (brokenAtMs(record) ?? startMs) - startMs),
+    judged: { startMs, connections: long, requests: short, datagrams },
   };
 }
 

@@ -11,7 +11,7 @@ import { LabFailure } from "./failure.ts";
 import { untilLearned } from "./inside.ts";
 import type { Lab, RouterNode } from "./lab.ts";
 import { createProgress } from "./progress.ts";
-import { strategyReports, writeReport } from "./report-file.ts";
+import { strategyReports, writeConnections, writeReport } from "./report-file.ts";
 import type { Scenario } from "./scenario.ts";
 import type { ScenarioSuite } from "./scenario-file.ts";
 import { playScenario } from "./scenario-run.ts";
@@ -26,6 +26,8 @@ export interface ScenarioOptions {
   readonly json: boolean;
   /** The file's name as it was given; the file itself is open already. */
   readonly report?: string | undefined;
+  /** Whether a file for the connections one by one is open. */
+  readonly connections: boolean;
 }
 
 /** Returns the exit code: 0 when every assertion held, 1 when one did not, 2 when a strategy could not be played. */
@@ -33,7 +35,7 @@ export async function performScenarios(
   clock: Clock,
   lab: Lab,
   suite: ScenarioSuite,
-  { json, report }: ScenarioOptions,
+  { json, report, connections }: ScenarioOptions,
 ): Promise<number> {
   const lifeline = new Lifeline();
   const outside = await lifeline.outside;
@@ -64,6 +66,7 @@ export async function performScenarios(
   if (json) console.log(JSON.stringify({ ...strategiesToJson(suite, played), unplayed }));
   else console.log(`\n${renderStrategies(played).join("\n")}`);
   if (report) writeReport(report, strategyReports(suite, played), clock.timestamp());
+  if (connections) writeConnections(played);
   for (const text of wrong.slice(0, FAILURES_SHOWN)) process.stderr.write(`  ${text}\n`);
   const exitCode = unplayed.length > 0 ? 2 : wrong.length > 0 ? 1 : 0;
   // Process 1 ends now, and the kernel ends the rest.

@@ -1,11 +1,12 @@
 /**
- * The file of `--report`: opened before a lab begins, so that a wrong name costs no run, and written from inside the lab through
- * the descriptor, because `/run` and `/var/tmp` are others there. Its name's end says what is written.
+ * The files of `--report` and `--connections`: opened before a lab begins, so that a wrong name costs no run, and written from inside the
+ * lab through their descriptors, because `/run` and `/var/tmp` are others there. The end of a report's name says what is written.
  */
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { extname } from "node:path";
 import { LabFailure } from "./failure.ts";
+import { flowsToCsv } from "./flow-rows.ts";
 import { renderCsv } from "./page/connections.ts";
 import type { Provenance } from "./page/document.ts";
 import { renderPage } from "./page/page.ts";
@@ -13,7 +14,7 @@ import { renderStrategiesPage } from "./page/strategies-page.ts";
 import { type LabResult, toJson } from "./report.ts";
 import type { ScenarioSuite } from "./scenario-file.ts";
 import { type PlayedScenario, strategiesToCsv, strategiesToJson } from "./strategies.ts";
-import { REPORT_FD } from "./tree.ts";
+import { CONNECTIONS_FD, REPORT_FD } from "./tree.ts";
 
 /** What is written, by the end of the file's name. */
 const FORMATS = [".html", ".json", ".csv"] as const;
@@ -35,11 +36,22 @@ const isFormat = (end: string): end is keyof Reports => (FORMATS as readonly str
 
 export function openReport(path: string): number {
   if (!isFormat(extname(path))) throw new LabFailure("--report", `found "${path}"`, `a file that ends in ${FORMATS.join(", ")}`);
+  return open("--report", path);
+}
+
+export const openConnections = (path: string): number => open("--connections", path);
+
+function open(option: string, path: string): number {
   try {
     return openSync(path, "w");
   } catch (error) {
-    throw new LabFailure("--report", (error as Error).message, "a file that can be written");
+    throw new LabFailure(option, (error as Error).message, "a file that can be written");
   }
+}
+
+export function writeConnections(played: readonly PlayedScenario[]): void {
+  writeFileSync(CONNECTIONS_FD, flowsToCsv(played));
+  closeSync(CONNECTIONS_FD);
 }
 
 export function writeReport(path: string, reports: Reports, timestamp: string): void {

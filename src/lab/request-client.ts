@@ -7,7 +7,7 @@ import { connect } from "node:net";
 import { type CancelTimer, type Clock, delay } from "../net/clock.ts";
 import { reset } from "./load-client.ts";
 import type { PodGreeting } from "./pod.ts";
-import type { RequestOrder, RequestRecord } from "./request.ts";
+import { NO_ANSWER, type RequestOrder, type RequestRecord } from "./request.ts";
 
 /** How long an answer may take, and the pause before another attempt. */
 export const ANSWER_TIMEOUT_MS = 1000;
@@ -72,7 +72,7 @@ export class RequestClient {
         // Ended in order, it would wait for the answer that does not come, and the next run could not have its port.
         reset(socket);
       };
-      const patience = () => this.#afterSilence(ANSWER_TIMEOUT_MS, () => fail("no answer"));
+      const patience = () => this.#afterSilence(ANSWER_TIMEOUT_MS, () => fail(NO_ANSWER));
       let cancel = patience();
       const ask = () => {
         missing = order.bytes;

@@ -11,6 +11,9 @@ export interface RequestOrder extends ConnectionTarget {
   readonly retries: number;
 }
 
+/** How a request failed whose answer did not come in time. */
+export const NO_ANSWER = "no answer";
+
 export interface RequestRecord {
   readonly flow: string;
   /** Times are CLOCK_MONOTONIC (net/clock). */

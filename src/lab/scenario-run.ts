@@ -15,6 +15,7 @@ import { judgeScenario, type ScenarioOutcome } from "./outcome.ts";
 import { placeOf } from "./place.ts";
 import { type FaultStep, heartbeatMsOf, patienceMsOf, type Scenario } from "./scenario.ts";
 import { planDatagrams, planLongLived, planRequests } from "./scenario-traffic.ts";
+import { readDisorder } from "./socket-disorder.ts";
 import { type AtWork, carryOut, endAll, flowsStruck, type Tell } from "./timeline.ts";
 import { nodeOfPod } from "./witness.ts";
 
@@ -43,7 +44,8 @@ export async function playScenario(
   );
   tell("forecast", 0, { flows: allPaths.length, breaks: breaksOf(byPath), digest });
 
-  const load = await Load.start(placeOf(lab.clients[0].node), connections.length, {
+  const place = placeOf(lab.clients[0].node);
+  const load = await Load.start(place, connections.length, {
     redial: true,
     heartbeatMs: heartbeatMsOf(scenario),
     timeoutMs: patienceMsOf(scenario),
@@ -62,13 +64,14 @@ export async function playScenario(
   try {
     const marks = await carryOut(clock, cast, scenario, plan, startMs, atWork, tell);
     await delay(clock, Math.max(0, startMs + durationMs - clock.nowMs(), scenario.watchSeconds * 1000));
+    const disorder = await readDisorder(place);
     const report = await load.report();
     const struck = await flowsStruck(clock, cast, atWork);
     const departures = await cast.router.view.departures?.();
     await load.close(clock);
     const trackedBy = datagrams.length > 0 ? await readTrackedBy(lab) : new Map<string, ReadonlySet<string>>();
     const forecasts = { expectations, datagramForecasts, digest };
-    const witnesses = { marks, startMs, struck, departures, trackedBy };
+    const witnesses = { marks, startMs, struck, departures, trackedBy, disorder };
     const evidence = { connections, requests, datagrams, ...forecasts, ...witnesses };
     return judgeScenario(lab, scenario, evidence, report);
   } finally {

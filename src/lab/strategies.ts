@@ -77,7 +77,7 @@ export function strategiesToJson({ name, lab }: ScenarioSuite, played: readonly 
     scenario: name,
     lab,
     strategies: played.map(({ scenario, outcome, verdicts }) => {
-      const { told, ...figures } = outcome;
+      const { told, judged: _, ...figures } = outcome;
       const router = scenario.router;
       return { strategy: scenario.name, description: scenario.description, router, ...figures, unexplained: told, verdicts };
     }),

@@ -18,6 +18,13 @@ import type { Exit } from "./process.ts";
 
 const LIFELINE_FD = 3;
 export const REPORT_FD = 4;
+export const CONNECTIONS_FD = 5;
+
+/** Files that process 1 gets as those two: opened out here, because the tree has some folders of its own in the place of ours. */
+export interface OpenFiles {
+  readonly report?: number | undefined;
+  readonly connections?: number | undefined;
+}
 
 /** What process 1 is told about the world outside it. */
 export interface Outside {
@@ -29,15 +36,14 @@ export interface Outside {
 
 /**
  * Runs `ecmp ...words --inside NAME` as process 1 of a new tree, until it ends or we are told to; the exit code is its own. By
- * these words `standing.ts` finds it. `report` is a file that it gets as REPORT_FD: opened out here, because the tree has some
- * folders of its own in the place of ours.
+ * these words `standing.ts` finds it.
  */
-export async function enterTree(name: string, words: readonly string[], report?: number): Promise<number> {
+export async function enterTree(name: string, words: readonly string[], files: OpenFiles = {}): Promise<number> {
   const ordinaryUser = process.getuid?.() !== 0;
   const namespaces = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
   if (ordinaryUser) namespaces.push("--user", "--map-root-user");
   const child = spawn("unshare", [...namespaces, "--", ...ECMP_COMMAND, ...words, "--inside", name], {
-    stdio: ["ignore", "inherit", "inherit", "pipe", ...(report === undefined ? [] : [report])],
+    stdio: ["ignore", "inherit", "inherit", "pipe", files.report ?? "ignore", files.connections ?? "ignore"],
     // Its own session: Ctrl-C comes to us alone, and the end is always the same one.
     detached: true,
     // Ordinary users often have no sbin in their path; the speakers are there.

@@ -14,6 +14,8 @@ const KILLED_AT_MS = 1000;
 const seen = (pod: string, sourceSeen: string): ConnectionRecord => ({
   flow: "f",
   opened: true,
+  bytes: 0,
+  redials: 0,
   lastEchoAtMs: 2000,
   longestSilenceMs: 100,
   pod,
@@ -83,7 +85,7 @@ describe("the judgment", () => {
     [
       "never opened",
       moves,
-      { flow: "f", opened: false, lastEchoAtMs: 0, longestSilenceMs: 0, error: "ECONNREFUSED" },
+      { flow: "f", opened: false, bytes: 0, redials: 0, lastEchoAtMs: 0, longestSilenceMs: 0, error: "ECONNREFUSED" },
       "f: did not open (ECONNREFUSED); forecast: by n2",
     ],
   ])("tells by name what %s", (_, forecast, record, words) => expect(judgeOne(forecast, record).differences).toEqual([words]));

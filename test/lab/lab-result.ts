@@ -47,6 +47,8 @@ function makeRun(lab: Lab, selector: SelectorChoice, disobedient: boolean): LabR
       const record = {
         flow: target.flow,
         opened: true,
+        bytes: 0,
+        redials: 0,
         lastEchoAtMs: KILLED_AT_MS + (index % 100),
         longestSilenceMs: 100,
         ...seen,

@@ -64,31 +64,43 @@ export interface StrategyReport {
 /** The events on the way, and the strategies at the end. */
 export interface ScenarioReport {
   readonly stderr: string;
+  /** A row each connection, request and flow of datagrams, by the names of its columns. */
+  readonly rows: readonly Readonly<Record<string, string>>[];
   readonly scenario: string;
   readonly events: readonly { readonly strategy: string; readonly kind: string }[];
   readonly strategies: readonly StrategyReport[];
 }
 
 export async function runScenario(name: string, ...words: string[]): Promise<ScenarioReport> {
-  const { lines, stderr } = await run("lab", "run", name, "--json", ...words);
-  const parsed = lines.map((line) => JSON.parse(line));
-  return { ...parsed[parsed.length - 1], events: parsed.slice(0, -1), stderr };
+  return await withCsv(async (file) => {
+    const { lines, stderr } = await run("lab", "run", name, "--json", "--connections", file, ...words);
+    const parsed = lines.map((line) => JSON.parse(line));
+    return { ...parsed[parsed.length - 1], events: parsed.slice(0, -1), stderr, rows: readCsv(file) };
+  });
 }
 
 export async function runLab(name: string): Promise<LabReport> {
+  return await withCsv(async (file) => {
+    const { lines, stderr } = await run("lab", "run", name, "--json", "--report", file);
+    return { ...JSON.parse(lines[lines.length - 1]), stderr, connections: readCsv(file) };
+  });
+}
+
+async function withCsv<Found>(use: (file: string) => Promise<Found>): Promise<Found> {
   const folder = mkdtempSync(`${tmpdir()}/ecmp-lab-run-`);
   // The lab of an ordinary user writes there too.
   chmodSync(folder, 0o777);
   try {
-    const file = `${folder}/report.csv`;
-    const { lines, stderr } = await run("lab", "run", name, "--json", "--report", file);
-    const [heading, ...rows] = readFileSync(file, "utf8").trimEnd().split("\r\n");
-    const columns = heading.split(",");
-    const connections = rows.map((row) => Object.fromEntries(row.split(",").map((cell, index) => [columns[index], cell])));
-    return { ...JSON.parse(lines[lines.length - 1]), stderr, connections };
+    return await use(`${folder}/report.csv`);
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+function readCsv(file: string): Record<string, string>[] {
+  const [heading, ...rows] = readFileSync(file, "utf8").trimEnd().split("\r\n");
+  const columns = heading.split(",");
+  return rows.map((row) => Object.fromEntries(row.split(",").map((cell, index) => [columns[index], cell])));
 }
 
 /** The lines of its standard output, the last of which is an object whatever the exit code is. */

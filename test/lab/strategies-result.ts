@@ -30,6 +30,7 @@ export const OUTCOME: ScenarioOutcome = {
   recoverMs: 1234,
   marks: [marked("withdraw", "n2", "begins", 1000)],
   brokenAtMs: [1100, 1020, 1500],
+  judged: { startMs: 0, connections: [], requests: [], datagrams: [] },
 };
 
 export function played(assertions: Assertions, outcome = OUTCOME, name = "one"): PlayedScenario {
