@@ -24,7 +24,7 @@ namespace ecmp {
 namespace {
 
 // Raised with every change of the calls below; index.ts refuses an addon of another version.
-constexpr uint32_t kVersion = 7;
+constexpr uint32_t kVersion = 8;
 
 OpenRing& open_ring(napi_env env, uint32_t handle) {
   auto& rings = environment(env).rings;
@@ -40,7 +40,7 @@ Ring& ring_argument(napi_env env, const Arguments& arguments) {
 // The ArrayBuffer is the second owner of the mapping (mapping.h): freed, detached or dropped with its environment, it lets go.
 void let_go(napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<Mapping>*>(hint); }
 
-// openRing(interface, receive, slots, capacity, fanoutGroup | -1): {ring, buffer, frameBytes, receiveBufferBytes}
+// openRing(interface, receive, slots, capacity): {ring, buffer, frameBytes, receiveBufferBytes}
 napi_value open_ring_call(napi_env env, napi_callback_info info) {
   const Arguments arguments(env, info, "openRing");
   RingOptions options;
@@ -48,7 +48,6 @@ napi_value open_ring_call(napi_env env, napi_callback_info info) {
   options.receive = arguments.boolean(1, "receive");
   options.slots = arguments.integer(2, "slots");
   options.capacity = arguments.integer(3, "capacity");
-  if (arguments.number(4, "fanoutGroup") >= 0) options.fanout_group = arguments.integer(4, "fanoutGroup", UINT16_MAX);
   auto ring = std::make_unique<Ring>(options);
 
   auto owner = std::make_unique<std::shared_ptr<Mapping>>(ring->mapping());
@@ -66,6 +65,15 @@ napi_value open_ring_call(napi_env env, napi_callback_info info) {
   answer.set("receiveBufferBytes", ring->socket().receive_buffer_bytes());
   rings.push_back({options.interface, std::move(ring), reference});
   return answer.value;
+}
+
+// listen(ring, fanoutGroup | -1)
+napi_value listen_call(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info, "listen");
+  Ring& ring = ring_argument(env, arguments);
+  const bool is_member = arguments.number(1, "fanoutGroup") != -1;
+  ring.listen(is_member ? arguments.integer(1, "fanoutGroup", UINT16_MAX) : kNoFanout);
+  return nullptr;
 }
 
 // closeRing(ring). Every view of the ring's memory has length 0 from here on.
@@ -272,6 +280,7 @@ napi_value begin_environment(napi_env env, napi_value exports) {
   must(napi_add_env_cleanup_hook(env, end_environment, state.get()), "add a cleanup hook");
   state.release();
   add<open_ring_call>(env, exports, "openRing");
+  add<listen_call>(env, exports, "listen");
   add<close_ring_call>(env, exports, "closeRing");
   add<receive_call>(env, exports, "receive");
   add<transmit_call>(env, exports, "transmit");

@@ -60,9 +60,6 @@ const RingOptions& checked(const RingOptions& options) {
     throw Failure(name + ": " + std::to_string(slots) + " slots; wanted a multiple of " + std::to_string(kSlotsPerBlock) +
                   " from the batch's capacity to " + std::to_string(kMaximumSlots));
   }
-  if (options.fanout_group != kNoFanout && options.fanout_group > UINT16_MAX) {
-    throw Failure(name + ": fan-out group " + std::to_string(options.fanout_group) + "; wanted 0 to 65535");
-  }
   return options;
 }
 
@@ -74,10 +71,8 @@ Ring::Ring(const RingOptions& options) : options_(checked(options)), socket_(opt
   frame_bytes_ = ring_bytes + round_to_page(jumbo_bytes);
   mapping_ = std::make_shared<Mapping>(frame_bytes_ + round_to_page(options.capacity * sizeof(Row)));
   rows_ = reinterpret_cast<Row*>(mapping_->base() + frame_bytes_);
-  if (!options.receive) {
-    socket_.bind(0);
-    return;
-  }
+  socket_.bind(0);
+  if (!options.receive) return;
   socket_.set_option(PACKET_VERSION, TPACKET_V2, "PACKET_VERSION");
   socket_.set_option(PACKET_RESERVE, kReserveBytes, "PACKET_RESERVE");
   socket_.set_option(PACKET_COPY_THRESH, 1, "PACKET_COPY_THRESH");
@@ -95,14 +90,18 @@ Ring::Ring(const RingOptions& options) : options_(checked(options)), socket_(opt
     jumbo_messages_[i].msg_hdr.msg_iov = &jumbo_vectors_[i];
     jumbo_messages_[i].msg_hdr.msg_iovlen = 1;
   }
-  if (options.fanout_group == kNoFanout) {
+}
+
+void Ring::listen(uint32_t fanout_group) {
+  if (!options_.receive) return;
+  if (fanout_group == kNoFanout) {
     socket_.bind(ETH_P_ALL);
     return;
   }
   // Only a bound socket may join (in most kernels), and between the two it would hear what the members of the group hear.
   socket_.deafen();
   socket_.bind(ETH_P_ALL);
-  socket_.join_fanout(options.fanout_group);
+  socket_.join_fanout(fanout_group);
   socket_.listen();
 }
 

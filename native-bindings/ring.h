@@ -29,13 +29,16 @@ struct RingOptions {
   uint32_t slots = 8192;
   // Rows, and so the most frames of one receive.
   uint32_t capacity = 64;
-  uint32_t fanout_group = kNoFanout;
 };
 
 class Ring {
  public:
+  // Nothing comes in until `listen`: to allocate the slots takes the kernel some 20 ms, to listen takes it none.
   explicit Ring(const RingOptions& options);
   ~Ring();
+
+  // Once. Alone, or as a member of a group from 0 to 65535.
+  void listen(uint32_t fanout_group);
 
   // Gives the slots of the last call back, fills the rows with the frames that wait now and returns their number. A system
   // call only where a frame is larger than a slot.

@@ -24,14 +24,11 @@ export interface Link {
 
 export interface LinkOptions {
   readonly ports: readonly { readonly interface: string; readonly capture?: CaptureMemory | undefined }[];
-  /** Of the worker. */
-  readonly index: number;
   readonly slots: number;
   /** A shared value: Link[]. */
   readonly links: SharedArrayBuffer;
   /** Brought up to date in place, as the forwarding core has them. */
   readonly identities: readonly { -readonly [Field in keyof PortIdentity]: PortIdentity[Field] }[];
-  readonly wakeDescriptor: number;
 }
 
 /** What libpcap serves stays open: it is the capture that comes and goes. */
@@ -43,56 +40,81 @@ export interface Links extends Waiter {
   follow(): void;
 }
 
-/** Throws, as `follow` does, if an interface that is there cannot be opened. */
-export function openLinks(options: LinkOptions): Links {
-  const { index: worker, slots, links, identities, wakeDescriptor } = options;
-  const look = createSharedReader<readonly Link[]>(links);
-  let known: readonly Link[] = [];
-  let waiter: PacketWaiter | undefined;
-  const ports = options.ports.map(({ interface: name, capture }, i): LinkPort => {
-    if (capture) return new PcapLive({ name, memory: capture, index: worker });
-    return new LivePort(name, () => {
-      const group = known[i].fanoutGroup;
-      return new PacketRing({ interface: name, slots, ...(group === undefined ? {} : { fanout: { group } }) });
-    });
-  });
+/** Of a worker: its index, and what wakes it. */
+export type ListenToLinks = (worker: number, wakeDescriptor: number) => Links;
 
-  const follow = (): void => {
+/**
+ * Opens the rings, which takes the kernel some 20 ms each. Nothing comes in until the answer is called, once. Both throw, as `follow` does,
+ * if an interface that is there cannot be opened.
+ */
+export function openLinks(options: LinkOptions): ListenToLinks {
+  const { slots, identities } = options;
+  const look = createSharedReader<readonly Link[]>(options.links);
+  let known: readonly Link[] = [];
+  let isListening = false;
+  const rings = options.ports.map(({ interface: name, capture }) =>
+    capture ? undefined : new LivePort(name, () => new PacketRing({ interface: name, slots, isDeaf: true })),
+  );
+
+  /** Undefined: it is gone again, and we shall be told. */
+  const attempt = (name: string, { index }: Link, work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      if (listInterfaces().some((info) => info.index === index && info.name === name)) throw error;
+    }
+  };
+
+  const listen = (port: LivePort<PacketRing>, { fanoutGroup: group }: Link): void =>
+    port.inner?.listen(group === undefined ? undefined : { group });
+
+  /** True: something is another. */
+  const update = (): boolean => {
     const wanted = look() ?? known;
-    if (wanted === known) return;
+    if (wanted === known) return false;
     const before = known;
     known = wanted;
-    waiter?.close();
-    for (const [i, { index, macHigh, macLow }] of wanted.entries()) {
-      Object.assign(identities[i], { macHigh, macLow });
-      const port = ports[i];
-      if (index === before[i]?.index || port instanceof PcapLive) continue;
-      if (index === 0) port.drop();
-      else open(port, index);
+    for (const [i, link] of wanted.entries()) {
+      Object.assign(identities[i], { macHigh: link.macHigh, macLow: link.macLow });
+      const port = rings[i];
+      if (port === undefined || link.index === before[i]?.index) continue;
+      if (link.index === 0) port.drop();
+      else
+        attempt(port.name, link, () => {
+          port.renew();
+          if (isListening) listen(port, link);
+        });
     }
-    waiter = new PacketWaiter(
-      ports.flatMap((port) => (port instanceof LivePort ? (port.inner ?? []) : [])),
-      wakeDescriptor,
-    );
+    return true;
   };
 
-  const open = (port: LivePort<PacketRing>, index: number): void => {
-    try {
-      port.renew();
-    } catch (error) {
-      // Gone again: we shall be told.
-      if (listInterfaces().some((info) => info.index === index && info.name === port.name)) throw error;
-    }
-  };
-
-  follow();
-  return {
-    ports,
-    follow,
-    wait: (timeoutMs) => waiter?.wait(timeoutMs),
-    close() {
-      waiter?.close();
-      for (const port of ports) port.close();
-    },
+  update();
+  return (worker, wakeDescriptor) => {
+    update();
+    isListening = true;
+    for (const [i, port] of rings.entries()) if (port) attempt(port.name, known[i], () => listen(port, known[i]));
+    const ports = rings.map((ring, i): LinkPort => {
+      const { interface: name, capture } = options.ports[i];
+      return ring ?? new PcapLive({ name, memory: capture as CaptureMemory, index: worker });
+    });
+    const makeWaiter = (): PacketWaiter =>
+      new PacketWaiter(
+        rings.flatMap((ring) => ring?.inner ?? []),
+        wakeDescriptor,
+      );
+    let waiter = makeWaiter();
+    return {
+      ports,
+      follow() {
+        if (!update()) return;
+        waiter.close();
+        waiter = makeWaiter();
+      },
+      wait: (timeoutMs) => waiter.wait(timeoutMs),
+      close() {
+        waiter.close();
+        for (const port of ports) port.close();
+      },
+    };
   };
 }

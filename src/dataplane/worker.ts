@@ -1,5 +1,5 @@
 /**
- * The entry of a worker thread: warms up, waits for its seat, opens its own rings on every port, joins their fan-out, and breathes until it is told to
+ * The entry of a worker thread: warms up, opens its own rings on every port, waits for its seat, listens, and breathes until it is told to
  * stop. It talks to the main thread through shared words and the channel; its messages carry no data.
  */
 import { parentPort, workerData } from "node:worker_threads";
@@ -30,33 +30,34 @@ export interface WorkerPort extends Pick<PortIdentity, "vlans"> {
   readonly tap: SharedArrayBuffer;
 }
 
-/** What it is started with; the rest comes with the one message that it is sent. */
+/** What it is started with: what all workers have in common. */
 export interface WorkerStart {
-  readonly hash: HashState;
-  readonly selector: string;
-}
-
-export interface WorkerSetup extends WorkerStart {
-  readonly index: number;
   readonly ports: readonly WorkerPort[];
   /** A shared value: Link[]. */
   readonly links: SharedArrayBuffer;
   readonly slots: number;
   /** Never sleeps: a core for a round trip without waking anybody. */
   readonly busy: boolean;
+  readonly hash: HashState;
+  readonly selector: string;
   readonly image: ImageBuffers;
   /** Of `own-sources.ts`. */
   readonly ownSources: SharedArrayBuffer;
-  readonly counters: SharedArrayBuffer;
-  readonly channel: SharedArrayBuffer;
   /** By worker: where its taps put what they copy. */
   readonly taps: readonly SharedArrayBuffer[];
   /** One Int32: not zero says stop. */
   readonly stop: SharedArrayBuffer;
+}
+
+/** The one message that it is sent: whose place it takes. */
+export interface WorkerSeat {
+  readonly index: number;
+  readonly counters: SharedArrayBuffer;
+  readonly channel: SharedArrayBuffer;
   readonly wakeDescriptor: number;
 }
 
-/** `ready`: the rings are open. `bell`: the channel has entries. `acknowledged`: a new generation was seen. */
+/** `ready`: it hears its ports. `bell`: the channel has entries. `acknowledged`: a new generation was seen. */
 export type WorkerMessage = "ready" | "bell" | "acknowledged";
 
 /** How long an idle worker sleeps at the most. */
@@ -65,40 +66,38 @@ const IDLE_MS = 100;
 const PORT_COUNTER_MS = 100;
 const PORT_COUNTER_BREATHS = 4096;
 
-function run(setup: WorkerSetup): void {
-  nameThread(`ecmp worker ${setup.index}`);
+function run(seat: WorkerSeat): void {
+  const { index } = seat;
+  nameThread(`ecmp worker ${index}`);
   const say = (message: WorkerMessage): void => parentPort?.postMessage(message);
-  const image = openImage(setup.image);
-  const stop = new Int32Array(setup.stop);
-  const counters = createCounterWriter(setup.counters);
-  const channel = createChannelWriter(setup.channel);
-  const { slots, wakeDescriptor } = setup;
-  const identities = setup.ports.map(({ vlans }) => ({ macHigh: 0, macLow: 0, vlans }));
-  const links = openLinks({ ports: setup.ports, index: setup.index, slots, links: setup.links, identities, wakeDescriptor });
+  const image = openImage(start.image);
+  const stop = new Int32Array(start.stop);
+  const counters = createCounterWriter(seat.counters);
+  const channel = createChannelWriter(seat.channel);
+  const links = listen(index, seat.wakeDescriptor);
   const faulty = links.ports.map(
     (port, i) =>
       new FaultyPort({
         port,
-        memory: setup.ports[i].fault,
-        index: setup.index,
+        memory: start.ports[i].fault,
+        index,
         dropReason: DROP.fault,
         nowMs: systemClock.nowMs,
       }),
   );
   const { unixMicroseconds } = systemClock;
   const ports = faulty.map(
-    (port, index) =>
-      new TapPort({ port, index, settings: setup.ports[index].tap, memory: setup.taps[setup.index], unixMicroseconds }),
+    (port, i) => new TapPort({ port, index: i, settings: start.ports[i].tap, memory: start.taps[index], unixMicroseconds }),
   );
   const waiter = createFaultyWaiter(links, faulty);
   const breathe = createLoop({
     ports,
     forward: createForwarder({
       image,
-      hash: setup.hash,
-      selector: setup.selector,
+      hash: start.hash,
+      selector: start.selector,
       ports: identities,
-      ownSources: setup.ownSources,
+      ownSources: start.ownSources,
     }),
     counters,
     channel,
@@ -106,14 +105,14 @@ function run(setup: WorkerSetup): void {
   const countPorts = (): void => ports.forEach((port, i) => void counters.setPort(i, port.counters()));
 
   say("ready");
-  const idleMs = setup.busy ? 0 : IDLE_MS;
+  const idleMs = start.busy ? 0 : IDLE_MS;
   let breaths = 0;
   let countAtMs = 0;
   let known = -1;
   while (Atomics.load(stop, 0) === 0) {
     const generation = readGeneration(image);
     if (generation !== known) {
-      acknowledge(image, setup.index, generation);
+      acknowledge(image, index, generation);
       known = generation;
       say("acknowledged");
     }
@@ -123,7 +122,7 @@ function run(setup: WorkerSetup): void {
     const isIdle = frames === 0;
     // The clock is asked where there is time for it, and by who never sleeps not at all: its answer is an object, and a hundred
     // thousand a second would be a garbage collection every half a second.
-    if (++breaths % PORT_COUNTER_BREATHS === 0 || (isIdle && !setup.busy && systemClock.nowMs() >= countAtMs)) {
+    if (++breaths % PORT_COUNTER_BREATHS === 0 || (isIdle && !start.busy && systemClock.nowMs() >= countAtMs)) {
       countPorts();
       countAtMs = systemClock.nowMs() + PORT_COUNTER_MS;
     }
@@ -135,8 +134,10 @@ function run(setup: WorkerSetup): void {
   waiter.close();
 }
 
-const { hash, selector } = workerData as WorkerStart;
-nameThread("ecmp stand-by");
+const start = workerData as WorkerStart;
 allowInlining();
-warmUp(hash, selector);
+warmUp(start.hash, start.selector);
+const identities = start.ports.map(({ vlans }) => ({ macHigh: 0, macLow: 0, vlans }));
+const listen = openLinks({ ports: start.ports, slots: start.slots, links: start.links, identities });
+nameThread("ecmp stand-by");
 parentPort?.once("message", run);

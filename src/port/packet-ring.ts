@@ -19,6 +19,8 @@ export interface PacketRingOptions {
   readonly fanout?: { readonly group: number };
   /** False: a port that only transmits. */
   readonly receive?: boolean;
+  /** Nothing comes in until `listen`. */
+  readonly isDeaf?: boolean;
 }
 
 /** Besides what every port counts: frames cut to their slot, and how often the interface was found down or gone. */
@@ -37,8 +39,8 @@ export class PacketRing implements Port {
   constructor(options: PacketRingOptions) {
     this.#native = loadNative();
     this.name = options.interface;
-    const { receive = true, slots = DEFAULT_SLOTS, fanout } = options;
-    const opened = this.#native.openRing(options.interface, receive, slots, BATCH_CAPACITY, fanout?.group ?? -1);
+    const { receive = true, slots = DEFAULT_SLOTS } = options;
+    const opened = this.#native.openRing(options.interface, receive, slots, BATCH_CAPACITY);
     // Another thread would hold memory that this one unmaps.
     markAsUntransferable(opened.buffer);
     this.ring = opened.ring;
@@ -49,6 +51,18 @@ export class PacketRing implements Port {
       capacity: BATCH_CAPACITY,
       count: 0,
     };
+    if (options.isDeaf) return;
+    try {
+      this.listen(options.fanout);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Of a deaf one, once. To open a ring takes the kernel some 20 ms, this takes it none. */
+  listen(fanout?: PacketRingOptions["fanout"]): void {
+    this.#native.listen(this.ring, fanout?.group ?? -1);
   }
 
   receive(): number {

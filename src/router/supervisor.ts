@@ -1,32 +1,19 @@
 /**
  * The workers' keeper: starts them, wakes them when there is something new, replaces one that dies (its counters are shared
- * memory of ours and go on), and stops them all. One more stands by, loaded and warm, because to start a thread takes longer than a
- * router may be silent. It never gives up on a worker: one that cannot open its rings because an
+ * memory of ours and go on), and stops them all. One more stands by, loaded and warm, its rings open and deaf, because to start a thread
+ * and to open rings takes longer than a router may be silent. It never gives up on a worker: one that cannot open its rings because an
  * interface is gone, for however long, is back soon after the interface is.
  */
 import { Worker } from "node:worker_threads";
 import { type ChannelEntry, type ChannelReader, createChannelMemory, createChannelReader } from "../dataplane/channel.ts";
 import { createCounterMemory } from "../dataplane/counters.ts";
-import type { WorkerMessage, WorkerPort, WorkerSetup, WorkerStart } from "../dataplane/worker.ts";
-import type { ImageBuffers } from "../fib/image.ts";
-import type { HashState } from "../fib/state.ts";
+import type { WorkerMessage, WorkerSeat, WorkerStart } from "../dataplane/worker.ts";
 import type { Clock } from "../net/clock.ts";
 import { Wake } from "../port/wake.ts";
 
-export interface SupervisorOptions {
+export interface SupervisorOptions extends Omit<WorkerStart, "stop"> {
   readonly clock: Clock;
   readonly workers: number;
-  readonly ports: readonly WorkerPort[];
-  readonly slots: number;
-  readonly busy: boolean;
-  readonly hash: HashState;
-  readonly selector: string;
-  readonly image: ImageBuffers;
-  /** Of `dataplane/own-sources.ts`. */
-  readonly ownSources: SharedArrayBuffer;
-  /** A shared value: Link[]. */
-  readonly links: SharedArrayBuffer;
-  readonly taps: readonly SharedArrayBuffer[];
   launch(start: WorkerStart): Worker;
   onEntry(entry: ChannelEntry): void;
   onAcknowledged(): void;
@@ -40,7 +27,7 @@ const PAUSES_MS = [0, 100, 200, 500, 1000, 2000, 5000];
 /** A worker that has forwarded for so long has died for the first time, whatever was before. */
 const STEADY_MS = 10_000;
 
-/** A worker without a seat: it warms up, and waits to be posted its setup. */
+/** A worker without a seat: it warms up, opens its rings, and waits to be posted its seat. */
 export const launchWorker = (start: WorkerStart): Worker =>
   new Worker(new URL("../dataplane/worker.js", import.meta.url), { workerData: start, name: "worker" });
 
@@ -57,10 +44,10 @@ interface Seat {
 export type Supervisor = ReturnType<typeof createSupervisor>;
 
 export function createSupervisor(options: SupervisorOptions) {
-  const { clock } = options;
+  const { clock, workers, launch, onEntry, onAcknowledged, onDeath, ...shared } = options;
   const stop = new SharedArrayBuffer(4);
   const stopWord = new Int32Array(stop);
-  const seats: Seat[] = Array.from({ length: options.workers }, () => {
+  const seats: Seat[] = Array.from({ length: workers }, () => {
     const channel = createChannelMemory();
     return {
       counters: createCounterMemory(),
@@ -73,16 +60,16 @@ export function createSupervisor(options: SupervisorOptions) {
   });
 
   const drain = (seat: Seat): void => {
-    if (seat.reader.drain(ENTRIES_PER_TURN, options.onEntry).more) setImmediate(drain, seat);
+    if (seat.reader.drain(ENTRIES_PER_TURN, onEntry).more) setImmediate(drain, seat);
   };
 
   /** Of every worker that ever had a seat and has not ended. */
   const exits = new Set<Promise<void>>();
   let spare: Worker | undefined;
-  const launch = (): Worker => options.launch({ hash: options.hash, selector: options.selector });
+  const launchOne = (): Worker => launch({ ...shared, stop });
   const standBy = (): void => {
     if (spare !== undefined || Atomics.load(stopWord, 0) !== 0) return;
-    const worker = launch();
+    const worker = launchOne();
     const forget = (): void => {
       if (spare === worker) spare = undefined;
     };
@@ -94,20 +81,13 @@ export function createSupervisor(options: SupervisorOptions) {
   /** Resolves when the worker forwards; rejects with what it said if it cannot. */
   const seatWorker = (seat: Seat, index: number): Promise<void> =>
     new Promise((resolve, reject) => {
-      const { ports, links, slots, busy, hash, selector, image, ownSources, taps } = options;
-      const setup: WorkerSetup = {
-        ...{ ports, links, slots, busy, hash, selector, image, ownSources, taps, index, stop },
-        counters: seat.counters,
-        channel: seat.channel,
-        wakeDescriptor: seat.wake.descriptor,
-      };
-      const worker = spare ?? launch();
+      const worker = spare ?? launchOne();
       spare = undefined;
       let reason = "it ended";
       let readyAtMs: number | undefined;
       worker.on("message", (message: WorkerMessage) => {
         if (message === "bell") drain(seat);
-        else if (message === "acknowledged") options.onAcknowledged();
+        else if (message === "acknowledged") onAcknowledged();
         else {
           readyAtMs = clock.nowMs();
           standBy();
@@ -131,12 +111,13 @@ export function createSupervisor(options: SupervisorOptions) {
       exits.add(exit);
       void exit.then(() => exits.delete(exit));
       worker.on("exit", leave);
-      worker.postMessage(setup);
+      const { counters, channel, wake } = seat;
+      worker.postMessage({ index, counters, channel, wakeDescriptor: wake.descriptor } satisfies WorkerSeat);
     });
 
   const mourn = (seat: Seat, index: number, reason: string): void => {
     if (Atomics.load(stopWord, 0) !== 0) return;
-    options.onDeath(index, reason);
+    onDeath(index, reason);
     const pauseMs = PAUSES_MS[Math.min(seat.deaths++, PAUSES_MS.length - 1)];
     if (pauseMs === 0) replace(seat, index);
     else seat.cancelReplacement = clock.setTimer(pauseMs, () => replace(seat, index));

@@ -145,6 +145,23 @@ await inNamespace(import.meta.url, () => {
     close();
   });
 
+  test.each([undefined, { group: 7 }])(
+    "a ring that was opened deaf hears from when it listens, and nothing of before (%j)",
+    (fanout) => {
+      const { far, pause, close } = openWire();
+      const deaf = new PacketRing({ interface: "near0", isDeaf: true });
+      far.transmit(batchOf([numberedFrame(1)], 0), 0);
+      expect(deaf.receive()).toBe(0);
+      deaf.listen(fanout);
+      expect(deaf.receive()).toBe(0);
+      far.transmit(batchOf([numberedFrame(2)], 0), 0);
+      expect(collect(deaf, 1, pause).map(({ bytes }) => bytes[17])).toEqual([2]);
+      deaf.close();
+      expect(() => deaf.listen()).toThrow("near0: the port is closed");
+      close();
+    },
+  );
+
   describe("packet-ring, trouble with the interface", () => {
     const elapsedMs = (action: () => void) => {
       const start = process.hrtime.bigint();
