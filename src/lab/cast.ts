@@ -77,9 +77,10 @@ export async function startCast(clock: Clock, lab: Lab, settings: RouterSettings
 export function podCommand(lab: Lab, pod: Pod): readonly string[] {
   const listens = lab.services
     .filter((service) => podsOf(lab, service).includes(pod))
-    .flatMap(({ address, protocols, targetPort }) => {
+    .flatMap(({ address, protocols, targetPort, appProtocol }) => {
       const own = ofFamily(pod, addressFamily(address)) ?? pod.address;
-      return protocols.map((protocol) => `${protocol}/${formatAddress(own.address)}/${targetPort}`);
+      const languages = protocols.map((protocol) => (protocol === "tcp" ? (appProtocol ?? protocol) : protocol));
+      return languages.map((language) => `${language}/${formatAddress(own.address)}/${targetPort}`);
     });
   return [process.execPath, POD_PROCESS, pod.name, ...new Set(listens)];
 }

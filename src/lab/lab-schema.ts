@@ -88,6 +88,10 @@ const service = z.strictObject({
   externalTrafficPolicy: z
     .enum(["Cluster", "Local"], { error: "wanted Cluster or Local" })
     .describe("Local: only nodes with a pod of it announce it, and pods see the client"),
+  appProtocol: z
+    .enum(["http"], { error: "wanted http" })
+    .optional()
+    .describe("what its pods speak over TCP: HTTP/1.1; when absent, an echo behind a line that says who they are"),
   linkBandwidth: z
     .enum(["by-pods"], { error: "wanted by-pods" })
     .optional()

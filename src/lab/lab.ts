@@ -87,6 +87,8 @@ export interface Service {
   readonly targetPort: number;
   readonly protocols: readonly ServiceProtocol[];
   readonly externalTrafficPolicy: "Cluster" | "Local";
+  /** What its pods speak over TCP; when absent, an echo behind a line that says who they are. */
+  readonly appProtocol?: "http" | undefined;
   /** `by-pods`: each node announces it with a bandwidth for every pod that it runs, and gets that share of the connections. */
   readonly linkBandwidth?: "by-pods" | undefined;
   /** The nodes that run its pods; all of them when absent. */

@@ -1,9 +1,12 @@
 /** A short request: what the client is asked to send and when, and what became of it. */
+import type { Clock } from "../net/clock.ts";
 import type { ConnectionTarget } from "./connection.ts";
 
 export interface RequestOrder extends ConnectionTarget {
   /** After the client was told to begin. */
   readonly atMs: number;
+  /** What the pods of its service speak. */
+  readonly language: "echo" | "http";
   readonly exchanges: number;
   readonly everyMs: number;
   /** Of each question, and of its answer. */
@@ -33,4 +36,15 @@ export interface RequestRecord {
   lastByteAtMs?: number;
   /** After the last attempt that it was allowed. */
   answered: boolean;
+}
+
+/** How long an answer may take. */
+export const ANSWER_TIMEOUT_MS = 1000;
+
+export interface Attempt {
+  readonly clock: Clock;
+  readonly order: RequestOrder;
+  /** Undefined: the system's choice, as of all attempts but the first. */
+  readonly localPort: number | undefined;
+  readonly record: RequestRecord;
 }

@@ -7,8 +7,9 @@ import { z } from "zod";
 import { ecmpSchema } from "../config/ecmp-schema.ts";
 import { type ConfigMistake, readYaml } from "../config/read.ts";
 import { oneOf, whole } from "../config/scalar.ts";
+import { MOST_EXCHANGES } from "./exchanges.ts";
 import { FAULTS, mayBefall } from "./fault.ts";
-import { FAULT_KINDS, type Lab, routersOf } from "./lab.ts";
+import { FAULT_KINDS, type Lab, routersOf, type Service } from "./lab.ts";
 import { ASSERTION_NAMES, type FaultStep, MOST_BEATS_PER_SECOND, type Scenario, WAIT_NAMES } from "./scenario.ts";
 
 const seconds = z.number({ error: "wanted seconds" }).min(0).max(86_400);
@@ -57,6 +58,20 @@ const arrivals = z.union(
   { error: "wanted {constant: RATE}, {poisson: RATE} or {diurnal: {troughPerSecond, peakPerSecond, periodSeconds}}" },
 );
 
+const exchanges = z.union(
+  [
+    whole(1, MOST_EXCHANGES).transform((count) => ({ kind: "fixed" as const, count })),
+    z
+      .strictObject({ uniform: z.tuple([whole(1, MOST_EXCHANGES), whole(1, MOST_EXCHANGES)]) })
+      .refine(({ uniform: [least, most] }) => least <= most)
+      .transform(({ uniform: [least, most] }) => ({ kind: "uniform" as const, least, most })),
+    z
+      .strictObject({ geometric: z.number().min(1).max(1000) })
+      .transform(({ geometric }) => ({ kind: "geometric" as const, mean: geometric })),
+  ],
+  { error: `wanted 1 to ${MOST_EXCHANGES}, {uniform: [LEAST, MOST]} or {geometric: MEAN}, a mean of 1 to 1000` },
+);
+
 const traffic = z.discriminatedUnion(
   "kind",
   [
@@ -80,7 +95,7 @@ const traffic = z.discriminatedUnion(
       kind: z.literal("requests"),
       service: z.string(),
       arrivals,
-      exchanges: whole(1, 10_000).default(1),
+      exchanges: exchanges.default({ kind: "fixed", count: 1 }),
       everyMs: whole(1, 60_000).default(100),
       bytes: whole(1, 16_777_216).default(4),
       retries: whole(0, 100).default(0),
@@ -225,9 +240,11 @@ function checkReferences(file: ScenarioFile, lab: Lab | undefined, context: z.co
     }
     traffic.forEach(({ kind, service }, i) => {
       const protocol = kind === "datagrams" ? "udp" : "tcp";
-      const fit = lab.services.filter(({ protocols }) => protocols.includes(protocol)).map(({ name }) => name);
+      const isFit = ({ protocols, appProtocol }: Service) =>
+        protocols.includes(protocol) && (kind === "requests" || appProtocol === undefined);
+      const fit = lab.services.filter(isFit).map(({ name }) => name);
       if (fit.includes(service)) return;
-      const wanted = fit.length > 0 ? `one of ${fit.join(", ")}` : `a lab with a service whose protocols have ${protocol}`;
+      const wanted = fit.length > 0 ? `one of ${fit.join(", ")}` : `a lab with a service for ${kind}, by ${protocol}`;
       refuse([...path, "traffic", i, "service"], `wanted ${wanted}`);
     });
     timeline.forEach((step, i) => {

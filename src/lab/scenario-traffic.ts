@@ -5,6 +5,7 @@
 import { seededRandom } from "../net/random.ts";
 import { drawArrivals } from "./arrivals.ts";
 import type { DatagramOrder } from "./datagram.ts";
+import { drawExchanges, leastExchanges } from "./exchanges.ts";
 import type { PlannedFlow } from "./expectation.ts";
 import { type Lab, type Service, serviceNamed } from "./lab.ts";
 import type { RequestOrder } from "./request.ts";
@@ -53,13 +54,24 @@ export function planRequests(lab: Lab, { traffic, seed }: Scenario, durationMs: 
   const random = seededRandom(seed);
   return traffic.flatMap((each) => {
     if (each.kind !== "requests") return [];
-    const { exchanges, everyMs, bytes, retries } = each;
+    const { everyMs, bytes, retries } = each;
     const service = serviceNamed(lab, each.service);
-    const lastsMs = (exchanges - 1) * everyMs;
-    return drawArrivals(each.arrivals, durationMs - lastsMs, random).map((atMs, i): ScenarioRequest => {
+    const lastsMs = (exchanges: number) => (exchanges - 1) * everyMs;
+    const arrivals = drawArrivals(each.arrivals, durationMs - lastsMs(leastExchanges(each.exchanges)), random);
+    const drawn = arrivals.map((atMs) => ({ atMs, exchanges: drawExchanges(each.exchanges, random) }));
+    const inTime = drawn.filter(({ atMs, exchanges }) => atMs + lastsMs(exchanges) < durationMs);
+    return inTime.map(({ atMs, exchanges }, i): ScenarioRequest => {
       const { flow, target } = planConnection(lab, lab.clients[0].node, service, each.firstSourcePort + i);
-      const order = { ...target, atMs, exchanges, everyMs, bytes, retries };
-      return { service, flow, fromMs: atMs, toMs: atMs + lastsMs, bytes, order };
+      const order: RequestOrder = {
+        ...target,
+        atMs,
+        language: service.appProtocol ?? "echo",
+        exchanges,
+        everyMs,
+        bytes,
+        retries,
+      };
+      return { service, flow, fromMs: atMs, toMs: atMs + lastsMs(exchanges), bytes, order };
     });
   });
 }

@@ -50,6 +50,7 @@ export async function buildStage(lab: Lab): Promise<Topology> {
   await Promise.all(
     topology.forwarding.map((name) => execute(inNamespace(name, ["sysctl", "--quiet", "--write", ...nodeSysctls(lab)]))),
   );
+  await Promise.all(lab.hosts.map((host) => execute(inNamespace(host, ["sysctl", "--quiet", "--write", ...HOST_SYSCTLS]))));
   await Promise.all(lab.nodes.map((node) => execute(inNamespace(node.name, ["nft", "-f", "-"]), renderKubeProxy(lab, node))));
   for (const [host, commands] of Object.entries(lab.exec)) {
     for (const command of commands) await execute(inNamespace(host, ["sh", "-c", command]));
@@ -72,6 +73,9 @@ const nodeSysctls = (lab: Lab): string[] => [
   ...["net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.eth0.send_redirects=0"],
   ...(hasIpv6(lab) ? ["net.ipv6.conf.all.forwarding=1"] : []),
 ];
+
+/** A port whose connection was ended in order may have another at once: strategies take turns with the same ports. */
+const HOST_SYSCTLS = ["net.ipv4.tcp_tw_reuse=1"];
 
 const lines = (commands: readonly string[]): string => commands.map((command) => `${command}\n`).join("");
 
