@@ -4,11 +4,12 @@ import { Command, Option } from "commander";
 import { vlansOfConfig } from "../experiment/configured.ts";
 import { ReplayOutputError, ReplayStateError, replayCapture } from "../experiment/replay.ts";
 import type { ReplayReport } from "../experiment/replay-report.ts";
+import { describeLinkType, LINK_TYPE } from "../pcap/link-type.ts";
 import { loadConfig } from "./config-file.ts";
 import { fileProblem } from "./file-problem.ts";
 import { wholeNumber } from "./flag-value.ts";
 import { inputOf } from "./input-file.ts";
-import { CommandError, formatTable, print, printJson } from "./output.ts";
+import { CommandError, formatTable, print, printJson, warn } from "./output.ts";
 import { loadSavedState, stateOf } from "./state-file.ts";
 
 interface ReplayCommandOptions {
@@ -68,6 +69,7 @@ async function replay(options: ReplayCommandOptions): Promise<void> {
   progress?.clear();
   if (options.json) printJson(outcome.report);
   else print(formatReport(outcome.report) + (options.headersOnly ? "" : hintOfCut(outcome.report)));
+  warn(describeUnknownLinks(outcome.report).map((text) => `${capture}: ${text}`));
   if (!outcome.fault) return;
   const { offset, problem } = outcome.fault;
   throw new CommandError(`${capture}: offset ${offset}: ${problem}; the report is of the packets before it`);
@@ -91,6 +93,13 @@ function createProgress(capture: string): { show(readBytes: number, sizeBytes: n
     },
     clear: () => void process.stderr.write("\r\u001b[K"),
   };
+}
+
+function describeUnknownLinks({ unknownLinkTypes = [] }: ReplayReport): string[] {
+  const known = Object.values(LINK_TYPE).map(describeLinkType).join(", ");
+  return unknownLinkTypes.map(
+    ({ linkType, packets }) => `link type ${describeLinkType(linkType)}: ${packets} packets dropped, wanted one of ${known}`,
+  );
 }
 
 function hintOfCut({ dropped }: ReplayReport): string {

@@ -1,6 +1,7 @@
 /**
  * The part of the configuration that says how a group decides: a hash and a selector built by hand, or a whole router by name.
- * Either way it comes out as a hash and a selector. What the hash or the profile would not look at is a mistake.
+ * Either way it comes out as a hash and a selector. What the hash or the profile would not look at is a mistake. It is one thing
+ * because a saved state says the same by the same rows, and a profile is refused what a hash by hand may be told.
  */
 import { z } from "zod";
 import { HASH_NAMES, type HashOptions } from "../ecmp/flow-hash.ts";
@@ -100,13 +101,20 @@ export const hashStateSchema = z
     { error: "wanted an object" },
   )
   .superRefine(refuseIgnored)
-  .superRefine(({ algorithm, linux }, context) => {
-    if ((algorithm === "linux") === (linux !== undefined)) return;
-    const message = algorithm === "linux" ? "wanted the kernel's policy" : "wanted only with the algorithm linux";
-    context.addIssue({ code: "custom", path: ["linux"], message });
+  .superRefine((hash, context) => {
+    const isLinux = hash.algorithm === "linux";
+    const refuse = (key: keyof typeof hash, message: string) =>
+      context.issues.push({ code: "custom", path: [key], message: `wanted ${message}`, input: hash[key] });
+    if (isLinux !== (hash.linux !== undefined))
+      refuse("linux", isLinux ? "the kernel's policy" : "only with the algorithm linux");
+    for (const key of isLinux ? NOT_OF_LINUX : [])
+      if (hash[key]) refuse(key, `no ${key} with the algorithm linux, which has none`);
   });
 
-/** What the hash would not look at is a mistake about the hash. */
+/** Hashes built by hand have them, and the kernel's does not; that it is symmetric its profiles say. */
+const NOT_OF_LINUX = ["offset", "masks", "key"] as const;
+
+/** What the hash would not look at is a mistake about the hash; what is wrong by itself has been said. */
 function refuseIgnored(
   {
     algorithm,
@@ -119,8 +127,11 @@ function refuseIgnored(
   }: Pick<HashOptions, "algorithm" | "seed" | "key" | "fields" | "masks" | "symmetric" | "offset">,
   context: z.RefinementCtx,
 ): void {
-  const refuse = (field: string, value: unknown, wanted: string) =>
-    context.issues.push({ code: "custom", path: field.split("."), message: `wanted ${wanted}`, input: value });
+  const refuse = (field: string, value: unknown, wanted: string): void => {
+    const path = field.split(".");
+    const isRefused = context.issues.some((issue) => issue.path?.join() === path.join());
+    if (!isRefused) context.issues.push({ code: "custom", path, message: `wanted ${wanted}`, input: value });
+  };
   for (const [name, mask] of Object.entries(masks))
     if (mask !== undefined && !fields.includes(name)) refuse(`masks.${name}`, mask, "no mask of a field that is not hashed");
   if (symmetric && !END_PAIRS.flat().some((name) => fields.includes(name)))

@@ -1,8 +1,9 @@
 /**
  * Text to configuration: YAML, then the schema, and every mistake of both at once as where (line and path), value, wanted.
  */
-import { isNode, LineCounter, parseDocument } from "yaml";
+import { isNode, LineCounter, parseDocument, type YAMLParseError } from "yaml";
 import type { z } from "zod";
+import { legible } from "./legible.ts";
 import { type PasswordFileReader, withPasswordFiles } from "./password.ts";
 import { type Config, configSchema } from "./schema.ts";
 
@@ -11,7 +12,7 @@ export interface ConfigMistake {
   readonly line: number;
   /** "bgp.neighbors[0].address", or "" for the file as a whole. */
   readonly path: string;
-  /** What stands there, as JSON; undefined where nothing does. */
+  /** What stands there, as JSON or, where that is long, an excerpt of it; undefined where nothing does. */
   readonly value: string | undefined;
   readonly wanted: string;
 }
@@ -33,14 +34,7 @@ export function readYaml<Value>(
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
-    return {
-      mistakes: document.errors.map((error) => ({
-        line: lines.linePos(error.pos[0]).line,
-        path: "",
-        value: undefined,
-        wanted: `valid YAML: ${error.message}`,
-      })),
-    };
+    return { mistakes: syntaxMistakes(document.errors, lines) };
   }
   let value: unknown;
   try {
@@ -64,10 +58,26 @@ export function readYaml<Value>(
   const mistakes = flattenIssues(result.error).map(({ path, wanted }) => {
     const value = document.getIn(path);
     const shown = path.some(isSecret) ? "(not shown)" : isNode(value) ? value.toJSON() : value;
-    return { line: lineOf(path), path: formatPath(path), value: shown === undefined ? undefined : JSON.stringify(shown), wanted };
+    return { line: lineOf(path), path: formatPath(path), value: shown === undefined ? undefined : excerpt(shown), wanted };
   });
   return { mistakes: mistakes.sort((a, b) => a.line - b.line) };
 }
+
+/** What is no YAML is often no text either, and has one such mistake after the other. */
+const MAXIMUM_SYNTAX_MISTAKES = 20;
+const MAXIMUM_MESSAGE = 200;
+
+function syntaxMistakes(errors: readonly YAMLParseError[], lines: LineCounter): ConfigMistake[] {
+  const more = errors.length - MAXIMUM_SYNTAX_MISTAKES;
+  return errors.slice(0, MAXIMUM_SYNTAX_MISTAKES).map(({ pos, message }, i) => ({
+    line: lines.linePos(pos[0]).line,
+    path: "",
+    value: undefined,
+    wanted: `valid YAML: ${legible(message, MAXIMUM_MESSAGE)}${i === MAXIMUM_SYNTAX_MISTAKES - 1 && more > 0 ? ` (and ${more} more)` : ""}`,
+  }));
+}
+
+const excerpt = (value: unknown): string => legible(JSON.stringify(value));
 
 /** Also where the key itself is mistyped; the name of a file that has a secret is none. */
 const isSecret = (key: PropertyKey): boolean => /pas+w|secret/i.test(String(key)) && !/file$/i.test(String(key));
@@ -99,7 +109,8 @@ function flattenIssue(issue: z.core.$ZodIssue): FlatIssue[] {
 
 export const formatPath = (path: readonly PropertyKey[]): string =>
   path.reduce<string>(
-    (text, key) => (typeof key === "number" ? `${text}[${key}]` : text ? `${text}.${String(key)}` : String(key)),
+    (text, key) =>
+      typeof key === "number" ? `${text}[${key}]` : text ? `${text}.${legible(String(key))}` : legible(String(key)),
     "",
   );
 

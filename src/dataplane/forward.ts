@@ -61,6 +61,8 @@ export interface ForwarderOptions {
   readonly ports: readonly PortIdentity[];
   /** Of `own-sources.ts`; absent where packets are our own, or of another place and time. */
   readonly ownSources?: SharedArrayBuffer;
+  /** Frames of a capture: what stands before them is no virtio header, and nothing of theirs is left to a device. */
+  readonly captured?: true;
 }
 
 /** Gives every frame of the batch, received on port `ingress`, its verdict. */
@@ -73,6 +75,7 @@ export function createForwarder(options: ForwarderOptions): Forward {
   const fields = createFields();
   const { hashFields, hashPacket, hashTuple } = compileFlowHash(hashOptions, SELECTORS[selector].hashBits);
   const hasVlans = ports.some(({ vlans }) => vlans !== 0);
+  const mayBeOffloaded = options.captured === undefined;
   const dropsFragments = hashOptions.fragments === "dropped";
   const extract = hashPacket ? undefined : createExtractor(hashOptions);
   const plain = hashTuple && createPlain({ image, hashTuple, ports, ownSources });
@@ -122,7 +125,7 @@ export function createForwarder(options: ForwarderOptions): Forward {
     if (!isIpv4 && bytes[ip + 8] === 0xfe && (bytes[ip + 9] & 0xc0) === 0x80)
       return settle(rows, row, VERDICT_DROP, DROP_MARTIAN);
     if (kind !== KIND_REACHABLE) return settleUnready(rows, row, kind);
-    if (isTunneledGso(bytes, frame, fields)) return settle(rows, row, VERDICT_DROP, DROP_TUNNELED_GSO);
+    if (mayBeOffloaded && isTunneledGso(bytes, frame, fields)) return settle(rows, row, VERDICT_DROP, DROP_TUNNELED_GSO);
     if (!fitsMtu(bytes, frame, fields, words[adjacency + HOP_MTU])) return settleTooBig(bytes, rows, row, frame);
     rewrite(bytes, frame, words, adjacency, isIpv4);
     if (hasVlans && ports[egress].vlans !== 0) insertTags(bytes, rows, row, ports[egress].vlans);

@@ -3,6 +3,7 @@
  * The text comes piece by piece and the flows leave the same way, so that a file may be of any size: what is kept is the end of
  * a line that has not come yet, and mistakes up to so many.
  */
+import { legible } from "../config/legible.ts";
 import { isIpv4, parseAddress } from "../net/address.ts";
 import { type Flow, hasPorts, PROTOCOLS, parseProtocol } from "../net/flow.ts";
 
@@ -133,12 +134,4 @@ function parsePort(text: string, protocol: number | undefined): number | undefin
   if (text === "" && (protocol === undefined || !hasPorts(protocol))) return 0;
   if (!/^[0-9]{1,5}$/.test(text) || Number(text) > 65535) return undefined;
   return protocol === undefined || hasPorts(protocol) || Number(text) === 0 ? Number(text) : undefined;
-}
-
-const LEGIBLE_CHARACTERS = 80;
-
-/** Of a file that may be no text at all, for a terminal. */
-function legible(text: string): string {
-  const shown = text.slice(0, LEGIBLE_CHARACTERS).replace(/\p{C}/gu, "?");
-  return text.length > LEGIBLE_CHARACTERS ? `${shown}...` : shown;
 }

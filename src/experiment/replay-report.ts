@@ -3,7 +3,10 @@ import { DROP_REASONS, PUNT_REASONS, SLOW_REASONS } from "../dataplane/verdict.t
 import { type Address, formatAddress } from "../net/address.ts";
 import { VERDICT } from "../port/batch.ts";
 import { createFlowCensus } from "./replay-flows.ts";
-import { LINK_TYPE_OUTCOME, outcomeOf, type ReplayResult, UNKNOWN_LINK_TYPE } from "./replay-window.ts";
+import { OUTCOMES, outcomeOf, type ReplayResult } from "./replay-window.ts";
+
+/** Beside the core's own reasons: packets of links that cannot be made frames. */
+const UNKNOWN_LINK_TYPE = "link-type";
 
 /**
  * The answer of `ecmp replay --json`. packets = forwarded + punted + all of slow + all of dropped; forwarded and the bytes of
@@ -20,6 +23,8 @@ export interface ReplayReport {
   readonly flows: number;
   /** Only there when there were too many flows to be counted one by one. */
   readonly flowsEstimated?: true;
+  /** What "link-type" in `dropped` was, by number; only there when there is any. */
+  readonly unknownLinkTypes?: readonly { readonly linkType: number; readonly packets: number }[];
   readonly nextHops: readonly NextHopReport[];
 }
 
@@ -37,7 +42,8 @@ export interface ReplayTotals {
 
 export function createReplayTotals(nextHops: readonly Address[]): ReplayTotals {
   const census = createFlowCensus(nextHops.length);
-  const outcomes = new Float64Array(LINK_TYPE_OUTCOME + 1);
+  const outcomes = new Float64Array(OUTCOMES);
+  const unknownLinks = new Map<number, number>();
   const nextHopPackets = new Float64Array(nextHops.length);
   const nextHopBytes = new Float64Array(nextHops.length);
   let packets = 0;
@@ -53,13 +59,14 @@ export function createReplayTotals(nextHops: readonly Address[]): ReplayTotals {
       packets += result.packets;
       bytes += result.bytes;
       addTo(outcomes, result.outcomes);
+      for (const [linkType, count] of result.unknownLinks) unknownLinks.set(linkType, (unknownLinks.get(linkType) ?? 0) + count);
       addTo(nextHopPackets, result.nextHopPackets);
       addTo(nextHopBytes, result.nextHopBytes);
       census.add(result.flows);
     },
     report() {
       const { flows, byNextHop, halvings } = census.count();
-      const unknown = outcomes[LINK_TYPE_OUTCOME];
+      const unknown = sum([...unknownLinks.values()]);
       const ofNextHop = (address: Address, i: number): NextHopReport => ({
         address: formatAddress(address),
         packets: nextHopPackets[i],
@@ -75,11 +82,15 @@ export function createReplayTotals(nextHops: readonly Address[]): ReplayTotals {
         dropped: { ...named(VERDICT.drop, DROP_REASONS), ...(unknown > 0 && { [UNKNOWN_LINK_TYPE]: unknown }) },
         flows,
         ...(halvings > 0 && { flowsEstimated: true as const }),
+        ...(unknown > 0 && { unknownLinkTypes: listLinks(unknownLinks) }),
         nextHops: nextHops.map(ofNextHop),
       };
     },
   };
 }
+
+const listLinks = (counts: ReadonlyMap<number, number>) =>
+  [...counts].map(([linkType, packets]) => ({ linkType, packets })).sort((a, b) => a.linkType - b.linkType);
 
 function addTo(totals: Float64Array, values: ArrayLike<number>): void {
   for (let i = 0; i < values.length; i++) totals[i] += values[i];

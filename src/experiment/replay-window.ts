@@ -43,13 +43,10 @@ export interface ReplayTask {
   readonly count: number;
 }
 
-/** A packet of a link type that cannot be made a frame never sees the core; it is counted beside the core's drops. */
-export const UNKNOWN_LINK_TYPE = "link-type";
-
 const MAXIMUM_REASONS = 64;
 export const outcomeOf = (verdict: number, reason: number): number => verdict * MAXIMUM_REASONS + reason;
-/** Outcomes end where verdicts do; the last counts unknown link types. */
-export const LINK_TYPE_OUTCOME = outcomeOf(Math.max(...Object.values(VERDICT)) + 1, 0);
+/** Outcomes end where verdicts do. */
+export const OUTCOMES = outcomeOf(Math.max(...Object.values(VERDICT)) + 1, 0);
 
 export interface ReplayResult {
   readonly packets: number;
@@ -57,6 +54,8 @@ export interface ReplayResult {
   readonly bytes: number;
   /** Packets by `outcomeOf`. */
   readonly outcomes: Uint32Array;
+  /** Packets of link types that cannot be made frames never see the core: how many of each. */
+  readonly unknownLinks: ReadonlyMap<number, number>;
   /** By next-hop index. */
   readonly nextHopPackets: Float64Array;
   readonly nextHopBytes: Float64Array;
@@ -67,6 +66,7 @@ export interface ReplayResult {
 
 // Imported objects are looked up at every use; these are not.
 const { offset: RECORD_OFFSET, length: RECORD_LENGTH, wireLength: RECORD_WIRE_LENGTH, flags: RECORD_FLAGS } = RECORD;
+const { linkType: RECORD_LINK_TYPE } = RECORD;
 const { header: FLAG_HEADER } = RECORD_FLAG;
 const { offset: ROW_OFFSET, length: ROW_LENGTH, wireLength: ROW_WIRE_LENGTH } = ROW;
 const { verdict: ROW_VERDICT, reason: ROW_REASON, nextHop: ROW_NEXT_HOP } = ROW;
@@ -75,7 +75,7 @@ const { forward: VERDICT_FORWARD } = VERDICT;
 export function createWindowForwarder(setup: ReplaySetup): (task: ReplayTask) => ReplayResult {
   const { hash, selector } = setup;
   const { identities: ports, arrivalOf } = createReplayPorts(setup.vlans);
-  const forward = createForwarder({ image: openImage(setup.image), hash, selector, ports });
+  const forward = createForwarder({ image: openImage(setup.image), hash, selector, ports, captured: true });
   const recent = createRecentFlows();
   const upper = createUpper();
   const rows = new Uint32Array(BATCH_CAPACITY * ROW_WORDS);
@@ -83,9 +83,10 @@ export function createWindowForwarder(setup: ReplaySetup): (task: ReplayTask) =>
   const origins = new Uint32Array(BATCH_CAPACITY);
 
   return ({ bytes, records, count }) => {
-    // Where a virtio header would stand lies the record's own: with a limit that no packet reaches the core does not ask it.
+    // Where a virtio header would stand lies the record's own; how long its segments are nobody asks who has no limit.
     const batch: Batch = { bytes, rows, capacity: BATCH_CAPACITY, count: 0 };
-    const outcomes = new Uint32Array(LINK_TYPE_OUTCOME + 1);
+    const outcomes = new Uint32Array(OUTCOMES);
+    const unknownLinks = new Map<number, number>();
     const nextHopPackets = new Float64Array(setup.nextHops);
     const nextHopBytes = new Float64Array(setup.nextHops);
     const nextHopOfRecord = setup.split ? new Uint16Array(count) : undefined;
@@ -151,7 +152,8 @@ export function createWindowForwarder(setup: ReplaySetup): (task: ReplayTask) =>
       if ((records[record + RECORD_FLAGS] & FLAG_HEADER) !== 0) continue;
       packets++;
       if (!makeFrame(bytes, records, record)) {
-        outcomes[LINK_TYPE_OUTCOME]++;
+        const linkType = records[record + RECORD_LINK_TYPE];
+        unknownLinks.set(linkType, (unknownLinks.get(linkType) ?? 0) + 1);
         totalBytes += records[record + RECORD_WIRE_LENGTH];
         continue;
       }
@@ -170,7 +172,8 @@ export function createWindowForwarder(setup: ReplaySetup): (task: ReplayTask) =>
     }
     flush();
     const split = nextHopOfRecord && splitWindow(setup.format, bytes, records, nextHopOfRecord, setup.nextHops);
-    return { packets, bytes: totalBytes, outcomes, nextHopPackets, nextHopBytes, flows: flows.slice(0, flowWords), split };
+    const reported = flows.slice(0, flowWords);
+    return { packets, bytes: totalBytes, outcomes, unknownLinks, nextHopPackets, nextHopBytes, flows: reported, split };
   };
 }
 

@@ -19,6 +19,7 @@ export const isIpv4 = (address: Address): address is Ipv4Address => typeof addre
 export const isLinkLocal = (address: Address): boolean => !isIpv4(address) && /^fe[89ab]/.test(address);
 
 const DIGITS = 32;
+const GROUP_DIGITS = 4;
 /** A name that the kernel takes for an interface. */
 const ZONE = /^[^\s/%]{1,15}$/;
 
@@ -58,16 +59,42 @@ export function parseIpv4(text: string): Ipv4Address | undefined {
 
 function parseIpv6(text: string): Ipv6Address | undefined {
   const [digits, zone, ...rest] = text.split("%");
-  if (digits.includes("/") || rest.length > 0 || !Address6.isValid(digits)) return undefined;
-  const address = new Address6(digits).canonicalForm().replaceAll(":", "");
-  if (zone === undefined) return address;
+  if (digits.includes("/") || rest.length > 0) return undefined;
+  const address = expandIpv6(digits);
+  if (address === undefined || zone === undefined) return address;
   return ZONE.test(zone) && isLinkLocal(address) ? `${address}%${zone}` : undefined;
+}
+
+/** Asking first whether it is valid would parse it twice. */
+function expandIpv6(text: string): Ipv6Address | undefined {
+  try {
+    let digits = "";
+    for (const group of new Address6(text).parsedAddress) digits += group.padStart(GROUP_DIGITS, "0");
+    return digits;
+  } catch {
+    return undefined;
+  }
 }
 
 export function formatAddress(address: Address): string {
   if (isIpv4(address)) return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
-  const groups = address.slice(0, DIGITS).match(/.{4}/g) ?? [];
-  return new Address6(groups.join(":")).correctForm() + address.slice(DIGITS);
+  return formatIpv6(address) + address.slice(DIGITS);
+}
+
+/** RFC 5952 section 4: no leading zeros, and "::" for the longest run of zero groups, the first of equals, but not for one alone. */
+function formatIpv6(address: Ipv6Address): string {
+  const groups: string[] = [];
+  for (let at = 0; at < DIGITS; at += GROUP_DIGITS)
+    groups.push(Number.parseInt(address.slice(at, at + GROUP_DIGITS), 16).toString(16));
+  let [first, length] = [0, 1];
+  for (let from = 0; from < groups.length; from++) {
+    let end = from;
+    while (groups[end] === "0") end++;
+    if (end - from > length) [first, length] = [from, end - from];
+    from = end;
+  }
+  if (length === 1) return groups.join(":");
+  return `${groups.slice(0, first).join(":")}::${groups.slice(first + length).join(":")}`;
 }
 
 export const addressFamily = (address: Address): AddressFamily => (isIpv4(address) ? "ipv4" : "ipv6");
@@ -80,8 +107,10 @@ export function compareAddresses(a: Address, b: Address): number {
 
 /** The 4 or 16 bytes of an address, network order. */
 export function addressToBytes(address: Address): Uint8Array {
-  if (!isIpv4(address)) return Uint8Array.from(address.slice(0, DIGITS).match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
-  return Uint8Array.of(address >>> 24, address >>> 16, address >>> 8, address);
+  if (isIpv4(address)) return Uint8Array.of(address >>> 24, address >>> 16, address >>> 8, address);
+  const bytes = new Uint8Array(16);
+  for (let i = 0; i < 16; i++) bytes[i] = Number.parseInt(address.slice(2 * i, 2 * i + 2), 16);
+  return bytes;
 }
 
 /** The address in 4 (IPv4) or 16 (IPv6) bytes at `offset`; the caller has checked that they are there. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { makePacket } from "../dataplane/packets.ts";
-import { makePcap } from "../pcap/captures.ts";
+import { makePcap, makePcapng } from "../pcap/captures.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "ecmp-replay-command-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -49,6 +49,30 @@ all                      3
 next hop  packets  bytes  flows
 10.0.0.1        2    124      1
 `);
+});
+
+it("names the link types that it cannot read, and those that it can", () => {
+  const linkTypes = [1, 105, 65_000];
+  const [known, ...others] = [0, 1, 2, 1].map((number) => ({ bytes: makePacket(), interface: number }));
+  writeFileSync(path("links.pcapng"), makePcapng([known, ...others], { linkTypes }));
+  const { status, stdout, stderr } = ecmp("--config", path("c.yaml"), "--in", path("links.pcapng"), "--json");
+  const report = JSON.parse(stdout);
+  expect({ status, dropped: report.dropped, forwarded: report.forwarded }).toEqual({
+    status: 0,
+    dropped: { "link-type": 3 },
+    forwarded: 1,
+  });
+  expect(report.unknownLinkTypes).toEqual([
+    { linkType: 105, packets: 2 },
+    { linkType: 65_000, packets: 1 },
+  ]);
+  const supported = "1 (ETHERNET), 12 (RAW of Linux), 101 (RAW), 113 (LINUX_SLL), 228 (IPV4), 229 (IPV6), 276 (LINUX_SLL2)";
+  expect(stderr).toBe(
+    [
+      `warning: ${path("links.pcapng")}: link type 105 (IEEE802_11): 2 packets dropped, wanted one of ${supported}\n`,
+      `warning: ${path("links.pcapng")}: link type 65000: 1 packets dropped, wanted one of ${supported}\n`,
+    ].join(""),
+  );
 });
 
 it("reports what came before damage, says where that is, and exits 2", () => {

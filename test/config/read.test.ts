@@ -36,6 +36,23 @@ describe("a configuration file", () => {
     expect(readConfig("[]")).toMatchObject({ mistakes: [{ line: 1, path: "", value: "[]", wanted: "keys with values" }] });
   });
 
+  it("that is none is shown by an excerpt that a terminal can bear", () => {
+    const mistakesOf = (text: string) => {
+      const result = readConfig(text);
+      return "mistakes" in result ? result.mistakes.map((mistake) => formatMistake("f", mistake)) : [];
+    };
+    expect(mistakesOf(`\x7fELF\x02\x1b[2J${"\ufffdx".repeat(50_000)}`)).toEqual([
+      `f:1: ${`"?ELF\\u0002\\u001b[2J${"?x".repeat(35)}`.slice(0, 80)}..., wanted keys with values`,
+    ]);
+    expect(mistakesOf(`${"k".repeat(1000)}: 1`)).toEqual([`f:1: ${"k".repeat(80)}...: 1, wanted no such key here`]);
+    expect(mistakesOf(`ports: {a: [${"1, ".repeat(3000)}]}`)).toEqual([
+      `f:1: ports: ${`{"a":[${"1,".repeat(100)}`.slice(0, 80)}..., wanted a list`,
+    ]);
+    const syntax = mistakesOf("a{: ]\n".repeat(2000));
+    expect(syntax).toHaveLength(20);
+    expect(syntax.at(-1)).toMatch(/^f:\d+: wanted valid YAML: .* \(and \d+ more\)$/);
+  });
+
   it("is never more than a mistake, whatever the text", () => {
     for (const text of ["[", "a: &a [*a]", "- 1", "text", "ports: {}", "? {}", "\u0000", "ports: [[[[", "bgp: *none"]) {
       const result = readConfig(text);

@@ -125,6 +125,7 @@ describe("replay", () => {
     const file = makePcapng([cut, { bytes: frame() }, { bytes: Buffer.alloc(30), interface: 1 }], { linkTypes: [1, 105] });
     const { report } = await replay(file);
     expect(report.dropped).toEqual({ truncated: 1, "link-type": 1 });
+    expect(report.unknownLinkTypes).toEqual([{ linkType: 105, packets: 1 }]);
     expect(report).toMatchObject({ packets: 3, bytes: 62 + 62 + 30, forwarded: 1 });
   });
 });

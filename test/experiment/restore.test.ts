@@ -54,6 +54,7 @@ describe("a FIB state", () => {
     ["hash.linux", { policy: 9 }, "hash.linux.policy is 9, wanted a policy from 0 to 3"],
     ["hash.linux", { policy: 1 }, 'hash.linux is {"policy":1}, wanted only with the algorithm linux'],
     ["hash.algorithm", "linux", "hash.linux is undefined, wanted the kernel's policy"],
+    ["hash.fields", ["5-tuple", "protocol"], 'hash.fields is ["5-tuple","protocol"], wanted each field once'],
     ["hash.profile", "cisco-abacus", 'hash.profile is "cisco-abacus", wanted one of linux-l3'],
     ["selector.name", "best", 'selector.name is "best", wanted one of modulo, threshold'],
     ["selector.buckets", 7, "selector.buckets is 7, wanted only with hrw, resilient"],
@@ -89,6 +90,19 @@ describe("a FIB state", () => {
     ["groups.0.activity", { idleSeconds: [0, null, 1] }, "groups[0].activity.unbalancedSeconds is undefined"],
   ])("is refused with %s = %j", (path, value, complaint) => {
     expect(() => restoreFib(spoil(sketch().buckets, path, value))).toThrow(complaint);
+  });
+
+  it.each([
+    ["offset", 3],
+    ["masks", { "source-address": { ipv4: 24 } }],
+    ["key", "00112233"],
+  ])("of the kernel's hash is refused with %s, which would have no effect", (key, value) => {
+    const { buckets } = sketch();
+    const linux = { ...buckets.hash, algorithm: "linux", linux: { policy: 1 as const } };
+    expect(restoreFib({ ...buckets, hash: linux }).algorithm).toBe("linux");
+    expect(() => restoreFib({ ...buckets, hash: { ...linux, [key]: value } })).toThrow(
+      `hash.${key} is ${JSON.stringify(value)}, wanted no ${key} with the algorithm linux`,
+    );
   });
 
   it.each([

@@ -7,6 +7,9 @@ it("names what a flow does not say, and nothing else", () => {
   expect(of("xxh32", ["source-address", "dscp", "inner-protocol"])).toEqual([
     "the hash reads dscp, inner-protocol, which flows do not say: counted as zero",
   ]);
+  // A saved state may have the short names.
+  expect(of("xxh32", ["5-tuple"])).toEqual([]);
+  expect(of("xxh32", ["3-tuple", "vlan-id"])).toEqual(["the hash reads vlan-id, which flows do not say: counted as zero"]);
   // Its fields are only what is shown of the key.
   expect(of("linux", ["flow-label"])).toEqual([]);
 });

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { Address6 } from "ip-address";
 import { describe, expect, it } from "vitest";
 import { addressToBytes, compareAddresses, formatAddress, parseAddress, readIpv4, readIpv6 } from "#src/net/address.ts";
 import { formatFlow, parseFlow } from "#src/net/flow.ts";
@@ -64,8 +65,37 @@ describe("addresses", () => {
     );
   });
 
-  it("prints IPv6 as RFC 5952 wants it", () => {
-    expect(formatAddress(parseAddress("2001:DB8:0:0:1:0:0:1") as string)).toBe("2001:db8::1:0:0:1");
+  // The examples of RFC 5952 sections 4.1 to 4.3, and the ends.
+  it.each([
+    ["2001:0db8::0001", "2001:db8::1"],
+    ["2001:db8:0:0:0:0:2:1", "2001:db8::2:1"],
+    ["2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"],
+    ["2001:0:0:1:0:0:0:1", "2001:0:0:1::1"],
+    ["2001:DB8:0:0:1:0:0:1", "2001:db8::1:0:0:1"],
+    ["0:0:0:0:0:0:0:0", "::"],
+    ["0:0:1:2:3:4:0:0", "::1:2:3:4:0:0"],
+    ["1:0:0:0:0:0:0:0", "1::"],
+    ["1:2:3:4:5:6:7:0", "1:2:3:4:5:6:7:0"],
+    ["::ffff:10.0.0.1", "::ffff:a00:1"],
+  ])("prints %s as RFC 5952 wants it, %s", (text, printed) => {
+    expect(formatAddress(parseAddress(text) as string)).toBe(printed);
+  });
+
+  it("of IPv6 are read and printed as the package ip-address does it", () => {
+    const group = fc.constantFrom("0", "0", "0", "1", "db8", "0db8", "FFFF", "", "10.0.0.1", "12345", "g", "256.0.0.1");
+    const text = fc.oneof(
+      ipv6Text,
+      fc.array(group, { minLength: 6, maxLength: 9 }).map((groups) => groups.join(":")),
+    );
+    fc.assert(
+      fc.property(text, (written) => {
+        const twin = Address6.isValid(written) ? new Address6(written) : undefined;
+        const address = parseAddress(written);
+        expect(address).toBe(twin?.canonicalForm().replaceAll(":", ""));
+        if (address !== undefined) expect(formatAddress(address)).toBe(twin?.correctForm());
+      }),
+      { numRuns: 2000 },
+    );
   });
 });
 
