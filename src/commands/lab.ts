@@ -9,7 +9,7 @@ import { LabFailure } from "../lab/failure.ts";
 import { renderMermaid } from "../lab/graph.ts";
 import { perform } from "../lab/inside.ts";
 import { inspect, renderInspection } from "../lab/inspect.ts";
-import { hasIpv6, type Lab, routersOf } from "../lab/lab.ts";
+import { hasIpv6, hasServers, type Lab, routersOf } from "../lab/lab.ts";
 import { renderJsonSchema } from "../lab/lab-schema.ts";
 import { playPart } from "../lab/part.ts";
 import { performScenarios } from "../lab/perform-scenarios.ts";
@@ -145,6 +145,8 @@ function exportLab(name: string, { compose, containerlab }: ExportOptions): numb
   // There a machine is played with one router's control socket at hand, and has the addresses that an engine gave it.
   if (lab.furtherRouters.length > 0)
     throw new LabFailure("lab export", `${name} has ${routersOf(lab).length} routers`, "a lab of one");
+  if (hasServers(lab))
+    throw new LabFailure("lab export", `${name} has names or an ingress`, "a lab whose clients and pods are all there is");
   if (compose && hasIpv6(lab)) throw new LabFailure("lab export --compose", `${name} has addresses of IPv6`, "a lab of IPv4");
   const text = (compose ? renderCompose : renderContainerlab)(lab);
   if (file === true) return print(text);

@@ -7,6 +7,7 @@ import { addressFamily, formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { formatPrefix, hostPrefix } from "../net/prefix.ts";
 import { LabFailure } from "./failure.ts";
+import { startIngresses } from "./ingress.ts";
 import {
   type Addressed,
   announcersOf,
@@ -24,6 +25,7 @@ import {
 } from "./lab.ts";
 import type { LabRouter, LabView } from "./lab-router.ts";
 import { LinuxRouter } from "./linux-router.ts";
+import { NameServer } from "./name-server.ts";
 import { placeOf } from "./place.ts";
 import { Daemon, stopAllDaemons } from "./process.ts";
 import { RouterProcess } from "./router-process.ts";
@@ -49,6 +51,8 @@ export interface Cast {
   readonly settings: RouterSettings;
   readonly directory: string;
   readonly furtherRouters: readonly LabRouter[];
+  readonly ingresses: readonly Daemon[];
+  readonly nameServers: readonly NameServer[];
 }
 
 export const routersIn = ({ router, furtherRouters }: Cast): readonly LabRouter[] => [router, ...furtherRouters];
@@ -57,17 +61,38 @@ export const routersIn = ({ router, furtherRouters }: Cast): readonly LabRouter[
 export const viewsOf = (cast: Cast): Readonly<Record<string, LabView>> =>
   Object.fromEntries(routersIn(cast).map(({ node, view }) => [node.name, view]));
 
-export async function startCast(clock: Clock, lab: Lab, settings: RouterSettings, directory: string): Promise<Cast> {
+/** `isAsked`: whether a service or a name is. An ingress or a name server that nobody asks is not started. */
+export async function startCast(
+  clock: Clock,
+  lab: Lab,
+  settings: RouterSettings,
+  directory: string,
+  isAsked: (name: string) => boolean = () => true,
+): Promise<Cast> {
   const pods = lab.nodes.flatMap((node) => node.pods).map((pod) => startPod(clock, lab, pod));
   const speakers = lab.nodes.map((node) => startSpeaker(clock, lab, node, placeOf(node.name), `${directory}/${node.name}`));
   const routers = routersOf(lab).map((node) => startRouter(clock, lab, node, settings, directory));
+  const ingresses = lab.services
+    .filter(({ name }) => isAsked(name))
+    .map((service) => startIngresses(clock, lab, service, directory));
+  const nameServers = lab.hosts.flatMap((host) => {
+    const names = lab.names.filter(({ name, server }) => server === host && isAsked(name));
+    return names.length > 0 ? [NameServer.start(clock, lab, names, directory)] : [];
+  });
   try {
-    const all = await Promise.all([Promise.all(pods), Promise.all(speakers), Promise.all(routers)]);
+    const all = await Promise.all([
+      Promise.all(pods),
+      Promise.all(speakers),
+      Promise.all(routers),
+      Promise.all(ingresses),
+      Promise.all(nameServers),
+    ]);
     const [router, ...furtherRouters] = all[2];
-    return { lab, pods: all[0], speakers: all[1], router, settings, directory, furtherRouters };
+    const further = { ingresses: all[3].flat(), nameServers: all[4] };
+    return { lab, pods: all[0], speakers: all[1], router, settings, directory, furtherRouters, ...further };
   } catch (error) {
     // Who did come up must not stand in the way of the next cast.
-    await Promise.allSettled([...pods, ...speakers, ...routers]);
+    await Promise.allSettled([...pods, ...speakers, ...routers, ...ingresses, ...nameServers]);
     await stopAllDaemons(clock);
     throw error;
   }
@@ -76,7 +101,7 @@ export async function startCast(clock: Clock, lab: Lab, settings: RouterSettings
 /** The command that is one pod's server: at each of its addresses what the services have there. */
 export function podCommand(lab: Lab, pod: Pod): readonly string[] {
   const listens = lab.services
-    .filter((service) => podsOf(lab, service).includes(pod))
+    .filter((service) => service.ingressTo === undefined && podsOf(lab, service).includes(pod))
     .flatMap(({ address, protocols, targetPort, appProtocol }) => {
       const own = ofFamily(pod, addressFamily(address)) ?? pod.address;
       const languages = protocols.map((protocol) => (protocol === "tcp" ? (appProtocol ?? protocol) : protocol));
@@ -215,9 +240,10 @@ const describeRoute = (prefix: string, nextHops: readonly string[]): string =>
   `${prefix} by ${[...nextHops].sort().join(", ") || "nothing"}`;
 
 export async function stopCast(clock: Clock, cast: Cast): Promise<void> {
-  const { lab, pods, speakers } = cast;
+  const { lab, pods, speakers, ingresses, nameServers } = cast;
   await Promise.all(routersIn(cast).map((router) => router.stop(clock)));
-  await Promise.all(pods.map((pod) => pod.stop(clock)));
+  await Promise.all([...ingresses, ...pods].map((daemon) => daemon.stop(clock)));
+  await Promise.all(nameServers.map((server) => server.stop()));
   await Promise.all(speakers.flatMap(({ daemons }) => daemons.map((daemon) => daemon.stop(clock))));
   await forgetConnections(lab);
 }

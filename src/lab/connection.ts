@@ -1,15 +1,28 @@
 /** What the load client is asked to open, and what it saw happen to each connection. Times are CLOCK_MONOTONIC (net/clock). */
+import type { AddressFamily } from "../net/address.ts";
+
+/** What a client asks for instead of an address, and whom. */
+export interface TargetName {
+  readonly name: string;
+  readonly server: string;
+  readonly family: AddressFamily;
+}
+
 export interface ConnectionTarget {
   /** The flow as people name it; it names the connection everywhere. */
   readonly flow: string;
   readonly sourceAddress: string;
   readonly sourcePort: number;
+  /** With a name: what it is planned to lead to. */
   readonly destinationAddress: string;
   readonly destinationPort: number;
+  readonly name?: TargetName | undefined;
 }
 
 export interface ConnectionRecord {
   readonly flow: string;
+  /** What its name led to. */
+  resolved?: string;
   /** The pod's first line has come. */
   opened: boolean;
   /** Why it did not open, or the system's word for how it ended. */

@@ -7,7 +7,7 @@ import { type DatagramCase, enteredAllBut, enteredAsForecast, leftForOthers } fr
 import { CUTS, type Expectation } from "./expectation.ts";
 import type { FaultKind } from "./lab.ts";
 import type { RouterSettings } from "./router-settings.ts";
-import type { FaultMark } from "./timeline.ts";
+import type { FaultMark, NameMark } from "./timeline.ts";
 
 /** What is seen of a connection or request from outside; times as those of the marks. */
 export interface ObservedFlow {
@@ -27,12 +27,15 @@ export interface ObservedFlow {
   readonly leftFor?: ReadonlySet<string> | undefined;
   /** Packets of its own, before or behind the node that it entered by, are among those that a fault threw away. */
   readonly lostPackets?: boolean | undefined;
+  /** Its name led to another service than the one planned for its time. */
+  readonly wentAstray?: boolean | undefined;
 }
 
 export interface Case {
   readonly expectation: Expectation;
   readonly observed: ObservedFlow;
   readonly marks: readonly FaultMark[];
+  readonly moves: readonly NameMark[];
   readonly router: RouterSettings;
 }
 
@@ -65,7 +68,7 @@ interface Reason {
 const EDGE_MS = 150;
 
 /** Beside a fault's beginning, or between when it was to be known and when it was. */
-function isAtEdge({ fromMs, toMs, plannedToMs }: FaultMark, atMs: number): boolean {
+function isAtEdge({ fromMs, toMs, plannedToMs }: FaultMark | NameMark, atMs: number): boolean {
   const isBetween = (leastMs: number, mostMs: number) => atMs >= leastMs - EDGE_MS && atMs <= mostMs + EDGE_MS;
   return isBetween(fromMs, fromMs) || isBetween(Math.min(toMs, plannedToMs), Math.max(toMs, plannedToMs));
 }
@@ -86,6 +89,10 @@ export const REASONS = {
     means: "it was short, and its pod was on a node that was cut off; which pod it had, kube-proxy drew by lot",
     witness: (difference) =>
       difference.observed.short && difference.observed.broken && podStruck(difference, (fault) => CUTS.has(fault)),
+  },
+  "name-moving": {
+    means: "it asked for its name while that was being moved, and was told the other address",
+    witness: ({ observed: { wentAstray, fromMs }, moves }) => wentAstray === true && moves.some((move) => isAtEdge(move, fromMs)),
   },
   "packets-lost": {
     means: "packets of its own were thrown away by a fault, and with them an answer for too long or the reset it was to get",
@@ -128,7 +135,7 @@ const ROWS = Object.entries(REASONS) as [ReasonName, Reason][];
 export function explainDifference(difference: Case): ReasonName | undefined {
   const { expectation, observed } = difference;
   const entered = observed.entry === undefined || observed.entry === expectation.entry;
-  if (observed.broken === (expectation.fate === "breaks") && entered) return undefined;
+  if (observed.broken === (expectation.fate === "breaks") && entered && !observed.wentAstray) return undefined;
   return ROWS.find(([, { witness }]) => witness?.(difference))?.[0];
 }
 

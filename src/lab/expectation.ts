@@ -68,7 +68,7 @@ export function planChanges(lab: Lab, { timeline, ...settings }: Scenario): Plan
   const outages: Outage[] = [];
   const podLosses: PodLoss[] = [];
   for (const step of timeline) {
-    if ("wait" in step) continue;
+    if ("wait" in step || "name" in step) continue;
     const fromMs = step.atSeconds * 1000;
     const toMs = (step.untilSeconds ?? Number.POSITIVE_INFINITY) * 1000;
     if (FAULTS[step.fault].route === "router") {

@@ -25,6 +25,7 @@ function checkReferences(file: LabFile, context: z.core.$RefinementCtx<LabFile>)
   checkLinks(file, refuse);
   checkNodes(file, refuse);
   checkServices(file, refuse);
+  checkNames(file, refuse);
   checkClients(file, refuse);
   const speakers = speakerNames(file);
   if (!speakers.includes(file.experiment.event.node)) refuse(["experiment", "event", "node"], `one of ${speakers.join(", ")}`);
@@ -83,7 +84,6 @@ function checkNodes(file: LabFile, refuse: Refuse): void {
 function checkServices(file: LabFile, refuse: Refuse): void {
   const names = new Set<string>();
   const speakers = speakerNames(file);
-  const mute = speakers.filter((name) => !canSayLinkBandwidth(file.topology.nodes[name].kind));
   file.services.forEach((service, index) => {
     if (addressFamily(service.address) === "ipv6") checkIpv6(file, service.podsOn ?? speakers, index, refuse);
     if (names.has(service.name)) refuse(["services", index, "name"], "a name of its own");
@@ -91,6 +91,8 @@ function checkServices(file: LabFile, refuse: Refuse): void {
     service.podsOn?.forEach((name, i) => {
       if (!speakers.includes(name)) refuse(["services", index, "podsOn", i], `nodes with pods (${speakers.join(", ")})`);
     });
+    const announcers = service.externalTrafficPolicy === "Local" ? (service.podsOn ?? speakers) : speakers;
+    const mute = announcers.filter((name) => speakers.includes(name) && !canSayLinkBandwidth(file.topology.nodes[name].kind));
     if (service.linkBandwidth && mute.length > 0) {
       const found = mute.map((name) => `${name} is ${file.topology.nodes[name].kind}`).join(", ");
       refuse(["services", index, "linkBandwidth"], `nodes whose speaker can say it (${found})`);
@@ -99,6 +101,24 @@ function checkServices(file: LabFile, refuse: Refuse): void {
 }
 
 const canSayLinkBandwidth = (kind: string): boolean => SPEAKERS[kind as SpeakerKindName].linkBandwidth;
+
+function checkNames({ names, services, topology }: LabFile, refuse: Refuse): void {
+  const known = services.map(({ name }) => name);
+  names.forEach(({ name, server, service }, index) => {
+    const wrong = (key: string, wanted: string) => refuse(["names", index, key], wanted);
+    if (topology.nodes[server]?.kind !== "linux") wrong("server", "a node of kind linux");
+    if (!known.includes(service)) wrong("service", `one of ${known.join(", ")}`);
+    if (names.findIndex((other) => other.name === name) < index) wrong("name", "a name of its own");
+  });
+  services.forEach(({ ingressTo, externalTrafficPolicy, appProtocol }, index) => {
+    if (ingressTo === undefined) return;
+    const wrong = (key: string, wanted: string) => refuse(["services", index, key], wanted);
+    const behind = services.find(({ name }) => name === ingressTo);
+    if (!behind || behind.ingressTo !== undefined) wrong("ingressTo", "another service, one of pods");
+    else if (behind.appProtocol !== appProtocol) wrong("appProtocol", `that of ${ingressTo}`);
+    if (externalTrafficPolicy !== "Local") wrong("externalTrafficPolicy", "Local, for an ingress");
+  });
+}
 
 /** A service of IPv6 needs it all the way. */
 function checkIpv6(file: LabFile, nodes: readonly string[], service: number, refuse: Refuse): void {
@@ -133,7 +153,7 @@ function checkClients(file: LabFile, refuse: Refuse): void {
 }
 
 function expand(file: LabFile): Lab {
-  const { name, description, services, clients, experiment } = file;
+  const { name, description, services, names, clients, experiment } = file;
   const named = Object.entries(file.topology.nodes);
   const links = file.topology.links.map((link) => [toEndpoint(link, 0), toEndpoint(link, 1)] as const);
   const addressed = (node: string) =>
@@ -152,7 +172,7 @@ function expand(file: LabFile): Lab {
   const ofKind = (kind: string) => named.filter(([, node]) => node.kind === kind).map(([name]) => name);
   const exec = Object.fromEntries(named.flatMap(([name, node]) => (node.kind === "linux" ? [[name, node.exec]] : [])));
   const machines = { router, furtherRouters, nodes, bridges: ofKind("bridge"), hosts: ofKind("linux"), exec };
-  return { name, description, ...machines, links, services, clients, experiment };
+  return { name, description, ...machines, links, services, names, clients, experiment };
 }
 
 function toEndpoint({ endpoints, ipv4, ipv6, mtu }: LabFile["topology"]["links"][number], side: 0 | 1): Endpoint {

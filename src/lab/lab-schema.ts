@@ -97,6 +97,14 @@ const service = z.strictObject({
     .optional()
     .describe("nodes announce it with a link bandwidth community, in proportion to their pods of it"),
   podsOn: z.array(nodeName).min(1).optional().describe("the nodes that run its pods; all of them when absent"),
+  ingressTo: name.optional().describe("a HAProxy on each of its nodes, before the pods of that service"),
+});
+
+const labName = z.strictObject({
+  name: z.string().regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/, { error: "wanted a name with a dot, like www.example.test" }),
+  server: nodeName.describe("the host that answers for it, by dnsmasq"),
+  ttlSeconds: whole(0, 86_400).default(1),
+  service: name.describe("whose address it has"),
 });
 
 const experiment = z.strictObject({
@@ -125,6 +133,7 @@ export const labSchema = z.strictObject({
     ),
   }),
   services: z.array(service).min(1),
+  names: z.array(labName).default([]).describe("what clients may ask for instead of an address"),
   clients: z
     .array(z.strictObject({ node: nodeName, service: z.string(), connections: whole(1, 20_000), firstSourcePort: port }))
     .min(1),

@@ -93,6 +93,17 @@ export interface Service {
   readonly linkBandwidth?: "by-pods" | undefined;
   /** The nodes that run its pods; all of them when absent. */
   readonly podsOn?: readonly string[] | undefined;
+  /** It has a HAProxy on each of these nodes instead, before the pods of that service. */
+  readonly ingressTo?: string | undefined;
+}
+
+/** A name that leads to the address of a service, and may be moved to another. */
+export interface LabName {
+  readonly name: string;
+  /** The host that answers for it. */
+  readonly server: string;
+  readonly ttlSeconds: number;
+  readonly service: string;
 }
 
 /** Connections from one host to one service, one for each source port from `firstSourcePort` on. */
@@ -151,6 +162,7 @@ export interface Lab {
   readonly exec: Readonly<Record<string, readonly string[]>>;
   readonly links: readonly (readonly [Endpoint, Endpoint])[];
   readonly services: readonly Service[];
+  readonly names: readonly LabName[];
   readonly clients: readonly Client[];
   readonly experiment: Experiment;
 }
@@ -165,9 +177,10 @@ function named<One extends { readonly name: string }>(all: readonly One[], what:
   return found;
 }
 
-/** The pods that answer for a service. */
+/** The pods that a node sends a service's connections to. An ingress is where its node's first pod is. */
 export function podsOf(lab: Lab, service: Service): readonly Pod[] {
-  return lab.nodes.filter((node) => service.podsOn?.includes(node.name) ?? true).flatMap((node) => node.pods);
+  const nodes = lab.nodes.filter((node) => service.podsOn?.includes(node.name) ?? true);
+  return nodes.flatMap(({ pods }) => (service.ingressTo === undefined ? pods : pods.slice(0, 1)));
 }
 
 /** The nodes that announce a service: all of them, or under Local those with a pod of it. */
@@ -184,6 +197,10 @@ export const servicesOf = (lab: Lab, node: ClusterNode): readonly Service[] =>
 export const routersOf = (lab: Lab): readonly RouterNode[] => [lab.router, ...lab.furtherRouters];
 
 export const hasIpv6 = (lab: Lab): boolean => lab.nodes.some(({ address6 }) => address6 !== undefined);
+
+/** Whether anybody but routers, nodes, pods and clients plays in it: a name server, an ingress. */
+export const hasServers = ({ names, services }: Lab): boolean =>
+  names.length > 0 || services.some(({ ingressTo }) => ingressTo !== undefined);
 
 /** The one of these addresses that belongs to a family. */
 export const ofFamily = ({ address, address6 }: MaybeAddressed, family: AddressFamily): Prefix | undefined =>

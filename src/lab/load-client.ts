@@ -7,6 +7,7 @@
 import { connect, type Socket } from "node:net";
 import type { CancelTimer, Clock } from "../net/clock.ts";
 import { type ConnectionRecord, type ConnectionTarget, isBroken } from "./connection.ts";
+import { resolveTarget } from "./name-client.ts";
 import type { PodGreeting } from "./pod.ts";
 
 export interface LoadOptions {
@@ -70,7 +71,7 @@ export class LoadClient {
     for (const socket of this.#redials) reset(socket);
   }
 
-  #openOne(target: ConnectionTarget): Promise<void> {
+  async #openOne(target: ConnectionTarget): Promise<void> {
     const record: ConnectionRecord = {
       flow: target.flow,
       opened: false,
@@ -79,8 +80,10 @@ export class LoadClient {
       longestSilenceMs: 0,
       redials: 0,
     };
+    const host = await resolveTarget(target);
+    if (target.name) record.resolved = host;
     const socket = connect({
-      host: target.destinationAddress,
+      host,
       port: target.destinationPort,
       localAddress: target.sourceAddress,
       localPort: target.sourcePort,
@@ -89,7 +92,7 @@ export class LoadClient {
     });
     const connection = { target, record, socket };
     this.#connections.push(connection);
-    return new Promise((settled) => {
+    await new Promise<void>((settled) => {
       const cancelTimeout = this.#clock.setTimer(this.#options.timeoutMs, () => {
         record.error = `no answer in ${this.#options.timeoutMs} ms`;
         reset(socket);
@@ -147,10 +150,11 @@ export class LoadClient {
 
   /** Again and again, from ports of the system's choice, until a pod speaks. */
   #redial(target: ConnectionTarget, record: ConnectionRecord): void {
-    this.#clock.setTimer(REDIAL_PAUSE_MS, () => {
+    this.#clock.setTimer(REDIAL_PAUSE_MS, async () => {
+      const { destinationPort: port, sourceAddress: localAddress } = target;
+      const host = await resolveTarget(target);
       if (this.#closed) return;
       record.redials += 1;
-      const { destinationAddress: host, destinationPort: port, sourceAddress: localAddress } = target;
       const socket = connect({ host, port, localAddress, noDelay: true });
       this.#redials.add(socket);
       const cancelTimeout = this.#clock.setTimer(REDIAL_TIMEOUT_MS, () => reset(socket));

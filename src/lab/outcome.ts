@@ -13,7 +13,7 @@ import type { LoadReport } from "./load.ts";
 import type { RequestRecord } from "./request.ts";
 import type { Scenario } from "./scenario.ts";
 import type { ScenarioConnection, ScenarioDatagrams, ScenarioRequest } from "./scenario-traffic.ts";
-import type { FaultMark } from "./timeline.ts";
+import type { FaultMark, NameMark } from "./timeline.ts";
 import { entryNextHop, entryNode } from "./witness.ts";
 
 export interface ScenarioOutcome {
@@ -42,6 +42,8 @@ export interface ScenarioOutcome {
   /** From the first fault until the last broken connection was open again. */
   readonly recoverMs: number;
   readonly marks: readonly FaultMark[];
+  /** Of names to other services. */
+  readonly moves: readonly NameMark[];
   /** When connections broke, after the traffic began. */
   readonly brokenAtMs: readonly number[];
   /** One by one. */
@@ -81,6 +83,7 @@ export interface Evidence {
   readonly datagramForecasts: readonly DatagramForecast[];
   readonly digest: string;
   readonly marks: readonly FaultMark[];
+  readonly moves: readonly NameMark[];
   readonly startMs: number;
   /** Flows of which a fault has thrown packets away. */
   readonly struck: ReadonlySet<string>;
@@ -93,14 +96,19 @@ export interface Evidence {
 }
 
 export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, report: LoadReport): ScenarioOutcome {
-  const { connections, requests, expectations, digest, marks, startMs } = evidence;
+  const { connections, requests, expectations, digest, marks, moves, startMs } = evidence;
   /** What pods, faults and the router's kernel know of a flow. */
-  const seenOf = (service: Service, { flow, sourceAddress }: ConnectionTarget, record: ConnectionRecord | RequestRecord) => {
+  const seenOf = (
+    service: Service,
+    { flow, sourceAddress, destinationAddress, name }: ConnectionTarget,
+    record: ConnectionRecord | RequestRecord,
+  ) => {
     return {
       pod: record.pod,
       entry: entryNextHop(lab, service, sourceAddress, record),
       leftFor: evidence.departures?.get(flow),
       lostPackets: evidence.struck.has(flow),
+      wentAstray: name !== undefined && record.resolved !== destinationAddress,
     };
   };
   const recordOf = new Map<string, ConnectionRecord>(report.connections.map((record) => [record.flow, record]));
@@ -109,7 +117,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
   const differences = Object.fromEntries(Object.keys(REASONS).map((name) => [name, 0])) as Record<ReasonName, number>;
   const told: string[] = [];
   const compare = (expectation: Expectation, observed: ObservedFlow) => {
-    const reason = explainDifference({ expectation, observed, marks, router: scenario.router });
+    const reason = explainDifference({ expectation, observed, marks, moves, router: scenario.router });
     if (reason) differences[reason] += 1;
     if (reason === "unexplained") told.push(describe(expectation, observed, startMs));
     return reason;
@@ -159,6 +167,10 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     if (each.reason === "unexplained") told.push(describeDatagrams(each));
   }
 
+  const sinceStart = <Mark extends FaultMark | NameMark>(mark: Mark): Mark => {
+    const since = (atMs: number) => Math.round((atMs - startMs) * 100) / 100;
+    return { ...mark, fromMs: since(mark.fromMs), toMs: since(mark.toMs), plannedToMs: since(mark.plannedToMs) };
+  };
   const broken = long.filter(({ observed }) => observed.broken);
   const firstMs = marks[0]?.fromMs ?? startMs;
   return {
@@ -182,10 +194,8 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     digest,
     longestGapMs: Math.max(0, ...long.map(({ record }) => gapMs(record))),
     recoverMs: Math.max(0, ...broken.map(({ record }) => (record.reopenedAtMs ?? Number.POSITIVE_INFINITY) - firstMs)),
-    marks: marks.map((each) => {
-      const since = (atMs: number) => Math.round((atMs - startMs) * 100) / 100;
-      return { ...each, fromMs: since(each.fromMs), toMs: since(each.toMs), plannedToMs: since(each.plannedToMs) };
-    }),
+    marks: marks.map(sinceStart),
+    moves: moves.map(sinceStart),
     brokenAtMs: broken.map(({ record }) => (brokenAtMs(record) ?? startMs) - startMs),
     judged: { startMs, connections: long, requests: short, datagrams },
   };
@@ -199,7 +209,7 @@ const gapMs = (record: ConnectionRecord): number =>
 
 function describe(
   { flow, nextHops, fate }: Expectation,
-  { broken, wasReset, entry, pod, leftFor, lostPackets, fromMs, toMs }: ObservedFlow,
+  { broken, wasReset, entry, pod, leftFor, lostPackets, wentAstray, fromMs, toMs }: ObservedFlow,
   startMs: number,
 ): string {
   const path = nextHops.map((nextHop) => nextHop ?? "nowhere").join(" > ");
@@ -208,6 +218,7 @@ function describe(
     ...(entry ? [`entered by ${entry}, pod ${pod}`] : []),
     ...(leftFor ? [`left for ${[...leftFor].join(" and ")}`] : []),
     ...(lostPackets ? ["lost packets"] : []),
+    ...(wentAstray ? ["was told another address"] : []),
   ];
   const when = `from ${(fromMs - startMs).toFixed(0)} to ${(toMs - startMs).toFixed(0)} ms`;
   return `${flow}: forecast ${path} (${fate}); it ${seen.join(", ")}, ${when}`;

@@ -82,13 +82,21 @@ function describeProgress({ scenario, outcome: { connections, requests, datagram
   return `${scenario.name}: by ${entered.join(" · ")}; ${broken}, ${failed}`;
 }
 
+/** The names of services and of names that the traffic asks for, at any time. */
+function servicesAsked({ names }: Lab, { traffic, timeline }: Scenario): ReadonlySet<string> {
+  const words = new Set(traffic.map(({ service }) => service));
+  const first = names.filter(({ name }) => words.has(name)).map(({ service }) => service);
+  return new Set([...words, ...first, ...timeline.flatMap((step) => ("name" in step ? step.to : []))]);
+}
+
 async function playOne(clock: Clock, lab: Lab, scenario: Scenario, tell: Tell): Promise<PlayedScenario> {
   const { holdTimeSeconds, bfd, gracefulRestart, router } = scenario;
   const directory = `${LAB_DIRECTORY}/${scenario.name}`;
   await mkdir(directory, { recursive: true });
   const withSettings = (node: RouterNode): RouterNode => ({ ...node, holdTimeSeconds, bfd, gracefulRestart });
   const routers = { router: withSettings(lab.router), furtherRouters: lab.furtherRouters.map(withSettings) };
-  const cast = await startCast(clock, { ...lab, ...routers }, router, directory);
+  const asked = servicesAsked(lab, scenario);
+  const cast = await startCast(clock, { ...lab, ...routers }, router, directory, (name) => asked.has(name));
   try {
     await untilLearned(cast, { step: (subject, result) => tell(subject, 0, { result }) });
     const outcome = await playScenario(clock, cast, scenario, directory, tell);

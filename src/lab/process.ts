@@ -25,6 +25,9 @@ export function execute(command: readonly string[], input = ""): Promise<string>
   });
 }
 
+/** A command whose standard error goes where its standard output does. */
+export const mergeOutput = (command: readonly string[]): string[] => ["sh", "-c", 'exec "$@" 2>&1', "sh", ...command];
+
 /** Every daemon that runs, whoever started it. */
 const running = new Set<Daemon>();
 
@@ -83,11 +86,11 @@ export class Daemon {
     this.#listeners.push(listener);
   }
 
-  /** Waits for a line of its standard output; that it ends first, or `deadlineMs` passes, is a failure. */
-  async untilLine(wanted: string, clock: Clock, deadlineMs: number): Promise<void> {
+  /** Waits for a line of its standard output, from now on; that it ends first, or `deadlineMs` passes, is a failure. */
+  async untilLine(wanted: string | RegExp, clock: Clock, deadlineMs: number): Promise<void> {
     const said = new Promise<"said">((resolve) => {
       this.onLine((line) => {
-        if (line === wanted) resolve("said");
+        if (typeof wanted === "string" ? line === wanted : wanted.test(line)) resolve("said");
       });
     });
     let cancel = () => {};
@@ -98,7 +101,11 @@ export class Daemon {
     cancel();
     if (first === "said") return;
     const found = first === "late" ? `silent about it for ${deadlineMs / 1000} s` : `it ended (${first.code ?? first.signal})`;
-    throw new LabFailure(this.name, [found, ...this.lastLines(10)].join("\n    "), `the line "${wanted}"`);
+    throw new LabFailure(
+      this.name,
+      [found, ...this.lastLines(10)].join("\n    "),
+      `the line "${typeof wanted === "string" ? wanted : wanted.source}"`,
+    );
   }
 
   lastLines(count: number): string[] {

@@ -6,6 +6,7 @@
 import { type Clock, delay } from "../net/clock.ts";
 import { attemptByEcho } from "./echo-attempt.ts";
 import { attemptByHttp } from "./http-attempt.ts";
+import { resolveTarget } from "./name-client.ts";
 import type { Attempt, RequestOrder, RequestRecord } from "./request.ts";
 
 /** Before another attempt. */
@@ -43,7 +44,10 @@ export class RequestClient {
     while (!record.answered && record.attempts <= order.retries) {
       if (record.attempts > 0) await delay(this.#clock, RETRY_PAUSE_MS);
       const localPort = record.attempts === 0 ? order.sourcePort : undefined;
-      const failure = await ATTEMPTS[order.language]({ clock: this.#clock, order, localPort, record });
+      const destinationAddress = await resolveTarget(order);
+      if (order.name) record.resolved ??= destinationAddress;
+      const attempt = { clock: this.#clock, order: { ...order, destinationAddress }, localPort, record };
+      const failure = await ATTEMPTS[order.language](attempt);
       if (record.attempts === 0) record.endedAtMs = this.#clock.nowMs();
       if (record.attempts === 0 && failure !== undefined) record.failed = failure;
       record.attempts += 1;

@@ -21,6 +21,8 @@ export interface RequestRecord {
   readonly flow: string;
   /** Times are CLOCK_MONOTONIC (net/clock). */
   readonly begunAtMs: number;
+  /** What its name led to at its first attempt. */
+  resolved?: string;
   /** Which pod answered its first attempt, and the source address that the pod saw. */
   pod?: string;
   sourceSeen?: string;

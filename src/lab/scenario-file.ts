@@ -7,9 +7,10 @@ import { z } from "zod";
 import { ecmpSchema } from "../config/ecmp-schema.ts";
 import { type ConfigMistake, readYaml } from "../config/read.ts";
 import { oneOf, whole } from "../config/scalar.ts";
+import { addressFamily } from "../net/address.ts";
 import { MOST_EXCHANGES } from "./exchanges.ts";
 import { FAULTS, mayBefall } from "./fault.ts";
-import { FAULT_KINDS, type Lab, routersOf, type Service } from "./lab.ts";
+import { FAULT_KINDS, type Lab, routersOf, type Service, serviceNamed } from "./lab.ts";
 import { ASSERTION_NAMES, type FaultStep, MOST_BEATS_PER_SECOND, type Scenario, WAIT_NAMES } from "./scenario.ts";
 
 const seconds = z.number({ error: "wanted seconds" }).min(0).max(86_400);
@@ -120,6 +121,7 @@ const traffic = z.discriminatedUnion(
 const step = z.union(
   [
     z.strictObject({ wait: z.enum(WAIT_NAMES) }),
+    z.strictObject({ at: seconds, name: z.string(), to: z.string() }),
     z
       .strictObject({
         at: seconds,
@@ -131,7 +133,7 @@ const step = z.union(
       })
       .refine(({ at, until }) => until === undefined || until > at, { path: ["until"], error: "wanted a time after `at`" }),
   ],
-  { error: `wanted {wait: ${WAIT_NAMES.join(" | ")}} or {at, fault, node, until, percent, repeat}` },
+  { error: `wanted {wait: ${WAIT_NAMES.join(" | ")}}, {at, name, to} or {at, fault, node, until, percent, repeat}` },
 );
 
 const limit = z.union([z.literal(true), z.number().min(0)], { error: "wanted true, or a number as its limit" });
@@ -206,6 +208,7 @@ type FileStep = NonNullable<ScenarioFile["timeline"]>[number];
 /** A repeated step becomes as many steps. */
 function expandStep(step: FileStep): Scenario["timeline"][number][] {
   if ("wait" in step) return [step];
+  if ("name" in step) return [{ atSeconds: step.at, name: step.name, to: step.to }];
   const { at, until, fault, node, percent, repeat = { times: 1, everySeconds: 0 } } = step;
   return Array.from({ length: repeat.times }, (_, index): FaultStep => {
     const laterSeconds = index * repeat.everySeconds;
@@ -217,6 +220,18 @@ function expandStep(step: FileStep): Scenario["timeline"][number][] {
       percent,
     };
   });
+}
+
+/** Where a name leads, clients find the same protocol, port and family. */
+function checkMove(lab: Lab, { name, to }: { name: string; to: string }, refuse: (key: string, wanted: string) => void): void {
+  const known = lab.names.find((each) => each.name === name);
+  if (!known)
+    return refuse("name", `one of ${lab.names.map((each) => each.name).join(", ") || "the lab's `names`, which has none"}`);
+  const { port, address, appProtocol } = serviceNamed(lab, known.service);
+  const isLike = (service: Service) =>
+    service.port === port && service.appProtocol === appProtocol && addressFamily(service.address) === addressFamily(address);
+  const fit = lab.services.filter((service) => service.protocols.includes("tcp") && isLike(service)).map(({ name }) => name);
+  if (!fit.includes(to)) refuse("to", `one of ${fit.join(", ")}`);
 }
 
 /** With heartbeats ten times a second; how long a router takes to learn again is not for a forecast to know. */
@@ -242,7 +257,8 @@ function checkReferences(file: ScenarioFile, lab: Lab | undefined, context: z.co
       const protocol = kind === "datagrams" ? "udp" : "tcp";
       const isFit = ({ protocols, appProtocol }: Service) =>
         protocols.includes(protocol) && (kind === "requests" || appProtocol === undefined);
-      const fit = lab.services.filter(isFit).map(({ name }) => name);
+      const leading = lab.names.filter((each) => isFit(serviceNamed(lab, each.service)));
+      const fit = [...lab.services.filter(isFit), ...leading].map(({ name }) => name);
       if (fit.includes(service)) return;
       const wanted = fit.length > 0 ? `one of ${fit.join(", ")}` : `a lab with a service for ${kind}, by ${protocol}`;
       refuse([...path, "traffic", i, "service"], `wanted ${wanted}`);
@@ -250,6 +266,10 @@ function checkReferences(file: ScenarioFile, lab: Lab | undefined, context: z.co
     timeline.forEach((step, i) => {
       if ("wait" in step) return;
       const at = [...path, "timeline", i];
+      if ("name" in step) {
+        checkMove(lab, step, (key, wanted) => refuse([...at, key], `wanted ${wanted}`));
+        return;
+      }
       const nodes = mayBefall(lab, step.fault as FaultStep["fault"]);
       if (!nodes.includes(step.node)) refuse([...at, "node"], `wanted one of ${nodes.join(", ")}`);
       const { silent, route } = FAULTS[step.fault as FaultStep["fault"]];

@@ -28,7 +28,10 @@ export async function playScenario(
 ): Promise<ScenarioOutcome> {
   const { lab } = cast;
   const plan = planChanges(lab, scenario);
-  const lastStepMs = Math.max(0, ...scenario.timeline.flatMap((step) => ("wait" in step ? [] : endOf(step))));
+  const lastStepMs = Math.max(
+    0,
+    ...scenario.timeline.flatMap((step) => ("wait" in step ? [] : "name" in step ? step.atSeconds * 1000 : endOf(step))),
+  );
   const durationMs = lastStepMs + scenario.watchSeconds * 1000;
   const connections = planLongLived(lab, scenario);
   const requests = planRequests(lab, scenario, durationMs);
@@ -62,7 +65,7 @@ export async function playScenario(
   tell("traffic", 0, { connections: connections.length, requests: requests.length, datagrams: datagrams.length });
   const atWork: AtWork = { steps: new Set(), ended: new Set() };
   try {
-    const marks = await carryOut(clock, cast, scenario, plan, startMs, atWork, tell);
+    const { marks, moves } = await carryOut(clock, cast, scenario, plan, startMs, atWork, tell);
     await delay(clock, Math.max(0, startMs + durationMs - clock.nowMs(), scenario.watchSeconds * 1000));
     const disorder = await readDisorder(place);
     const report = await load.report();
@@ -71,7 +74,7 @@ export async function playScenario(
     await load.close(clock);
     const trackedBy = datagrams.length > 0 ? await readTrackedBy(lab) : new Map<string, ReadonlySet<string>>();
     const forecasts = { expectations, datagramForecasts, digest };
-    const witnesses = { marks, startMs, struck, departures, trackedBy, disorder };
+    const witnesses = { marks, moves, startMs, struck, departures, trackedBy, disorder };
     const evidence = { connections, requests, datagrams, ...forecasts, ...witnesses };
     return judgeScenario(lab, scenario, evidence, report);
   } finally {

@@ -10,7 +10,7 @@ import type { PlannedFlow } from "./expectation.ts";
 import { type Lab, type Service, serviceNamed } from "./lab.ts";
 import type { RequestOrder } from "./request.ts";
 import { patienceMsOf, type Scenario } from "./scenario.ts";
-import { type PlannedConnection, planConnection } from "./traffic.ts";
+import { type PlannedConnection, planConnection, serviceAt, targetName } from "./traffic.ts";
 
 const ALWAYS = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
 
@@ -30,9 +30,11 @@ export function planLongLived(lab: Lab, scenario: Scenario): ScenarioConnection[
   const always = { ...ALWAYS, patienceMs: patienceMsOf(scenario) };
   return scenario.traffic.flatMap((each) => {
     if (each.kind !== "connections") return [];
-    const service = serviceNamed(lab, each.service);
+    const service = serviceAt(lab, scenario.timeline, each.service, Number.NEGATIVE_INFINITY);
+    const name = targetName(lab, each.service);
     return Array.from({ length: each.count }, (_, i) => {
-      return { ...always, ...planConnection(lab, lab.clients[0].node, service, each.firstSourcePort + i) };
+      const planned = planConnection(lab, lab.clients[0].node, service, each.firstSourcePort + i);
+      return { ...always, ...planned, target: { ...planned.target, name } };
     });
   });
 }
@@ -50,20 +52,22 @@ export function planDatagrams(lab: Lab, { traffic }: Scenario): ScenarioDatagram
 }
 
 /** Those that are over before `durationMs` is. */
-export function planRequests(lab: Lab, { traffic, seed }: Scenario, durationMs: number): ScenarioRequest[] {
+export function planRequests(lab: Lab, { traffic, timeline, seed }: Scenario, durationMs: number): ScenarioRequest[] {
   const random = seededRandom(seed);
   return traffic.flatMap((each) => {
     if (each.kind !== "requests") return [];
     const { everyMs, bytes, retries } = each;
-    const service = serviceNamed(lab, each.service);
+    const name = targetName(lab, each.service);
     const lastsMs = (exchanges: number) => (exchanges - 1) * everyMs;
     const arrivals = drawArrivals(each.arrivals, durationMs - lastsMs(leastExchanges(each.exchanges)), random);
     const drawn = arrivals.map((atMs) => ({ atMs, exchanges: drawExchanges(each.exchanges, random) }));
     const inTime = drawn.filter(({ atMs, exchanges }) => atMs + lastsMs(exchanges) < durationMs);
     return inTime.map(({ atMs, exchanges }, i): ScenarioRequest => {
+      const service = serviceAt(lab, timeline, each.service, atMs);
       const { flow, target } = planConnection(lab, lab.clients[0].node, service, each.firstSourcePort + i);
       const order: RequestOrder = {
         ...target,
+        name,
         atMs,
         language: service.appProtocol ?? "echo",
         exchanges,

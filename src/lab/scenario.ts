@@ -74,11 +74,18 @@ export interface WaitStep {
   readonly wait: WaitName;
 }
 
+/** A name is moved to another service, as an operator does before what the first one stands on goes. */
+export interface NameStep {
+  readonly atSeconds: number;
+  readonly name: string;
+  readonly to: string;
+}
+
 /** `converged`: packets go by every change so far; `established`: every session is up. */
 export const WAIT_NAMES = ["converged", "established"] as const;
 export type WaitName = (typeof WAIT_NAMES)[number];
 
-export type Step = FaultStep | WaitStep;
+export type Step = FaultStep | WaitStep | NameStep;
 
 /** What may be demanded of the outcome (rows of `assertion.ts`), `true` or a limit. */
 export const ASSERTION_NAMES = [

@@ -33,10 +33,15 @@ export async function checkPrograms(lab: Lab, { ordinaryUser }: Outside): Promis
   for (const { kind } of lab.nodes) {
     for (const program of SPEAKERS[kind].programs) wanted.set(program, SPEAKERS[kind].debianPackage);
   }
+  await requirePrograms(Object.fromEntries(wanted));
+}
+
+/** By the names of programs, the Debian packages that have them. */
+export async function requirePrograms(packageOf: Readonly<Record<string, string>>): Promise<void> {
   const script = 'for program; do command -v "$program" >/dev/null || echo "$program"; done';
-  const missing = (await execute(["sh", "-c", script, "sh", ...wanted.keys()])).split("\n").filter(Boolean);
+  const missing = (await execute(["sh", "-c", script, "sh", ...Object.keys(packageOf)])).split("\n").filter(Boolean);
   if (missing.length === 0) return;
-  const packages = [...new Set(missing.map((program) => wanted.get(program)))].join(" ");
+  const packages = [...new Set(missing.map((program) => packageOf[program]))].join(" ");
   throw new LabFailure("programs", `missing: ${missing.join(", ")}`, "all of them", `as root: apt-get install ${packages}`);
 }
 

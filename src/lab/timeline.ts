@@ -8,9 +8,9 @@ import { type Cast, routersIn, untilEstablished, untilTaught, type WantedRoute, 
 import { detectionMs, type Plan } from "./expectation.ts";
 import { LabFailure } from "./failure.ts";
 import { FAULTS, makeTarget, type Target } from "./fault.ts";
-import { type FaultKind, nextHopsOf, nodesOf } from "./lab.ts";
+import { type FaultKind, nextHopsOf, nodesOf, serviceNamed } from "./lab.ts";
 import type { LabView } from "./lab-router.ts";
-import type { FaultStep, Scenario, WaitName } from "./scenario.ts";
+import type { FaultStep, NameStep, Scenario, WaitName } from "./scenario.ts";
 
 /** On top of the hold time. */
 const CHANGE_DEADLINE_MS = 20_000;
@@ -28,6 +28,15 @@ export interface FaultMark {
   readonly plannedToMs: number;
 }
 
+/** A name was moved to another service: from when on, and until when everybody who asks is told so. */
+export interface NameMark {
+  readonly name: string;
+  readonly to: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly plannedToMs: number;
+}
+
 /** What is still at work, and what has been: their nodes know the flows of which packets were thrown away. */
 export interface AtWork {
   readonly steps: Set<FaultStep>;
@@ -37,11 +46,9 @@ export interface AtWork {
 /** What is told while it happens, on the one clock of the traffic. */
 export type Tell = (kind: string, atMs: number, detail: object) => void;
 
-interface Action {
-  readonly atMs: number;
-  readonly step: FaultStep;
-  readonly what: "begins" | "ends";
-}
+type Action =
+  | { readonly atMs: number; readonly step: FaultStep; readonly what: "begins" | "ends" }
+  | { readonly atMs: number; readonly step: NameStep; readonly what: "moves" };
 
 export async function carryOut(
   clock: Clock,
@@ -51,12 +58,14 @@ export async function carryOut(
   startMs: number,
   atWork: AtWork,
   tell: Tell,
-): Promise<FaultMark[]> {
+): Promise<{ readonly marks: readonly FaultMark[]; readonly moves: readonly NameMark[] }> {
   const marks: Promise<FaultMark>[] = [];
+  const moves: NameMark[] = [];
   const begun = new Map<FaultStep, Promise<FaultMark>>();
   const act = async ({ atMs, step, what }: Action) => {
     await delay(clock, Math.max(0, startMs + atMs - clock.nowMs()));
     // A busy machine may be late: what a fault leads to is seen before it is undone.
+    if (what === "moves") return void moves.push(await moveName(clock, cast, step, startMs, tell));
     await begun.get(step);
     const target = targetOf(clock, cast, step);
     const fromMs = clock.nowMs();
@@ -77,7 +86,20 @@ export async function carryOut(
       await Promise.all(routersIn(cast).map(({ node, view }) => untilEstablished(cast.lab, node, view, () => [])));
     }
   }
-  return await Promise.all(marks);
+  return { marks: await Promise.all(marks), moves };
+}
+
+async function moveName(
+  clock: Clock,
+  cast: Cast,
+  { name, to, atSeconds }: NameStep,
+  startMs: number,
+  tell: Tell,
+): Promise<NameMark> {
+  const fromMs = clock.nowMs();
+  tell("name", fromMs - startMs, { name, to });
+  await cast.nameServers.find((server) => server.knows(name))?.move(name, serviceNamed(cast.lab, to));
+  return { name, to, fromMs, toMs: clock.nowMs(), plannedToMs: startMs + atSeconds * 1000 };
 }
 
 function splitAtWaits({ timeline }: Scenario) {
@@ -89,7 +111,12 @@ function splitAtWaits({ timeline }: Scenario) {
       parts.push({ actions: [] });
       continue;
     }
-    part.actions.push({ atMs: step.atSeconds * 1000, step, what: "begins" });
+    const atMs = step.atSeconds * 1000;
+    if ("name" in step) {
+      part.actions.push({ atMs, step, what: "moves" });
+      continue;
+    }
+    part.actions.push({ atMs, step, what: "begins" });
     if (step.untilSeconds !== undefined) part.actions.push({ atMs: step.untilSeconds * 1000, step, what: "ends" });
   }
   for (const { actions } of parts) actions.sort((a, b) => a.atMs - b.atMs);

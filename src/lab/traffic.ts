@@ -4,13 +4,32 @@
  */
 import { addressFamily, formatAddress } from "../net/address.ts";
 import { type Flow, formatFlow, PROTOCOLS } from "../net/flow.ts";
-import type { ConnectionTarget } from "./connection.ts";
+import type { ConnectionTarget, TargetName } from "./connection.ts";
 import { hostAddresses, type Lab, ofFamily, type Service, type ServiceProtocol, serviceNamed } from "./lab.ts";
+import type { NameStep, Step } from "./scenario.ts";
 
 export interface PlannedConnection {
   readonly service: Service;
   readonly flow: Flow;
   readonly target: ConnectionTarget;
+}
+
+/** The service that a word of the traffic means at a time: itself, or what the name leads to by then. */
+export function serviceAt(lab: Lab, timeline: readonly Step[], word: string, atMs: number): Service {
+  const name = lab.names.find((each) => each.name === word);
+  if (!name) return serviceNamed(lab, word);
+  const moved = timeline
+    .filter((step): step is NameStep => "name" in step && step.name === word && step.atSeconds * 1000 <= atMs)
+    .toSorted((a, b) => a.atSeconds - b.atSeconds);
+  return serviceNamed(lab, moved.at(-1)?.to ?? name.service);
+}
+
+/** What a client asks before it connects, if the traffic is for a name. */
+export function targetName(lab: Lab, word: string): TargetName | undefined {
+  const found = lab.names.find(({ name }) => name === word);
+  if (!found) return undefined;
+  const server = formatAddress(hostAddresses(lab, found.server).address.address);
+  return { name: word, server, family: addressFamily(serviceNamed(lab, found.service).address) };
 }
 
 export const planConnections = (lab: Lab): PlannedConnection[] =>

@@ -7,11 +7,21 @@
  *   pod on the entry node it leaves by the pods' bridge        source = that node's pod gateway
  *
  * Under Local nothing is masqueraded and only pods of the entry node answer: the pod's node is the entry, and the source must
- * be the client itself.
+ * be the client itself. Behind an ingress the source is the ingress, on the entry node.
  */
 import { addressFamily, formatAddress } from "../net/address.ts";
 import type { ConnectionRecord } from "./connection.ts";
-import { type ClusterNode, type Lab, nextHopFor, nodeNamed, ofFamily, podsOf, type Service } from "./lab.ts";
+import {
+  type Addressed,
+  type ClusterNode,
+  type Lab,
+  nextHopFor,
+  nodeNamed,
+  ofFamily,
+  podsOf,
+  type Service,
+  serviceNamed,
+} from "./lab.ts";
 
 /** What a pod has said. */
 type PodWords = Pick<ConnectionRecord, "pod" | "sourceSeen">;
@@ -26,10 +36,13 @@ export function entryNode(
   clientAddress: string,
   { pod: name, sourceSeen }: PodWords,
 ): string | undefined {
-  const pod = podsOf(lab, service).find((candidate) => candidate.name === name);
+  const behind = service.ingressTo === undefined ? service : serviceNamed(lab, service.ingressTo);
+  const pod = podsOf(lab, behind).find((candidate) => candidate.name === name);
   if (!pod) return undefined;
-  if (service.externalTrafficPolicy === "Local") return sourceSeen === clientAddress ? pod.node : undefined;
   const family = addressFamily(service.address);
+  const addressOf = (each: Addressed) => formatAddress((ofFamily(each, family) ?? each.address).address);
+  if (behind !== service) return podsOf(lab, service).find((ingress) => addressOf(ingress) === sourceSeen)?.node;
+  if (service.externalTrafficPolicy === "Local") return sourceSeen === clientAddress ? pod.node : undefined;
   const expectedSource = (node: ClusterNode) => {
     const source = ofFamily(node.name === pod.node ? node.podGateway : node, family);
     return source && formatAddress(source.address);

@@ -7,6 +7,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { labNames, loadLab } from "#src/lab/catalog.ts";
 import { renderContainerlab } from "#src/lab/containerlab.ts";
+import { hasServers } from "#src/lab/lab.ts";
 
 const uniqueStrings = z
   .array(z.string())
@@ -41,7 +42,7 @@ const clab = z.strictObject({
 /** An interface's name is at most 15 bytes (IFNAMSIZ less the zero). */
 const LONGEST_INTERFACE = 15;
 
-describe.each(labNames().filter((name) => loadLab(name).furtherRouters.length === 0))(
+describe.each(labNames().filter((name) => loadLab(name).furtherRouters.length === 0 && !hasServers(loadLab(name))))(
   "the lab %s as a containerlab file",
   (name) => {
     const lab = loadLab(name);

@@ -160,7 +160,7 @@ describe("a connection whose pod is known", () => {
 describe("a difference", () => {
   const [expectation] = forecastFates(lab, { router: stateWith("hrw") }, { changes: [], outages: [], podLosses: [] }, long);
   const observed = { broken: true, short: false, fromMs: 0, toMs: 5000, entry: expectation.nextHops[0] };
-  const base: Case = { expectation, observed, marks: [], router: { kind: "ecmp-router", ecmp: {} } };
+  const base: Case = { expectation, observed, marks: [], moves: [], router: { kind: "ecmp-router", ecmp: {} } };
   const mark = {
     fault: "loss",
     node: "n1",
@@ -170,6 +170,7 @@ describe("a difference", () => {
     toMs: 1001,
     plannedToMs: 1000,
   } as const;
+  const move = { name: "www.example.test", to: "other", fromMs: 1000, toMs: 1004, plannedToMs: 1000 };
   const entry = expectation.nextHops[0] ?? "";
   const brief = { ...observed, short: true };
   const policy1 = { kind: "linux", policy: 1, seed: 1 } as const;
@@ -191,6 +192,10 @@ describe("a difference", () => {
     ],
     ["packets-lost", { ...base, observed: { ...observed, lostPackets: true } }],
     ["unexplained", { ...base, observed: { ...observed, lostPackets: true, wasReset: true } }],
+    ["unexplained", { ...base, observed: { ...observed, broken: false, wentAstray: true } }],
+    ["name-moving", { ...base, observed: { ...observed, broken: false, wentAstray: true, fromMs: 900 }, moves: [move] }],
+    ["unexplained", { ...base, observed: { ...observed, wentAstray: true, fromMs: 2000 }, moves: [move] }],
+    ["unexplained", { ...base, observed: { ...observed, fromMs: 900 }, moves: [move] }],
     ["unexplained", { ...base, marks: [mark] }],
     ["pod-gone", { ...base, observed: { ...brief, pod: "n1-a" }, marks: [{ ...mark, fault: "pods-move" }] }],
     ["unexplained", { ...base, observed: { ...brief, pod: "n2-a" }, marks: [{ ...mark, fault: "pods-move" }] }],

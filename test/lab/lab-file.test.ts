@@ -86,5 +86,26 @@ describe("a lab file", () => {
     ]);
   });
 
+  it("tells of names and of an ingress that lead nowhere", () => {
+    const names = "names: [{ name: www.example.test, server: n1, service: wep }]\n";
+    const ingress =
+      "  - { name: in, address: 198.51.100.40, port: 80, targetPort: 8084, externalTrafficPolicy: Cluster, ingressTo: in }\n";
+    expect(mistakesOf(SMALL.replace("clients:", `${ingress}${names}clients:`))).toEqual([
+      'services[1].ingressTo: "in", wanted another service, one of pods',
+      'services[1].externalTrafficPolicy: "Cluster", wanted Local, for an ingress',
+      'names[0].server: "n1", wanted a node of kind linux',
+      'names[0].service: "wep", wanted one of web, in',
+    ]);
+  });
+
+  it("asks for a link bandwidth of those only who announce the service", () => {
+    const weighted = (nodes: string) =>
+      smallLab("small", 2)
+        .replace("n2: { kind: bird", "n2: { kind: gobgp")
+        .replace("Cluster }", `Local, podsOn: [${nodes}], linkBandwidth: by-pods }`);
+    expect(mistakesOf(weighted("n1"))).toEqual([]);
+    expect(mistakesOf(weighted("n1, n2"))).toEqual([expect.stringContaining("nodes whose speaker can say it (n2 is gobgp)")]);
+  });
+
   it("that is no YAML says where", () => expect(readLab("name:\n  [")).toMatchObject({ mistakes: [{ line: 2, path: "" }] }));
 });

@@ -91,6 +91,12 @@ strategies:
     ["another lab", "lab: metallb-bgp", "lab: nowhere", "lab"],
     ["no such service", "service: cluster", "service: cloud", "traffic[0].service"],
     ["no such node", "node: n2", "node: n9", "timeline[0].node"],
+    [
+      "a move of a name that the lab lacks",
+      "fault: kill-speaker, node: n2",
+      "name: www.example.test, to: local",
+      "timeline[0].name",
+    ],
     ["an end that may or may not be noticed", "kill-speaker, node: n2", "silent-node, node: n2, until: 3", "timeline[0].until"],
   ])("refuses %s", (_, sound, wrong, path) => {
     const text = `${HEAD}${TRAFFIC}timeline: [{ at: 1, fault: kill-speaker, node: n2 }]\nstrategies: { one: {} }\n`;

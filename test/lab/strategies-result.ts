@@ -17,6 +17,7 @@ export const OUTCOME: ScenarioOutcome = {
     "socket-hash": 0,
     "pod-gone": 2,
     "pod-cut-off": 0,
+    "name-moving": 0,
     "packets-lost": 0,
     "at-the-edge": 1,
     late: 0,
@@ -29,6 +30,7 @@ export const OUTCOME: ScenarioOutcome = {
   longestGapMs: 301.4,
   recoverMs: 1234,
   marks: [marked("withdraw", "n2", "begins", 1000)],
+  moves: [],
   brokenAtMs: [1100, 1020, 1500],
   judged: { startMs: 0, connections: [], requests: [], datagrams: [] },
 };

@@ -1,0 +1,54 @@
+/**
+ * A stateful ingress: HAProxy, one on each node of its service, in the network of the node's first pod, before the pods of another
+ * service. A connection ends there; whom it is handed on to is HAProxy's choice and memory, so pods come and go without the router.
+ */
+import { writeFile } from "node:fs/promises";
+import { addressFamily, formatAddress } from "../net/address.ts";
+import type { Clock } from "../net/clock.ts";
+import { type Lab, ofFamily, type Pod, podsOf, type Service, serviceNamed } from "./lab.ts";
+import { placeOf } from "./place.ts";
+import { Daemon, mergeOutput } from "./process.ts";
+import { requirePrograms } from "./stage.ts";
+
+const READY_DEADLINE_MS = 20_000;
+
+/** All of a service, on every one of its nodes. */
+export async function startIngresses(clock: Clock, lab: Lab, service: Service, directory: string): Promise<Daemon[]> {
+  const behind = service.ingressTo;
+  if (behind === undefined) return [];
+  await requirePrograms({ haproxy: "haproxy" });
+  return await Promise.all(
+    podsOf(lab, service).map(async (pod) => {
+      const file = `${directory}/${pod.name}-${service.name}.cfg`;
+      await writeFile(file, renderHaproxy(lab, service, serviceNamed(lab, behind), pod));
+      const daemon = await Daemon.start(
+        `${service.name} at ${pod.name}`,
+        placeOf(pod.name)(mergeOutput(["haproxy", "-W", "-db", "-f", file])),
+      );
+      await daemon.untilLine(/Loading success/, clock, READY_DEADLINE_MS);
+      return daemon;
+    }),
+  );
+}
+
+/** Who finds a pod gone goes to the next one at once. By HTTP that is also done for a question that was under way, an echo's as a POST. */
+export function renderHaproxy(lab: Lab, service: Service, behind: Service, pod: Pod): string {
+  const at = (of: Pod, { address, targetPort }: Service) =>
+    `${formatAddress((ofFamily(of, addressFamily(address)) ?? of.address).address)}:${targetPort}`;
+  return `global
+  log stdout format raw local0 warning
+  maxconn 4000
+defaults
+  mode ${service.appProtocol ?? "tcp"}
+  timeout connect 500ms
+  timeout client 1h
+  timeout server 1h
+  retries 3
+  option redispatch 1
+${service.appProtocol === "http" ? "  retry-on all-retryable-errors\n  timeout http-keep-alive 1h\n" : ""}listen ${service.name}
+  bind ${at(pod, service)}
+  balance roundrobin
+${podsOf(lab, behind)
+  .map((each) => `  server ${each.name} ${at(each, behind)}\n`)
+  .join("")}`;
+}
