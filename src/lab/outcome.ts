@@ -44,8 +44,10 @@ export interface ScenarioOutcome {
   readonly marks: readonly FaultMark[];
   /** Of names to other services. */
   readonly moves: readonly NameMark[];
-  /** When connections broke, after the traffic began. */
+  /** When connections broke, after the traffic began; when those that came back were open again; when requests failed. */
   readonly brokenAtMs: readonly number[];
+  readonly reopenedAtMs: readonly number[];
+  readonly failedAtMs: readonly number[];
   /** One by one. */
   readonly judged: JudgedTraffic;
 }
@@ -197,6 +199,10 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     marks: marks.map(sinceStart),
     moves: moves.map(sinceStart),
     brokenAtMs: broken.map(({ record }) => (brokenAtMs(record) ?? startMs) - startMs),
+    reopenedAtMs: broken.flatMap(({ record: { reopenedAtMs } }) => (reopenedAtMs === undefined ? [] : reopenedAtMs - startMs)),
+    failedAtMs: short.flatMap(({ record: { failed, endedAtMs } }) =>
+      failed === undefined || endedAtMs === undefined ? [] : endedAtMs - startMs,
+    ),
     judged: { startMs, connections: long, requests: short, datagrams },
   };
 }

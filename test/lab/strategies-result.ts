@@ -32,6 +32,8 @@ export const OUTCOME: ScenarioOutcome = {
   marks: [marked("withdraw", "n2", "begins", 1000)],
   moves: [],
   brokenAtMs: [1100, 1020, 1500],
+  reopenedAtMs: [1400, 1900],
+  failedAtMs: [1010, 1050, 1300, 2000],
   judged: { startMs: 0, connections: [], requests: [], datagrams: [] },
 };
 
@@ -54,6 +56,7 @@ export const HARD: readonly PlayedScenario[] = [
       connections: { ...OUTCOME.connections, broken: 200, forecast: 200 },
       differences: { ...OUTCOME.differences, "socket-hash": 216, "packets-lost": 63, late: 12 },
       brokenAtMs: Array.from({ length: 200 }, (_, index) => 1000 + index),
+      reopenedAtMs: Array.from({ length: 190 }, (_, index) => 1300 + 2 * index),
       longestGapMs: Number.POSITIVE_INFINITY,
       recoverMs: Number.POSITIVE_INFINITY,
       marks: ["n1", "n2", "n3", "n4"].flatMap((node) => [
@@ -69,6 +72,8 @@ export const HARD: readonly PlayedScenario[] = [
       ...OUTCOME,
       connections: { ...OUTCOME.connections, broken: 0, forecast: 0 },
       brokenAtMs: [],
+      reopenedAtMs: [],
+      moves: [{ name: "www.example.test", to: "other", fromMs: 1010, toMs: 1014, plannedToMs: 1000 }],
       marks: [
         marked("one-way-loss", "n1", "begins", 1000),
         marked("one-way-loss", "n2", "begins", 1150),

@@ -14,7 +14,7 @@ import {
   strategiesToJson,
   strategyRows,
 } from "../strategies.ts";
-import type { FaultMark } from "../timeline.ts";
+import type { FaultMark, NameMark } from "../timeline.ts";
 import { downloads, figure, list, type Provenance, paragraph, renderDocument, section, settingsList, table } from "./document.ts";
 import { linearScale, type Scale } from "./scale.ts";
 import { CHART_WIDTH, chart, element, escapeText, label } from "./svg.ts";
@@ -25,6 +25,9 @@ const PLOT_HEIGHT = 120;
 /** Of the labels above the plot: one row of them, and about what a character takes. */
 const ROW_HEIGHT = 17;
 const CHARACTER_WIDTH = 7.2;
+
+const LEGEND =
+  "Dashed: connections that had broken; solid: those of them that were open again; level: as many as were forecast to break. Strokes below: requests that failed. Upright: what happened, and (dotted) from when on packets went by it.";
 
 export function renderStrategiesPage(suite: ScenarioSuite, played: readonly PlayedScenario[], provenance: Provenance): string {
   const wrong = failures(played);
@@ -42,7 +45,7 @@ export function renderStrategiesPage(suite: ScenarioSuite, played: readonly Play
   return renderDocument(`${suite.name}: strategies side by side`, [
     header,
     section("Strategies", table("Strategies", strategyRows(played), NUMERIC_COLUMNS)),
-    section("What broke, and when", element("div", { class: "figures" }, ...played.map(drawStrategy))),
+    section("What broke, and when", paragraph(LEGEND, "note"), element("div", { class: "figures" }, ...played.map(drawStrategy))),
     section("Why forecast and observation differ", table("Reasons", reasonRows(played), [false, true, false])),
     section("Unexplained, or not as demanded", wrong.length === 0 ? paragraph("Nothing.") : list(wrong)),
     section("Settings", settings(suite, played, provenance)),
@@ -71,33 +74,45 @@ function reasonRows(played: readonly PlayedScenario[]): string[][] {
   return [["reason", "times", "means"], ...rows];
 }
 
-/** How many connections had broken, over the seconds, beside how many were to; faults as they began and ended, and what followed. */
-function drawBroken({ connections, marks, brokenAtMs }: ScenarioOutcome): string {
-  const times = brokenAtMs.toSorted((a, b) => a - b).map((atMs) => atMs / 1000);
-  const last = Math.max(1, times.at(-1) ?? 0, ...marks.map(({ toMs }) => toMs / 1000));
-  const x = linearScale(0, last * 1.1, LEFT, RIGHT, 5);
-  const faults = placeLabels(marks, x);
+/**
+ * How many connections had broken, over the seconds, beside how many were to, and how many of them were back; requests that failed
+ * as strokes below; faults as they began and ended, and what followed.
+ */
+function drawBroken(outcome: ScenarioOutcome): string {
+  const { connections, requests, marks, moves, brokenAtMs, reopenedAtMs, failedAtMs } = outcome;
+  const all = [...brokenAtMs, ...reopenedAtMs, ...failedAtMs, ...[...marks, ...moves].map(({ toMs }) => toMs)];
+  const x = linearScale(0, (Math.max(1000, ...all) / 1000) * 1.1, LEFT, RIGHT, 5);
+  const faults = placeLabels([...marks.map(sayFault), ...moves.map(sayMove)], x);
   const top = 14 + ROW_HEIGHT * (1 + Math.max(-1, ...faults.map(({ row }) => row)));
   const bottom = top + PLOT_HEIGHT;
   const y = linearScale(0, Math.max(1, connections.opened), bottom, top, 3);
-  const steps = times.map((at, index) => `H${round(x.at(at))}V${round(y.at(index + 1))}`);
-  const sum = `${connections.broken} broken, ${connections.forecast} forecast`;
+  const steps = (timesMs: readonly number[]) =>
+    timesMs.toSorted((a, b) => a - b).map((atMs, index) => `H${round(x.at(atMs / 1000))}V${round(y.at(index + 1))}`);
+  const line = (name: string, timesMs: readonly number[]) =>
+    element("path", { class: `line ${name}`, d: `M${LEFT} ${round(y.at(0))}${steps(timesMs).join("")}H${RIGHT}` });
+  const said = [
+    ...(connections.opened > 0
+      ? [`${connections.broken} broken, ${connections.forecast} forecast to; ${reopenedAtMs.length} open again`]
+      : []),
+    ...(requests.count > 0 ? [`${requests.failed} of ${requests.count} requests failed, ${requests.forecast} forecast to`] : []),
+  ];
   return chart(
-    bottom + 40,
+    bottom + 32 + ROW_HEIGHT * said.length,
     "Broken connections over time",
-    `${connections.broken} of ${connections.opened} broke; ${connections.forecast} were forecast to.`,
+    said.join(". "),
     ...y.ticks.map((tick) => element("path", { class: "grid", d: `M${LEFT} ${y.at(tick)}H${RIGHT}` })),
     ...y.ticks.map((tick) => label(LEFT - 7, y.at(tick) + 4, String(tick), { class: "quiet", "text-anchor": "end" })),
-    ...x.ticks.map((tick) => label(x.at(tick), bottom + 20, String(tick), { class: "quiet", "text-anchor": "middle" })),
-    label((LEFT + RIGHT) / 2, bottom + 37, "seconds", { class: "quiet", "text-anchor": "middle" }),
+    ...x.ticks.map((tick) => label(x.at(tick), bottom + 20, `${tick} s`, { class: "quiet", "text-anchor": "middle" })),
+    ...said.map((text, row) => label(LEFT, bottom + 40 + row * ROW_HEIGHT, text, { class: "strong" })),
+    ...failedAtMs.map((atMs) => element("path", { class: "stroke", d: `M${round(x.at(atMs / 1000))} ${bottom}v7` })),
     ...faults.map(({ atX, row }) => element("path", { class: "mark", d: `M${round(atX)} ${8 + row * ROW_HEIGHT}V${bottom}` })),
     ...faults.map(({ atX, row, text, anchor }) =>
       label(atX + (anchor === "start" ? 5 : -5), 14 + row * ROW_HEIGHT, text, { class: "alarm", "text-anchor": anchor }),
     ),
     ...marks.map(({ toMs }) => element("path", { class: "mark converged", d: `M${round(x.at(toMs / 1000))} ${top}V${bottom}` })),
     element("path", { class: "mean", d: `M${LEFT} ${round(y.at(connections.forecast))}H${RIGHT}` }),
-    element("path", { class: "line broken-line", d: `M${LEFT} ${round(y.at(0))}${steps.join("")}H${RIGHT}` }),
-    label(RIGHT - 4, Math.max(top + 14, y.at(connections.broken) - 6), sum, { class: "strong", "text-anchor": "end" }),
+    line("alive", reopenedAtMs),
+    line("broken-line", brokenAtMs),
   );
 }
 
@@ -108,11 +123,25 @@ interface FaultLabel {
   readonly anchor: "start" | "end";
 }
 
+/** What happened to whom. */
+interface Happening {
+  readonly node: string;
+  readonly words: string;
+  readonly fromMs: number;
+}
+
+const sayFault = ({ fault, node, what, fromMs }: FaultMark): Happening => ({
+  node,
+  words: what === "begins" ? FAULTS[fault].past : `end of ${fault}`,
+  fromMs,
+});
+
+const sayMove = ({ name, to, fromMs }: NameMark): Happening => ({ node: name, words: `leads to ${to}`, fromMs });
+
 /** One label for what happened at once, each in the first row where it touches no other. */
-function placeLabels(marks: readonly FaultMark[], x: Scale): FaultLabel[] {
+function placeLabels(happenings: readonly Happening[], x: Scale): FaultLabel[] {
   const groups = new Map<string, { atX: number; nodes: string[] }>();
-  for (const { fault, node, what, fromMs } of marks) {
-    const words = what === "begins" ? FAULTS[fault].past : `end of ${fault}`;
+  for (const { node, words, fromMs } of happenings) {
     const group = `${Math.round(fromMs / 100)} ${words}`;
     groups.set(group, { atX: x.at(fromMs / 1000), nodes: [...(groups.get(group)?.nodes ?? []), node] });
   }

@@ -61,6 +61,7 @@ section{margin-top:52px}
 .verdict{margin-top:20px;font-weight:600}
 .verdict.alarm{color:var(--alarm)}
 .note,figcaption{color:var(--quiet);font-size:13.5px;line-height:1.5;margin-top:12px;max-width:62em}
+.note+.figures{margin-top:16px}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:20px}
 figure{background:var(--panel);border:1px solid var(--rule);border-radius:8px;padding:20px;min-width:0}
 svg{display:block;width:100%;height:auto;overflow:visible;font-size:13px}
@@ -92,6 +93,7 @@ ${nodes}
 .hatch-ground{fill:var(--hatch)}
 .hatch-line{fill:var(--alarm)}
 .grid{stroke:var(--rule);fill:none}
+.stroke{stroke:var(--alarm);stroke-width:1.4}
 .mark{stroke:var(--alarm);fill:none}
 .mark.converged{stroke:var(--quiet);stroke-dasharray:3 3}
 .line{fill:none;stroke-width:2.2}
