@@ -22,6 +22,7 @@ import { claimNamespace } from "./claim.ts";
 import type { EventRecord } from "./events.ts";
 import { createIcmpErrors } from "./icmp-errors.ts";
 import { createNeighbors } from "./neighbors.ts";
+import { createNextNeighbors } from "./next-neighbor.ts";
 import { createOffloadAdvice } from "./offload-advice.ts";
 import { linkLocalOf, requirePorts, sourceFor } from "./port-facts.ts";
 import { createPortFaults } from "./port-faults.ts";
@@ -112,14 +113,15 @@ async function build(
   cleanUp.push(() => ingressRule.remove());
 
   const forward = createForwarder({ image: fib.image, hash, selector: name, ports: identities });
+  const { nextHopName, portOf } = fib;
+  const nextNeighbors = createNextNeighbors({ image: fib.image, nextHopName, portOf });
   const slowPath = createSlowPath({
     forward,
     image: fib.image,
     ports: waysOut.ports,
     identities,
-    errors: createIcmpErrors(clock, () => facts.map(({ addresses }) => addresses)),
-    nextHopName: fib.nextHopName,
-    portOf: fib.portOf,
+    errors: createIcmpErrors({ clock, ports: () => facts.map(({ addresses }) => addresses), toward: nextNeighbors.toward }),
+    neighborOf: nextNeighbors.of,
     resolve: (address, port) => neighbors.resolve(address, port),
     receive: (hearing, port) => neighbors.receive(hearing, port),
     discover: (message, port) => discovery.receive(message, port),

@@ -1,15 +1,26 @@
 /**
  * What a router owes whoever sent a packet that it does not forward: the ICMP error, of either family, and whether it is owed
  * at all (RFC 1812 4.3.2.7, RFC 4443 2.4). At most so many a second, with a bucket apart for "too big", without which
- * connections hang. The source is an address of the port that the packet came in by, the one of the sender's subnet first.
+ * connections hang. The source is chosen as Linux does: for IPv4 the address on the subnet of whom the error is handed to, by
+ * whichever port; for IPv6 the one most like the sender's (RFC 6724 rule 8) on the port that the packet came in by.
  */
 import type { AnsweredDrop } from "../dataplane/verdict.ts";
-import { type Address, addressFamily, isLinkLocal, readIpv4, readIpv6 } from "../net/address.ts";
+import {
+  type Address,
+  type AddressFamily,
+  addressFamily,
+  addressToBytes,
+  isIpv4,
+  isLinkLocal,
+  readIpv4,
+  readIpv6,
+} from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { makePrefix, type Prefix, prefixContains } from "../net/prefix.ts";
 import { createTokenBucket } from "../net/token-bucket.ts";
 import { encodeIcmpError, mayBeAnswered } from "../wire/icmp-error.ts";
 import { readVersion } from "../wire/ipv4.ts";
+import type { NextNeighbor, NextNeighbors } from "./next-neighbor.ts";
 
 export type ErrorReason = AnsweredDrop | "neighbor-failed";
 
@@ -48,14 +59,21 @@ export interface IcmpErrorCounters {
   readonly errors: number;
   /** Errors that were due, and too many. */
   readonly limited: number;
-  /** About packets that no error may be about, or that have no address to be answered from. */
+  /** About packets that no error may be about, to senders without a way back, or from a router without an address. */
   readonly unanswered: number;
 }
 
 export type IcmpErrors = ReturnType<typeof createIcmpErrors>;
 
-/** `ports`: the addresses of each as of now, host bits set. */
-export function createIcmpErrors(clock: Pick<Clock, "nowMs">, ports: () => readonly (readonly Prefix[])[]) {
+export interface IcmpErrorOptions {
+  readonly clock: Pick<Clock, "nowMs">;
+  /** The addresses of each port as of now, host bits set. */
+  ports(): readonly (readonly Prefix[])[];
+  /** Whom an error is handed to. */
+  toward: NextNeighbors["toward"];
+}
+
+export function createIcmpErrors({ clock, ports, toward }: IcmpErrorOptions) {
   const takeAny = createTokenBucket(clock, PER_SECOND, BURST);
   const takeTooBig = createTokenBucket(clock, PER_SECOND, BURST);
   let errors = 0;
@@ -67,7 +85,7 @@ export function createIcmpErrors(clock: Pick<Clock, "nowMs">, ports: () => reado
     make(reason: ErrorReason, packet: Uint8Array, port: number, mtu = 0): Uint8Array | undefined {
       const isV4 = readVersion(packet, 0) === 4;
       const sender = isV4 ? readIpv4(packet, 12) : readIpv6(packet, 8);
-      const source = chooseSource(ports(), port, sender);
+      const source = isIpv4(sender) ? chooseIpv4(ports(), toward(sender)) : chooseIpv6(ports(), port, sender);
       if (source === undefined || isLinkLocal(sender) || !mayBeAnswered(packet, 0, packet.length)) {
         unanswered++;
         return undefined;
@@ -85,9 +103,26 @@ export function createIcmpErrors(clock: Pick<Clock, "nowMs">, ports: () => reado
   };
 }
 
-function chooseSource(ports: readonly (readonly Prefix[])[], port: number, sender: Address): Address | undefined {
-  const usable = ({ address }: Prefix): boolean => addressFamily(address) === addressFamily(sender) && !isLinkLocal(address);
-  const own = ports[port].filter(usable);
-  const onSubnet = own.find(({ address, length }) => prefixContains(makePrefix(address, length), sender));
-  return (onSubnet ?? own[0] ?? ports.flat().find(usable))?.address;
+const isUsable = ({ address }: Prefix, family: AddressFamily): boolean =>
+  addressFamily(address) === family && !isLinkLocal(address);
+
+/** There is none if no route leads back. */
+function chooseIpv4(ports: readonly (readonly Prefix[])[], next: NextNeighbor | undefined): Address | undefined {
+  if (!next) return undefined;
+  const all = ports.map((own) => own.filter((prefix) => isUsable(prefix, "ipv4")));
+  const near = all[next.port].find(({ address, length }) => prefixContains(makePrefix(address, length), next.address));
+  return (near ?? all[next.port][0] ?? all.flat()[0])?.address;
+}
+
+function chooseIpv6(ports: readonly (readonly Prefix[])[], port: number, sender: Address): Address | undefined {
+  const all = ports.map((own) => own.filter((prefix) => isUsable(prefix, "ipv6")));
+  const [best] = all[port].toSorted((a, b) => likeness(b, sender) - likeness(a, sender));
+  return (best ?? all.flat()[0])?.address;
+}
+
+/** How many leading bits of the address, within its subnet, are those of `other`. */
+function likeness({ address, length }: Prefix, other: Address): number {
+  const [ours, theirs] = [addressToBytes(address), addressToBytes(other)];
+  const first = ours.findIndex((byte, i) => byte !== theirs[i]);
+  return first < 0 ? length : Math.min(length, first * 8 + Math.clz32(ours[first] ^ theirs[first]) - 24);
 }

@@ -23,6 +23,7 @@ import { decodeRouterMessage, type RouterMessage } from "../wire/router-discover
 import type { ErrorReason, IcmpErrorCounters, IcmpErrors } from "./icmp-errors.ts";
 import { type Hearing, hear } from "./neighbor-protocol.ts";
 import type { NeighborStateName } from "./neighbors.ts";
+import type { NextNeighbors } from "./next-neighbor.ts";
 
 /** Linux holds 101 packets of 2 KiB an unresolved neighbor (unres_qlen_bytes); we count packets. */
 const HELD_PER_NEIGHBOR = 64;
@@ -51,8 +52,8 @@ export interface SlowPathOptions {
   readonly ports: readonly Port[];
   readonly identities: readonly PortIdentity[];
   readonly errors: IcmpErrors;
-  nextHopName(index: number): Address | string | undefined;
-  portOf(address: Address): number | undefined;
+  /** Who is behind the next hop of that index. */
+  neighborOf: NextNeighbors["of"];
   /** Of the neighbor table. */
   resolve(address: Address, port: number): NeighborStateName;
   receive(hearing: Hearing, port: number): void;
@@ -74,7 +75,7 @@ interface Waiting {
 export type SlowPath = ReturnType<typeof createSlowPath>;
 
 export function createSlowPath(options: SlowPathOptions) {
-  const { forward, image, ports, identities, errors, nextHopName, portOf, resolve, receive, discover, explain } = options;
+  const { forward, image, ports, identities, errors, neighborOf, resolve, receive, discover, explain } = options;
   const waiting = new Map<Address, Waiting[]>();
   const batch = createBatch(new Uint8Array(LARGEST_FRAME), 1);
   const { rows } = batch;
@@ -150,15 +151,12 @@ export function createSlowPath(options: SlowPathOptions) {
   };
 
   const awaitNeighbor = (packet: Waiting, nextHop: number): void => {
-    const name = nextHopName(nextHop);
-    const isAttached = typeof name === "string" && name.startsWith("attached:");
-    const address = isAttached ? readDestination(packet.bytes) : (name as Address | undefined);
-    const port = address === undefined ? undefined : portOf(address);
-    if (address === undefined || port === undefined) return giveUp(packet);
-    hold(address, packet);
-    const state = resolve(address, port);
-    if (state === "reachable" || state === "probe") release(address);
-    else if (state === "failed") abandon(address);
+    const next = neighborOf(nextHop, readDestination(packet.bytes));
+    if (!next) return giveUp(packet);
+    hold(next.address, packet);
+    const state = resolve(next.address, next.port);
+    if (state === "reachable" || state === "probe") release(next.address);
+    else if (state === "failed") abandon(next.address);
   };
 
   const reply = (reason: ErrorReason, { bytes, port, isOurs }: Waiting, mtu: number): void => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Address } from "#src/net/address.ts";
 import { type Prefix, parseInterfaceAddress } from "#src/net/prefix.ts";
 import { createIcmpErrors, type ErrorReason } from "#src/router/icmp-errors.ts";
 import { createFakeClock } from "../common/fake-clock.ts";
@@ -7,10 +8,15 @@ import { slowChecksum } from "../oracle/checksum.ts";
 
 const addresses = (...texts: string[]): Prefix[] => texts.map((text) => parseInterfaceAddress(text) as Prefix);
 const PORTS = [addresses("192.0.2.1/24", "10.0.1.1/24", "fe80::1/64", "2001:db8:0:1::1/64"), addresses("10.0.0.1/24")];
+const LOST = 0x0a630001;
 
 function makeErrors() {
   const clock = createFakeClock();
-  const errors = createIcmpErrors(clock, () => PORTS);
+  const errors = createIcmpErrors({
+    clock,
+    ports: () => PORTS,
+    toward: (address) => (address === LOST ? undefined : { address, port: 0 }),
+  });
   const make = (reason: ErrorReason, frame: Buffer, port = 0, mtu = 0): Buffer | undefined => {
     const packet = errors.make(reason, frame.subarray(14), port, mtu);
     return packet && Buffer.from(packet);
@@ -92,8 +98,15 @@ describe("ICMP errors", () => {
   it("come from another port's address where theirs has none, and not at all without any", () => {
     const { make } = makeErrors();
     expect(make("no-route", makePacket6(), 1)?.subarray(8, 24).toString("hex")).toBe("20010db8000000010000000000000001");
-    const none = createIcmpErrors(createFakeClock(), () => [addresses("10.0.0.1/24")]);
+    const toward = (address: Address) => ({ address, port: 0 });
+    const none = createIcmpErrors({ clock: createFakeClock(), ports: () => [addresses("10.0.0.1/24")], toward });
     expect(none.make("no-route", makePacket6().subarray(14), 0)).toBeUndefined();
+  });
+
+  it("are none to a sender whom no route leads to", () => {
+    const { errors, make } = makeErrors();
+    expect(make("no-route", makePacket({ source: "10.99.0.1" }))).toBeUndefined();
+    expect(errors.counters()).toEqual({ errors: 0, limited: 0, unanswered: 1 });
   });
 
   it("are limited, those of path MTU discovery apart", () => {
