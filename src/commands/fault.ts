@@ -1,7 +1,8 @@
-/** `ecmp fault set|clear|list`: puts faults around the ports of a running router, through its control socket. */
+/** `ecmp fault set|clear|list|kill-worker`: puts faults around the ports of a running router, through its control socket. */
 import { Command, type OptionValues } from "commander";
 import { DEFAULT_CONTROL_SOCKET } from "../router/control.ts";
 import { askOnce } from "./control-client.ts";
+import { wholeNumber } from "./flag-value.ts";
 import { print, printJson } from "./output.ts";
 
 interface PortFaults {
@@ -23,7 +24,7 @@ const FAULTS = [
 
 export function faultCommand(): Command {
   const command = new Command("fault").description(
-    "put faults around the ports of a running router: lose, delay, duplicate, reorder, corrupt",
+    "put faults around the ports of a running router (lose, delay, duplicate, reorder, corrupt), or kill a worker",
   );
   const set = command
     .command("set")
@@ -40,7 +41,12 @@ export function faultCommand(): Command {
     .option("--direction <out|in>", "only the rule of that direction");
   const list = command.command("list").description("the rules of each port, and what they have done");
 
-  for (const one of [set, clear, list])
+  const kill = command
+    .command("kill-worker")
+    .description("end a worker thread where it stands; the one that stands by takes its place")
+    .argument("[worker]", "its number, from 0 on", wholeNumber(0, 255), 0);
+
+  for (const one of [set, clear, list, kill])
     one
       .option("--control <socket>", "the router's control socket", process.env.ECMP_CONTROL ?? DEFAULT_CONTROL_SOCKET)
       .option("--json", "one JSON value");
@@ -50,6 +56,7 @@ export function faultCommand(): Command {
   clear.action((name: string | undefined, { control, json, ...which }: OptionValues) =>
     request(control, json, { action: "clear", ...(name === undefined ? {} : { interface: name }), ...which }),
   );
+  kill.action((worker: number, { control, json }: OptionValues) => request(control, json, { action: "kill-worker", worker }));
   list.action(({ control, json }: OptionValues) => request(control, json, { action: "list" }));
   return command;
 }

@@ -4,12 +4,16 @@ import { LabFailure } from "../lab/failure.ts";
 import { FAULTS } from "../lab/fault.ts";
 import { askForFault, chooseLab } from "../lab/fault-client.ts";
 import type { FaultRequest } from "../lab/fault-server.ts";
+import { LARGEST_TABLE } from "../lab/full-table.ts";
 import { wholeNumber } from "./flag-value.ts";
 import { CommandError, EXIT, formatTable, print, printJson } from "./output.ts";
 
 interface FaultOptions {
   readonly lab?: string;
   readonly percent?: number;
+  readonly prefixes?: number;
+  readonly seed?: number;
+  readonly grace?: number;
   readonly json?: true;
 }
 
@@ -20,12 +24,17 @@ export function labFaultCommand(): Command {
       .command(action)
       .description(description)
       .argument("<fault>", "a fault")
-      .argument("<node>", "a node of the cluster")
-      .action((fault: string, node: string, options: FaultOptions) =>
-        request({ action, fault, node, percent: options.percent }, options),
-      );
+      .argument("<node>", "a node of the cluster, or the router")
+      .action((fault: string, node: string, options: FaultOptions) => {
+        const { percent, prefixes, seed, grace } = options;
+        return request({ action, fault, node, settings: { percent, prefixes, seed, graceSeconds: grace } }, options);
+      });
   const commands = [
-    add("begin", "it happens to a node, now").option("--percent <n>", "of packets, for `loss`", wholeNumber(1, 100)),
+    add("begin", "it happens to a node, now")
+      .option("--percent <n>", "of packets: `loss`, `reorder`, `duplicate`, `corrupt` (100)", wholeNumber(1, 100))
+      .option("--prefixes <n>", "of `prefix-flood` (10000)", wholeNumber(1, LARGEST_TABLE))
+      .option("--seed <n>", "of what is drawn: which mutation (1)", wholeNumber(0, 0xffffffff))
+      .option("--grace <seconds>", "of `drain`, before the node goes (1)", wholeNumber(0, 86_400)),
     add("end", "it is undone"),
     command
       .command("list")
@@ -44,8 +53,11 @@ async function request(wanted: FaultRequest, { lab, json }: FaultOptions): Promi
   else
     print(
       formatTable(
-        ["node", "fault", "percent"],
-        answer.active.map(({ node, fault, percent }) => [node, fault, percent]),
+        ["node", "fault", "told"],
+        answer.active.map((active) => {
+          const { heeds } = FAULTS[active.fault];
+          return [active.node, active.fault, heeds ? `${heeds} ${active[heeds]}` : "-"];
+        }),
       ),
     );
 }

@@ -1,7 +1,7 @@
 /** What `ecmp fault` asks of a running router, as it comes through the control socket: words to values, or every mistake in them. */
 import { z } from "zod";
 import { faultRuleSchema, interfaceName } from "./port-schema.ts";
-import { unicast } from "./scalar.ts";
+import { unicast, whole } from "./scalar.ts";
 
 const direction = z.enum(["out", "in"], { error: "wanted out or in" });
 
@@ -18,8 +18,9 @@ const faultRequestSchema = z.discriminatedUnion(
       /** Undefined, without a next hop: every rule. */
       direction: direction.optional(),
     }),
+    z.strictObject({ action: z.literal("kill-worker"), worker: whole(0, 255).default(0) }),
   ],
-  { error: "wanted an action: list, set or clear" },
+  { error: "wanted an action: list, set, clear or kill-worker" },
 );
 
 export type FaultRequest = z.output<typeof faultRequestSchema>;

@@ -5,6 +5,7 @@
  */
 import { type DatagramCase, enteredAllBut, enteredAsForecast, leftForOthers } from "./datagram-difference.ts";
 import { CUTS, type Expectation } from "./expectation.ts";
+import { FAULTS } from "./fault.ts";
 import type { FaultKind } from "./lab.ts";
 import type { RouterSettings } from "./router-settings.ts";
 import type { FaultMark, NameMark } from "./timeline.ts";
@@ -83,7 +84,7 @@ export const REASONS = {
   "pod-gone": {
     means: "it was short, and its pod was moved away; which pod it had, the node's kube-proxy drew by lot",
     witness: (difference) =>
-      difference.observed.short && difference.observed.broken && podStruck(difference, (fault) => fault === "pods-move"),
+      difference.observed.short && difference.observed.broken && podStruck(difference, (fault) => FAULTS[fault].podsGo === true),
   },
   "pod-cut-off": {
     means: "it was short, and its pod was on a node that was cut off; which pod it had, kube-proxy drew by lot",

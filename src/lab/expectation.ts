@@ -7,9 +7,11 @@
  * open, and what befalls that pod is part of the forecast from then on.
  */
 import type { FlowPath, MemberChange } from "../experiment/forecast.ts";
-import { formatAddress } from "../net/address.ts";
+import { type Address, formatAddress } from "../net/address.ts";
 import type { Flow } from "../net/flow.ts";
 import { FAULTS } from "./fault.ts";
+import { consequenceOf } from "./fault-consequence.ts";
+import { faultSettings } from "./fault-target.ts";
 import { type ClusterNode, type FaultKind, type Lab, nextHopsOf, nodeNamed, type SessionSettings } from "./lab.ts";
 import { forecastStuck } from "./path-mtu.ts";
 import type { FaultStep, Scenario } from "./scenario.ts";
@@ -20,6 +22,8 @@ import { forecastTiers, type RouterStates } from "./tiers.ts";
 export interface PlannedChange extends MemberChange {
   readonly node: string;
   readonly plannedMs: number;
+  /** The addresses of the services that it concerns; absent: all. */
+  readonly services?: readonly Address[];
 }
 
 /** A time in which a node is cut off, and the router does not know it. */
@@ -75,29 +79,34 @@ export function planChanges(lab: Lab, { timeline, ...settings }: Scenario): Plan
       outages.push({ nextHops: lab.nodes.flatMap(nextHopsOf).map(formatAddress), fromMs, toMs });
       continue;
     }
+    if (FAULTS[step.fault].befalls === "router") continue;
     const node = nodeNamed(lab, step.node);
-    const { changes: own, unknownUntilMs } = planFault(step, node, settings);
+    const { changes: own, unknownUntilMs } = planFault(lab, step, node, settings);
     changes.push(...own);
     if (CUTS.has(step.fault)) {
       outages.push({ nextHops: nextHopsOf(node).map(formatAddress), fromMs, toMs: unknownUntilMs });
       podLosses.push({ node: step.node, kind: "cut-off", fromMs, toMs });
     }
-    if (step.fault === "pods-move") podLosses.push({ node: step.node, kind: "gone", fromMs, toMs });
+    if (!FAULTS[step.fault].podsGo) continue;
+    const graceMs = FAULTS[step.fault].goOn ? faultSettings(step).graceSeconds * 1000 : 0;
+    podLosses.push({ node: step.node, kind: "gone", fromMs: fromMs + graceMs, toMs });
   }
   return { changes: changes.toSorted((a, b) => a.plannedMs - b.plannedMs), outages, podLosses };
 }
 
 /** The changes that a fault leads to, and until when the router does not know of it. */
-function planFault(step: FaultStep, node: ClusterNode, settings: SessionSettings) {
-  const { route, graceful } = FAULTS[step.fault];
+function planFault(lab: Lab, step: FaultStep, node: ClusterNode, settings: SessionSettings) {
+  const { graceful, concerns } = FAULTS[step.fault];
+  const services = concerns?.(lab, node).map(({ address }) => address);
+  const route = consequenceOf(step, settings);
   const beginMs = step.atSeconds * 1000;
   const endMs = (step.untilSeconds ?? Number.POSITIVE_INFINITY) * 1000;
   const foundMs = beginMs + detectionMs(step.fault, node, settings);
   const isKept = graceful && settings.gracefulRestart && SPEAKERS[node.kind].gracefulRestart && endMs - beginMs < RESTART_MS;
   const change = (kind: MemberChange["kind"], plannedMs: number): PlannedChange[] =>
-    nextHopsOf(node).map((address) => ({ kind, address, node: node.name, plannedMs }));
-  if (route === "stays" || isKept || endMs <= foundMs) return { changes: [], unknownUntilMs: endMs };
-  const returnsMs = route === "flaps" ? beginMs : endMs;
+    nextHopsOf(node).map((address) => ({ kind, address, node: node.name, plannedMs, ...(services && { services }) }));
+  if (route === "stays" || services?.length === 0 || isKept || endMs <= foundMs) return { changes: [], unknownUntilMs: endMs };
+  const returnsMs = route === "flaps" ? beginMs : route === "is-shut-out" ? Number.POSITIVE_INFINITY : endMs;
   const returns = Number.isFinite(returnsMs) ? change("returns", returnsMs) : [];
   return { changes: [...change("departs", foundMs), ...returns], unknownUntilMs: foundMs };
 }
@@ -113,13 +122,35 @@ export interface PlannedFlow {
   readonly bytes?: number;
 }
 
+/** A change that concerns some services is none for the flows of the others. */
+const changesFor = ({ changes }: Plan, { flow }: PlannedFlow): PlannedChange[] =>
+  changes.filter(({ services }) => services?.includes(flow.destination) ?? true);
+
+/** Flows with the same changes go together: a selector with timers is to know all that are in use. */
+function forecastPlan(lab: Lab, states: RouterStates, plan: Plan, flows: readonly PlannedFlow[]): FlowPath[] {
+  const parts = new Map<string, { readonly changes: readonly PlannedChange[]; readonly flows: PlannedFlow[] }>();
+  for (const flow of flows) {
+    const changes = changesFor(plan, flow);
+    const key = changes.map((change) => plan.changes.indexOf(change)).join();
+    const part = parts.get(key) ?? { changes, flows: [] };
+    parts.set(key, part);
+    part.flows.push(flow);
+  }
+  const pathOf = new Map<PlannedFlow, FlowPath>();
+  for (const { changes, flows: own } of parts.values()) {
+    const paths = forecastTiers(
+      lab,
+      states,
+      own.map(({ flow }) => flow),
+      changes,
+    );
+    own.forEach((flow, index) => void pathOf.set(flow, paths[index]));
+  }
+  return flows.flatMap((flow) => pathOf.get(flow) ?? []);
+}
+
 export function forecastFates(lab: Lab, states: RouterStates, plan: Plan, flows: readonly PlannedFlow[]): Expectation[] {
-  const paths = forecastTiers(
-    lab,
-    states,
-    flows.map(({ flow }) => flow),
-    plan.changes,
-  );
+  const paths = forecastPlan(lab, states, plan, flows);
   const stuck = forecastStuck(lab, states, flows);
   return paths.map((path, index) => {
     const phases = phasesOf(plan, path, flows[index]);
@@ -149,7 +180,9 @@ export interface Phase {
 }
 
 /** Where it goes in its own time. */
-export function phasesOf({ changes }: Plan, { nextHops }: FlowPath, { fromMs, toMs }: PlannedFlow): Phase[] {
+export function phasesOf(plan: Plan, { nextHops }: FlowPath, flow: PlannedFlow): Phase[] {
+  const { fromMs, toMs } = flow;
+  const changes = changesFor(plan, flow);
   // nextHops[i] is where it goes between change i - 1 and change i.
   const beginsMs = (i: number) => (i === 0 ? Number.NEGATIVE_INFINITY : changes[i - 1].plannedMs);
   const endsMs = (i: number) => (i === changes.length ? Number.POSITIVE_INFINITY : changes[i].plannedMs);

@@ -4,10 +4,12 @@
  */
 import { createServer, type Socket } from "node:net";
 import { createInterface } from "node:readline";
-import type { Clock } from "../net/clock.ts";
+import { type Clock, delay } from "../net/clock.ts";
 import type { Cast } from "./cast.ts";
 import { LabFailure } from "./failure.ts";
-import { FAULTS, makeTarget, mayBefall } from "./fault.ts";
+import { FAULTS } from "./fault.ts";
+import { mayBefall } from "./fault-consequence.ts";
+import { type FaultSettings, faultSettings, makeTarget, type SomeSettings } from "./fault-target.ts";
 import type { FaultKind } from "./lab.ts";
 import { LAB_DIRECTORY } from "./stage.ts";
 
@@ -17,13 +19,12 @@ export interface FaultRequest {
   readonly action: "begin" | "end" | "list";
   readonly fault?: string | undefined;
   readonly node?: string | undefined;
-  readonly percent?: number | undefined;
+  readonly settings?: SomeSettings | undefined;
 }
 
-export interface ActiveFault {
+export interface ActiveFault extends FaultSettings {
   readonly fault: FaultKind;
   readonly node: string;
-  readonly percent: number;
 }
 
 export type FaultAnswer = { readonly active: readonly ActiveFault[] } | { readonly refused: string };
@@ -42,18 +43,21 @@ export function serveFaults(clock: Clock, cast: Cast): void {
 
 async function answer(clock: Clock, cast: Cast, active: ActiveFault[], line: string): Promise<FaultAnswer> {
   try {
-    const { action, fault, node: name, percent = 100 } = JSON.parse(line) as FaultRequest;
+    const { action, fault, node: name, settings: given = {} } = JSON.parse(line) as FaultRequest;
     if (action === "list") return { active };
     if (!isFault(fault)) return { refused: `fault: found "${fault}"; wanted one of ${Object.keys(FAULTS).join(", ")}` };
     const names = mayBefall(cast.lab, fault);
     if (!name || !names.includes(name)) return { refused: `node: found "${name}"; wanted one of ${names.join(", ")}` };
     const index = active.findIndex((each) => each.fault === fault && each.node === name);
     if (index >= 0 === (action === "begin")) return { refused: `${fault} is ${index >= 0 ? "" : "not "}at work at ${name}` };
-    const target = makeTarget(clock, cast, name, active[index]?.percent ?? percent);
+    const settings = faultSettings(given);
+    const target = makeTarget(clock, cast, name, active[index] ?? settings);
     if (action === "begin") {
-      await FAULTS[fault].begin(target);
-      // What comes back by itself needs no end.
-      if (FAULTS[fault].route !== "flaps") active.push({ fault, node: name, percent });
+      const { begin, goOn } = FAULTS[fault];
+      await begin(target);
+      if (goOn) await delay(clock, settings.graceSeconds * 1000);
+      await goOn?.(target);
+      if (!FAULTS[fault].passes) active.push({ fault, node: name, ...settings });
     } else {
       await FAULTS[fault].end(target);
       active.splice(index, 1);

@@ -4,42 +4,48 @@
  * and `silent`, before anything happens.
  */
 import { formatAddress } from "../net/address.ts";
-import type { Clock } from "../net/clock.ts";
 import { type Cast, startRouter } from "./cast.ts";
 import { ECMP_COMMAND } from "./ecmp-command.ts";
 import { LabFailure } from "./failure.ts";
-import { type ClusterNode, type Endpoint, type FaultKind, type Lab, nodeNamed } from "./lab.ts";
+import { type FaultSettings, inNode, linkEnds, linkOf, type Target } from "./fault-target.ts";
+import { type ClusterNode, type FaultKind, type Lab, type Service, servicesOf } from "./lab.ts";
 import type { LabRouter } from "./lab-router.ts";
 import { bringPodsBack, movePods } from "./moved-pods.ts";
-import { executeUntilDone, inNamespace } from "./namespace.ts";
+import { drawMutation, leaveUpdates, mutateUpdates } from "./mutation.ts";
+import { inNamespace } from "./namespace.ts";
 import { dropNoted, dropPackets, endDropping, type FilterName, flowsDropped } from "./packet-filter.ts";
-import { placeOf } from "./place.ts";
 import { execute } from "./process.ts";
 import { RouterProcess } from "./router-process.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
-import { type Speaker, startSpeaker } from "./speakers.ts";
+import { ask, flood, restartSpeaker, speakerOf } from "./speaker-fault.ts";
 
-/** A busy speaker is asked again until then. */
-const ASK_DEADLINE_MS = 5000;
 const SMALL_MTU = 1000;
 const DELAY_MS = 50;
 
-export interface Target {
-  readonly clock: Clock;
-  readonly cast: Cast;
-  readonly node: ClusterNode;
-  /** Of packets, where a fault befalls some. */
-  readonly percent: number;
-}
+/**
+ * Whether the node's next hop leaves the groups until the fault ends, leaves and comes back at once, leaves and is not let back, or
+ * stays; or it is the router that goes, and every path with it.
+ */
+export type RouteConsequence = "leaves" | "flaps" | "is-shut-out" | "stays" | "router";
 
 export interface Fault {
   /** "n2's ...". */
   readonly past: string;
-  /**
-   * Whether the node's next hop leaves the groups until the fault ends, leaves and comes back at once, or stays; or it is the router
-   * that goes, and every path with it.
-   */
-  readonly route: "leaves" | "flaps" | "stays" | "router";
+  readonly route: RouteConsequence;
+  /** Of what it may be told, what it heeds. */
+  readonly heeds?: keyof FaultSettings;
+  /** Whom it befalls: a node, or the router itself. */
+  readonly befalls?: "router";
+  /** Whether a Linux router knows no such thing. */
+  readonly needsOurRouter?: true;
+  /** Of the nodes, those that it can befall. */
+  readonly canBefall?: (node: ClusterNode) => boolean;
+  /** It comes back by itself, and has no end. */
+  readonly passes?: true;
+  /** The services whose routes it concerns; absent: all that the node announces. */
+  readonly concerns?: (lab: Lab, node: ClusterNode) => readonly Service[];
+  /** While it lasts its node has no pods. */
+  readonly podsGo?: true;
   /** Whether the router has to miss the node (hold timer, BFD); else the kernel or the speaker tells it at once. */
   readonly silent: boolean;
   /** Whether a speaker that restarts gracefully keeps its routes meanwhile, if it is back in time. */
@@ -47,6 +53,8 @@ export interface Fault {
   /** Whether it is in a kernel, and stays there when the processes of a run have gone. */
   readonly outlivesRun: boolean;
   readonly begin: (target: Target) => Promise<void>;
+  /** What it does `graceSeconds` after it began. */
+  readonly goOn?: (target: Target) => Promise<void>;
   /** Undoes it. */
   readonly end: (target: Target) => Promise<void>;
   /** The clients' flows of which it has thrown packets away, so far or until it ended. */
@@ -84,6 +92,7 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
     route: "flaps",
     silent: false,
     outlivesRun: false,
+    passes: true,
     begin: (target) => ask(target, "reset"),
     end: async () => {},
   },
@@ -114,6 +123,7 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
   loss: {
     past: "packets are lost",
     route: "stays",
+    heeds: "percent",
     silent: false,
     outlivesRun: true,
     begin: (target) => drop(target, "loss", "ingress", dropNoted(target.percent)),
@@ -122,9 +132,9 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
   },
   delay: atPort("packets are late", () => ["--delay-ms", String(DELAY_MS)]),
   jitter: atPort("packets are late by chance", () => ["--delay-ms", String(DELAY_MS), "--jitter-ms", String(DELAY_MS)]),
-  reorder: atPort("packets overtake each other", (percent) => ["--reorder-pct", String(percent)]),
-  duplicate: atPort("packets come twice", (percent) => ["--duplicate-pct", String(percent)]),
-  corrupt: atPort("packets are damaged", (percent) => ["--corrupt-pct", String(percent)]),
+  reorder: { ...atPort("packets overtake each other", (percent) => ["--reorder-pct", String(percent)]), heeds: "percent" },
+  duplicate: { ...atPort("packets come twice", (percent) => ["--duplicate-pct", String(percent)]), heeds: "percent" },
+  corrupt: { ...atPort("packets are damaged", (percent) => ["--corrupt-pct", String(percent)]), heeds: "percent" },
   mtu: {
     past: "link's MTU shrunk",
     route: "stays",
@@ -143,20 +153,90 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
   },
   "pods-move": {
     past: "pods moved to other nodes",
-    route: "stays",
+    route: "leaves",
+    // A node without pods of its own has nothing to announce of these.
+    concerns: localServicesOf,
+    podsGo: true,
     silent: false,
     outlivesRun: true,
-    begin: ({ clock, cast, node }) => movePods(clock, cast, node),
-    end: ({ clock, cast, node }) => bringPodsBack(clock, cast, node),
+    begin: async (target) => {
+      const { clock, cast, node } = target;
+      await movePods(clock, cast, node);
+      await ask(target, "withdraw", localServicesOf(cast.lab, node));
+    },
+    end: async (target) => {
+      const { clock, cast, node } = target;
+      await bringPodsBack(clock, cast, node);
+      await ask(target, "announce", localServicesOf(cast.lab, node));
+    },
   },
   "kill-router": {
     past: "router killed",
     route: "router",
+    befalls: "router",
+    needsOurRouter: true,
     silent: false,
     outlivesRun: false,
     begin: ({ clock, cast }) => ours(cast.router).kill(clock),
     end: async ({ clock, cast }) => {
       cast.router = await startRouter(clock, cast.lab, cast.router.node, cast.settings, cast.directory);
+    },
+  },
+  "kill-worker": {
+    past: "worker killed",
+    route: "stays",
+    befalls: "router",
+    needsOurRouter: true,
+    passes: true,
+    silent: false,
+    outlivesRun: false,
+    begin: ({ cast }) => askRouter(cast, "kill-worker"),
+    end: async () => {},
+  },
+  "mutate-bgp": {
+    past: "UPDATEs are mutated",
+    route: "leaves",
+    heeds: "seed",
+    needsOurRouter: true,
+    // An UPDATE of IPv6 begins with another attribute.
+    canBefall: ({ address6 }) => address6 === undefined,
+    silent: false,
+    outlivesRun: true,
+    begin: async (target) => {
+      await mutateUpdates(target.node, linkOf(target).interface, drawMutation(target.seed));
+      await ask(target, "repeat");
+    },
+    end: async (target) => {
+      await leaveUpdates(target.node);
+      await ask(target, "repeat");
+    },
+  },
+  "prefix-flood": {
+    past: "prefixes flood the router",
+    route: "stays",
+    heeds: "prefixes",
+    canBefall: ({ kind }) => SPEAKERS[kind].flood !== undefined,
+    silent: false,
+    outlivesRun: false,
+    begin: (target) => flood(target, "begin"),
+    end: (target) => flood(target, "end"),
+  },
+  drain: {
+    past: "node drained",
+    route: "leaves",
+    heeds: "graceSeconds",
+    podsGo: true,
+    silent: false,
+    outlivesRun: true,
+    // Cordoned: nothing new comes to it. Then it goes.
+    begin: (target) => ask(target, "withdraw"),
+    goOn: async (target) => {
+      await movePods(target.clock, target.cast, target.node);
+      await Promise.all(speakerOf(target).daemons.map((daemon) => daemon.stop(target.clock)));
+    },
+    end: async (target) => {
+      await bringPodsBack(target.clock, target.cast, target.node);
+      await restartSpeaker(target);
     },
   },
 };
@@ -168,8 +248,9 @@ function atPort(past: string, rule: (percent: number) => readonly string[]): Fau
     route: "stays",
     silent: false,
     outlivesRun: false,
-    begin: (target) => askRouter(target, "set", ...rule(target.percent)),
-    end: (target) => askRouter(target, "clear"),
+    needsOurRouter: true,
+    begin: (target) => askPort(target, "set", ...rule(target.percent)),
+    end: (target) => askPort(target, "clear"),
   };
 }
 
@@ -178,53 +259,9 @@ function ours(router: LabRouter): RouterProcess {
   throw new LabFailure("fault", "a Linux router, whose kernel forwards on without its daemons", "our router");
 }
 
-/** `name`: of the node that it befalls, or of the router; who is a node is asked only by what befalls one. */
-export const makeTarget = (clock: Clock, cast: Cast, name: string, percent: number): Target => ({
-  clock,
-  cast,
-  percent,
-  get node() {
-    return nodeNamed(cast.lab, name);
-  },
-});
-
-/** Whom a fault may befall, by name. */
-export const mayBefall = ({ router, nodes }: Lab, fault: FaultKind): string[] =>
-  FAULTS[fault].route === "router" ? [router.name] : nodes.map(({ name }) => name);
-
-function speakerOf({ cast, node }: Target): Speaker {
-  const speaker = cast.speakers.find((candidate) => candidate.node.name === node.name);
-  if (!speaker) throw new Error(`no speaker plays ${node.name}`);
-  return speaker;
+function localServicesOf(lab: Lab, node: ClusterNode): readonly Service[] {
+  return servicesOf(lab, node).filter(({ externalTrafficPolicy }) => externalTrafficPolicy === "Local");
 }
-
-async function restartSpeaker({ clock, cast, node }: Target): Promise<void> {
-  const index = cast.speakers.findIndex((candidate) => candidate.node.name === node.name);
-  const { daemons, plan } = cast.speakers[index];
-  await Promise.all(daemons.map((daemon) => daemon.stop(clock)));
-  cast.speakers[index] = await startSpeaker(clock, cast.lab, node, placeOf(node.name), plan.directory);
-}
-
-async function ask(target: Target, what: "withdraw" | "announce" | "reset"): Promise<void> {
-  const { plan } = speakerOf(target);
-  for (const command of SPEAKERS[target.node.kind][what](plan)) {
-    await executeUntilDone(target.clock, placeOf(target.node.name)(command), ASK_DEADLINE_MS);
-  }
-}
-
-const inNode = async ({ node }: Target, command: readonly string[]): Promise<void> =>
-  void (await execute(inNamespace(node.name, command)));
-
-/** The node's end of its link to the fabric, and the other one. */
-function linkEnds({ links }: Lab, node: ClusterNode): readonly [Endpoint, Endpoint] {
-  for (const [a, b] of links) {
-    if (a.node === node.name && a.address) return [a, b];
-    if (b.node === node.name && b.address) return [b, a];
-  }
-  throw new Error(`${node.name} has no link, and the lab file was checked for that`);
-}
-
-const linkOf = ({ cast, node }: Target): Endpoint => linkEnds(cast.lab, node)[0];
 
 /** The end that is not the node's goes down: the node loses its carrier and keeps its routes, as when a cable is pulled. */
 async function setFarEnd({ cast, node }: Target, state: "up" | "down"): Promise<void> {
@@ -235,14 +272,15 @@ async function setFarEnd({ cast, node }: Target, state: "up" | "down"): Promise<
 const drop = (target: Target, what: FilterName, hook: "ingress" | "egress", rule = "drop"): Promise<void> =>
   dropPackets(target.node, linkOf(target).interface, what, hook, rule);
 
-async function askRouter({ cast, node }: Target, ...words: string[]): Promise<void> {
-  const { controlSocket } = cast.router.view;
-  if (controlSocket === undefined) throw new LabFailure("fault", "a router without a control socket", "a lab with our router");
+async function askPort({ cast, node }: Target, action: "set" | "clear", ...options: string[]): Promise<void> {
   const port = cast.lab.router.ports.at(-1)?.interface ?? "";
-  const nextHop = formatAddress(node.address.address);
-  const [action, ...options] = words;
-  const request = ["fault", action, port, "--next-hop", nextHop, ...options, "--control", controlSocket];
-  await execute(inNamespace(cast.lab.router.name, [...ECMP_COMMAND, ...request]));
+  await askRouter(cast, action, port, "--next-hop", formatAddress(node.address.address), ...options);
+}
+
+async function askRouter({ lab, router }: Cast, ...words: string[]): Promise<void> {
+  const { controlSocket } = router.view;
+  if (controlSocket === undefined) throw new LabFailure("fault", "a router without a control socket", "a lab with our router");
+  await execute(inNamespace(lab.router.name, [...ECMP_COMMAND, "fault", ...words, "--control", controlSocket]));
 }
 
 /** A locally administered address of the node's own, and the word about it that a kernel owes its neighbors (arp_notify). */

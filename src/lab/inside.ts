@@ -19,6 +19,7 @@ import {
 import { ECMP_COMMAND } from "./ecmp-command.ts";
 import { FAULTS } from "./fault.ts";
 import { serveFaults } from "./fault-server.ts";
+import { faultSettings } from "./fault-target.ts";
 import { enterCommand } from "./inspect.ts";
 import type { Lab } from "./lab.ts";
 import { placeOf } from "./place.ts";
@@ -89,7 +90,7 @@ function playOf(clock: Clock, cast: Cast): Play {
     place: placeOf(lab.clients[0].node),
     strike: async (departed) => {
       const atMs = clock.nowMs();
-      await FAULTS[lab.experiment.event.kind].begin({ clock, cast, node: departed, percent: 100 });
+      await FAULTS[lab.experiment.event.kind].begin({ clock, cast, node: departed, ...faultSettings({}) });
       return atMs;
     },
   };

@@ -60,6 +60,8 @@ export interface SessionSettings {
   readonly bfd?: BfdTimers | undefined;
   /** Whether speakers that can ask the router to keep their routes while they begin anew. */
   readonly gracefulRestart?: boolean | undefined;
+  /** The most prefixes of a family that the router takes from a node; beyond it the session ends, and stays down. */
+  readonly prefixLimit?: number | undefined;
 }
 
 export interface RouterNode extends SessionSettings {
@@ -138,6 +140,10 @@ export const FAULT_KINDS = [
   "mac-change",
   "pods-move",
   "kill-router",
+  "kill-worker",
+  "mutate-bgp",
+  "prefix-flood",
+  "drain",
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 

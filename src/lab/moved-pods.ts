@@ -15,8 +15,9 @@ export async function movePods(clock: Clock, { lab, pods }: Cast, moved: Cluster
 }
 
 export async function bringPodsBack(clock: Clock, { lab, pods }: Cast, moved: ClusterNode): Promise<void> {
-  const started = await Promise.all(moved.pods.map((pod) => startPod(clock, lab, pod)));
-  pods.splice(0, pods.length, ...pods.filter(({ running }) => running), ...started);
+  const there = pods.filter(({ running }) => running);
+  const gone = moved.pods.filter((pod) => !there.some(({ name }) => name === pod.name));
+  pods.splice(0, pods.length, ...there, ...(await Promise.all(gone.map((pod) => startPod(clock, lab, pod)))));
   await tellNodes(lab, lab);
 }
 

@@ -90,10 +90,13 @@ function servicesAsked({ names }: Lab, { traffic, timeline }: Scenario): Readonl
 }
 
 async function playOne(clock: Clock, lab: Lab, scenario: Scenario, tell: Tell): Promise<PlayedScenario> {
-  const { holdTimeSeconds, bfd, gracefulRestart, router } = scenario;
+  const { holdTimeSeconds, bfd, gracefulRestart, prefixLimit, router } = scenario;
   const directory = `${LAB_DIRECTORY}/${scenario.name}`;
   await mkdir(directory, { recursive: true });
-  const withSettings = (node: RouterNode): RouterNode => ({ ...node, holdTimeSeconds, bfd, gracefulRestart });
+  const withSettings = (node: RouterNode): RouterNode => ({
+    ...node,
+    ...{ holdTimeSeconds, bfd, gracefulRestart, prefixLimit },
+  });
   const routers = { router: withSettings(lab.router), furtherRouters: lab.furtherRouters.map(withSettings) };
   const asked = servicesAsked(lab, scenario);
   const cast = await startCast(clock, { ...lab, ...routers }, router, directory, (name) => asked.has(name));

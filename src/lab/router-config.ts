@@ -38,6 +38,7 @@ export function renderRouterConfig(lab: Lab, router: RouterNode, ecmp: object, p
           // Who dials: MetalLB does, so the router only listens; a speaker that listens is dialed.
           passive: !SPEAKERS[node.kind].listens,
           ...(router.bfd && SPEAKERS[node.kind].bfd ? { bfd: bfdOf(router.bfd) } : {}),
+          ...(router.prefixLimit === undefined ? {} : { prefixLimit: { maxPrefixes: router.prefixLimit } }),
         })),
         ...peers.map((peer) => ({
           address: formatAddress(peer.port.address.address),

@@ -6,14 +6,13 @@
 import { z } from "zod";
 import { ecmpSchema } from "../config/ecmp-schema.ts";
 import { type ConfigMistake, readYaml } from "../config/read.ts";
-import { oneOf, whole } from "../config/scalar.ts";
-import { addressFamily } from "../net/address.ts";
+import { whole } from "../config/scalar.ts";
 import { MOST_EXCHANGES } from "./exchanges.ts";
-import { FAULTS, mayBefall } from "./fault.ts";
-import { FAULT_KINDS, type Lab, routersOf, type Service, serviceNamed } from "./lab.ts";
-import { ASSERTION_NAMES, type FaultStep, MOST_BEATS_PER_SECOND, type Scenario, WAIT_NAMES } from "./scenario.ts";
+import { LARGEST_TABLE } from "./full-table.ts";
+import { type Lab, routersOf, type Service, serviceNamed } from "./lab.ts";
+import { ASSERTION_NAMES, MOST_BEATS_PER_SECOND, type Scenario } from "./scenario.ts";
+import { checkStep, expandStep, seconds, stepSchema } from "./step-file.ts";
 
-const seconds = z.number({ error: "wanted seconds" }).min(0).max(86_400);
 const rate = z.number({ error: "wanted a rate, 0.1 to 1000 a second" }).min(0.1).max(1000);
 const FIRST_EPHEMERAL_PORT = 32_768;
 const port = whole(1024, FIRST_EPHEMERAL_PORT - 1);
@@ -118,24 +117,6 @@ const traffic = z.discriminatedUnion(
   { error: "wanted a kind of traffic: connections, requests or datagrams" },
 );
 
-const step = z.union(
-  [
-    z.strictObject({ wait: z.enum(WAIT_NAMES) }),
-    z.strictObject({ at: seconds, name: z.string(), to: z.string() }),
-    z
-      .strictObject({
-        at: seconds,
-        fault: oneOf(FAULT_KINDS),
-        node: z.string(),
-        until: seconds.optional(),
-        percent: whole(1, 100).optional(),
-        repeat: z.strictObject({ times: whole(1, 1000), everySeconds: seconds }).optional(),
-      })
-      .refine(({ at, until }) => until === undefined || until > at, { path: ["until"], error: "wanted a time after `at`" }),
-  ],
-  { error: `wanted {wait: ${WAIT_NAMES.join(" | ")}}, {at, name, to} or {at, fault, node, until, percent, repeat}` },
-);
-
 const limit = z.union([z.literal(true), z.number().min(0)], { error: "wanted true, or a number as its limit" });
 const assertions = z.partialRecord(z.enum(ASSERTION_NAMES, { error: `wanted one of ${ASSERTION_NAMES.join(", ")}` }), limit);
 
@@ -145,9 +126,10 @@ const shared = {
   holdTimeSeconds: whole(3, 65_535).optional(),
   bfd: z.strictObject({ intervalMs: whole(10, 60_000), multiplier: whole(2, 255) }).optional(),
   gracefulRestart: z.boolean({ error: "wanted true or false" }).optional(),
+  prefixLimit: whole(1, LARGEST_TABLE).optional(),
   router: router.optional(),
   traffic: z.array(traffic).min(1, { error: "wanted some traffic" }).optional(),
-  timeline: z.array(step).optional(),
+  timeline: z.array(stepSchema).optional(),
   watchSeconds: seconds.optional(),
   assertions: assertions.optional(),
 };
@@ -193,9 +175,10 @@ export function readScenarios(
       holdTimeSeconds: rest.holdTimeSeconds ?? DEFAULT_HOLD_TIME_SECONDS,
       bfd: rest.bfd,
       gracefulRestart: rest.gracefulRestart,
+      prefixLimit: rest.prefixLimit,
       router,
       traffic,
-      timeline: timeline.flatMap(expandStep),
+      timeline: timeline.flatMap((step) => expandStep(step, seed)),
       watchSeconds: rest.watchSeconds ?? 2.5,
       assertions: rest.assertions ?? { asForecast: true },
     };
@@ -203,52 +186,24 @@ export function readScenarios(
   return { suite: { name, description, lab, scenarios } };
 }
 
-type FileStep = NonNullable<ScenarioFile["timeline"]>[number];
-
-/** A repeated step becomes as many steps. */
-function expandStep(step: FileStep): Scenario["timeline"][number][] {
-  if ("wait" in step) return [step];
-  if ("name" in step) return [{ atSeconds: step.at, name: step.name, to: step.to }];
-  const { at, until, fault, node, percent, repeat = { times: 1, everySeconds: 0 } } = step;
-  return Array.from({ length: repeat.times }, (_, index): FaultStep => {
-    const laterSeconds = index * repeat.everySeconds;
-    return {
-      atSeconds: at + laterSeconds,
-      fault: fault as FaultStep["fault"],
-      node,
-      untilSeconds: until === undefined ? undefined : until + laterSeconds,
-      percent,
-    };
-  });
-}
-
-/** Where a name leads, clients find the same protocol, port and family. */
-function checkMove(lab: Lab, { name, to }: { name: string; to: string }, refuse: (key: string, wanted: string) => void): void {
-  const known = lab.names.find((each) => each.name === name);
-  if (!known)
-    return refuse("name", `one of ${lab.names.map((each) => each.name).join(", ") || "the lab's `names`, which has none"}`);
-  const { port, address, appProtocol } = serviceNamed(lab, known.service);
-  const isLike = (service: Service) =>
-    service.port === port && service.appProtocol === appProtocol && addressFamily(service.address) === addressFamily(address);
-  const fit = lab.services.filter((service) => service.protocols.includes("tcp") && isLike(service)).map(({ name }) => name);
-  if (!fit.includes(to)) refuse("to", `one of ${fit.join(", ")}`);
-}
-
-/** With heartbeats ten times a second; how long a router takes to learn again is not for a forecast to know. */
-const SURELY_GIVEN_UP_SECONDS = 3;
-
 /** What a schema cannot say: that names refer to something, and that the forecast knows whether a fault is found. */
 function checkReferences(file: ScenarioFile, lab: Lab | undefined, context: z.core.$RefinementCtx<ScenarioFile>): void {
   const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: "custom", path, message });
   if (!lab) return refuse(["lab"], "wanted one of `ecmp lab list`, or a lab file's path from here (./lab.yaml)");
-  const parts: [PropertyKey[], Pick<ScenarioFile, "router" | "traffic" | "timeline" | "holdTimeSeconds" | "bfd">][] = [
+  const parts: [
+    PropertyKey[],
+    Pick<ScenarioFile, "router" | "traffic" | "timeline" | "holdTimeSeconds" | "bfd" | "prefixLimit">,
+  ][] = [
     [[], file],
     ...Object.entries(file.strategies).map(([name, own]): [PropertyKey[], typeof own] => [["strategies", name], own]),
   ];
   const routers = routersOf(lab).map(({ name }) => name);
   for (const [path, { router, traffic = [], timeline = [], ...part }] of parts) {
     const holdTimeSeconds = part.holdTimeSeconds ?? file.holdTimeSeconds ?? DEFAULT_HOLD_TIME_SECONDS;
-    if (router?.kind === "linux" && (part.bfd ?? file.bfd)) refuse([...path, "bfd"], "wanted our router, where there is BFD");
+    const isLinux = (router ?? file.router)?.kind === "linux";
+    for (const key of ["bfd", "prefixLimit"] as const) {
+      if (isLinux && (part[key] ?? file[key])) refuse([...path, key], `wanted our router, where there is ${key}`);
+    }
     if (router?.kind === "linux" && routers.length > 1) refuse([...path, "router"], "wanted our routers, in a lab of several");
     for (const name of Object.keys((router?.kind === "ecmp-router" && router.ecmpOf) || {})) {
       if (!routers.includes(name)) refuse([...path, "router", "ecmpOf", name], `wanted one of ${routers.join(", ")}`);
@@ -264,26 +219,8 @@ function checkReferences(file: ScenarioFile, lab: Lab | undefined, context: z.co
       refuse([...path, "traffic", i, "service"], `wanted ${wanted}`);
     });
     timeline.forEach((step, i) => {
-      if ("wait" in step) return;
-      const at = [...path, "timeline", i];
-      if ("name" in step) {
-        checkMove(lab, step, (key, wanted) => refuse([...at, key], `wanted ${wanted}`));
-        return;
-      }
-      const nodes = mayBefall(lab, step.fault as FaultStep["fault"]);
-      if (!nodes.includes(step.node)) refuse([...at, "node"], `wanted one of ${nodes.join(", ")}`);
-      const { silent, route } = FAULTS[step.fault as FaultStep["fault"]];
-      const lasts = (step.until ?? Number.POSITIVE_INFINITY) - step.at;
-      if (route === "router" && lasts < SURELY_GIVEN_UP_SECONDS) {
-        refuse([...at, "until"], `wanted an end after every client has given up: after ${SURELY_GIVEN_UP_SECONDS} s or more`);
-      }
-      if (silent && lasts > holdTimeSeconds / 3 && lasts <= holdTimeSeconds + 1) {
-        const [least, most] = [holdTimeSeconds / 3, holdTimeSeconds + 1];
-        refuse(
-          [...at, "until"],
-          `wanted an end that the hold timer surely misses or sees: before ${least} s, or after ${most} s`,
-        );
-      }
+      const refuseStep = (key: string, wanted: string) => refuse([...path, "timeline", i, key], `wanted ${wanted}`);
+      checkStep(lab, step, { holdTimeSeconds, isLinux }, refuseStep);
     });
   }
   for (const [name, own] of Object.entries(file.strategies)) {

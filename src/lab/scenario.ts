@@ -66,7 +66,11 @@ export interface FaultStep {
   readonly fault: FaultKind;
   readonly node: string;
   readonly untilSeconds?: number | undefined;
+  /** What else it is told, where it asks for it (`FaultSettings` of `fault.ts`). */
   readonly percent?: number | undefined;
+  readonly prefixes?: number | undefined;
+  readonly seed?: number | undefined;
+  readonly graceSeconds?: number | undefined;
 }
 
 /** Nothing of what stands behind it begins before the router has done what the faults before it lead to. */

@@ -22,6 +22,9 @@ export interface Speaker {
   readonly daemons: readonly Daemon[];
 }
 
+/** As nodes announce it. */
+export const prefixOf = ({ address }: Service): string => formatPrefix(hostPrefix(address));
+
 export function planSpeaker(lab: Lab, node: ClusterNode, directory: string): SpeakerPlan {
   const announced = servicesOf(lab, node);
   const kind = SPEAKERS[node.kind];
@@ -35,7 +38,7 @@ export function planSpeaker(lab: Lab, node: ClusterNode, directory: string): Spe
     holdTimeSeconds,
     bfd: kind.bfd ? bfd : undefined,
     gracefulRestart: kind.gracefulRestart && gracefulRestart,
-    prefixes: announced.map((service) => formatPrefix(hostPrefix(service.address))),
+    prefixes: announced.map(prefixOf),
     tableSize: node.tableSize,
     linkBandwidths: new Map(announced.flatMap((service) => linkBandwidthOf(lab, service, node))),
     directory,
@@ -48,7 +51,7 @@ const POD_BANDWIDTH = 100;
 function linkBandwidthOf(lab: Lab, service: Service, node: ClusterNode): [string, number][] {
   if (!service.linkBandwidth) return [];
   const pods = podsOf(lab, service).filter((pod) => pod.node === node.name).length;
-  return [[formatPrefix(hostPrefix(service.address)), pods * POD_BANDWIDTH]];
+  return [[prefixOf(service), pods * POD_BANDWIDTH]];
 }
 
 /** As the program that is installed here says it. */

@@ -5,12 +5,16 @@
 import { formatAddress } from "../net/address.ts";
 import { type Clock, delay } from "../net/clock.ts";
 import { type Cast, routersIn, untilEstablished, untilTaught, type WantedRoute, wantedRoutes } from "./cast.ts";
+import type { RouterEvent } from "./event-log.ts";
 import { detectionMs, type Plan } from "./expectation.ts";
 import { LabFailure } from "./failure.ts";
-import { FAULTS, makeTarget, type Target } from "./fault.ts";
-import { type FaultKind, nextHopsOf, nodesOf, serviceNamed } from "./lab.ts";
+import { FAULTS } from "./fault.ts";
+import { consequenceOf, witnessOf } from "./fault-consequence.ts";
+import { faultSettings, makeTarget, type Target } from "./fault-target.ts";
+import { type FaultKind, type Lab, nextHopsOf, nodeNamed, nodesOf, type RouterNode, serviceNamed } from "./lab.ts";
 import type { LabView } from "./lab-router.ts";
 import type { FaultStep, NameStep, Scenario, WaitName } from "./scenario.ts";
+import { prefixOf } from "./speakers.ts";
 
 /** On top of the hold time. */
 const CHANGE_DEADLINE_MS = 20_000;
@@ -47,7 +51,7 @@ export interface AtWork {
 export type Tell = (kind: string, atMs: number, detail: object) => void;
 
 type Action =
-  | { readonly atMs: number; readonly step: FaultStep; readonly what: "begins" | "ends" }
+  | { readonly atMs: number; readonly step: FaultStep; readonly what: "begins" | "goes on" | "ends" }
   | { readonly atMs: number; readonly step: NameStep; readonly what: "moves" };
 
 export async function carryOut(
@@ -70,7 +74,8 @@ export async function carryOut(
     const target = targetOf(clock, cast, step);
     const fromMs = clock.nowMs();
     tell("fault", fromMs - startMs, { fault: step.fault, node: step.node, what });
-    const { begin, end } = FAULTS[step.fault];
+    const { begin, goOn, end } = FAULTS[step.fault];
+    if (what === "goes on") return await goOn?.(target);
     await (what === "begins" ? begin(target) : end(target));
     if (what === "begins") atWork.steps.add(step);
     else if (atWork.steps.delete(step)) atWork.ended.add(step);
@@ -117,6 +122,8 @@ function splitAtWaits({ timeline }: Scenario) {
       continue;
     }
     part.actions.push({ atMs, step, what: "begins" });
+    const { graceSeconds } = faultSettings(step);
+    if (FAULTS[step.fault].goOn) part.actions.push({ atMs: atMs + graceSeconds * 1000, step, what: "goes on" });
     if (step.untilSeconds !== undefined) part.actions.push({ atMs: step.untilSeconds * 1000, step, what: "ends" });
   }
   for (const { actions } of parts) actions.sort((a, b) => a.atMs - b.atMs);
@@ -134,24 +141,26 @@ interface Struck {
 /** When packets went by what a fault, or its end, led to (at the latest: faults at once share it); at once where it leads to nothing. */
 async function mark(clock: Clock, cast: Cast, scenario: Scenario, plan: Plan, struck: Struck): Promise<FaultMark> {
   const { step, what, fromMs, startMs, tell } = struck;
-  const { route } = FAULTS[step.fault];
-  const nodes = cast.lab.nodes.filter(({ name }) => route === "router" || name === step.node);
+  const route = consequenceOf(step, scenario);
+  const nodes = cast.lab.nodes.filter(({ name }) => FAULTS[step.fault].befalls === "router" || name === step.node);
   const nextHops = nodes.flatMap(nextHopsOf).map(formatAddress);
   const planned =
     what === "begins" ? step.atSeconds * 1000 + detectionMs(step.fault, nodes[0], scenario) : (step.untilSeconds ?? 0) * 1000;
   const plannedToMs = startMs + planned;
+  const witness = what === "begins" ? witnessOf(step, scenario) : undefined;
+  if (witness !== undefined) tell("observed", ...(await untilWitnessed(cast, step, witness, fromMs, startMs)));
   const done = (toMs: number): FaultMark => ({ fault: step.fault, node: step.node, nextHops, what, fromMs, toMs, plannedToMs });
   if (route === "router") {
     if (what === "ends") await untilRestored(cast);
     return done(clock.nowMs());
   }
   if (!plan.changes.some((change) => change.node === step.node) || route === "stays") return done(clock.nowMs());
-  if (route === "flaps" && what === "ends") return done(clock.nowMs());
+  if ((route === "flaps" || route === "is-shut-out") && what === "ends") return done(clock.nowMs());
   const deadlineMs = CHANGE_DEADLINE_MS + scenario.holdTimeSeconds * 1000;
   const routers = routersIn(cast).filter((router) => nodesOf(cast.lab, router.node).includes(nodes[0]));
   const changed = routers.map(async ({ node: router, view }) => {
     if (route === "flaps") await untilConvergedSince(view, fromMs, deadlineMs);
-    await untilAnnounced(wantedRoutes(cast.lab, router), view, nextHops, route === "flaps" || what === "ends", deadlineMs);
+    await untilAnnounced(wantedOf(cast.lab, router, step), view, nextHops, route === "flaps" || what === "ends", deadlineMs);
     return view.events.latest(({ kind, atMs }) => kind === "converged" && atMs >= fromMs)?.atMs ?? clock.nowMs();
   });
   const toMs = Math.max(...(await Promise.all(changed)));
@@ -162,6 +171,29 @@ async function mark(clock: Clock, cast: Cast, scenario: Scenario, plan: Plan, st
     tookMs: Math.round((toMs - fromMs) * 100) / 100,
   });
   return done(toMs);
+}
+
+/** The routes that a fault concerns. */
+function wantedOf(lab: Lab, router: RouterNode, { fault, node }: FaultStep): WantedRoute[] {
+  const wanted = wantedRoutes(lab, router);
+  const own = FAULTS[fault].concerns?.(lab, nodeNamed(lab, node)).map(prefixOf);
+  return own ? wanted.filter(({ prefix }) => own.includes(prefix)) : wanted;
+}
+
+/** The event of the router that must follow from a fault. */
+async function untilWitnessed(
+  { router, lab }: Cast,
+  { fault, node }: FaultStep,
+  wanted: string,
+  fromMs: number,
+  startMs: number,
+) {
+  const own = lab.nodes.find(({ name }) => name === node);
+  const peer = own && formatAddress(own.address.address);
+  const isIt = ({ kind, peer: of, atMs }: RouterEvent) => kind === wanted && of === peer && atMs >= fromMs;
+  const event = await router.view.events.find(isIt, CHANGE_DEADLINE_MS);
+  if (!event) throw new LabFailure(`${fault} of ${node}`, `no event ${wanted}`, `one in ${CHANGE_DEADLINE_MS / 1000} s`);
+  return [event.atMs - startMs, { fault, node, event }] as const;
 }
 
 /** A router that was started again knows what it knew. */
@@ -212,6 +244,6 @@ export async function flowsStruck(clock: Clock, cast: Cast, { steps, ended }: At
   return new Set((await Promise.all(flows)).flat());
 }
 
-function targetOf(clock: Clock, cast: Cast, { node, percent = 100 }: FaultStep): Target {
-  return makeTarget(clock, cast, node, percent);
+function targetOf(clock: Clock, cast: Cast, step: FaultStep): Target {
+  return makeTarget(clock, cast, step.node, faultSettings(step));
 }

@@ -1,4 +1,4 @@
-/** The router's answers to `ecmp fault`: rules are put around a port, taken away and listed, while packets pass. */
+/** The router's answers to `ecmp fault`: rules are put around a port, taken away and listed, and workers killed, while packets pass. */
 import { type FaultRequest, readFaultRequest } from "../config/fault-request.ts";
 import { faultTarget } from "../config/port-schema.ts";
 import type { ControlAnswer } from "./control.ts";
@@ -6,7 +6,11 @@ import type { Router } from "./router.ts";
 
 export function answerFault(router: Router, value: unknown): ControlAnswer {
   const request = readFaultRequest(value);
-  const { faults } = router.dataplane();
+  const { faults, killWorker } = router.dataplane();
+  if (request.action === "kill-worker") {
+    if (!killWorker(request.worker)) return { error: `worker: found ${request.worker}, wanted one that the router has` };
+    return { value: faults.list() };
+  }
   if (request.action === "set") faults.set(request.interface, request.rule);
   else if (request.action === "clear") faults.clear(request.interface, targetOf(request));
   const ports = faults.list();

@@ -227,6 +227,7 @@ async function build(
     links: portTable.usable,
     withoutCutOff: portTable.withoutCutOff,
     faults,
+    killWorker: supervisor.kill,
     configurePorts,
     routerOn: discovery.routerOn,
     stop,

@@ -36,6 +36,8 @@ interface Seat {
   readonly channel: SharedArrayBuffer;
   reader: ChannelReader;
   readonly wake: Wake;
+  /** That sits there. */
+  worker: Worker | undefined;
   /** In a row. */
   deaths: number;
   cancelReplacement: () => void;
@@ -54,6 +56,7 @@ export function createSupervisor(options: SupervisorOptions) {
       channel,
       reader: createChannelReader(channel),
       wake: new Wake(),
+      worker: undefined,
       deaths: 0,
       cancelReplacement: () => {},
     };
@@ -83,6 +86,7 @@ export function createSupervisor(options: SupervisorOptions) {
     new Promise((resolve, reject) => {
       const worker = spare ?? launchOne();
       spare = undefined;
+      seat.worker = worker;
       let reason = "it ended";
       let readyAtMs: number | undefined;
       worker.on("message", (message: WorkerMessage) => {
@@ -98,6 +102,7 @@ export function createSupervisor(options: SupervisorOptions) {
       const leave = (): void => {
         if (isOver) return;
         isOver = true;
+        seat.worker = undefined;
         if (readyAtMs === undefined) return reject(new Error(reason));
         if (clock.nowMs() - readyAtMs >= STEADY_MS) seat.deaths = 0;
         mourn(seat, index, reason);
@@ -140,6 +145,16 @@ export function createSupervisor(options: SupervisorOptions) {
 
     wake(): void {
       for (const seat of seats) seat.wake.signal();
+    },
+
+    /** Ends a worker where it stands, as if it had failed; false: nobody sits there. */
+    kill(index: number): boolean {
+      const seat = seats[index];
+      if (seat?.worker === undefined) return false;
+      void seat.worker.terminate();
+      // It may be asleep in the kernel, where no end reaches it.
+      seat.wake.signal();
+      return true;
     },
 
     async stop(): Promise<void> {

@@ -17,10 +17,10 @@ it("no fault is missing in the scenario of all faults", () => {
 
 describe.skipIf(!canRunLabs)("the scenario of all faults", () => {
   it("ends as forecast, or for named reasons", { timeout: LAB_DEADLINE_MS }, async () => {
-    const { strategies, stderr } = await runScenario(FILE);
-    expect(strategies, stderr).toHaveLength(4);
+    const { strategies, events, stderr } = await runScenario(FILE);
+    expect(strategies, stderr).toHaveLength(5);
     for (const { unexplained } of strategies) expect(unexplained).toEqual([]);
-    const [spoken, silent, quiet, restarted] = strategies;
+    const [spoken, silent, quiet, ordered, restarted] = strategies;
 
     // Nobody but those of the three nodes, and each of them.
     expect(spoken.connections.broken).toBe(spoken.connections.forecast);
@@ -36,6 +36,18 @@ describe.skipIf(!canRunLabs)("the scenario of all faults", () => {
     expect(quiet.connections.forecast).toBe(quiet.connections.forecastByPod);
     expect(quiet.connections.forecastByPod).toBeGreaterThan(0);
     expect(quiet.connections.broken).toBe(quiet.connections.forecast + quiet.differences["packets-lost"]);
+
+    // Who is drained loses its pods' connections too, a flood and two workers' ends nobody's.
+    expect(ordered.connections.broken).toBe(ordered.connections.forecast);
+    expect(ordered.connections.forecastByPod).toBeGreaterThan(0);
+    const drained = ordered.marks.filter(({ fault, what }) => fault === "drain" && what === "begins");
+    expect(drained.map(({ node }) => node)).toEqual(["n4", "n2"]);
+    // Of the service that only n1 and n3 announce nothing is left: n3's routes were mutated away, then n1 lost its pods of it.
+    const moved = ordered.marks.find(({ fault, what }) => fault === "pods-move" && what === "begins");
+    expect(moved && moved.toMs - moved.fromMs).toBeGreaterThan(0);
+    expect(ordered.connections.broken).toBeGreaterThanOrEqual(20);
+    const seen = events.filter(({ strategy, kind }) => strategy === "ordered" && kind === "observed");
+    expect(seen.map(({ event }) => event?.kind).sort()).toEqual(["update-fault", "worker-died", "worker-died"]);
 
     // Nobody survives the router, and everybody comes back with it.
     expect(restarted.connections).toMatchObject({ opened: 60, broken: 60, forecast: 60 });

@@ -41,7 +41,7 @@ describe.each(users.slice(0, 1))("ecmp lab fault, as %s", (_, prefix, possible) 
     expect(await fault("end", "withdraw", "n2")).toMatchObject({ code: 2, stderr: expect.stringContaining("not at work") });
 
     const begun = await fault("begin", "withdraw", "n2");
-    expect(JSON.parse(begun.stdout), begun.stderr).toEqual([{ fault: "withdraw", node: "n2", percent: 100 }]);
+    expect(JSON.parse(begun.stdout), begun.stderr).toMatchObject([{ fault: "withdraw", node: "n2" }]);
     const within = `/proc/${processOne(lab.pid as number)}/root${socket}`;
     const nextHops = async () => {
       const routes = JSON.parse((await ecmp("show", "routes", "198.51.100.10/32", "--json", "--control", within)).stdout);
@@ -51,6 +51,27 @@ describe.each(users.slice(0, 1))("ecmp lab fault, as %s", (_, prefix, possible) 
     const inTime = { timeout: 20_000, interval: 100 };
     await vi.waitFor(async () => expect(await nextHops()).toEqual(all.filter((address) => address !== "10.0.0.12")), inTime);
     expect(JSON.parse((await fault("end", "withdraw", "n2")).stdout)).toEqual([]);
+    await vi.waitFor(async () => expect(await nextHops()).toEqual(all), inTime);
+
+    // Each seed is one mutation: of this one RFC 7606 takes the routes, and leaves the session.
+    await fault("begin", "mutate-bgp", "n2", "--seed", "2");
+    await vi.waitFor(async () => expect(await nextHops()).not.toContain("10.0.0.12"), inTime);
+    const { stdout } = await ecmp("show", "bgp", "neighbors", "10.0.0.12", "--json", "--control", within);
+    expect(stdout).toMatch(/"bgpState":\s*"Established"/);
+    expect(stdout).toMatch(/"treat-as-withdraw":\s*[1-9]/);
+    await fault("end", "mutate-bgp", "n2");
+    await vi.waitFor(async () => expect(await nextHops()).toEqual(all), inTime);
+
+    expect(JSON.parse((await fault("begin", "kill-worker", "router")).stdout)).toEqual([]);
+    await vi.waitFor(
+      async () => expect((await ecmp("show", "events", "--control", within)).stdout).toContain("worker-died"),
+      inTime,
+    );
+    expect(JSON.parse((await fault("begin", "drain", "n3", "--grace", "1")).stdout)).toMatchObject([
+      { fault: "drain", graceSeconds: 1 },
+    ]);
+    expect(await nextHops()).not.toContain("10.0.0.13");
+    expect(JSON.parse((await fault("end", "drain", "n3")).stdout)).toEqual([]);
     await vi.waitFor(async () => expect(await nextHops()).toEqual(all), inTime);
   });
 

@@ -55,6 +55,7 @@ export interface StrategyReport {
   }[];
   readonly marks: readonly {
     readonly fault: string;
+    readonly node: string;
     readonly what: "begins" | "ends";
     readonly fromMs: number;
     readonly toMs: number;
@@ -67,7 +68,13 @@ export interface ScenarioReport {
   /** A row each connection, request and flow of datagrams, by the names of its columns. */
   readonly rows: readonly Readonly<Record<string, string>>[];
   readonly scenario: string;
-  readonly events: readonly { readonly strategy: string; readonly kind: string }[];
+  readonly events: readonly {
+    readonly strategy: string;
+    readonly kind: string;
+    readonly node?: string;
+    /** Of a router, that shows what came of a fault. */
+    readonly event?: { readonly kind: string };
+  }[];
   readonly strategies: readonly StrategyReport[];
 }
 

@@ -22,9 +22,15 @@ export const bird: SpeakerKind = {
     },
   ],
   setUp: () => [],
-  withdraw: (plan) => [ask(plan, "disable", '"services*"')],
-  announce: (plan) => [ask(plan, "enable", '"services*"')],
+  withdraw: (plan) => plan.prefixes.map((prefix) => ask(plan, "disable", protocolOf(prefix))),
+  announce: (plan) => plan.prefixes.map((prefix) => ask(plan, "enable", protocolOf(prefix))),
+  repeat: (plan) => [ask(plan, "reload", "out", '"upstream*"')],
   reset: (plan) => [ask(plan, "restart", '"upstream*"')],
+  flood: (plan, prefixes) => ({
+    files: { "flood.conf": renderBirdConf({ ...plan, tableSize: plan.tableSize + prefixes }) },
+    begin: [ask(plan, "configure", `"${plan.directory}/flood.conf"`)],
+    end: [ask(plan, "configure", `"${plan.directory}/bird.conf"`)],
+  }),
 };
 
 const ask = ({ directory }: SpeakerPlan, ...words: string[]): string[] => ["birdc", "-s", `${directory}/bird.ctl`, ...words];
@@ -41,9 +47,19 @@ router id ${plan.address};
 protocol device {
 }
 
-${staticRoutes("services", "ipv4", [...ipv4Of(plan.prefixes), ...fullTable(plan.tableSize)])}
-${plan.address6 ? `${staticRoutes("services6", "ipv6", ipv6Of(plan.prefixes))}\n` : ""}${plan.routers.map((router, index) => upstream(plan, router, index)).join("\n")}`;
+${ipv4Of(plan.prefixes)
+  .map((prefix) => `${staticRoutes(protocolOf(prefix), "ipv4", [prefix])}\n`)
+  .join("")}${
+  plan.address6
+    ? ipv6Of(plan.prefixes)
+        .map((prefix) => `${staticRoutes(protocolOf(prefix), "ipv6", [prefix])}\n`)
+        .join("")
+    : ""
+}${plan.tableSize > 0 ? `${staticRoutes("full_table", "ipv4", fullTable(plan.tableSize))}\n` : ""}${plan.routers.map((router, index) => upstream(plan, router, index)).join("\n")}`;
 }
+
+/** One for each prefix, so that one can be withdrawn alone. */
+const protocolOf = (prefix: string): string => `service_${prefix.replaceAll(/[.:/]/g, "_")}`;
 
 const staticRoutes = (name: string, family: string, prefixes: readonly string[]): string => `protocol static ${name} {
   ${family};

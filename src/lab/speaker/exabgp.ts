@@ -2,6 +2,7 @@
  * ExaBGP: what it announces is what a program of the user's choice prints; here, whatever is in a file and is appended to it. It
  * dials. It runs as root, because in a user namespace there is nobody else.
  */
+import { fullTable } from "../full-table.ts";
 import { linkBandwidthWords } from "./link-bandwidth.ts";
 import type { SpeakerKind, SpeakerPlan } from "./plan.ts";
 
@@ -26,11 +27,32 @@ export const exabgp: SpeakerKind = {
   }),
   processes: ({ directory }) => [{ name: "exabgp", command: ["env", ...SETTINGS, "exabgp", `${directory}/exabgp.conf`] }],
   setUp: () => [],
-  withdraw: (plan) =>
-    plan.prefixes.map((prefix) => command(plan, `withdraw route ${prefix} next-hop ${nextHopOf(plan, prefix)}`)),
-  announce: (plan) => announcements(plan).map((line) => command(plan, line)),
+  withdraw,
+  announce,
+  repeat: (plan) => [...withdraw(plan), ...announce(plan)],
   reset: (plan) => plan.routers.map(({ address }) => command(plan, `neighbor ${address} teardown 4`)),
+  flood: (plan, prefixes) => {
+    const lines = (verb: string) => fullTable(prefixes).map((prefix) => `${verb} route ${prefix} next-hop self\n`);
+    return {
+      files: { flood: lines("announce").join(""), ebb: lines("withdraw").join("") },
+      begin: [append(plan, "flood")],
+      end: [append(plan, "ebb")],
+    };
+  },
 };
+
+function withdraw(plan: SpeakerPlan): string[][] {
+  return plan.prefixes.map((prefix) => command(plan, `withdraw route ${prefix} next-hop ${nextHopOf(plan, prefix)}`));
+}
+
+function announce(plan: SpeakerPlan): string[][] {
+  return announcements(plan).map((line) => command(plan, line));
+}
+
+const append = ({ directory }: SpeakerPlan, file: string): string[] => [
+  ...["sh", "-c", 'cat "$1" >>"$2"', "sh"],
+  ...[`${directory}/${file}`, `${directory}/commands`],
+];
 
 const command = ({ directory }: SpeakerPlan, line: string): string[] => [
   ...["sh", "-c", 'echo "$1" >>"$2"', "sh"],

@@ -7,8 +7,9 @@
  * Three differences, none of which the router can see: the log goes to stdout, and `timers connect 1` (MetalLB's `connectTime`)
  * and `bgp route-map delay-timer 0` make a lab start quickly: FRR holds its sessions until route maps are at rest, 4 s by default.
  */
+import { fullTable, TABLE_RANGE } from "../full-table.ts";
 import type { BfdTimers } from "../lab.ts";
-import { ipv4Of, ipv6Of, type SpeakerKind, type SpeakerPlan } from "./plan.ts";
+import { type Flood, ipv4Of, ipv6Of, type SpeakerKind, type SpeakerPlan } from "./plan.ts";
 
 const DAEMONS = "/usr/lib/frr";
 
@@ -35,8 +36,24 @@ export const frr: SpeakerKind = {
   setUp: ({ directory, bfd }) => [...frrReady(directory, ...(bfd ? ["bfdd"] : [])), vtyshFile(directory)],
   withdraw: (plan) => inUnicast(plan, (prefix) => `no network ${prefix}`),
   announce: (plan) => inUnicast(plan, (prefix) => `network ${prefix}`),
+  repeat: (plan) => plan.routers.map(({ address }) => vtysh(plan, [`clear bgp ${address} soft out`])),
   reset: (plan) => plan.routers.map(({ address }) => vtysh(plan, [`clear bgp ${address}`])),
+  flood,
 };
+
+/** The route map before each router lets nothing but the services out, until it is told so. */
+function flood(plan: SpeakerPlan, prefixes: number): Flood {
+  const lists = (no: string) =>
+    plan.routers.map(({ address }) => `${no}ip prefix-list ${address}-pl-ipv4 seq 1000000 permit ${TABLE_RANGE} le 24`);
+  const networks = (no: string) => fullTable(prefixes).map((prefix) => `${no}network ${prefix}`);
+  const file = (no: string) =>
+    [...lists(no), `router bgp ${plan.asn}`, "address-family ipv4 unicast", ...networks(no), ""].join("\n");
+  return {
+    files: { "flood.conf": file(""), "ebb.conf": file("no ") },
+    begin: [vtyshFile(plan.directory, "flood.conf")],
+    end: [vtyshFile(plan.directory, "ebb.conf")],
+  };
+}
 
 function vtysh({ directory }: SpeakerPlan, lines: readonly string[]): string[] {
   return vtyshAt(directory, "-d", "bgpd", ...lines.flatMap((line) => ["-c", line]));
@@ -64,7 +81,7 @@ const vtyshAt = (directory: string, ...words: string[]): string[] => [
 export const frrReady = (directory: string, ...further: readonly string[]): string[][] =>
   ["zebra", "bgpd", ...further].map((name) => vtyshAt(directory, "-d", name, "-c", "show version"));
 
-export const vtyshFile = (directory: string): string[] => vtyshAt(directory, "-f", `${directory}/frr.conf`);
+export const vtyshFile = (directory: string, name = "frr.conf"): string[] => vtyshAt(directory, "-f", `${directory}/${name}`);
 
 export function frrDaemon(directory: string, name: string, ...options: string[]): string[] {
   // As root, because in a user namespace there is nobody else; /etc/group puts root into frrvty there.

@@ -27,6 +27,7 @@ export const gobgp: SpeakerKind = {
   setUp: announce,
   withdraw: (plan) => plan.prefixes.map((prefix) => ["gobgp", "global", "rib", "del", prefix, ...familyOf(prefix)]),
   announce,
+  repeat: ({ routers }) => routers.map(({ address }) => ["gobgp", "neighbor", address, "softresetout"]),
   reset: ({ routers }) => routers.map(({ address }) => ["gobgp", "neighbor", address, "reset"]),
 };
 

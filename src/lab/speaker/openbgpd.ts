@@ -4,6 +4,7 @@
  * itself it dials 30 s after a session was lost. Without `allow` it says nothing to other ASes (RFC 8212). Over a
  * session of IPv4 it announces prefixes of IPv6 with the next hop ::1 on Linux (7.7), whatever it is told, so it is asked for none.
  */
+import { fullTable } from "../full-table.ts";
 import type { SpeakerKind, SpeakerPlan } from "./plan.ts";
 
 /** Where Debian's package has its processes shut themselves in. */
@@ -32,10 +33,28 @@ export const openbgpd: SpeakerKind = {
     },
   ],
   setUp: (plan) => [control(plan, "show")],
-  withdraw: (plan) => plan.prefixes.map((prefix) => control(plan, "network", "delete", prefix)),
-  announce: (plan) => plan.prefixes.map((prefix) => control(plan, "network", "add", prefix)),
+  withdraw,
+  announce,
+  repeat: (plan) => [...withdraw(plan), ...announce(plan)],
   reset: (plan) => plan.routers.map(({ address }) => control(plan, "neighbor", address, "clear")),
+  flood: (plan, prefixes) => ({
+    files: { flood: `${fullTable(prefixes).join("\n")}\n` },
+    begin: [bulk(plan, "add")],
+    end: [bulk(plan, "delete")],
+  }),
 };
+
+function withdraw(plan: SpeakerPlan): string[][] {
+  return plan.prefixes.map((prefix) => control(plan, "network", "delete", prefix));
+}
+function announce(plan: SpeakerPlan): string[][] {
+  return plan.prefixes.map((prefix) => control(plan, "network", "add", prefix));
+}
+
+const bulk = (plan: SpeakerPlan, verb: "add" | "delete"): string[] => [
+  ...["sh", "-c", 'file=$1; shift; exec "$@" <"$file"', "sh", `${plan.directory}/flood`],
+  ...control(plan, "network", "bulk", verb),
+];
 
 const control = ({ directory }: SpeakerPlan, ...words: string[]): string[] => [
   "bgpctl",

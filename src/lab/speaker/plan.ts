@@ -32,6 +32,12 @@ export interface SpeakerProcess {
   readonly command: readonly string[];
 }
 
+export interface Flood {
+  readonly files: Readonly<Record<string, string>>;
+  readonly begin: readonly (readonly string[])[];
+  readonly end: readonly (readonly string[])[];
+}
+
 export interface SpeakerKind {
   readonly implementation: string;
   /** The Debian package, and the programs of it that must be there. */
@@ -56,8 +62,14 @@ export interface SpeakerKind {
   processes(plan: SpeakerPlan): readonly SpeakerProcess[];
   /** Run one after the other once the processes are started, each again until it succeeds. */
   setUp(plan: SpeakerPlan): readonly (readonly string[])[];
-  /** Asked of the running speaker, in its own tongue: to take its prefixes back, to announce them again, to end its session. */
+  /**
+   * Asked of the running speaker, in its own tongue: to take its prefixes back, to announce them again, to say once more what it
+   * announces (or, where it has no word for that, to take it back first), to end its session.
+   */
   withdraw(plan: SpeakerPlan): readonly (readonly string[])[];
   announce(plan: SpeakerPlan): readonly (readonly string[])[];
+  repeat(plan: SpeakerPlan): readonly (readonly string[])[];
   reset(plan: SpeakerPlan): readonly (readonly string[])[];
+  /** So many prefixes of `fullTable` more, for a while: what to write, and the commands that begin and end it. */
+  flood?(plan: SpeakerPlan, prefixes: number): Flood;
 }
