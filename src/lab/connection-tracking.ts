@@ -54,6 +54,10 @@ export async function readTrackedBy(lab: Lab): Promise<Map<string, Set<string>>>
   return trackedBy;
 }
 
+/** What a NAT makes of the flows that it tracks, by their names in front of it. */
+export const readTranslations = async (lab: Lab, namespace: string): Promise<Map<string, Flow>> =>
+  new Map((await readTracked(lab, namespace)).map(({ original, reply }) => [formatFlow(original), reverse(reply)]));
+
 /** The clients' flows, by the names that their packets have behind the node that they entered by, in both directions. */
 export async function readMasquerades(lab: Lab): Promise<Map<string, string>> {
   const tracked = await Promise.all(lab.nodes.map(({ name }) => readTracked(lab, name)));

@@ -2,6 +2,8 @@
  * What became of each flow of datagrams: the nodes that it entered one after the other beside those of its forecast, what was lost,
  * came twice or behind others. Pure. The witness of the way in is the pod that answered (`witness.ts`).
  */
+import { formatAddress } from "../net/address.ts";
+import { formatFlow } from "../net/flow.ts";
 import { type DatagramRecord, lostOf } from "./datagram.ts";
 import { type DatagramForecast, isToMove } from "./datagram-forecast.ts";
 import { explainDatagrams, type ReasonName } from "./difference.ts";
@@ -51,21 +53,22 @@ export function judgeDatagrams(
 ): DatagramOutcome[] {
   const nodeOf = nodesByNextHop(lab);
   const recordOf = new Map(records.map((record) => [record.flow, record]));
-  return planned.map(({ service, order }, index) => {
+  return planned.map(({ service, order, flow }, index) => {
+    const [name, source] = [formatFlow(flow), formatAddress(flow.source)];
     const record = recordOf.get(order.flow);
     if (!record) throw new Error(`the load client never heard of ${order.flow}`);
     const forecast = forecasts[index];
     const entered = record.entrances
-      .map((entrance) => entryNextHop(lab, service, order.sourceAddress, entrance))
+      .map((entrance) => entryNextHop(lab, service, source, entrance))
       .filter((nextHop, i, all) => i === 0 || nextHop !== all[i - 1]);
     const reason = explainDatagrams({
       visits: forecast.visits,
       entered,
       everyMs: order.everyMs,
       router,
-      trackedBy: trackedBy.get(order.flow) ?? new Set(),
-      leftFor: departures?.get(order.flow),
-      lostPackets: struck.has(order.flow),
+      trackedBy: trackedBy.get(name) ?? new Set(),
+      leftFor: departures?.get(name),
+      lostPackets: struck.has(name),
     });
     const nodes = entered.map((nextHop = "") => nodeOf.get(nextHop) ?? "?");
     return { record, forecast, entered, nodes, reason };

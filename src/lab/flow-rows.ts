@@ -14,6 +14,8 @@ import type { PlayedScenario } from "./strategies.ts";
 interface FlowRow {
   readonly kind: "connection" | "request" | "datagrams";
   readonly flow: string;
+  /** As the router sees it, where a NAT made another of it. */
+  readonly translated?: string | undefined;
   readonly openedMs?: number | undefined;
   /** Several where it entered them one after the other. */
   readonly node: string;
@@ -37,6 +39,7 @@ interface FlowRow {
 const COLUMNS = [
   "kind",
   "flow",
+  "translated",
   "openedMs",
   "node",
   "pod",
@@ -80,6 +83,7 @@ function rowOfConnection({ record, expectation, node = "", reordered, reason }: 
   return {
     kind: "connection",
     flow: record.flow,
+    translated: expectation.flow === record.flow ? undefined : expectation.flow,
     openedMs: since(record.openedAtMs),
     node,
     pod: record.pod ?? "",
@@ -125,6 +129,7 @@ function rowOfDatagrams({ record, forecast, entered, nodes, reason }: DatagramOu
   return {
     kind: "datagrams",
     flow: record.flow,
+    translated: forecast.flow === record.flow ? undefined : forecast.flow,
     openedMs: since(record.begunAtMs),
     node: nodes.join(" > "),
     pod: record.entrances.map(({ pod }) => pod).join(" > "),

@@ -17,6 +17,7 @@ import {
   viewsOf,
 } from "./cast.ts";
 import { ECMP_COMMAND } from "./ecmp-command.ts";
+import { LabFailure } from "./failure.ts";
 import { FAULTS } from "./fault.ts";
 import { serveFaults } from "./fault-server.ts";
 import { faultSettings } from "./fault-target.ts";
@@ -46,6 +47,8 @@ export async function perform(clock: Clock, lab: Lab, options: LabOptions): Prom
   const lifeline = new Lifeline();
   const outside = await lifeline.outside;
   const progress = createProgress(clock);
+  if (lab.nat && !options.upOnly)
+    throw new LabFailure(lab.name, "clients behind a NAT", "a scenario: its forecast waits for what the NAT makes of them");
   await checkPrograms(lab, outside);
   const { namespaces, linkCount } = await buildStage(lab);
   progress.step(

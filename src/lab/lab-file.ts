@@ -67,7 +67,15 @@ function checkNodes(file: LabFile, refuse: Refuse): void {
   const nodes = Object.entries(file.topology.nodes);
   const routers = routerNames(file);
   if (routers.length === 0) refuse(["topology", "nodes"], "a node of kind ecmp-router");
+  const nats = nodes.flatMap(([name, node]) => (node.kind === "linux" && node.masquerade !== undefined ? [name] : []));
   for (const [name, node] of nodes) {
+    if (node.kind === "linux" && node.masquerade !== undefined) {
+      const refuseNat = (wanted: string) => refuse(["topology", "nodes", name, "masquerade"], wanted);
+      const ends = file.topology.links.flatMap(({ endpoints, ipv4 }) => endpoints.filter((_, side) => ipv4[side]));
+      if (name !== nats[0]) refuseNat(`one host at most that masquerades (${nats[0]})`);
+      if (!ends.includes(`${name}:${node.masquerade}`))
+        refuseNat("an interface of its own, on a link that gives it an ipv4 address");
+    }
     if (!("pods" in node)) continue;
     node.routers?.forEach((router, i) => {
       if (!routers.includes(router)) refuse(["topology", "nodes", name, "routers", i], `one of ${routers.join(", ")}`);
@@ -171,7 +179,10 @@ function expand(file: LabFile): Lab {
   });
   const ofKind = (kind: string) => named.filter(([, node]) => node.kind === kind).map(([name]) => name);
   const exec = Object.fromEntries(named.flatMap(([name, node]) => (node.kind === "linux" ? [[name, node.exec]] : [])));
-  const machines = { router, furtherRouters, nodes, bridges: ofKind("bridge"), hosts: ofKind("linux"), exec };
+  const [nat] = named.flatMap(([host, node]) =>
+    node.kind === "linux" && node.masquerade !== undefined ? [{ host, interface: node.masquerade }] : [],
+  );
+  const machines = { router, furtherRouters, nodes, bridges: ofKind("bridge"), hosts: ofKind("linux"), exec, nat };
   return { name, description, ...machines, links, services, names, clients, experiment };
 }
 

@@ -44,6 +44,10 @@ const node = z.discriminatedUnion(
           .array(z.string({ error: "wanted a command" }))
           .default([])
           .describe("what it runs once its links are in place"),
+        masquerade: z
+          .string({ error: "wanted one of its interfaces" })
+          .optional()
+          .describe("the interface by which it masquerades what it passes on: a NAT in front of the clients"),
       })
       .describe("a host, or whatever its commands make of it"),
     z.strictObject({ kind: z.literal("bridge") }).describe("a shared segment"),

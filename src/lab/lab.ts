@@ -108,6 +108,12 @@ export interface LabName {
   readonly service: string;
 }
 
+/** A host that masquerades what it passes on by one of its interfaces: between the clients and the router. */
+export interface Nat {
+  readonly host: string;
+  readonly interface: string;
+}
+
 /** Connections from one host to one service, one for each source port from `firstSourcePort` on. */
 export interface Client {
   readonly node: string;
@@ -166,6 +172,7 @@ export interface Lab {
   readonly hosts: readonly string[];
   /** What a host runs once its links are in place, by its name. */
   readonly exec: Readonly<Record<string, readonly string[]>>;
+  readonly nat?: Nat | undefined;
   readonly links: readonly (readonly [Endpoint, Endpoint])[];
   readonly services: readonly Service[];
   readonly names: readonly LabName[];

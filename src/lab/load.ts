@@ -56,8 +56,13 @@ export class Load {
 
   report = (): Promise<LoadReport> => this.#order(() => ({ report: true }));
 
-  async close(clock: Clock): Promise<void> {
+  /** Ends all that is open. */
+  async close(): Promise<void> {
     await this.#order(() => ({ close: true }));
+  }
+
+  /** Ends the processes, and with them what is still open. */
+  async stop(clock: Clock): Promise<void> {
     await Promise.all(this.#processes.map((each) => each.stop(clock)));
   }
 

@@ -2,13 +2,15 @@
  * What came of a scenario: every connection and request beside its forecast, and the figures that strategies are compared by.
  * Pure. The witness is the client, and of the way in the pod; never the router's own counters.
  */
+import { formatAddress } from "../net/address.ts";
+import { formatFlow } from "../net/flow.ts";
 import { brokenAtMs, type ConnectionRecord, type ConnectionTarget, isBroken } from "./connection.ts";
 import type { DatagramForecast } from "./datagram-forecast.ts";
 import { type DatagramFigures, type DatagramOutcome, describeDatagrams, judgeDatagrams, sumUp } from "./datagram-outcome.ts";
 import { explainDifference, type ObservedFlow, REASONS, type ReasonName } from "./difference.ts";
 import type { Expectation } from "./expectation.ts";
 import { LabFailure } from "./failure.ts";
-import type { Lab, Service } from "./lab.ts";
+import type { Lab } from "./lab.ts";
 import type { LoadReport } from "./load.ts";
 import type { RequestRecord } from "./request.ts";
 import type { Scenario } from "./scenario.ts";
@@ -101,16 +103,17 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
   const { connections, requests, expectations, digest, marks, moves, startMs } = evidence;
   /** What pods, faults and the router's kernel know of a flow. */
   const seenOf = (
-    service: Service,
-    { flow, sourceAddress, destinationAddress, name }: ConnectionTarget,
+    { service, flow }: ScenarioConnection | ScenarioRequest,
+    target: ConnectionTarget,
     record: ConnectionRecord | RequestRecord,
   ) => {
+    const [name, source] = [formatFlow(flow), formatAddress(flow.source)];
     return {
       pod: record.pod,
-      entry: entryNextHop(lab, service, sourceAddress, record),
-      leftFor: evidence.departures?.get(flow),
-      lostPackets: evidence.struck.has(flow),
-      wentAstray: name !== undefined && record.resolved !== destinationAddress,
+      entry: entryNextHop(lab, service, source, record),
+      leftFor: evidence.departures?.get(name),
+      lostPackets: evidence.struck.has(name),
+      wentAstray: target.name !== undefined && record.resolved !== target.destinationAddress,
     };
   };
   const recordOf = new Map<string, ConnectionRecord>(report.connections.map((record) => [record.flow, record]));
@@ -125,18 +128,19 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     return reason;
   };
 
-  const long = connections.map(({ service, target }, i): JudgedConnection => {
+  const long = connections.map((planned, i): JudgedConnection => {
+    const { service, target, flow } = planned;
     const record = recordOf.get(target.flow);
     if (!record?.opened)
       throw new LabFailure("load client", `${target.flow}: ${record?.error ?? "unknown"}`, "a connection that opens");
-    const node = entryNode(lab, service, target.sourceAddress, record);
+    const node = entryNode(lab, service, formatAddress(flow.source), record);
     const observed: ObservedFlow = {
       broken: isBroken(record),
       wasReset: record.resetAtMs !== undefined,
       short: false,
       fromMs: startMs,
       toMs: brokenAtMs(record) ?? record.lastEchoAtMs,
-      ...seenOf(service, target, record),
+      ...seenOf(planned, target, record),
     };
     const reason = compare(expectations[i], observed);
     const disorder = evidence.disorder.get(target.flow) ?? 0;
@@ -156,7 +160,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
       fromMs,
       toMs,
       endedMs,
-      ...seenOf(request.service, request.order, record),
+      ...seenOf(request, request.order, record),
     });
     const node = entryNode(lab, request.service, request.order.sourceAddress, record);
     return { record, expectation, node, reason };

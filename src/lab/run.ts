@@ -110,7 +110,8 @@ export async function runOnce(
   );
   await delay(clock, WATCH_AFTER_MS);
   const { connections: records } = await load.report();
-  await load.close(clock);
+  await load.close();
+  await load.stop(clock);
 
   const services = lab.services.map((service) => {
     const outcomes = outcomesOf(service, connections, forecasts, records);

@@ -209,6 +209,9 @@ function checkReferences(file: ScenarioFile, lab: Lab | undefined, context: z.co
       if (!routers.includes(name)) refuse([...path, "router", "ecmpOf", name], `wanted one of ${routers.join(", ")}`);
     }
     traffic.forEach(({ kind, service }, i) => {
+      if (lab.nat && kind === "requests") {
+        refuse([...path, "traffic", i, "kind"], "wanted connections or datagrams: behind a NAT only what is open has a forecast");
+      }
       const protocol = kind === "datagrams" ? "udp" : "tcp";
       const isFit = ({ protocols, appProtocol }: Service) =>
         protocols.includes(protocol) && (kind === "requests" || appProtocol === undefined);

@@ -8,14 +8,24 @@ import { type Clock, delay } from "../net/clock.ts";
 import { type Cast, viewsOf } from "./cast.ts";
 import { readTrackedBy } from "./connection-tracking.ts";
 import { forecastVisits } from "./datagram-forecast.ts";
-import { type Expectation, forecastFates, planChanges, withPods } from "./expectation.ts";
+import { type Expectation, forecastFates, type Plan, planChanges, withPods } from "./expectation.ts";
+import type { Lab } from "./lab.ts";
 import { statesOf } from "./lab-router.ts";
 import { Load } from "./load.ts";
+import { translate } from "./nat.ts";
 import { judgeScenario, type ScenarioOutcome } from "./outcome.ts";
 import { placeOf } from "./place.ts";
 import { type FaultStep, heartbeatMsOf, patienceMsOf, type Scenario } from "./scenario.ts";
-import { planDatagrams, planLongLived, planRequests } from "./scenario-traffic.ts";
+import {
+  planDatagrams,
+  planLongLived,
+  planRequests,
+  type ScenarioConnection,
+  type ScenarioDatagrams,
+  type ScenarioRequest,
+} from "./scenario-traffic.ts";
 import { readDisorder } from "./socket-disorder.ts";
+import type { RouterStates } from "./tiers.ts";
 import { type AtWork, carryOut, endAll, flowsStruck, type Tell } from "./timeline.ts";
 import { nodeOfPod } from "./witness.ts";
 
@@ -33,53 +43,93 @@ export async function playScenario(
     ...scenario.timeline.flatMap((step) => ("wait" in step ? [] : "name" in step ? step.atSeconds * 1000 : endOf(step))),
   );
   const durationMs = lastStepMs + scenario.watchSeconds * 1000;
-  const connections = planLongLived(lab, scenario);
-  const requests = planRequests(lab, scenario, durationMs);
-  const states = await statesOf(viewsOf(cast));
-  const datagrams = planDatagrams(lab, scenario);
-  const allPaths = forecastFates(lab, states, plan, [...connections, ...requests, ...datagrams]);
-  const byPath = allPaths.slice(0, connections.length + requests.length);
-  const datagramForecasts = forecastVisits(plan, allPaths.slice(byPath.length), datagrams);
-  const digest = digestPaths(allPaths);
-  await writeFile(
-    `${directory}/forecast.json`,
-    JSON.stringify({ digest, states, expectations: byPath, datagrams: datagramForecasts }),
-  );
-  tell("forecast", 0, { flows: allPaths.length, breaks: breaksOf(byPath), digest });
-
+  const planned = {
+    connections: planLongLived(lab, scenario),
+    requests: planRequests(lab, scenario, durationMs),
+    datagrams: planDatagrams(lab, scenario),
+  };
   const place = placeOf(lab.clients[0].node);
-  const load = await Load.start(place, connections.length, {
+  const load = await Load.start(place, planned.connections.length, {
     redial: true,
     heartbeatMs: heartbeatMsOf(scenario),
     timeoutMs: patienceMsOf(scenario),
   });
-  const opened = await load.open(connections.map(({ target }) => target));
-  const podOf = new Map(opened.map(({ flow, pod }) => [flow, pod]));
-  const pods = connections.map(({ target }) => nodeOfPod(lab, podOf.get(target.flow)));
-  const long = withPods(plan, byPath.slice(0, connections.length), pods, patienceMsOf(scenario));
-  const expectations = [...long, ...byPath.slice(connections.length)];
-  tell("pods", 0, { breaks: breaksOf(expectations) });
-  await load.send(datagrams.map(({ order }) => order));
-  await load.begin(requests.map(({ order }) => order));
-  const startMs = clock.nowMs();
-  tell("traffic", 0, { connections: connections.length, requests: requests.length, datagrams: datagrams.length });
   const atWork: AtWork = { steps: new Set(), ended: new Set() };
   try {
+    const { traffic, forecast } = await openTraffic({ cast, scenario, plan, planned, load, directory, tell });
+    const { connections, requests, datagrams } = traffic;
+    await load.begin(requests.map(({ order }) => order));
+    const startMs = clock.nowMs();
+    tell("traffic", 0, { connections: connections.length, requests: requests.length, datagrams: datagrams.length });
     const { marks, moves } = await carryOut(clock, cast, scenario, plan, startMs, atWork, tell);
     await delay(clock, Math.max(0, startMs + durationMs - clock.nowMs(), scenario.watchSeconds * 1000));
     const disorder = await readDisorder(place);
     const report = await load.report();
     const struck = await flowsStruck(clock, cast, atWork);
     const departures = await cast.router.view.departures?.();
-    await load.close(clock);
+    await load.close();
     const trackedBy = datagrams.length > 0 ? await readTrackedBy(lab) : new Map<string, ReadonlySet<string>>();
-    const forecasts = { expectations, datagramForecasts, digest };
     const witnesses = { marks, moves, startMs, struck, departures, trackedBy, disorder };
-    const evidence = { connections, requests, datagrams, ...forecasts, ...witnesses };
-    return judgeScenario(lab, scenario, evidence, report);
+    return judgeScenario(lab, scenario, { ...traffic, ...forecast, ...witnesses }, report);
   } finally {
     await endAll(clock, cast, atWork);
+    await load.stop(clock);
   }
+}
+
+interface ScenarioTraffic {
+  readonly connections: readonly ScenarioConnection[];
+  readonly requests: readonly ScenarioRequest[];
+  readonly datagrams: readonly ScenarioDatagrams[];
+}
+
+interface Opening {
+  readonly cast: Cast;
+  readonly scenario: Scenario;
+  readonly plan: Plan;
+  readonly planned: ScenarioTraffic;
+  readonly load: Load;
+  readonly directory: string;
+  readonly tell: Tell;
+}
+
+/** The forecast made and told, what is long-lived open, and the forecast completed by what its pods said. */
+async function openTraffic({ cast, scenario, plan, planned, load, directory, tell }: Opening) {
+  const { lab } = cast;
+  const open = async () => {
+    const records = await load.open(planned.connections.map(({ target }) => target));
+    await load.send(planned.datagrams.map(({ order }) => order));
+    return records;
+  };
+  const openedEarly = lab.nat && (await open());
+  const traffic = await asRouterSees(lab, planned);
+  const forecast = forecastTraffic(lab, await statesOf(viewsOf(cast)), plan, traffic);
+  const { digest, expectations: byPath, datagramForecasts } = forecast;
+  await writeFile(`${directory}/forecast.json`, JSON.stringify(forecast));
+  tell("forecast", 0, { flows: byPath.length + datagramForecasts.length, breaks: breaksOf(byPath), digest });
+
+  const podOf = new Map((openedEarly ?? (await open())).map(({ flow, pod }) => [flow, pod]));
+  const count = traffic.connections.length;
+  const pods = traffic.connections.map(({ target }) => nodeOfPod(lab, podOf.get(target.flow)));
+  const long = withPods(plan, byPath.slice(0, count), pods, patienceMsOf(scenario));
+  const expectations = [...long, ...byPath.slice(count)];
+  tell("pods", 0, { breaks: breaksOf(expectations) });
+  return { traffic, forecast: { ...forecast, expectations } };
+}
+
+/** Behind a NAT the flows have to be open before anybody knows what it makes of them. */
+async function asRouterSees(lab: Lab, traffic: ScenarioTraffic): Promise<ScenarioTraffic> {
+  if (!lab.nat) return traffic;
+  const connections = await translate(lab, lab.nat, traffic.connections);
+  return { ...traffic, connections, datagrams: await translate(lab, lab.nat, traffic.datagrams) };
+}
+
+/** Connections and requests have expectations, in this order. */
+function forecastTraffic(lab: Lab, states: RouterStates, plan: Plan, { connections, requests, datagrams }: ScenarioTraffic) {
+  const paths = forecastFates(lab, states, plan, [...connections, ...requests, ...datagrams]);
+  const expectations = paths.slice(0, connections.length + requests.length);
+  const datagramForecasts = forecastVisits(plan, paths.slice(expectations.length), datagrams);
+  return { digest: digestPaths(paths), states, expectations, datagramForecasts };
 }
 
 const breaksOf = (expectations: readonly Expectation[]): number => expectations.filter(({ fate }) => fate === "breaks").length;

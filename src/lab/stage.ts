@@ -7,6 +7,7 @@ import { LabFailure } from "./failure.ts";
 import { renderKubeProxy } from "./kube-proxy.ts";
 import { hasIpv6, type Lab } from "./lab.ts";
 import { inNamespace } from "./namespace.ts";
+import { startNat } from "./nat.ts";
 import { forgetDropped } from "./packet-filter.ts";
 import { execute } from "./process.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
@@ -57,6 +58,7 @@ export async function buildStage(lab: Lab): Promise<Topology> {
   );
   await Promise.all(lab.hosts.map((host) => execute(inNamespace(host, ["sysctl", "--quiet", "--write", ...HOST_SYSCTLS]))));
   await Promise.all(lab.nodes.map((node) => execute(inNamespace(node.name, ["nft", "-f", "-"]), renderKubeProxy(lab, node))));
+  if (lab.nat) await startNat(lab.nat);
   for (const [host, commands] of Object.entries(lab.exec)) {
     for (const command of commands) await execute(inNamespace(host, ["sh", "-c", command]));
   }
@@ -67,7 +69,9 @@ export async function buildStage(lab: Lab): Promise<Topology> {
 export async function forgetConnections(lab: Lab): Promise<void> {
   const pods = lab.nodes.flatMap((node) => node.pods);
   await Promise.all([
-    ...lab.nodes.map((node) => execute(inNamespace(node.name, ["conntrack", "-F"]))),
+    ...[...lab.nodes.map(({ name }) => name), ...(lab.nat ? [lab.nat.host] : [])].map((name) =>
+      execute(inNamespace(name, ["conntrack", "-F"])),
+    ),
     ...lab.nodes.map(forgetDropped),
     ...pods.map(({ name }) => execute(["ip", "-n", name, "route", "flush", "cache"])),
   ]);

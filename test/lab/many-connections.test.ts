@@ -82,7 +82,8 @@ it("sockets beyond a process's share are dealt to several, and all are told of",
     expect(records.map(({ flow }) => flow).toSorted()).toEqual(targets.map(({ flow }) => flow).toSorted());
     for (const record of records) expect(record).toMatchObject({ opened: true, pod: "p1", redials: 0 });
   } finally {
-    await load.close(systemClock);
+    await load.close();
+    await load.stop(systemClock);
     pod.close();
   }
 });
