@@ -15,7 +15,9 @@ import { AS_TRANS, ATTRIBUTE, ATTRIBUTE_FLAG, ERROR, UPDATE_ERROR } from "./iana
 import { type Family, sameFamily } from "./nlri.ts";
 import type { PathAttributes, RawAttribute } from "./path.ts";
 
-const ROW_OF_TYPE = new Map<number, AttributeRow>([...ATTRIBUTES, ...CARRIED_ATTRIBUTES].map((row) => [row.type, row]));
+const ROW_OF_TYPE: readonly (AttributeRow | undefined)[] = Array.from({ length: 256 }, (_, type) =>
+  [...ATTRIBUTES, ...CARRIED_ATTRIBUTES].find((row) => row.type === type),
+);
 
 const NO_FAULTS: readonly Fault[] = [];
 
@@ -27,34 +29,36 @@ const holdsPrefixes = (type: number): boolean => type === ATTRIBUTE.mpReach || t
 
 export interface DecodedAttributes {
   readonly draft: AttributeDraft;
-  readonly faults: readonly Fault[];
+  /** For whoever finds more. */
+  readonly faults: Fault[];
   /** The types that are there, malformed or not, each once. */
   readonly types: readonly number[];
 }
 
-export function decodeAttributes(bytes: Uint8Array, context: DecodeContext): DecodedAttributes {
+/** Those in the bytes from `from` to `to`. */
+export function decodeAttributes(bytes: Uint8Array, from: number, to: number, context: DecodeContext): DecodedAttributes {
   const draft: AttributeDraft = { path: {} };
   const faults: Fault[] = [];
   const types: number[] = [];
-  for (let offset = 0; offset < bytes.length; ) {
+  for (let offset = from; offset < to; ) {
     const extended = (bytes[offset] & ATTRIBUTE_FLAG.extendedLength) !== 0;
     const start = offset + (extended ? 4 : 3);
     // A list that is cut off still leaves the NLRI where the total length says (RFC 7606 section 4).
-    if (start > bytes.length) {
+    if (start > to) {
       faults.push({ what: "ends inside the header of an attribute", consequence: "treat-as-withdraw" });
       break;
     }
     const flags = bytes[offset];
     const type = bytes[offset + 1];
     const end = start + (extended ? read16(bytes, offset + 2) : bytes[offset + 2]);
-    if (end > bytes.length) {
-      const what = `overruns the attributes by ${end - bytes.length} bytes`;
+    if (end > to) {
+      const what = `overruns the attributes by ${end - to} bytes`;
       if (!types.includes(type)) types.push(type);
       faults.push({ attribute: attributeName(type), what, consequence: "treat-as-withdraw" });
       break;
     }
     const isRepeated = types.includes(type);
-    const found = decodeAttribute({ type, flags, value: bytes.subarray(start, end) }, isRepeated, context, draft);
+    const found = decodeAttribute(type, flags, bytes.subarray(start, end), isRepeated, context, draft);
     if (found.length > 0) faults.push(...found);
     if (!isRepeated) types.push(type);
     offset = end;
@@ -63,17 +67,19 @@ export function decodeAttributes(bytes: Uint8Array, context: DecodeContext): Dec
 }
 
 /** Optional and transitive, as they have to be; undefined for a type without a row. */
-export const flagsOf = (type: number): number | undefined => ROW_OF_TYPE.get(type)?.flags;
+export const flagsOf = (type: number): number | undefined => ROW_OF_TYPE[type]?.flags;
 
-export const attributeName = (type: number): string => ROW_OF_TYPE.get(type)?.name ?? `attribute ${type}`;
+export const attributeName = (type: number): string => ROW_OF_TYPE[type]?.name ?? `attribute ${type}`;
 
 function decodeAttribute(
-  { type, flags, value }: RawAttribute,
+  type: number,
+  flags: number,
+  value: Uint8Array,
   repeated: boolean,
   context: DecodeContext,
   draft: AttributeDraft,
 ): readonly Fault[] {
-  const row = ROW_OF_TYPE.get(type);
+  const row = ROW_OF_TYPE[type];
   const attribute = row ? row.name : attributeName(type);
   if (repeated) {
     const what = "is there twice";

@@ -46,7 +46,9 @@ export function errorName(error: BgpError): string {
   return error.subcode === 0 ? name : `${name}/subcode ${error.subcode}`;
 }
 
-export const strongest = (faults: readonly Fault[]): "none" | Consequence =>
-  CONSEQUENCES.findLast((consequence) => faults.some((fault) => fault.consequence === consequence)) ?? "none";
+export function strongest(faults: readonly Fault[]): "none" | Consequence {
+  if (faults.length === 0) return "none";
+  return CONSEQUENCES.findLast((consequence) => faults.some((fault) => fault.consequence === consequence)) ?? "none";
+}
 
 export const formatFault = (fault: Fault): string => `${fault.attribute ?? "UPDATE"} ${fault.what}`;

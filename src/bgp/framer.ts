@@ -69,9 +69,9 @@ export class Framer {
     if (error) return this.fail(error);
     const length = left < HEADER_LENGTH ? HEADER_LENGTH : read16(this.chunk, this.offset + MARKER_LENGTH);
     if (left < length) return this.keepPartial(length);
-    const message = this.chunk.subarray(this.offset, this.offset + length);
+    const start = this.offset;
     this.offset += length;
-    return toMessage(message);
+    return toMessage(this.chunk, start, length);
   }
 
   private nextOfPartial(): Framing {
@@ -88,7 +88,7 @@ export class Framer {
       if (this.partialLength < length) return MORE;
     }
     this.partialLength = 0;
-    return toMessage(this.partial);
+    return toMessage(this.partial, 0, length);
   }
 
   private keepPartial(length: number): Framing {
@@ -114,10 +114,10 @@ export class Framer {
   }
 }
 
-const toMessage = (message: Uint8Array): Framing => ({
+const toMessage = (bytes: Uint8Array, offset: number, length: number): Framing => ({
   kind: "message",
-  type: message[HEADER_LENGTH - 1],
-  body: message.subarray(HEADER_LENGTH),
+  type: bytes[offset + HEADER_LENGTH - 1],
+  body: bytes.subarray(offset + HEADER_LENGTH, offset + length),
 });
 
 type FramerLimits = Pick<Framer, "maximumLength" | "takesAnyRefresh">;

@@ -62,7 +62,7 @@ export function decodeReach(value: Uint8Array, context: MultiprotocolContext): R
   if (start > value.length) return `ends inside a next hop of ${nextHopLength} bytes`;
   if (!hasFamily(context.families, family)) return undefined;
   if (!nextHopLengths(family, context).includes(nextHopLength)) return `has a next hop of ${nextHopLength} bytes`;
-  const prefixes = decodePrefixes(value.subarray(start), family.afi, hasPathIds(context, family));
+  const prefixes = decodePrefixes(value, start, value.length, family.afi, hasPathIds(context, family));
   if (typeof prefixes === "string") return prefixes;
   return { family, nextHop: readNextHop(value.subarray(4, 4 + nextHopLength), context.ipv6NextHop), prefixes };
 }
@@ -71,7 +71,7 @@ export function decodeUnreach(value: Uint8Array, context: MultiprotocolContext):
   if (value.length < 3) return `has ${value.length} bytes, at least 3 wanted`;
   const family = { afi: read16(value, 0), safi: value[2] };
   if (!hasFamily(context.families, family)) return undefined;
-  const prefixes = decodePrefixes(value.subarray(3), family.afi, hasPathIds(context, family));
+  const prefixes = decodePrefixes(value, 3, value.length, family.afi, hasPathIds(context, family));
   return typeof prefixes === "string" ? prefixes : { family, prefixes };
 }
 

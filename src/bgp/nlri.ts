@@ -37,17 +37,17 @@ export const formatFamily = (family: Family): string =>
 
 const PATH_ID_LENGTH = 4;
 
-/** All of `bytes` as prefixes, or in words why that cannot be. */
-export function decodePrefixes(bytes: Uint8Array, afi: number, withPathIds = false): Nlri[] | string {
+/** The bytes from `from` to `to` as prefixes, or in words why that cannot be. */
+export function decodePrefixes(bytes: Uint8Array, from: number, to: number, afi: number, withPathIds = false): Nlri[] | string {
   const maximum = afi === AFI.ipv4 ? 32 : 128;
   const prefixes: Nlri[] = [];
-  for (let start = 0; start < bytes.length; ) {
+  for (let start = from; start < to; ) {
     const offset = withPathIds ? start + PATH_ID_LENGTH : start;
-    if (offset >= bytes.length) return "ends inside a path identifier";
+    if (offset >= to) return "ends inside a path identifier";
     const length = bytes[offset];
     const end = offset + 1 + ((length + 7) >>> 3);
     if (length > maximum) return `has a prefix of length ${length}, at most ${maximum} wanted`;
-    if (end > bytes.length) return `ends inside a prefix of length ${length}`;
+    if (end > to) return `ends inside a prefix of length ${length}`;
     const address =
       afi === AFI.ipv4 ? readIpv4Start(bytes, offset + 1, length) : readIpv6Start(bytes.subarray(offset + 1, end), length);
     prefixes.push(withPathIds ? { address, length, pathId: read32(bytes, start) } : { address, length });

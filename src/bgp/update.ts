@@ -63,16 +63,14 @@ export function decodeUpdate(body: Uint8Array, context: DecodeContext): DecodedU
     return reset(`has ${body.length} bytes, at least ${nlriAt} wanted`, UPDATE_ERROR.malformedAttributeList);
   }
   const withPathIds = hasPathIds(context, IPV4_UNICAST);
-  const withdrawn = decodePrefixes(body.subarray(2, attributesAt - 2), AFI.ipv4, withPathIds);
+  const withdrawn = decodePrefixes(body, 2, attributesAt - 2, AFI.ipv4, withPathIds);
   if (typeof withdrawn === "string") return reset(withdrawn, UPDATE_ERROR.invalidNetworkField);
-  const announced = decodePrefixes(body.subarray(nlriAt), AFI.ipv4, withPathIds);
+  const announced = decodePrefixes(body, nlriAt, body.length, AFI.ipv4, withPathIds);
   if (typeof announced === "string") return reset(announced, UPDATE_ERROR.invalidNetworkField);
   // A family that was not agreed on, or is disabled: well-formed, and no business of ours.
   if (!context.families.some((family) => sameFamily(family, IPV4_UNICAST))) withdrawn.length = announced.length = 0;
 
-  const attributes = body.subarray(attributesAt, nlriAt);
-  const { draft, faults: attributeFaults, types } = decodeAttributes(attributes, context);
-  const faults = [...attributeFaults];
+  const { draft, faults, types } = decodeAttributes(body, attributesAt, nlriAt, context);
   const announcesAny = announced.length > 0 || types.includes(ATTRIBUTE.mpReach);
   if (announcesAny) noteMissing(faults, types, announced.length > 0, context.peerType);
   const onlyUnreach = types.length === 1 && types[0] === ATTRIBUTE.mpUnreach;
@@ -83,7 +81,7 @@ export function decodeUpdate(body: Uint8Array, context: DecodeContext): DecodedU
   const reachable: Reachable[] = [];
   takeReachable(reachable, announced, draft.path.nextHop, ATTRIBUTE.nextHop, faults);
   if (draft.reach) takeReachable(reachable, draft.reach.prefixes, draft.reach.nextHop, ATTRIBUTE.mpReach, faults);
-  const disabled = faults.flatMap((fault) => (fault.consequence === "disable-family" ? [fault.family] : []));
+  const disabled = disabledBy(faults);
   if (disabled.length > 0 && context.families.every((family) => disabled.some((one) => sameFamily(one, family)))) {
     faults.push(resetFault("leaves no address family to believe", UPDATE_ERROR.optionalAttribute));
   }
@@ -102,14 +100,19 @@ export function decodeUpdate(body: Uint8Array, context: DecodeContext): DecodedU
   }
   const update: UpdateMessage = { kind: "update", withdrawn: gone, announcements };
   const saysNothing = gone.length === 0 && !announcesAny;
-  const endOfRib = saysNothing ? endOfRibFamily(attributes, onlyUnreach ? draft.unreach : undefined) : undefined;
+  const endOfRib = saysNothing ? endOfRibFamily(nlriAt - attributesAt, onlyUnreach ? draft.unreach : undefined) : undefined;
   return { update: endOfRib ? { ...update, endOfRib } : update, consequence, faults };
 }
 
 /** RFC 4724 section 2: for IPv4 unicast an UPDATE of nothing at all, for others an MP_UNREACH_NLRI without prefixes. */
-function endOfRibFamily(attributes: Uint8Array, onlyUnreach: Unreach | undefined): Family | undefined {
-  return attributes.length === 0 ? IPV4_UNICAST : onlyUnreach?.family;
+function endOfRibFamily(attributesLength: number, onlyUnreach: Unreach | undefined): Family | undefined {
+  return attributesLength === 0 ? IPV4_UNICAST : onlyUnreach?.family;
 }
+
+const NO_FAMILIES: readonly Family[] = [];
+
+const disabledBy = (faults: readonly Fault[]): readonly Family[] =>
+  faults.length === 0 ? NO_FAMILIES : faults.flatMap((fault) => (fault.consequence === "disable-family" ? [fault.family] : []));
 
 function noteMissing(faults: Fault[], types: readonly number[], classic: boolean, peerType: DecodeContext["peerType"]): void {
   const want = (type: number): void => {

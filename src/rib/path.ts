@@ -84,8 +84,31 @@ export interface PathSets<Route> {
   nextHopUses(): Iterable<NextHopUse>;
 }
 
-const hashPath = ({ peer, attributes, pathId = 0, isBlackhole }: Path, family: AddressFamily): number =>
-  hashValue(attributes, mixHash(mixHash(peer.routerId ^ pathId, peer.epoch ?? 0), family.length + Number(isBlackhole)));
+const hashPath = ({ peer, attributes, pathId = 0, isBlackhole }: Path): number =>
+  hashAttributes(attributes, mixHash(mixHash(peer.routerId ^ pathId, peer.epoch ?? 0), Number(isBlackhole)));
+
+/** What most sets of attributes have is named here: to walk over whatever fields there are takes several times as long. */
+function hashAttributes(attributes: PathAttributes, seed: number): number {
+  const { origin, asPath, nextHop, multiExitDiscriminator = -1, localPreference = -1, communities } = attributes;
+  let hash = hashValue(nextHop, mixHash(mixHash(mixHash(seed, origin), multiExitDiscriminator), localPreference));
+  for (const { type, asns } of asPath) hash = hashWords(asns, mixHash(hash, type));
+  if (communities) hash = hashWords(communities, hash);
+  return hashRareAttributes(attributes, hash);
+}
+
+function hashRareAttributes(attributes: PathAttributes, seed: number): number {
+  const { aggregator, extendedCommunities, largeCommunities, originatorId, clusterList, onlyToCustomer, unrecognized } =
+    attributes;
+  let hash = seed;
+  for (const one of [aggregator, extendedCommunities, largeCommunities, originatorId, clusterList, onlyToCustomer, unrecognized])
+    if (one !== undefined) hash = hashValue(one, hash);
+  return hash;
+}
+
+function hashWords(words: readonly number[], hash: number): number {
+  for (const word of words) hash = mixHash(hash, word);
+  return mixHash(hash, words.length);
+}
 
 const saysTheSame = (a: Path, b: Path): boolean =>
   a.peer === b.peer &&
@@ -95,10 +118,17 @@ const saysTheSame = (a: Path, b: Path): boolean =>
   sameValue(a.attributes, b.attributes);
 
 /** Whatever the order of the paths. */
-const hashPaths = (paths: readonly KeptPath[]): number => paths.reduce((sum, { hash }) => (sum + mixHash(1, hash)) | 0, 0);
+function hashPaths(paths: readonly KeptPath[]): number {
+  let sum = 0;
+  for (const { hash } of paths) sum = (sum + mixHash(1, hash)) | 0;
+  return sum;
+}
 
-const sameMembers = (a: readonly KeptPath[], b: readonly KeptPath[]): boolean =>
-  a.length === b.length && a.every((path) => b.includes(path));
+function sameMembers(a: readonly KeptPath[], b: readonly KeptPath[]): boolean {
+  if (a.length !== b.length) return false;
+  for (const path of a) if (!b.includes(path)) return false;
+  return true;
+}
 
 export function createPathSets<Route>({ decide, isSame }: PathSetsOptions<Route>): PathSets<Route> {
   const paths = createShelf<KeptPath>();
@@ -112,11 +142,9 @@ export function createPathSets<Route>({ decide, isSame }: PathSetsOptions<Route>
 
   const useOf = (nextHop: Address, peer: Address): NextHopUse => {
     const ofNextHop = uses.get(nextHop) ?? [];
-    uses.set(nextHop, ofNextHop);
-    const known = ofNextHop.find((use) => use.peer === peer);
-    if (known) return known;
+    for (const use of ofNextHop) if (use.peer === peer) return use;
     const use = { nextHop, peer, paths: 0, movedAt: 0 };
-    ofNextHop.push(use);
+    uses.set(nextHop, [...ofNextHop, use]);
     return use;
   };
 
@@ -157,7 +185,7 @@ export function createPathSets<Route>({ decide, isSame }: PathSetsOptions<Route>
 
   return {
     path(path, family) {
-      const hash = hashPath(path, family);
+      const hash = hashPath(path);
       const known = paths.find(hash, (one) => one.family === family && saysTheSame(one, path));
       if (known) return known;
       const { peer, attributes, pathId, refused, isBlackhole = false } = path;

@@ -5,7 +5,7 @@
  * refused path is kept and shown with its reason, for a change of the policy and for people.
  */
 import { COMMUNITY, hasCommunity } from "../bgp/communities.ts";
-import { type PathAttributes, SEGMENT } from "../bgp/path.ts";
+import { type AsPathSegment, type PathAttributes, SEGMENT } from "../bgp/path.ts";
 import { type Address, isIpv4 } from "../net/address.ts";
 import { hostPrefix, type Prefix } from "../net/prefix.ts";
 import { type PrefixRule, parsePrefixRule, ruleMatches } from "../net/prefix-rule.ts";
@@ -66,9 +66,20 @@ const isMartian = (prefix: Prefix): boolean => {
   return (length < 8 || !isIpv4(address) || MAYBE_MARTIAN[address >>> 24] === 1) && matchesAny(MARTIANS, prefix);
 };
 
-const matchesAny = (list: readonly PrefixRule[], prefix: Prefix): boolean => list.some((rule) => ruleMatches(rule, prefix));
+function matchesAny(list: readonly PrefixRule[], prefix: Prefix): boolean {
+  for (const rule of list) if (ruleMatches(rule, prefix)) return true;
+  return false;
+}
 
-const isMartianNextHop = (nextHop: Address): boolean => matchesAny(NO_ONES, hostPrefix(nextHop));
+const isMartianNextHop = (nextHop: Address): boolean => {
+  if (isIpv4(nextHop) && MAYBE_MARTIAN[nextHop >>> 24] === 0) return false;
+  return matchesAny(NO_ONES, hostPrefix(nextHop));
+};
+
+function holdsAny(asPath: readonly AsPathSegment[], asns: readonly number[]): boolean {
+  for (const segment of asPath) for (const asn of segment.asns) if (asns.includes(asn)) return true;
+  return false;
+}
 
 /** What is refused of a path, whatever the prefix. */
 export function refusePath(
@@ -78,7 +89,7 @@ export function refusePath(
   routerId: number,
 ): RefusalReason | undefined {
   const { asPath, clusterList, originatorId, nextHop } = attributes;
-  if (asPath.some(({ asns }) => asns.some((asn) => policy.ownAsns.includes(asn)))) return "AS loop";
+  if (holdsAny(asPath, policy.ownAsns)) return "AS loop";
   if (peer.type === "external" && policy.enforceFirstAs && firstAs(attributes) !== peer.asn) return "first AS is not the peer's";
   if (peer.type === "internal" && originatorId === routerId) return "originator is ourselves";
   if (peer.type === "internal" && clusterList?.includes(routerId)) return "cluster loop";

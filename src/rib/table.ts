@@ -150,24 +150,28 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
 
   const inForce = (prefix: Prefix): Route => overrides.get(prefixKey(prefix)) ?? sets.at(numbers.get(prefix))?.route ?? NO_ROUTE;
 
-  /** These prefixes, each named once, have another route. */
-  function note(prefixes: readonly Prefix[], before: Route, after: Route): void {
+  /** These prefixes, each named once, have another route. The list is taken over. */
+  function note(prefixes: Prefix[], before: Route, after: Route): void {
     if (before === after || prefixes.length === 0) return;
     for (const prefix of prefixes) {
       touched.push(prefix);
       mustResolve ||= resolver.concerns(prefix);
     }
     if (forwardsTheSame(before, after)) return;
-    const change = changeOf(prefixes, after, before.protocol);
     const last = routes.at(-1);
+    const change = changeOf(prefixes, after, before.protocol);
     if (last && goesTheSameWay(last, change)) for (const prefix of prefixes) last.prefixes.push(prefix);
-    else routes.push({ ...change, prefixes: [...prefixes] });
+    else routes.push(change);
   }
 
   /** What BGP says of them now, which counts where nothing is above it. */
-  function noteBgp(prefixes: readonly Prefix[], before: Route, after: Route): void {
-    const isCovered = (prefix: Prefix): boolean => overridden.get(prefix) !== 0;
-    note(prefixes.some(isCovered) ? prefixes.filter((prefix) => !isCovered(prefix)) : prefixes, before, after);
+  function noteBgp(prefixes: Prefix[], before: Route, after: Route): void {
+    for (const prefix of prefixes) {
+      if (overridden.get(prefix) === 0) continue;
+      const uncovered = prefixes.filter((one) => overridden.get(one) === 0);
+      return note(uncovered, before, after);
+    }
+    note(prefixes, before, after);
   }
 
   const inUse = (): Set<Address> => new Set(Array.from(sets.nextHopUses(), ({ nextHop }) => nextHop));
@@ -278,14 +282,14 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
     follow(from, to, prefixes);
   }
 
-  function shift(from: number, to: number, prefixes: readonly Prefix[]): void {
+  function shift(from: number, to: number, prefixes: Prefix[]): void {
     if (from === to) return;
     for (const prefix of prefixes) numbers.set(prefix, to);
     follow(from, to, prefixes);
   }
 
-  /** These prefixes went from one set to another. */
-  function follow(fromNumber: number, toNumber: number, prefixes: readonly Prefix[]): void {
+  /** These prefixes went from one set to another. The list is taken over. */
+  function follow(fromNumber: number, toNumber: number, prefixes: Prefix[]): void {
     if (prefixes.length === 0) return;
     const [from, to] = [sets.at(fromNumber), sets.at(toNumber)];
     const [before, after] = [from?.route ?? NO_ROUTE, to?.route ?? NO_ROUTE];
@@ -443,16 +447,14 @@ function overridesOf({ staticRoutes, interfaces }: RibConfiguration): Map<number
 
 const withoutPathId = (nlri: Nlri): Prefix => (nlri.pathId === undefined ? nlri : { address: nlri.address, length: nlri.length });
 
-const changeOf = (
-  prefixes: readonly Prefix[],
-  { protocol, nextHops, isBlackhole }: Route,
+function changeOf(
+  prefixes: Prefix[],
+  { protocol: after, nextHops, isBlackhole }: Route,
   before: RouteProtocol | undefined,
-): RouteChange => ({
-  prefixes,
-  protocol: (nextHops.length > 0 || isBlackhole ? protocol : before) ?? "bgp",
-  nextHops,
-  ...(isBlackhole ? { isBlackhole } : {}),
-});
+): OpenChange {
+  const protocol = (nextHops.length > 0 || isBlackhole ? after : before) ?? "bgp";
+  return isBlackhole ? { prefixes, protocol, nextHops, isBlackhole } : { prefixes, protocol, nextHops };
+}
 
 const goesTheSameWay = (a: RouteChange, b: RouteChange): boolean =>
   a.nextHops === b.nextHops && a.protocol === b.protocol && a.isBlackhole === b.isBlackhole;

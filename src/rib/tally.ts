@@ -5,7 +5,7 @@
 import type { Address, AddressFamily } from "../net/address.ts";
 import type { Path } from "./path.ts";
 import type { RefusalReason } from "./policy.ts";
-import { epochOf } from "./route.ts";
+import { epochOf, type RoutePeer } from "./route.ts";
 
 /** Of one peer, now: paths heard, and of those the ones that its import policy refused, by reason. */
 export interface PeerPaths {
@@ -30,16 +30,17 @@ export interface Tallies {
 
 export function createTallies(): Tallies {
   const byPeer = new Map<Address, Tally[]>();
+  function begin(peer: RoutePeer, family: AddressFamily, ofPeer: Tally[]): Tally {
+    const tally: Tally = { epoch: epochOf(peer), family, prefixes: 0, refused: new Map() };
+    ofPeer.push(tally);
+    byPeer.set(peer.address, ofPeer);
+    return tally;
+  }
+
   return {
     add({ peer, refused }, family, prefixes) {
       const ofPeer = byPeer.get(peer.address) ?? [];
-      byPeer.set(peer.address, ofPeer);
-      const epoch = epochOf(peer);
-      let tally = ofPeer.find((one) => one.epoch === epoch && one.family === family);
-      if (!tally) {
-        tally = { epoch, family, prefixes: 0, refused: new Map() };
-        ofPeer.push(tally);
-      }
+      const tally = find(ofPeer, epochOf(peer), family) ?? begin(peer, family, ofPeer);
       tally.prefixes += prefixes;
       if (refused) tally.refused.set(refused, (tally.refused.get(refused) ?? 0) + prefixes);
       if (tally.prefixes === 0) ofPeer.splice(ofPeer.indexOf(tally), 1);
@@ -53,6 +54,11 @@ export function createTallies(): Tallies {
       return sum(ofPeer) - sum(left);
     },
   };
+}
+
+function find(tallies: readonly Tally[], epoch: number, family: AddressFamily): Tally | undefined {
+  for (const tally of tallies) if (tally.epoch === epoch && tally.family === family) return tally;
+  return undefined;
 }
 
 const sum = (tallies: readonly Tally[]): number => tallies.reduce((all, { prefixes }) => all + prefixes, 0);
