@@ -19,7 +19,8 @@ import { formatCount, type Panel, renderChart } from "./chart.ts";
 import { fastestTurns } from "./fastest.ts";
 import { assertEqualAnswers, createLoad, createTable } from "./forward.ts";
 import { processorSeconds, runInNamespaces, sh } from "./namespaces.ts";
-import { createNetwork, createOurs, generate, received } from "./wire.ts";
+import { createOurs } from "./wire-contender.ts";
+import { createNetwork, generate, received } from "./wire-network.ts";
 
 const SEED = 42;
 /** Of a turn: short enough that on a busy machine some turns are left alone. */
@@ -93,12 +94,12 @@ async function measureWire(): Promise<Panel> {
   await router.start();
   await execute(inNamespace("source", ["ping", "-c", "1", "-W", "5", "10.0.2.2"]));
   // Compilers have done what they will do.
-  await generate(3);
+  await generate({ seconds: 3 });
   const costs = FRAME_BYTES.map((bytes) => ({ bytes, turns: [] as number[] }));
   for (let turn = 0; turn < WIRE_TURNS; turn++)
     for (const { bytes, turns } of costs) {
       const before = { packets: await received(), seconds: processorSeconds(router.pid()) };
-      await generate(WIRE_SECONDS, bytes);
+      await generate({ seconds: WIRE_SECONDS, frameBytes: bytes });
       await delay(systemClock, 200);
       const packets = (await received()) - before.packets;
       turns.push(((processorSeconds(router.pid()) - before.seconds) / packets) * 1e9);

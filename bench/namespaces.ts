@@ -3,7 +3,7 @@
  * namespaces, and once inside as process 1, whose end ends everything in there; so nothing is left behind, however it ends.
  */
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { inNamespace } from "../src/lab/namespace.ts";
 import { execute } from "../src/lab/process.ts";
 
@@ -31,7 +31,19 @@ export async function runInNamespaces(measure: (words: readonly string[]) => Pro
 export const sh = (namespace: string, command: string): Promise<string> => execute(inNamespace(namespace, ["sh", "-c", command]));
 
 /** User and system time of all threads of a process; the kernel counts hundredths. */
-export function processorSeconds(pid: number): number {
-  const [user, system] = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/.*\) /s, "").split(" ").slice(11, 13).map(Number);
-  return (user + system) / 100;
+export const processorSeconds = (pid: number): number => sumTimes(pid, 2);
+
+/** The same of every process in this namespace, and of those that have ended: other work on the machine is not in it. */
+export function processorSecondsInside(): number {
+  const pids = readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name));
+  return pids.reduce((sum, pid) => sum + sumTimes(Number(pid), 4), 0);
+}
+
+/** The first `count` of a process's own user and system time, and those of its children that have ended. */
+function sumTimes(pid: number, count: number): number {
+  const times = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/.*\) /s, "")
+    .split(" ")
+    .slice(11, 11 + count);
+  return times.reduce((sum, hundredths) => sum + Number(hundredths) / 100, 0);
 }

@@ -1,7 +1,7 @@
 /**
- * The hosts of the wire bench, each a process in its namespace. `generate MAC SECONDS BYTES` sends UDP packets of 64 k
- * flows to 10.0.2.2 over `out` as fast as it can (one packet for 0 seconds), in frames of so many bytes; `catch` prints the first UDP packet that comes
- * in by `in`, from its TTL on, as hex.
+ * The hosts of the wire bench, each a process in its namespace. `generate MAC SECONDS BYTES RATE` sends UDP packets of 64 k
+ * flows to 10.0.2.2 over `out` (one packet for 0 seconds), in frames of so many bytes, so many packets a second (0: as fast as
+ * it can); `catch` prints the first UDP packet that comes in by `in`, as hex.
  */
 import { loadNative } from "../native-bindings/index.ts";
 import { macHigh, macLow, parseMac } from "../src/net/mac.ts";
@@ -36,14 +36,14 @@ function createFrame(destination: string, length: number): Uint8Array {
   return frame;
 }
 
-function generate(destination: string, seconds: number, length: number): void {
+function generate(destination: string, seconds: number, length: number, packetsPerSecond: number): void {
   const count = seconds === 0 ? 1 : 0xffffffff;
   const result = loadNative().generate(
     "out",
     createFrame(destination, length),
     count,
     seconds || 1,
-    0,
+    packetsPerSecond,
     seconds === 0 ? 1 : FLOWS,
     false,
   );
@@ -69,5 +69,5 @@ function catchOne(): void {
 }
 
 const [role, ...words] = process.argv.slice(2);
-if (role === "generate") generate(words[0], Number(words[1]), Number(words[2]));
+if (role === "generate") generate(words[0], Number(words[1]), Number(words[2]), Number(words[3]));
 else catchOne();

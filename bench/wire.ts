@@ -1,195 +1,110 @@
 /**
  * `npm run bench:wire`: how fast is the router beside kernel routing in the same namespaces? A source, a router and a sink on
- * two cables; the kernel and we route in turn, so that a noisy machine disturbs both alike, and what counts is the ratio of
- * each pair. Before anything is timed, the same packet must leave both with the same bytes.
- *
- *   source 10.0.1.2 -- in0 [ router: the kernel, or ecmp run ] out0 -- 10.0.2.2 sink
+ * two cables; the kernel and a contender route in turn, so that a noisy machine disturbs both alike, and what counts is the
+ * ratio of each pair. Before anything is timed, the same packet must leave all of them with the same bytes. Names choose
+ * contenders (`npm run bench:wire -- "1 worker" floor`), PAIRS how often each has its turn.
  *
  * Everything runs in namespaces of its own and ends with this process; the load is bounded in time.
  */
-import { writeFileSync } from "node:fs";
-import { pathToFileURL } from "node:url";
 import { inNamespace } from "../src/lab/namespace.ts";
 import { Daemon, execute } from "../src/lab/process.ts";
 import { systemClock } from "../src/net/clock.ts";
-import { runInNamespaces, sh } from "./namespaces.ts";
-import { median, type Spread, spreadOf } from "./statistics.ts";
+import { runInNamespaces } from "./namespaces.ts";
+import { type Spread, spreadOf } from "./statistics.ts";
+import { type Contender, createFloor, createOpenVswitch, createOurs, createPcapLive, kernel } from "./wire-contender.ts";
+import { CATCH, createNetwork, generate } from "./wire-network.ts";
+import { QUESTIONS } from "./wire-question.ts";
 
 const PAIRS = Number(process.env.PAIRS ?? 5);
-const SECONDS = 3;
-const ROLE = new URL("./wire-role.js", import.meta.url).pathname;
-const ECMP = new URL("../src/main.js", import.meta.url).pathname;
-const ROUTER_FILE = "/run/router.yaml";
 
-/** Of a packet of 64 bytes, without the check sequence. */
-export const SMALLEST_FRAME_BYTES = 60;
-
-/** Who routes: `start` makes it so, `stop` undoes it. */
-interface Contender {
-  readonly name: string;
-  start(): Promise<void>;
-  stop(): Promise<void>;
-}
-
-/** One question: a number for whoever routes now, the more the better unless said otherwise. */
-interface Question {
-  readonly name: string;
-  readonly unit: string;
-  ask(): Promise<number>;
-}
-
-export async function createNetwork(): Promise<void> {
-  for (const name of ["source", "router", "sink"]) await execute(["ip", "netns", "add", name]);
-  await execute(["ip", "link", "add", "out", "netns", "source", "type", "veth", "peer", "name", "in0", "netns", "router"]);
-  await execute(["ip", "link", "add", "in", "netns", "sink", "type", "veth", "peer", "name", "out0", "netns", "router"]);
-  await sh("source", "ip link set lo up; ip addr add 10.0.1.2/24 dev out; ip link set out up; ip route add default via 10.0.1.1");
-  await sh("sink", "ip link set lo up; ip addr add 10.0.2.2/24 dev in; ip link set in up; ip route add default via 10.0.2.1");
-  await sh(
-    "router",
-    "ip link set lo up; ip addr add 10.0.1.1/24 dev in0; ip addr add 10.0.2.1/24 dev out0; ip link set in0 up; ip link set out0 up",
-  );
-  // The sink's kernel is not to answer UDP that nobody listens for: it is dropped where it arrives, after it was counted.
-  await execute(
-    inNamespace("sink", ["nft", "-f", "-"]),
-    'table netdev sink {\n chain in {\n type filter hook ingress device "in" priority 0;\n meta l4proto udp drop\n }\n}\n',
-  );
-}
-
-const kernel: Contender = {
-  name: "kernel",
-  start: async () => void (await sh("router", "echo 1 > /proc/sys/net/ipv4/ip_forward")),
-  stop: async () => void (await sh("router", "echo 0 > /proc/sys/net/ipv4/ip_forward")),
-};
-
-/** `settings`: of the configuration, beside the ports. */
-export function createOurs(name: string, settings: string) {
-  let daemon: Daemon | undefined;
-  return {
-    name,
-    pid: () => daemon?.pid ?? 0,
-    async start() {
-      writeFileSync(ROUTER_FILE, `{ports: [{interface: in0}, {interface: out0}], ${settings}}\n`);
-      daemon = await Daemon.start("router", inNamespace("router", [process.execPath, ECMP, "run", ROUTER_FILE]));
-      await daemon.untilLine("ready", systemClock, 60_000);
-    },
-    async stop() {
-      await daemon?.stop(systemClock);
-    },
-  };
-}
-
-const role = async <Answer>(namespace: string, ...words: (string | number)[]): Promise<Answer> =>
-  JSON.parse(await execute(inNamespace(namespace, [process.execPath, ROLE, ...words.map(String)])));
-
-interface LinkFacts {
-  readonly address: string;
-  readonly stats64: { readonly rx: { readonly packets: number } };
-}
-
-const linkOf = async (namespace: string, name: string): Promise<LinkFacts> =>
-  JSON.parse(await execute(inNamespace(namespace, ["ip", "-s", "-j", "link", "show", name])))[0];
-export const received = async (): Promise<number> => (await linkOf("sink", "in")).stats64.rx.packets;
-export const generate = async (seconds: number, frameBytes = SMALLEST_FRAME_BYTES): Promise<{ seconds: number }> =>
-  role("source", "generate", (await linkOf("router", "in0")).address, seconds, frameBytes);
-
-const QUESTIONS: readonly Question[] = [
-  {
-    name: "64-byte UDP packets, 64 k flows, delivered",
-    unit: "Mpps",
-    async ask() {
-      const before = await received();
-      const { seconds } = await generate(SECONDS);
-      return ((await received()) - before) / seconds / 1e6;
-    },
-  },
-  { name: "TCP, 1 connection", unit: "Gbit/s", ask: () => iperf(1) },
-  { name: "TCP, 8 connections", unit: "Gbit/s", ask: () => iperf(8) },
-  { name: "round trip of sparse packets, median (the less the better)", unit: "ms", ask: roundTrip },
+const CONTENDERS: readonly Contender[] = [
+  createOurs("1 worker", "workers: 1"),
+  createOurs("1 worker, busy", "busy: true"),
+  createOurs("2 workers", "workers: 2"),
+  createFloor(),
+  createPcapLive(),
+  createOpenVswitch(),
 ];
 
-async function iperf(connections: number): Promise<number> {
-  const server = await Daemon.start("iperf3", inNamespace("sink", ["iperf3", "-s", "-1", "--forceflush"]));
-  await server.untilLine("Server listening on 5201 (test #1)", systemClock, 10_000);
-  const text = await execute(
-    inNamespace("source", ["iperf3", "-c", "10.0.2.2", "-J", "-t", String(SECONDS), "-P", String(connections)]),
-  );
-  await server.exited;
-  return JSON.parse(text).end.sum_received.bits_per_second / 1e9;
-}
+/** Neighbors are resolved by it. Several, because a capture by libpcap loses its first frame. */
+const reachSink = (): Promise<string> => execute(inNamespace("source", ["ping", "-c", "4", "-i", "0.2", "-W", "5", "10.0.2.2"]));
 
-async function roundTrip(): Promise<number> {
-  const text = await execute(inNamespace("source", ["ping", "-i", "0.01", "-c", "200", "10.0.2.2"]));
-  return median([...text.matchAll(/time=([0-9.]+) ms/g)].map(([, ms]) => Number(ms)));
-}
-
-/** The same packet, routed by each: the bytes that leave must be the same. */
-async function assertEqualAnswers(contenders: readonly Contender[]): Promise<void> {
-  const seen: string[] = [];
-  for (const contender of contenders) {
-    await contender.start();
-    await execute(inNamespace("source", ["ping", "-c", "1", "-W", "5", "10.0.2.2"]));
-    const sink = await Daemon.start("sink", inNamespace("sink", [process.execPath, ROLE, "catch"]));
+/** What leaves, as hex, for one packet and whoever routes meanwhile. */
+async function routeOne(contender: Contender): Promise<string> {
+  await contender.start();
+  try {
+    await reachSink();
+    const sink = await Daemon.start("sink", CATCH);
     let caught = "";
     sink.onLine((line) => {
       caught = line;
     });
     await sink.untilLine("listening", systemClock, 10_000);
-    await generate(0);
+    await generate({ seconds: 0 });
     await sink.exited;
-    seen.push(caught);
+    return caught;
+  } finally {
     await contender.stop();
   }
-  if (seen.some((frame) => frame !== seen[0] || frame.length < 84))
-    throw new Error(`The contenders send different packets:\n${seen.join("\n")}`);
-  console.log(`equal answers: ${seen[0]} from each`);
 }
 
-async function measure(): Promise<void> {
+/** Those of whom the same bytes come as from the kernel; one that is optional may be unable to run, no one may differ. */
+async function admit(contenders: readonly Contender[]): Promise<Contender[]> {
+  const wanted = await routeOne(kernel);
+  const admitted: Contender[] = [];
+  for (const contender of contenders) {
+    try {
+      const seen = await routeOne(contender);
+      if (seen !== wanted || seen.length < 84)
+        throw new Error(`${contender.name} sends another packet than the kernel:\n${wanted}\n${seen}`);
+      admitted.push(contender);
+    } catch (error) {
+      if (!contender.optional) throw error;
+      console.error(`skipped: ${contender.name}: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+  console.log(`equal answers: ${wanted} from kernel, ${admitted.map(({ name }) => name).join(", ")}`);
+  return admitted;
+}
+
+async function askAll(contender: Contender): Promise<number[]> {
+  await contender.start();
+  await reachSink();
+  const numbers: number[] = [];
+  for (const question of QUESTIONS) numbers.push(...(await question.ask()));
+  await contender.stop();
+  return numbers;
+}
+
+async function measure(names: readonly string[]): Promise<void> {
+  const unknown = names.find((name) => !CONTENDERS.some((contender) => contender.name === name));
+  if (unknown !== undefined)
+    throw new Error(`bench:wire: ${unknown}, wanted one of ${CONTENDERS.map(({ name }) => name).join(", ")}`);
   await createNetwork();
-  const ours = [
-    createOurs("1 worker", "workers: 1"),
-    createOurs("1 worker, busy", "busy: true"),
-    createOurs("2 workers", "workers: 2"),
-  ];
-  await assertEqualAnswers([kernel, ...ours]);
+  const answers = QUESTIONS.flatMap((question) => question.answers);
   const rows: Record<string, string>[] = [];
-  for (const contender of ours) {
-    const answers = new Map<Question, { kernel: number; ours: number }[]>();
+  for (const contender of await admit(CONTENDERS.filter(({ name }) => names.length === 0 || names.includes(name)))) {
+    const pairs: { kernel: number[]; theirs: number[] }[] = [];
     for (let pair = 0; pair < PAIRS; pair++) {
-      const numbers: Record<string, number[]> = {};
-      for (const turn of [kernel, contender]) {
-        await turn.start();
-        numbers[turn.name] = [];
-        for (const question of QUESTIONS) numbers[turn.name].push(await question.ask());
-        await turn.stop();
-      }
-      QUESTIONS.forEach((question, i) => {
-        const list = answers.get(question) ?? [];
-        answers.set(question, [...list, { kernel: numbers.kernel[i], ours: numbers[contender.name][i] }]);
-      });
+      pairs.push({ kernel: await askAll(kernel), theirs: await askAll(contender) });
       console.error(`pair ${pair + 1} of ${PAIRS}, ${contender.name}`);
     }
-    for (const [{ name, unit }, pairs] of answers) rows.push(describe(name, unit, contender.name, pairs));
+    answers.forEach(({ name, unit }, i) => {
+      const numbers = pairs.map((pair) => ({ kernel: pair.kernel[i], theirs: pair.theirs[i] }));
+      rows.push({ question: name, contender: contender.name, unit, ...describe(numbers, unit !== "%") });
+    });
   }
   console.table(rows);
 }
 
-function describe(
-  name: string,
-  unit: string,
-  contender: string,
-  pairs: readonly { kernel: number; ours: number }[],
-): Record<string, string> {
-  const show = ({ median: middle, least, most }: Spread): string =>
-    `${middle.toFixed(3)} (${least.toFixed(3)} to ${most.toFixed(3)})`;
+/** A ratio of shares says nothing: the better they are, the more it is chance. */
+function describe(pairs: readonly { kernel: number; theirs: number }[], asRatio: boolean): Record<string, string> {
+  const show = ({ median, least, most }: Spread): string => `${median.toFixed(3)} (${least.toFixed(3)} to ${most.toFixed(3)})`;
   return {
-    question: name,
-    contender,
-    unit,
     kernel: show(spreadOf(pairs.map((pair) => pair.kernel))),
-    ours: show(spreadOf(pairs.map((pair) => pair.ours))),
-    ratio: show(spreadOf(pairs.map((pair) => pair.ours / pair.kernel))),
+    theirs: show(spreadOf(pairs.map((pair) => pair.theirs))),
+    ratio: asRatio ? show(spreadOf(pairs.map((pair) => pair.theirs / pair.kernel))) : "",
   };
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await runInNamespaces(measure);
+await runInNamespaces(measure);

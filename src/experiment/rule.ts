@@ -4,6 +4,8 @@
  *
  *   linux-l4: fib_multipath_hash_policy 1 with seed 42; 31 bits; upper bounds (linux-threshold)
  *   xxh32 with seed 42 over 5-tuple; 32 bits; remainder by buckets (modulo)
+ *   katran: katran over source-address, source-port, destination-port; 32 bits; remainder by buckets (maglev-katran-v2);
+ *     fragments dropped; ICMP errors quoted
  */
 import type { HashOptions } from "../ecmp/flow-hash.ts";
 import { HASHES } from "../ecmp/hash.ts";
@@ -23,6 +25,7 @@ export function describeRule(hash: HashOptions, selector: string, reduction: Sel
     `${algorithm === "linux" ? LINUX_HASH_BITS : HASHES[algorithm].bits} bits`,
     ...(offset === 0 ? [] : [`turned right by ${offset}`]),
     `${REDUCTIONS[reduction]} (${selector})`,
+    ...(algorithm === "linux" ? [] : describePacketRules(hash)),
   ];
   return `${profile === undefined ? "" : `${profile}: `}${parts.join("; ")}`;
 }
@@ -39,6 +42,14 @@ function describeHash({ algorithm, fields, seed, key, symmetric, masks = {} }: H
   const keyed = key !== undefined ? ` with key ${key}` : seeded ? ` with seed ${seed}` : "";
   const masked = Object.entries(masks).map(([name, bits]) => `, of ${name} ${describeMask(bits)}`);
   return `${algorithm}${keyed} over ${nameFields(fields)}${masked.join("")}${symmetric ? ", both directions alike" : ""}`;
+}
+
+/** What makes a packet's key another than its flow's, where it is not as unless told; the kernel's ways are its own. */
+function describePacketRules({ fragments = "address-only", icmpErrors = "outer" }: HashOptions): string[] {
+  return [
+    ...(fragments === "address-only" ? [] : [`fragments ${fragments}`]),
+    ...(icmpErrors === "outer" ? [] : [`ICMP errors ${icmpErrors}`]),
+  ];
 }
 
 const describeMask = (mask: AddressMask = {}): string =>

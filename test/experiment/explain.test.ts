@@ -105,6 +105,16 @@ describe("explain", () => {
       "resilient",
       "toeplitz-rss: toeplitz with key 6d5a56da over source-port, protocol; 32 bits; remainder by buckets (resilient)",
     ],
+    [
+      { fragments: "payload-as-ports", icmpErrors: "quoted-addresses" },
+      "modulo",
+      "xxh32 with seed 42 over 5-tuple; 32 bits; remainder by buckets (modulo); fragments payload-as-ports; ICMP errors quoted-addresses",
+    ],
+    [
+      { fragments: "address-only", icmpErrors: "outer" },
+      "modulo",
+      "xxh32 with seed 42 over 5-tuple; 32 bits; remainder by buckets (modulo)",
+    ],
   ])("says the rule by name: %j", (hash, selector, rule) => {
     const state = sketchState({ selector, buckets: 64, groups: [{ prefixes: ["0.0.0.0/0"], members: NODES }] });
     expect(createExplainer({ ...state, hash: { ...state.hash, ...hash } })(flow(text)).rule).toBe(rule);
