@@ -2,7 +2,8 @@
 import { type CaptureFlows, readCaptureFlows } from "../experiment/capture-flows.ts";
 import { fileProblem } from "./file-problem.ts";
 import { inputOf } from "./input-file.ts";
-import { CommandError } from "./output.ts";
+import { CommandError, warn } from "./output.ts";
+import { describeUnknownLinks } from "./unknown-links.ts";
 
 export const isCapture = (file: string): boolean => /\.(pcap|pcapng|cap)$/.test(file);
 
@@ -11,6 +12,7 @@ export function loadCaptureFlows(file: string): CaptureFlows {
   const found = readFrom(file);
   if (found.fault)
     throw new CommandError(`${file}: offset ${found.fault.offset}: ${found.fault.problem}, wanted a whole capture`);
+  warn(describeUnknownLinks(file, found.unknownLinks, "left out"));
   if (found.flows.length === 0) throw new CommandError(`${file}: ${found.packets} packets and no flow, wanted IP packets`);
   return found;
 }

@@ -4,13 +4,13 @@ import { Command, Option } from "commander";
 import { vlansOfConfig } from "../experiment/configured.ts";
 import { ReplayOutputError, ReplayStateError, replayCapture } from "../experiment/replay.ts";
 import type { ReplayReport } from "../experiment/replay-report.ts";
-import { describeLinkType, LINK_TYPE } from "../pcap/link-type.ts";
 import { loadConfig } from "./config-file.ts";
 import { fileProblem } from "./file-problem.ts";
 import { wholeNumber } from "./flag-value.ts";
 import { inputOf } from "./input-file.ts";
 import { CommandError, formatTable, print, printJson, warn } from "./output.ts";
 import { loadSavedState, stateOf } from "./state-file.ts";
+import { describeUnknownLinks, SUPPORTED_LINKS } from "./unknown-links.ts";
 
 interface ReplayCommandOptions {
   readonly config?: string;
@@ -44,6 +44,8 @@ Every next hop of the routes counts as reachable, and each packet's own destinat
 first port whose \`vlan\` is that of its tags, loses them there, and goes on without; where no port has them it is dropped, as
 tagged packets are by a saved state, which knows no ports. Bytes are those of Ethernet frames on the wire, of next hops without
 tags. Flows are those of forwarded packets; beyond four million they are estimated, within 0.1 %.
+Packets of other link types than ${SUPPORTED_LINKS}
+are dropped, and named.
 A capture that ends in the middle of a record, or is damaged, is replayed up to there; the offset is said, and the exit is 2.`,
     )
     .action(replay);
@@ -69,7 +71,7 @@ async function replay(options: ReplayCommandOptions): Promise<void> {
   progress?.clear();
   if (options.json) printJson(outcome.report);
   else print(formatReport(outcome.report) + (options.headersOnly ? "" : hintOfCut(outcome.report)));
-  warn(describeUnknownLinks(outcome.report).map((text) => `${capture}: ${text}`));
+  warn(describeUnknownLinks(capture, outcome.report.unknownLinkTypes ?? [], "dropped"));
   if (!outcome.fault) return;
   const { offset, problem } = outcome.fault;
   throw new CommandError(`${capture}: offset ${offset}: ${problem}; the report is of the packets before it`);
@@ -93,13 +95,6 @@ function createProgress(capture: string): { show(readBytes: number, sizeBytes: n
     },
     clear: () => void process.stderr.write("\r\u001b[K"),
   };
-}
-
-function describeUnknownLinks({ unknownLinkTypes = [] }: ReplayReport): string[] {
-  const known = Object.values(LINK_TYPE).map(describeLinkType).join(", ");
-  return unknownLinkTypes.map(
-    ({ linkType, packets }) => `link type ${describeLinkType(linkType)}: ${packets} packets dropped, wanted one of ${known}`,
-  );
 }
 
 function hintOfCut({ dropped }: ReplayReport): string {

@@ -10,6 +10,7 @@ import { type CaptureFault, CaptureReader, createWindow } from "../port/capture-
 import { readVersion } from "../wire/ipv4.ts";
 import { createUpper, FRAGMENT, readUpperLayer, UPPER } from "../wire/upper-layer.ts";
 import { locateIp } from "./captured-headers.ts";
+import { createLinkCounts, type LinkCount } from "./link-counts.ts";
 import { makeFrame } from "./replay-frame.ts";
 
 /** More would not fit a lookup table of the language we write in, nor most machines. */
@@ -22,6 +23,8 @@ export interface CaptureFlows {
   readonly packets: number;
   /** Packets that are not IP, or cut within its header. */
   readonly others: number;
+  /** Those of them whose link type is none that is read here, by number. */
+  readonly unknownLinks: readonly LinkCount[];
   /** Where the capture stopped making sense; the flows are of what came before. */
   readonly fault: CaptureFault | undefined;
 }
@@ -48,14 +51,15 @@ function createCensus() {
   const numbers = new Map<string, number>();
   const flows: Flow[] = [];
   const flowBytes: number[] = [];
+  const unknownLinks = createLinkCounts();
   let packets = 0;
   let others = 0;
   return {
     note(bytes: Uint8Array, words: Uint32Array, row: number): void {
       packets++;
-      const flow = makeFrame(bytes, words, row)
-        ? readFlow(bytes, words[row + RECORD.offset], words[row + RECORD.length])
-        : undefined;
+      const isFrame = makeFrame(bytes, words, row);
+      if (!isFrame) unknownLinks.add(words[row + RECORD.linkType]);
+      const flow = isFrame ? readFlow(bytes, words[row + RECORD.offset], words[row + RECORD.length]) : undefined;
       // As an Ethernet frame, however it was captured.
       const wireBytes = words[row + RECORD.wireLength];
       if (!flow) {
@@ -74,7 +78,7 @@ function createCensus() {
       flows.push(flow);
       flowBytes.push(wireBytes);
     },
-    result: () => ({ flows, bytes: Float64Array.from(flowBytes), packets, others }),
+    result: () => ({ flows, bytes: Float64Array.from(flowBytes), packets, others, unknownLinks: unknownLinks.list() }),
   };
 }
 

@@ -2,6 +2,7 @@
 import { DROP_REASONS, PUNT_REASONS, SLOW_REASONS } from "../dataplane/verdict.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 import { VERDICT } from "../port/batch.ts";
+import { createLinkCounts, type LinkCount } from "./link-counts.ts";
 import { createFlowCensus } from "./replay-flows.ts";
 import { OUTCOMES, outcomeOf, type ReplayResult } from "./replay-window.ts";
 
@@ -24,7 +25,7 @@ export interface ReplayReport {
   /** Only there when there were too many flows to be counted one by one. */
   readonly flowsEstimated?: true;
   /** What "link-type" in `dropped` was, by number; only there when there is any. */
-  readonly unknownLinkTypes?: readonly { readonly linkType: number; readonly packets: number }[];
+  readonly unknownLinkTypes?: readonly LinkCount[];
   readonly nextHops: readonly NextHopReport[];
 }
 
@@ -43,7 +44,7 @@ export interface ReplayTotals {
 export function createReplayTotals(nextHops: readonly Address[]): ReplayTotals {
   const census = createFlowCensus(nextHops.length);
   const outcomes = new Float64Array(OUTCOMES);
-  const unknownLinks = new Map<number, number>();
+  const unknownLinks = createLinkCounts();
   const nextHopPackets = new Float64Array(nextHops.length);
   const nextHopBytes = new Float64Array(nextHops.length);
   let packets = 0;
@@ -59,14 +60,15 @@ export function createReplayTotals(nextHops: readonly Address[]): ReplayTotals {
       packets += result.packets;
       bytes += result.bytes;
       addTo(outcomes, result.outcomes);
-      for (const [linkType, count] of result.unknownLinks) unknownLinks.set(linkType, (unknownLinks.get(linkType) ?? 0) + count);
+      for (const { linkType, packets } of result.unknownLinks) unknownLinks.add(linkType, packets);
       addTo(nextHopPackets, result.nextHopPackets);
       addTo(nextHopBytes, result.nextHopBytes);
       census.add(result.flows);
     },
     report() {
       const { flows, byNextHop, halvings } = census.count();
-      const unknown = sum([...unknownLinks.values()]);
+      const unknownLinkTypes = unknownLinks.list();
+      const unknown = sum(unknownLinkTypes.map(({ packets }) => packets));
       const ofNextHop = (address: Address, i: number): NextHopReport => ({
         address: formatAddress(address),
         packets: nextHopPackets[i],
@@ -82,15 +84,12 @@ export function createReplayTotals(nextHops: readonly Address[]): ReplayTotals {
         dropped: { ...named(VERDICT.drop, DROP_REASONS), ...(unknown > 0 && { [UNKNOWN_LINK_TYPE]: unknown }) },
         flows,
         ...(halvings > 0 && { flowsEstimated: true as const }),
-        ...(unknown > 0 && { unknownLinkTypes: listLinks(unknownLinks) }),
+        ...(unknown > 0 && { unknownLinkTypes }),
         nextHops: nextHops.map(ofNextHop),
       };
     },
   };
 }
-
-const listLinks = (counts: ReadonlyMap<number, number>) =>
-  [...counts].map(([linkType, packets]) => ({ linkType, packets })).sort((a, b) => a.linkType - b.linkType);
 
 function addTo(totals: Float64Array, values: ArrayLike<number>): void {
   for (let i = 0; i < values.length; i++) totals[i] += values[i];

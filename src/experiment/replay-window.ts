@@ -15,6 +15,7 @@ import * as ipv4 from "../wire/ipv4.ts";
 import { IPV6_HEADER_LENGTH, readPayloadLength } from "../wire/ipv6.ts";
 import { createUpper, FRAGMENT, readUpperLayer, UPPER } from "../wire/upper-layer.ts";
 import { hasRouterHeaders } from "./captured-headers.ts";
+import { createLinkCounts, type LinkCount } from "./link-counts.ts";
 import { createRecentFlows, FLOW_WORDS } from "./replay-flows.ts";
 import { makeFrame } from "./replay-frame.ts";
 import { createReplayPorts } from "./replay-ports.ts";
@@ -55,7 +56,7 @@ export interface ReplayResult {
   /** Packets by `outcomeOf`. */
   readonly outcomes: Uint32Array;
   /** Packets of link types that cannot be made frames never see the core: how many of each. */
-  readonly unknownLinks: ReadonlyMap<number, number>;
+  readonly unknownLinks: readonly LinkCount[];
   /** By next-hop index. */
   readonly nextHopPackets: Float64Array;
   readonly nextHopBytes: Float64Array;
@@ -86,7 +87,7 @@ export function createWindowForwarder(setup: ReplaySetup): (task: ReplayTask) =>
     // Where a virtio header would stand lies the record's own; how long its segments are nobody asks who has no limit.
     const batch: Batch = { bytes, rows, capacity: BATCH_CAPACITY, count: 0 };
     const outcomes = new Uint32Array(OUTCOMES);
-    const unknownLinks = new Map<number, number>();
+    const unknownLinks = createLinkCounts();
     const nextHopPackets = new Float64Array(setup.nextHops);
     const nextHopBytes = new Float64Array(setup.nextHops);
     const nextHopOfRecord = setup.split ? new Uint16Array(count) : undefined;
@@ -152,8 +153,7 @@ export function createWindowForwarder(setup: ReplaySetup): (task: ReplayTask) =>
       if ((records[record + RECORD_FLAGS] & FLAG_HEADER) !== 0) continue;
       packets++;
       if (!makeFrame(bytes, records, record)) {
-        const linkType = records[record + RECORD_LINK_TYPE];
-        unknownLinks.set(linkType, (unknownLinks.get(linkType) ?? 0) + 1);
+        unknownLinks.add(records[record + RECORD_LINK_TYPE]);
         totalBytes += records[record + RECORD_WIRE_LENGTH];
         continue;
       }
@@ -173,7 +173,16 @@ export function createWindowForwarder(setup: ReplaySetup): (task: ReplayTask) =>
     flush();
     const split = nextHopOfRecord && splitWindow(setup.format, bytes, records, nextHopOfRecord, setup.nextHops);
     const reported = flows.slice(0, flowWords);
-    return { packets, bytes: totalBytes, outcomes, unknownLinks, nextHopPackets, nextHopBytes, flows: reported, split };
+    return {
+      packets,
+      bytes: totalBytes,
+      outcomes,
+      unknownLinks: unknownLinks.list(),
+      nextHopPackets,
+      nextHopBytes,
+      flows: reported,
+      split,
+    };
   };
 }
 

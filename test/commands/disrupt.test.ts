@@ -3,7 +3,7 @@ import { balanceCommand } from "#src/commands/balance.ts";
 import { disruptCommand } from "#src/commands/disrupt.ts";
 import { CommandError } from "#src/commands/output.ts";
 import { makePacket } from "../dataplane/packets.ts";
-import { makePcap } from "../pcap/captures.ts";
+import { makePcap, makePcapng } from "../pcap/captures.ts";
 import { run, runToEnd, useFolder, wordsOf } from "./command.ts";
 
 const { save } = useFolder("disrupt");
@@ -125,6 +125,20 @@ describe("ecmp disrupt", () => {
     save("none.csv", "protocol,src,srcPort,dst,dstPort\n");
     save("scenario.yaml", "members: 4\nselectors: [hrw]\nevents: [{remove: 2}]\nflows: {file: none.csv}\n");
     await expect(disrupt(file)).rejects.toThrow("none.csv: no flow, wanted a line for each");
+  });
+
+  it("names the link types of a capture that it cannot read", async () => {
+    const stderr = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    const records = [0, 1, 1].map((number) => ({ bytes: makePacket(), interface: number }));
+    const path = save("links.pcapng", makePcapng(records, { linkTypes: [1, 127] }));
+    const [row] = JSON.parse(await disrupt(`--in ${path} --members 4 --remove 2 --json`));
+    expect(row.flows).toBe(1);
+    expect(stderr.mock.calls.map(([text]) => text)).toEqual([
+      expect.stringMatching(
+        /links\.pcapng: link type 127 \(IEEE802_11_RADIOTAP\): 2 packets left out, wanted one of 1 \(ETHERNET\), /,
+      ),
+    ]);
+    stderr.mockRestore();
   });
 
   it("answers for the selectors that can be filled, and says why of the others", async () => {

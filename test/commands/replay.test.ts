@@ -70,7 +70,7 @@ it("names the link types that it cannot read, and those that it can", () => {
   expect(stderr).toBe(
     [
       `warning: ${path("links.pcapng")}: link type 105 (IEEE802_11): 2 packets dropped, wanted one of ${supported}\n`,
-      `warning: ${path("links.pcapng")}: link type 65000: 1 packets dropped, wanted one of ${supported}\n`,
+      `warning: ${path("links.pcapng")}: link type 65000: 1 packet dropped, wanted one of ${supported}\n`,
     ].join(""),
   );
 });

@@ -41,7 +41,7 @@ describe("the flows of a capture", () => {
       "icmp 10.0.1.2 198.51.100.10 62",
     ];
     for (const file of [makePcap(records), makePcap(records, { bigEndian: true, nanoseconds: true }), makePcapng(records)]) {
-      expect(read(file)).toEqual({ flows: wanted, packets: 4, others: 0, fault: undefined });
+      expect(read(file)).toEqual({ flows: wanted, packets: 4, others: 0, unknownLinks: [], fault: undefined });
     }
   });
 
@@ -70,7 +70,12 @@ describe("the flows of a capture", () => {
   it("leave out what is not IP, and say how much that was, and where a file is damaged", () => {
     const arp = { bytes: makePacket({ ethertype: 0x0806 }) };
     const cut = { bytes: makePacket().subarray(0, 20), wireLength: 62 };
-    expect(read(makePcap([arp, cut, record({})]))).toMatchObject({ packets: 3, others: 2, flows: [expect.any(String)] });
+    expect(read(makePcap([arp, cut, record({})]))).toMatchObject({
+      packets: 3,
+      others: 2,
+      unknownLinks: [],
+      flows: [expect.any(String)],
+    });
     const file = makePcap([record({}), record({ sourcePort: 2 })]);
     expect(read(file.subarray(0, file.length - 5))).toMatchObject({
       packets: 1,
