@@ -13,11 +13,13 @@ export type VlanStack = number;
 
 export const vlanStack = (outer: number, inner = 0): VlanStack => outer | (inner << 12);
 export const outermostVlan = (vlans: VlanStack): number => vlans & 0xfff;
+/** 0: there are not two. */
+export const innerVlan = (vlans: VlanStack): number => vlans >>> 12;
 
 /** What `readTags` says of a stack that no port can have. */
 export const OTHER_TAGS = -1;
 
-const TAG_BYTES = 4;
+export const TAG_BYTES = 4;
 const MAXIMUM_TAGS = 2;
 const MAC_BYTES = 12;
 const VLAN_ID = 0xfff;
@@ -36,7 +38,7 @@ export function readTags(bytes: Uint8Array, frame: number, length: number, vlanT
     const at = frame + ETHERNET_HEADER_LENGTH + tags * TAG_BYTES;
     const id = ((bytes[at] << 8) | bytes[at + 1]) & VLAN_ID;
     if (id === 0) continue;
-    if (vlans >>> 12 !== 0) return OTHER_TAGS;
+    if (innerVlan(vlans) !== 0) return OTHER_TAGS;
     vlans = vlans === 0 ? id : vlanStack(vlans, id);
   }
   return vlans | (tags << 24);
@@ -50,7 +52,7 @@ export function removeTags(bytes: Uint8Array, rows: Uint32Array, row: number, ta
 
 /** Puts the tags of `vlans` into the frame of `row`; the batch has room in front of it. The outer of two is a service tag. */
 export function insertTags(bytes: Uint8Array, rows: Uint32Array, row: number, vlans: VlanStack): void {
-  const inner = vlans >>> 12;
+  const inner = innerVlan(vlans);
   moveFront(bytes, rows, row, inner === 0 ? -TAG_BYTES : -2 * TAG_BYTES);
   const at = rows[row + ROW.offset] + MAC_BYTES;
   writeTag(bytes, at, inner === 0 ? ETHERTYPE.vlan : ETHERTYPE.qinq, outermostVlan(vlans));

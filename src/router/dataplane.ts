@@ -153,8 +153,8 @@ async function build(
     })),
     send: slowPath.send,
     onChange(address, port, mac) {
-      const { mac: source, mtu } = facts[port];
-      fib.setNeighbor(address, port, mac === undefined ? undefined : { mac, source, mtu });
+      const { mac: source } = facts[port];
+      fib.setNeighbor(address, port, mac === undefined ? undefined : { mac, source, mtu: portTable.packetMtu(port) });
       if (mac === undefined) fib.forgetNeighbor(address);
       const generation = publish();
       const state = mac === undefined ? { state: "failed" } : { state: "reachable", mac: formatMac(mac) };

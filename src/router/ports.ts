@@ -3,7 +3,7 @@
  * it can be used. The workers are told through shared memory; everybody else asks here, each time.
  */
 import type { Link } from "../dataplane/links.ts";
-import { vlanStack } from "../dataplane/vlan.ts";
+import { innerVlan, TAG_BYTES, vlanStack } from "../dataplane/vlan.ts";
 import { type Address, isLinkLocal } from "../net/address.ts";
 import { macHigh, macLow } from "../net/mac.ts";
 import { makePrefix, type Prefix, prefixContains, prefixKey } from "../net/prefix.ts";
@@ -67,6 +67,9 @@ export function createPorts(infos: readonly InterfaceInfo[], vlans: readonly (re
     identities,
     links,
     subnets,
+
+    /** How long an IP packet may be that leaves by the port. A packet socket lets one 802.1Q tag go beyond the interface's MTU; two do not. */
+    packetMtu: (port: number): number => facts[port].mtu - (innerVlan(identities[port].vlans) === 0 ? 0 : 2 * TAG_BYTES),
 
     /** Our addresses, with their subnets, on the ports that can be used. */
     interfaces: (): Prefix[] =>

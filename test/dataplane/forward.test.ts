@@ -48,6 +48,7 @@ function makeRouter(selector = "modulo", hash: HashOptions = HASH, vlans = [0, 0
     { prefixes: [prefix("2001:db8:51::/48")], protocol: "bgp", nextHops: nextHops6 },
     { prefixes: [prefix("2001:db8:51:15::/64")], protocol: "bgp", nextHops: [{ address: node6(15), weight: 1 }] },
     { prefixes: [prefix("2001:db8:51:66::/64")], protocol: "bgp", nextHops: [], isBlackhole: true },
+    { prefixes: [prefix("198.51.100.66/32")], protocol: "bgp", nextHops: [], isBlackhole: true },
     { prefixes: [prefix("198.51.100.44/32")], protocol: "bgp", nextHops: [{ address: node6(14), weight: 1 }] },
     { prefixes: [prefix("198.51.100.99/32")], protocol: "bgp", nextHops: [{ address: address("172.16.0.1"), weight: 1 }] },
   ]);
@@ -131,6 +132,7 @@ describe("every frame ends with one verdict and reason", () => {
     ["forwarded", makePacket6({ source: "20010db8000700000000000000000001" })],
     ["dropped no-route", makePacket({ destination: "203.0.113.1" })],
     ["dropped next-hop-unreachable", makePacket({ destination: "198.51.100.99" })],
+    ["dropped blackhole", makePacket({ destination: "198.51.100.66" })],
     ["dropped ttl-expired", makePacket({ ttl: 1 })],
     ["dropped ttl-expired", makePacket({ ttl: 0 })],
     ["slow fragmentation", makePacket({ payloadBytes: 1473 })],
