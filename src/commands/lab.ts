@@ -145,6 +145,7 @@ function exportLab(name: string, { compose, containerlab }: ExportOptions): numb
   // There a machine is played with one router's control socket at hand, and has the addresses that an engine gave it.
   if (lab.furtherRouters.length > 0)
     throw new LabFailure("lab export", `${name} has ${routersOf(lab).length} routers`, "a lab of one");
+  if (lab.nat) throw new LabFailure("lab export", `${name} has clients behind a NAT`, "a lab whose clients the router sees");
   if (hasServers(lab))
     throw new LabFailure("lab export", `${name} has names or an ingress`, "a lab whose clients and pods are all there is");
   if (compose && hasIpv6(lab)) throw new LabFailure("lab export --compose", `${name} has addresses of IPv6`, "a lab of IPv4");
