@@ -18,6 +18,7 @@ import { playScenario } from "./scenario-run.ts";
 import { buildStage, checkPrograms, LAB_DIRECTORY } from "./stage.ts";
 import { failures, type PlayedScenario, renderStrategies, strategiesToJson } from "./strategies.ts";
 import type { Tell } from "./timeline.ts";
+import { wordsAsked } from "./traffic.ts";
 import { Lifeline } from "./tree.ts";
 
 const FAILURES_SHOWN = 20;
@@ -82,13 +83,6 @@ function describeProgress({ scenario, outcome: { connections, requests, datagram
   return `${scenario.name}: by ${entered.join(" · ")}; ${broken}, ${failed}`;
 }
 
-/** The names of services and of names that the traffic asks for, at any time. */
-function servicesAsked({ names }: Lab, { traffic, timeline }: Scenario): ReadonlySet<string> {
-  const words = new Set(traffic.map(({ service }) => service));
-  const first = names.filter(({ name }) => words.has(name)).map(({ service }) => service);
-  return new Set([...words, ...first, ...timeline.flatMap((step) => ("name" in step ? step.to : []))]);
-}
-
 async function playOne(clock: Clock, lab: Lab, scenario: Scenario, tell: Tell): Promise<PlayedScenario> {
   const { holdTimeSeconds, bfd, gracefulRestart, prefixLimit, router } = scenario;
   const directory = `${LAB_DIRECTORY}/${scenario.name}`;
@@ -98,7 +92,7 @@ async function playOne(clock: Clock, lab: Lab, scenario: Scenario, tell: Tell): 
     ...{ holdTimeSeconds, bfd, gracefulRestart, prefixLimit },
   });
   const routers = { router: withSettings(lab.router), furtherRouters: lab.furtherRouters.map(withSettings) };
-  const asked = servicesAsked(lab, scenario);
+  const asked = wordsAsked(lab, scenario);
   const cast = await startCast(clock, { ...lab, ...routers }, router, directory, (name) => asked.has(name));
   try {
     await untilLearned(cast, { step: (subject, result) => tell(subject, 0, { result }) });

@@ -15,6 +15,7 @@ import { type FaultKind, type Lab, nextHopsOf, nodeNamed, nodesOf, type RouterNo
 import type { LabView } from "./lab-router.ts";
 import type { FaultStep, NameStep, Scenario, WaitName } from "./scenario.ts";
 import { prefixOf } from "./speakers.ts";
+import { wordsAsked } from "./traffic.ts";
 
 /** On top of the hold time. */
 const CHANGE_DEADLINE_MS = 20_000;
@@ -157,10 +158,13 @@ async function mark(clock: Clock, cast: Cast, scenario: Scenario, plan: Plan, st
   if (!plan.changes.some((change) => change.node === step.node) || route === "stays") return done(clock.nowMs());
   if ((route === "flaps" || route === "is-shut-out") && what === "ends") return done(clock.nowMs());
   const deadlineMs = CHANGE_DEADLINE_MS + scenario.holdTimeSeconds * 1000;
+  // Of each prefix a router is asked by a process of its own, which delays what comes next: so of those only that matter.
+  const asked = wordsAsked(cast.lab, scenario);
+  const lab = { ...cast.lab, services: cast.lab.services.filter(({ name }) => asked.has(name)) };
   const routers = routersIn(cast).filter((router) => nodesOf(cast.lab, router.node).includes(nodes[0]));
   const changed = routers.map(async ({ node: router, view }) => {
     if (route === "flaps") await untilConvergedSince(view, fromMs, deadlineMs);
-    await untilAnnounced(wantedOf(cast.lab, router, step), view, nextHops, route === "flaps" || what === "ends", deadlineMs);
+    await untilAnnounced(wantedOf(lab, router, step), view, nextHops, route === "flaps" || what === "ends", deadlineMs);
     return view.events.latest(({ kind, atMs }) => kind === "converged" && atMs >= fromMs)?.atMs ?? clock.nowMs();
   });
   const toMs = Math.max(...(await Promise.all(changed)));

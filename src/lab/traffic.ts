@@ -6,7 +6,7 @@ import { addressFamily, formatAddress } from "../net/address.ts";
 import { type Flow, formatFlow, PROTOCOLS } from "../net/flow.ts";
 import type { ConnectionTarget, TargetName } from "./connection.ts";
 import { hostAddresses, type Lab, ofFamily, type Service, type ServiceProtocol, serviceNamed } from "./lab.ts";
-import type { NameStep, Step } from "./scenario.ts";
+import type { NameStep, Scenario, Step } from "./scenario.ts";
 
 export interface PlannedConnection {
   readonly service: Service;
@@ -22,6 +22,13 @@ export function serviceAt(lab: Lab, timeline: readonly Step[], word: string, atM
     .filter((step): step is NameStep => "name" in step && step.name === word && step.atSeconds * 1000 <= atMs)
     .toSorted((a, b) => a.atSeconds - b.atSeconds);
   return serviceNamed(lab, moved.at(-1)?.to ?? name.service);
+}
+
+/** The names of services and of names that the traffic of a scenario asks for, at any time. */
+export function wordsAsked({ names }: Lab, { traffic, timeline }: Pick<Scenario, "traffic" | "timeline">): ReadonlySet<string> {
+  const words = new Set(traffic.map(({ service }) => service));
+  const first = names.filter(({ name }) => words.has(name)).map(({ service }) => service);
+  return new Set([...words, ...first, ...timeline.flatMap((step) => ("name" in step ? step.to : []))]);
 }
 
 /** What a client asks before it connects, if the traffic is for a name. */
