@@ -29,6 +29,7 @@ struct Side {
       if (sscanf(words[1 + i], "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", at, at + 1, at + 2, at + 3, at + 4, at + 5) == 6) continue;
       throw ecmp::Failure(std::string(words[1 + i]) + "; wanted a MAC address");
     }
+    ring.listen(ecmp::kNoFanout);
   }
 
   static ecmp::RingOptions options_of(const char* interface) {
