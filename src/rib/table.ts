@@ -79,6 +79,8 @@ const MAXIMUM_ROUNDS = 16;
 const PLACES_AT_ONCE = 4096;
 /** Next hops remembered beyond those in use. */
 const SPARE_NEXT_HOPS = 4096;
+/** More than are looked at again for a single update: a peer could have it done for every one of its words. */
+const MANY_NEXT_HOPS = 256;
 
 /** Prefixes that go from the same set to the same other one: mostly all of an UPDATE do, and they go together. */
 interface Run {
@@ -385,8 +387,9 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
         endRun();
       }
       forgetNextHops();
-      // What is left already has its steps, however many updates come between them.
-      if (isAlone) step();
+      // What is left already has its steps, however many updates come between them; and where next hops are many, one look at
+      // all of them has to do for many updates.
+      if (isAlone && !(mayResolve() && resolver.size > MANY_NEXT_HOPS)) step();
       return taken();
     },
 

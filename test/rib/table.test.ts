@@ -62,6 +62,37 @@ function encodeBandwidth(bytesPerSecond: number): Uint8Array {
 }
 
 describe("the RIB", () => {
+  it("looks at many next hops again once for many updates, and decides as if it had looked after each", () => {
+    const [oneByOne, together] = [startRib(), startRib()];
+    const finish = (rib: Rib): number => {
+      let steps = 0;
+      for (; rib.isBehind(); steps++) rib.goOn();
+      return steps;
+    };
+    const over = (nextHop: string): RouteUpdate =>
+      withAttributes(announce([`198.51.${nextHop.split(".")[2]}.${nextHop.split(".")[3]}/32`], { peer: external(1) }), {
+        nextHop: address(nextHop),
+      });
+    const learned = [announce(["10.9.0.0/16"], { peer: external(1) })];
+    for (let n = 0; n < 600; n++) learned.push(over(`10.9.${n >> 8}.${n & 255}`));
+    for (const rib of [oneByOne, together])
+      for (const update of learned) {
+        rib.applyUpdate(update);
+        finish(rib);
+      }
+    const flaps = Array.from({ length: 50 }, (_, n) => announce(["10.9.0.0/24"], { peer: external(2 + (n & 1)) }));
+    let looks = 0;
+    for (const flap of flaps) {
+      oneByOne.applyUpdate(flap);
+      looks += finish(oneByOne);
+      together.applyUpdate(flap);
+    }
+    expect(looks).toBeGreaterThan(10);
+    expect(finish(together)).toBeLessThanOrEqual(4);
+    expect(together.routes()).toEqual(oneByOne.routes());
+    expect(together.route(prefix("198.51.0.7/32"))?.nextHops.length).toBeGreaterThan(0);
+  });
+
   it("gathers the next hops of equal paths, in member order, one change an update", () => {
     const rib = startRib();
     expect(written(rib.applyUpdate(announce([SERVICE], { peer: external(3) })))).toEqual([`${SERVICE} -> 10.0.0.3`]);
