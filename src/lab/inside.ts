@@ -99,7 +99,22 @@ function playOf(clock: Clock, cast: Cast): Play {
   };
 }
 
-export async function untilLearned(cast: Cast, progress: Progress): Promise<readonly SpeakerReport[]> {
+/** Who dies meanwhile is waited for no longer. */
+export const untilLearned = (cast: Cast, progress: Progress): Promise<readonly SpeakerReport[]> =>
+  Promise.race([learn(cast, progress), oneEnds(cast)]);
+
+async function oneEnds({ pods, speakers }: Cast): Promise<never> {
+  const daemons = [...pods, ...speakers.flatMap((speaker) => speaker.daemons)];
+  const ends = daemons.map(async (daemon) => ({ daemon, ...(await daemon.exited) }));
+  const { daemon, code, signal } = await Promise.race(ends);
+  throw new LabFailure(
+    daemon.name,
+    [`it ended (${code ?? signal})`, ...daemon.lastLines(5)].join("\n    "),
+    "a program that runs",
+  );
+}
+
+async function learn(cast: Cast, progress: Progress): Promise<readonly SpeakerReport[]> {
   const { lab } = cast;
   const told = await Promise.all(
     routersIn(cast).map(({ node, view }) => untilEstablished(lab, node, view, (machine) => lastWords(cast, machine))),

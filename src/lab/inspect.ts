@@ -21,7 +21,7 @@ export interface InspectedMachine {
   readonly kind: string;
   readonly addresses: readonly string[];
   readonly processes: readonly { readonly pid: number; readonly command: string }[];
-  /** Programs that should run on it and do not. */
+  /** Programs that should run on it and do not, or are stopped. */
   readonly missing: readonly string[];
   /** Of its BGP session with the router. */
   readonly session?: string;
@@ -47,8 +47,10 @@ export async function inspect(lab: Lab, standing: StandingLab): Promise<Inspecti
   const processes = processesOf(standing);
   const machines = planMachines(lab).map(({ name, kind, addresses, programs, peer }): InspectedMachine => {
     const network = networkOf(standing, name);
-    const found = processes.filter((process) => process.network === network).map(describeProcess);
-    const missing = programs.filter((program) => !found.some(({ command }) => command === program));
+    const own = processes.filter((process) => process.network === network);
+    const found = own.map(describeProcess);
+    const running = own.filter(({ stopped }) => !stopped).map(describeProcess);
+    const missing = programs.filter((program) => !running.some(({ command }) => command === program));
     const session = peer === undefined ? {} : { session: sessions.get(peer) ?? "unknown" };
     return { name, kind, addresses, processes: found, missing, ...session };
   });

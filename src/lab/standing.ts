@@ -26,6 +26,8 @@ export interface LabProcess {
   readonly pid: number;
   readonly command: readonly string[];
   readonly network: string;
+  /** It is there, and does nothing. */
+  readonly stopped: boolean;
 }
 
 const END_DEADLINE_MS = 5000;
@@ -44,17 +46,22 @@ function readStanding(pid: number): StandingLab[] {
   const words = command.slice(ECMP_COMMAND.length);
   const name = words.indexOf("--inside") < 0 ? undefined : words[words.indexOf("--inside") + 1];
   if (name === undefined || words[0] !== "lab" || ECMP_COMMAND.some((word, index) => word !== command[index])) return [];
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const status = statusOf(pid);
   const isFirst = /^NSpid:\t\d+\t(?:\d+\t)*1$/m.test(status);
   if (!isFirst || statSync(`/proc/${pid}`).uid !== process.getuid?.()) return [];
-  return [{ name, verb: words[1], source: words[2], pid, tree: treeOf(pid), stopped: /^State:\t[Tt]/m.test(status) }];
+  return [{ name, verb: words[1], source: words[2], pid, tree: treeOf(pid), stopped: isStopped(status) }];
 }
 
 /** Everything that lives in the tree of `lab`, process 1 included. */
 export function processesOf({ tree }: StandingLab): LabProcess[] {
   return processIds().flatMap((pid) => {
     if (gone(() => treeOf(pid)) !== tree) return [];
-    return gone(() => [{ pid, command: commandOf(pid), network: readlinkSync(`/proc/${pid}/ns/net`) }]) ?? [];
+    return (
+      gone(() => {
+        const network = readlinkSync(`/proc/${pid}/ns/net`);
+        return [{ pid, command: commandOf(pid), network, stopped: isStopped(statusOf(pid)) }];
+      }) ?? []
+    );
   });
 }
 
@@ -68,6 +75,7 @@ export const pathInside = (pid: number, path: string): string => `/proc/${pid}/r
 
 /** Asks process 1 to end, and kills it when it does not. The kernel lets it go last: once it is gone, so is the tree. */
 export async function endLab(clock: Clock, lab: StandingLab): Promise<void> {
+  wakeHolder(lab);
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     gone(() => process.kill(lab.pid, signal));
     // A stopped process hears SIGTERM when it goes on, which may be never.
@@ -79,6 +87,15 @@ export async function endLab(clock: Clock, lab: StandingLab): Promise<void> {
   }
   throw new LabFailure(`lab ${lab.name}`, `process ${lab.pid} still lives`, `its end within ${(2 * END_DEADLINE_MS) / 1000} s`);
 }
+
+/** Who made the tree hears of its end; were it stopped, process 1 would stay behind as a zombie. */
+function wakeHolder({ pid }: StandingLab): void {
+  const holder = Number(/^PPid:\t(\d+)$/m.exec(gone(() => statusOf(pid)) ?? "")?.[1]);
+  if (gone(() => commandOf(holder))?.[0] === "unshare") gone(() => process.kill(holder, "SIGCONT"));
+}
+
+const statusOf = (pid: number): string => readFileSync(`/proc/${pid}/status`, "utf8");
+const isStopped = (status: string): boolean => /^State:\t[Tt]/m.test(status);
 
 const treeOf = (pid: number): string => readlinkSync(`/proc/${pid}/ns/pid`);
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Inspection } from "#src/lab/inspect.ts";
-import { membersOf, treeOf } from "./process-tree.ts";
+import { childrenOf, membersOf, treeOf } from "./process-tree.ts";
 import { smallLab } from "./small-lab.ts";
 import { MAIN, users } from "./users.ts";
 
@@ -96,6 +96,17 @@ describe.skipIf(!possible)(`the life of a lab, of ${user}`, { timeout: 120_000 }
     expect((await inspect()).map((lab) => lab.pid)).toEqual([pid]);
   });
 
+  it("is not whole while a process of it is stopped", async () => {
+    const [{ machines }] = await inspect();
+    const pod = machines.find(({ name }) => name === "n1-a")?.processes[0].pid ?? 0;
+    process.kill(pod, "SIGSTOP");
+    const [stopped] = await inspect();
+    expect(stopped.whole).toBe(false);
+    expect(stopped.machines.find(({ name }) => name === "n1-a")?.missing).toEqual(["pod-process"]);
+    process.kill(pod, "SIGCONT");
+    expect(await inspect()).toMatchObject([{ whole: true }]);
+  });
+
   it("is built anew by the next up when processes of it were killed, which says what was missing", async () => {
     const [before] = await inspect();
     const members = membersOf(treeOf(before.pid));
@@ -111,9 +122,10 @@ describe.skipIf(!possible)(`the life of a lab, of ${user}`, { timeout: 120_000 }
     expect(await inspect()).toMatchObject([{ whole: true }]);
   });
 
-  it("is cleaned by down when nobody else could: its first process stopped, its outer one killed", async () => {
+  it("is cleaned by down when nobody else could: its first process stopped, and who holds it, its outer one killed", async () => {
     const [{ pid }] = await inspect();
     const members = membersOf(treeOf(pid));
+    process.kill(childrenOf(outer?.child.pid ?? 0)[0], "SIGSTOP");
     process.kill(pid, "SIGSTOP");
     outer?.child.kill("SIGKILL");
     await outer?.exited;
