@@ -2,6 +2,9 @@
  * Adj-RIBs-Out (RFC 4271 section 3.2): what each peer was told, so that it is told again only what is another thing now. The
  * router opens one when a session comes up, has it look again at prefixes whose routes have changed, and hands what it
  * answers to the speaker. Prefixes with the same attributes come together, and so go out in few messages.
+ *
+ * What is about the whole table comes in pieces, each chosen when it is asked for, by the state of things then: whoever has much
+ * to say to a peer asks for the next one when that takes more.
  */
 import type { PathAttributes } from "../bgp/path.ts";
 import { type Address, type AddressFamily, addressFamily } from "../net/address.ts";
@@ -9,6 +12,7 @@ import { comparePrefixes, type Prefix, prefixKey } from "../net/prefix.ts";
 import { type ExportPolicy, exportRoute } from "./export.ts";
 import type { Audience, RouteAnnouncements } from "./route.ts";
 import type { Rib } from "./table.ts";
+import { createToldTable, type Told, type ToldTable } from "./told.ts";
 
 export interface AdjOutContext {
   readonly rib: Pick<Rib, "route" | "prefixes">;
@@ -17,28 +21,32 @@ export interface AdjOutContext {
   policy(audience: Audience): ExportPolicy;
 }
 
+export type Pieces = Iterable<RouteAnnouncements>;
+
 export interface AdjOut {
   /** The session is up: all that the peer is to know. */
-  open(audience: Audience): RouteAnnouncements;
+  open(audience: Audience): Pieces;
   /** The peer asks for a family again. */
-  again(peer: Address, family: AddressFamily): RouteAnnouncements;
+  again(peer: Address, family: AddressFamily): Pieces;
   /** These could not be said: the peer holds nothing of them. */
   unsay(peer: Address, prefixes: readonly Prefix[]): void;
   close(peer: Address): void;
-  /** These prefixes may have other routes now; all, if networks or policies may be others. For each peer that has to hear of it. */
-  look(prefixes?: readonly Prefix[]): Map<Address, RouteAnnouncements>;
+  /** These prefixes may have other routes now. For each peer that has to hear of it. */
+  look(prefixes: readonly Prefix[]): Map<Address, RouteAnnouncements>;
+  /** Networks or policies may be others. For each peer. */
+  lookAtAll(): Map<Address, Pieces>;
+  /** By prefix. */
   told(peer: Address): readonly Told[];
-}
-
-export interface Told {
-  readonly prefix: Prefix;
-  readonly attributes: PathAttributes;
+  /** How many prefixes that is. */
+  size(peer: Address): number;
 }
 
 interface Listener {
   readonly audience: Audience;
-  told: Map<number | string, Told>;
+  readonly told: ToldTable;
 }
+
+type Announcement = RouteAnnouncements["announcements"][number] & { readonly prefixes: Prefix[] };
 
 const NOTHING: RouteAnnouncements = { withdrawn: [], announcements: [] };
 
@@ -58,63 +66,75 @@ export function createAdjOut({ rib, networks, policy }: AdjOutContext): AdjOut {
     if (exportPolicy.announce.length === 0 && listener.told.size === 0) return NOTHING;
     const own = new Set(networks().map(prefixKey));
     const withdrawn: Prefix[] = [];
-    const announced: Told[] = [];
+    const together = new Map<string, Announcement>();
     for (const prefix of prefixes) {
-      const key = prefixKey(prefix);
-      const before = listener.told.get(key);
       const attributes = wanted(prefix, listener, exportPolicy, own);
       if (!attributes) {
-        if (listener.told.delete(key)) withdrawn.push(prefix);
-      } else if (!before || textOf(before.attributes) !== textOf(attributes)) {
-        listener.told.set(key, { prefix, attributes });
-        announced.push({ prefix, attributes });
+        if (listener.told.delete(prefix)) withdrawn.push(prefix);
+        continue;
       }
+      // Attributes are values that are never changed: equal text is equal attributes.
+      const text = JSON.stringify(attributes);
+      if (listener.told.textOf(prefix) === text) continue;
+      const name = `${addressFamily(prefix.address)} ${text}`;
+      const announcement = together.get(name) ?? { prefixes: [], attributes };
+      together.set(name, announcement);
+      announcement.prefixes.push(prefix);
+      listener.told.set(prefix, attributes, text);
     }
-    return { withdrawn, announcements: together(announced) };
+    return { withdrawn, announcements: [...together.values()] };
   };
 
-  const everything = (listener: Listener): Prefix[] => {
-    if (policy(listener.audience).announce.length === 0) return Array.from(listener.told.values(), ({ prefix }) => prefix);
-    const all = [...networks(), ...rib.prefixes(), ...Array.from(listener.told.values(), ({ prefix }) => prefix)];
-    return [...new Map(all.map((prefix) => [prefixKey(prefix), prefix])).values()].sort(comparePrefixes);
-  };
+  function* lookEverywhere(listener: Listener): Pieces {
+    if (policy(listener.audience).announce.length > 0) {
+      yield lookFor(listener, networks());
+      for (const prefixes of rib.prefixes()) yield lookFor(listener, prefixes);
+    }
+    // What was told and is there no more, or is not to be told any more.
+    for (const piece of listener.told.pieces()) {
+      const isNothingAnnounced = policy(listener.audience).announce.length === 0;
+      const prefixes = piece.map(({ prefix }) => prefix);
+      yield lookFor(listener, isNothingAnnounced ? prefixes : prefixes.filter((prefix) => !rib.route(prefix)));
+    }
+  }
+
+  function* sayAgain({ told }: Listener, family: AddressFamily): Pieces {
+    for (const piece of told.pieces()) {
+      const together = new Map<PathAttributes, Announcement>();
+      for (const { prefix, attributes } of piece) {
+        if (addressFamily(prefix.address) !== family) continue;
+        const announcement = together.get(attributes) ?? { prefixes: [], attributes };
+        together.set(attributes, announcement);
+        announcement.prefixes.push(prefix);
+      }
+      yield { withdrawn: [], announcements: [...together.values()] };
+    }
+  }
 
   return {
     open(audience) {
-      const listener: Listener = { audience, told: new Map() };
+      const listener: Listener = { audience, told: createToldTable() };
       listeners.set(audience.address, listener);
-      return lookFor(listener, everything(listener));
+      return lookEverywhere(listener);
     },
     again(peer, family) {
-      const told = [...(listeners.get(peer)?.told.values() ?? [])];
-      return { withdrawn: [], announcements: together(told.filter(({ prefix }) => addressFamily(prefix.address) === family)) };
+      const listener = listeners.get(peer);
+      return listener ? sayAgain(listener, family) : [];
     },
     unsay(peer, prefixes) {
-      for (const prefix of prefixes) listeners.get(peer)?.told.delete(prefixKey(prefix));
+      for (const prefix of prefixes) listeners.get(peer)?.told.delete(prefix);
     },
     close: (peer) => void listeners.delete(peer),
     look(prefixes) {
       const news = new Map<Address, RouteAnnouncements>();
       for (const [peer, listener] of listeners) {
-        const announcements = lookFor(listener, prefixes ?? everything(listener));
+        const announcements = lookFor(listener, prefixes);
         if (announcements.withdrawn.length + announcements.announcements.length > 0) news.set(peer, announcements);
       }
       return news;
     },
-    told: (peer) => [...(listeners.get(peer)?.told.values() ?? [])].sort((a, b) => comparePrefixes(a.prefix, b.prefix)),
+    lookAtAll: () => new Map(Array.from(listeners, ([peer, listener]) => [peer, lookEverywhere(listener)])),
+    told: (peer) => [...(listeners.get(peer)?.told.pieces() ?? [])].flat().sort((a, b) => comparePrefixes(a.prefix, b.prefix)),
+    size: (peer) => listeners.get(peer)?.told.size ?? 0,
   };
-}
-
-/** Attributes are values that are never changed: equal text is equal attributes. */
-const textOf = (attributes: PathAttributes): string => JSON.stringify(attributes);
-
-function together(told: readonly Told[]): RouteAnnouncements["announcements"] {
-  const groups = new Map<string, { prefixes: Prefix[]; attributes: PathAttributes }>();
-  for (const { prefix, attributes } of told) {
-    const key = `${addressFamily(prefix.address)} ${textOf(attributes)}`;
-    const group = groups.get(key);
-    if (group) group.prefixes.push(prefix);
-    else groups.set(key, { prefixes: [prefix], attributes });
-  }
-  return [...groups.values()];
 }

@@ -54,8 +54,8 @@ export interface Rib {
   /** All routes in force, for a FIB that knows nothing yet. */
   installed(): RouteChange[];
   route(prefix: Prefix): Route | undefined;
-  /** Every prefix that has a route. */
-  prefixes(): Prefix[];
+  /** Every prefix that has a route, and perhaps some that have none, in pieces between which routes may come and go. */
+  prefixes(): Iterable<readonly Prefix[]>;
   /** How many paths of this family the peer has sent and not taken back. */
   received(peer: Address, family: AddressFamily): number;
   peerPaths(peer: Address): PeerPaths;
@@ -77,6 +77,8 @@ const CONNECTED: Route = { protocol: "connected", nextHops: [], isBlackhole: fal
 const MAXIMUM_ROUNDS = 16;
 /** Of the table of prefixes, in one step: some milliseconds, with a FIB and with peers to be told. */
 const PLACES_AT_ONCE = 4096;
+/** In one piece of all prefixes: a millisecond of work for whoever asks. */
+const PLACES_IN_PIECE = 256;
 /** Next hops remembered beyond those in use. */
 const SPARE_NEXT_HOPS = 4096;
 /** More than are looked at again for a single update: a peer could have it done for every one of its words. */
@@ -411,7 +413,21 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
       return route.protocol === undefined ? undefined : route;
     },
 
-    prefixes: () => known().filter((prefix) => inForce(prefix).protocol !== undefined),
+    *prefixes() {
+      yield Array.from(overrides.values(), ({ prefix }) => prefix);
+      const walk = numbers.walk();
+      for (let isLast = false; !isLast; ) {
+        const piece: Prefix[] = [];
+        isLast =
+          walk(
+            PLACES_IN_PIECE,
+            (prefix) => void piece.push(prefix),
+            () => true,
+          ) > 0;
+        yield piece;
+      }
+    },
+
     received: (peer, family) => receivedOf(tallies.of(peer), family),
     peerPaths: (peer) => peerPathsOf(tallies.of(peer)),
 

@@ -15,10 +15,11 @@ import { createLimiter } from "../net/limiter.ts";
 import { formatPrefix, type Prefix } from "../net/prefix.ts";
 import type { Random } from "../net/random.ts";
 import { readSegmentDrops } from "../port/segment-drops.ts";
-import { createAdjOut, type Told } from "../rib/adj-out.ts";
+import { createAdjOut } from "../rib/adj-out.ts";
 import type { ImportPolicy } from "../rib/policy.ts";
-import type { Audience, RouteAnnouncements, RouteChange, RoutePeer, RouteUpdate } from "../rib/route.ts";
+import type { Audience, RouteChange, RoutePeer, RouteUpdate } from "../rib/route.ts";
 import { createRib, type RibChange } from "../rib/table.ts";
+import type { Told } from "../rib/told.ts";
 import type { RouteView } from "../rib/view.ts";
 import type { Listener } from "../speaker/context.ts";
 import { Journal } from "../speaker/journal.ts";
@@ -88,14 +89,9 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     begin: (neighbor) => speaker?.beginNeighbor(neighbor),
   });
 
-  const announce = (news: ReadonlyMap<Address, RouteAnnouncements>): void => {
-    for (const [neighbor, announcements] of news) speaker?.announce(neighbor, announcements);
-  };
-
-  /** Without prefixes to look at: everything that is announced is looked at again. */
-  const take = ({ routes, touched }: RibChange, isReload = false): void => {
+  const take = ({ routes, touched }: RibChange): void => {
     apply(routes);
-    announce(adjOut.look(isReload ? undefined : touched));
+    for (const [neighbor, announcements] of adjOut.look(touched)) speaker?.announce(neighbor, announcements);
   };
 
   let isCatchingUp = false;
@@ -116,7 +112,8 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     const { staticRoutes, ...rest } = ribConfiguration(wanted);
     const beside = { interfaces: dataplane?.interfaces() ?? [], links: dataplane?.links() ?? [] };
     const routes = dataplane ? staticRoutes.map(dataplane.withoutCutOff) : staticRoutes;
-    take(rib.configure({ ...rest, ...beside, staticRoutes: routes, importPolicy }), true);
+    take(rib.configure({ ...rest, ...beside, staticRoutes: routes, importPolicy }));
+    for (const [neighbor, pieces] of adjOut.lookAtAll()) speaker?.announceAll(neighbor, pieces);
     catchUp();
   };
 
@@ -277,7 +274,7 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     journal: () => journal.state() ?? null,
 
     bgpSummary: () => ({
-      ...summarizeNeighbors(config?.bgp, speaker?.neighbors() ?? [], rib.peerPaths, adjOut.told, clock.nowMs()),
+      ...summarizeNeighbors(config?.bgp, speaker?.neighbors() ?? [], rib.peerPaths, adjOut.size, clock.nowMs()),
       refusedStrangers: speaker?.refusedStrangers() ?? 0,
     }),
 
@@ -294,7 +291,7 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
         value: Object.fromEntries(
           chosen.map((one) => [
             formatPeer(one.address),
-            describeNeighbor(one, rib.peerPaths(one.address), adjOut.told(one.address).length, now),
+            describeNeighbor(one, rib.peerPaths(one.address), adjOut.size(one.address), now),
           ]),
         ),
       };

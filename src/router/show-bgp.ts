@@ -38,7 +38,7 @@ export function summarizeNeighbors(
   bgp: BgpConfig | undefined,
   neighbors: readonly NeighborState[],
   pathsOf: (address: Address) => PeerPaths,
-  toldTo: (address: Address) => readonly unknown[],
+  toldTo: (address: Address) => number,
   nowMs: number,
 ) {
   const peers = neighbors.map((neighbor) => {
@@ -60,7 +60,7 @@ export function summarizeNeighbors(
         pfxRefused: sum(refused),
         // RFC 8212: nothing is taken from an external neighbor of which the configuration says nothing.
         hasImportPolicy: neighbor.type === "internal" || importPolicyOf(bgp, neighbor.address).accept !== undefined,
-        pfxSnt: toldTo(neighbor.address).length,
+        pfxSnt: toldTo(neighbor.address),
         state: neighbor.shutdown ? "Idle (Admin)" : neighbor.state,
         ...(neighbor.range ? { dynamicPeer: true } : {}),
         connectionsEstablished: neighbor.connectionsEstablished,

@@ -22,8 +22,6 @@ export interface AnnouncerOptions {
   onTooLong(prefixes: readonly Prefix[]): void;
 }
 
-const NOTHING: RouteAnnouncements = { withdrawn: [], announcements: [] };
-
 export class Announcer {
   private readonly options: AnnouncerOptions;
   private readonly outbox: Outbox;
@@ -40,7 +38,7 @@ export class Announcer {
     const { families, extendedNextHop } = agreement;
     const { localAddress } = connection;
     const named = { families: families.map(addressFamilyOf), extendedNextHop: extendedNextHop.map(addressFamilyOf) };
-    if (localAddress !== undefined) this.tell(context.onUp?.({ ...peer, ...named, localAddress }) ?? NOTHING);
+    if (localAddress !== undefined) this.tellAll(context.onUp?.({ ...peer, ...named, localAddress }) ?? []);
     for (const endOfRib of families) this.outbox.mark({ kind: "update", withdrawn: [], announcements: [], endOfRib });
   }
 
@@ -48,13 +46,17 @@ export class Announcer {
     this.outbox.tell(announcements);
   }
 
+  /** All that it may have to hear, which begins when the peer has taken what waits. */
+  tellAll(pieces: Iterable<RouteAnnouncements>): void {
+    this.outbox.tellAll("table", pieces);
+  }
+
   /** Who asks hears all our routes of the family again. */
   answer(request: RouteRefreshMessage): void {
     const { context, peer, agreement } = this.options;
     const { family } = request;
     if (!hasFamily(agreement.families, family)) return;
-    const everything = () => context.onRefresh?.(peer.address, addressFamilyOf(family)) ?? NOTHING;
-    this.outbox.again(request, agreement.enhancedRefresh, everything);
+    this.outbox.again(request, agreement.enhancedRefresh, context.onRefresh?.(peer.address, addressFamilyOf(family)) ?? []);
   }
 
   /** The connection takes more. */

@@ -14,10 +14,10 @@ export interface SessionContext extends SpeakerSettings {
   readonly random: Random;
   onUpdate(update: RouteUpdate): void;
   onEvent(event: SpeakerEvent): void;
-  /** A session is up: what it is to say first, before the mark that this is all. */
-  onUp?(listener: Listener): RouteAnnouncements;
+  /** A session is up: what it is to say first, before the mark that this is all. Asked for piece by piece, as the peer takes it. */
+  onUp?(listener: Listener): Iterable<RouteAnnouncements>;
   /** The peer wants to hear all of a family again. */
-  onRefresh?(peer: Address, family: AddressFamily): RouteAnnouncements;
+  onRefresh?(peer: Address, family: AddressFamily): Iterable<RouteAnnouncements>;
   /** The peer was told that these are gone: their paths leave no room in a message. */
   onTooLong?(peer: Address, prefixes: readonly Prefix[]): void;
   /** The router at the other end of an unnumbered link, once it is known. */

@@ -25,6 +25,8 @@ export interface OutboxOptions {
 type Word = { readonly prefix: Prefix; readonly attributes: PathAttributes | undefined };
 /** Without a message it marks a place, and nobody hears of it. */
 type Mark = { readonly mark: Message | undefined };
+/** A whole table, of which no word waits here: the next piece is asked for when the peer takes it. */
+type Table = { readonly pieces: Iterable<RouteAnnouncements> };
 
 /** Words that are encoded together: at worst so many messages, a MiB of them. */
 const WORDS_PER_RUN = 256;
@@ -34,9 +36,11 @@ const RUNS_PER_TURN = 8;
 export class Outbox {
   private readonly options: OutboxOptions;
   /** A prefix that is said anew keeps its place: a mark that comes later is about it, too. */
-  private readonly waiting = new Map<number | string, Word | Mark>();
+  private readonly waiting = new Map<number | string, Word | Mark | Table>();
   /** Kept from run to run, because V8 walks over all that was deleted when a Map is begun from its start. */
   private cursor = this.waiting.entries();
+  /** Of the table that is being told. */
+  private pieces: Iterator<RouteAnnouncements> | undefined;
   private isOpen = true;
   private isResting = false;
 
@@ -44,13 +48,19 @@ export class Outbox {
     this.options = options;
   }
 
-  /** Prefixes and marks that wait. */
+  /** Prefixes, marks and tables that wait. */
   get length(): number {
-    return this.waiting.size;
+    return this.waiting.size + (this.pieces ? 1 : 0);
   }
 
   tell(announcements: RouteAnnouncements): void {
     for (const word of wordsOf(announcements)) this.waiting.set(prefixKey(word.prefix), word);
+    this.flush();
+  }
+
+  /** Says all of a table when all that waits now is said. One that has not begun does for whatever is wanted of it meanwhile. */
+  tellAll(name: string, pieces: Iterable<RouteAnnouncements>): void {
+    if (!this.waiting.has(name)) this.waiting.set(name, { pieces });
     this.flush();
   }
 
@@ -64,12 +74,12 @@ export class Outbox {
    * Everything again that the peer has asked for (RFC 2918), between marks (RFC 7313) if it knows them. An answer that has not
    * begun is an answer to whatever is asked meanwhile: who asks and asks and does not listen costs no more than once.
    */
-  again(request: RouteRefreshMessage, isMarked: boolean, everything: () => RouteAnnouncements): void {
+  again(request: RouteRefreshMessage, isMarked: boolean, everything: Iterable<RouteAnnouncements>): void {
     const mark = (subtype: number): Mark => ({ mark: isMarked ? { ...request, subtype } : undefined });
     const begin = `refresh of ${nameOf(request.family)}`;
     if (this.waiting.has(begin)) return;
     this.putLast(begin, mark(REFRESH.begin));
-    for (const word of wordsOf(everything())) this.putLast(prefixKey(word.prefix), word);
+    this.putLast(`table of ${begin}`, { pieces: everything });
     this.putLast(`end of ${begin}`, mark(REFRESH.end));
     this.flush();
   }
@@ -78,7 +88,7 @@ export class Outbox {
   flush(): void {
     if (this.isResting) return;
     for (let run = 0; run < RUNS_PER_TURN; run++) {
-      if (!this.isOpen || this.waiting.size === 0 || !this.options.hasRoom()) return;
+      if (!this.isOpen || this.length === 0 || !this.options.hasRoom()) return;
       this.run();
     }
     this.isResting = true;
@@ -93,20 +103,22 @@ export class Outbox {
     this.isOpen = false;
   }
 
-  private putLast(key: number | string, item: Word | Mark): void {
+  private putLast(key: number | string, item: Word | Mark | Table): void {
     this.waiting.delete(key);
     this.waiting.set(key, item);
   }
 
-  /** Some words, and the mark behind them if that is reached. */
+  /** A piece of the table that is being told; else some words, and the mark or the table behind them if that is reached. */
   private run(): void {
+    if (this.pieces) return this.runOfTable(this.pieces);
     const withdrawn: Prefix[] = [];
     const byPath = new Map<PathAttributes, Prefix[]>();
     let end: Message | undefined;
-    for (let words = 0; words < WORDS_PER_RUN && !end; words++) {
+    for (let words = 0; words < WORDS_PER_RUN && !end && !this.pieces; words++) {
       const item = this.shift();
       if (!item) break;
-      if ("mark" in item) end = item.mark;
+      if ("pieces" in item) this.pieces = item.pieces[Symbol.iterator]();
+      else if ("mark" in item) end = item.mark;
       else if (!item.attributes) withdrawn.push(item.prefix);
       else prefixesOf(byPath, item.attributes).push(item.prefix);
     }
@@ -115,7 +127,18 @@ export class Outbox {
     if (end) this.options.send(end);
   }
 
-  private shift(): Word | Mark | undefined {
+  /** What is asked for now is the last word on its prefixes, so an earlier one need not be said. */
+  private runOfTable(pieces: Iterator<RouteAnnouncements>): void {
+    const { done, value } = pieces.next();
+    if (done) {
+      this.pieces = undefined;
+      return;
+    }
+    for (const { prefix } of wordsOf(value)) this.waiting.delete(prefixKey(prefix));
+    if (value.withdrawn.length + value.announcements.length > 0) this.say(value);
+  }
+
+  private shift(): Word | Mark | Table | undefined {
     const next = this.cursor.next();
     if (next.done) {
       // All is said: a cursor that has seen the end does not see what comes after it.

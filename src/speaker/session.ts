@@ -269,6 +269,10 @@ export class Session {
     this.established?.announcer.tell(announcements);
   }
 
+  tellAll(pieces: Iterable<RouteAnnouncements>): void {
+    this.established?.announcer.tellAll(pieces);
+  }
+
   private deliver(update: UpdateMessage): void {
     const { disabled } = update;
     if (disabled) for (const connection of [this.connections.outgoing, this.connections.incoming]) connection?.disable(disabled);

@@ -117,6 +117,11 @@ export class Speaker {
     this.sessions.get(address)?.tell(announcements);
   }
 
+  /** The same of a whole table, piece by piece. */
+  announceAll(address: Address, pieces: Iterable<RouteAnnouncements>): void {
+    this.sessions.get(address)?.tellAll(pieces);
+  }
+
   /** Ends the session with `error`; it stays down until it is begun again. */
   endNeighbor(address: Address, error: BgpError): void {
     void this.sessions.get(address)?.stop(error);

@@ -5,7 +5,7 @@ import { ORIGIN, type PathAttributes, SEGMENT } from "#src/bgp/path.ts";
 import { type Address, parseAddress } from "#src/net/address.ts";
 import { formatPrefix, type Prefix, parsePrefix } from "#src/net/prefix.ts";
 import { type PrefixRule, parsePrefixRule } from "#src/net/prefix-rule.ts";
-import { createAdjOut } from "#src/rib/adj-out.ts";
+import { createAdjOut, type Pieces } from "#src/rib/adj-out.ts";
 import type { Route } from "#src/rib/choose.ts";
 import { type ExportPolicy, exportRoute } from "#src/rib/export.ts";
 import type { Audience, RouteAnnouncements } from "#src/rib/route.ts";
@@ -112,6 +112,15 @@ describe("what is announced", () => {
   });
 });
 
+/** What comes in pieces, as if it came at once. */
+const whole = (pieces: Pieces): RouteAnnouncements => {
+  const all = [...pieces];
+  return {
+    withdrawn: all.flatMap(({ withdrawn }) => withdrawn),
+    announcements: all.flatMap(({ announcements }) => announcements),
+  };
+};
+
 /** A peer that takes what it is told, to the letter. */
 function listen(held: Map<string, string>, { withdrawn, announcements }: RouteAnnouncements): void {
   for (const prefix of withdrawn) {
@@ -128,7 +137,7 @@ describe("an adj-out", () => {
     let networks = [prefix("0.0.0.0/0")];
     let exportPolicy = policy();
     const adjOut = createAdjOut({
-      rib: { route: (one) => routes.get(formatPrefix(one)), prefixes: () => [...routes.keys()].map(prefix) },
+      rib: { route: (one) => routes.get(formatPrefix(one)), prefixes: () => [[...routes.keys()].map(prefix)] },
       networks: () => networks,
       policy: () => exportPolicy,
     });
@@ -137,10 +146,11 @@ describe("an adj-out", () => {
       ...announcements.map(({ prefixes }) => `+${prefixes.map(formatPrefix).join(" ")}`),
     ];
     const looked = (...prefixes: string[]) => {
-      const news = adjOut.look(prefixes.length > 0 ? prefixes.map(prefix) : undefined).get(audience(1).address);
+      const news = adjOut.look(prefixes.map(prefix)).get(audience(1).address);
       return news ? written(news) : [];
     };
-    expect(written(adjOut.open(audience(1)))).toEqual(["+0.0.0.0/0", "+10.1.0.0/16"]);
+    const lookedEverywhere = () => written(whole(adjOut.lookAtAll().get(audience(1).address) ?? []));
+    expect(written(whole(adjOut.open(audience(1))))).toEqual(["+0.0.0.0/0", "+10.1.0.0/16"]);
     expect(looked("10.1.0.0/16")).toEqual([]);
     for (const text of ["10.2.0.0/16", "10.3.0.0/16"]) routes.set(text, STATIC);
     expect(looked("10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16")).toEqual(["+10.2.0.0/16 10.3.0.0/16"]);
@@ -151,13 +161,14 @@ describe("an adj-out", () => {
     routes.delete("10.2.0.0/16");
     expect(looked("10.2.0.0/16")).toEqual(["-10.2.0.0/16"]);
     networks = [];
-    expect(looked()).toEqual(["-0.0.0.0/0"]);
-    expect(written(adjOut.again(audience(1).address, "ipv4"))).toEqual(["+10.1.0.0/16 10.3.0.0/16"]);
-    expect(adjOut.again(audience(1).address, "ipv6").announcements).toEqual([]);
+    expect(lookedEverywhere()).toEqual(["-0.0.0.0/0"]);
+    expect(written(whole(adjOut.again(audience(1).address, "ipv4")))).toEqual(["+10.1.0.0/16 10.3.0.0/16"]);
+    expect(written(whole(adjOut.again(audience(1).address, "ipv6")))).toEqual([]);
+    expect(adjOut.size(audience(1).address)).toBe(2);
     exportPolicy = policy({ announce: [] });
-    expect(looked()).toEqual(["-10.1.0.0/16", "-10.3.0.0/16"]);
+    expect(lookedEverywhere()).toEqual(["-10.1.0.0/16", "-10.3.0.0/16"]);
     adjOut.close(audience(1).address);
-    expect([looked(), adjOut.told(audience(1).address)]).toEqual([[], []]);
+    expect([lookedEverywhere(), adjOut.told(audience(1).address)]).toEqual([[], []]);
   });
 
   it("leaves each peer with what the policy says of the routes there are, whatever happened", () => {
@@ -171,29 +182,52 @@ describe("an adj-out", () => {
       routeOf({ peer: external(2) }, { communities: [COMMUNITY.noExport] }),
     ];
     const audiences = [audience(1), audience(3), audience(5, "internal")];
-    const step = fc.tuple(fc.constantFrom(...texts), fc.constantFrom(...choices));
     const lists = fc.subarray(rules("0.0.0.0/0", "10.0.0.0/8 le 16"));
+    // Another route, another policy for all, or the next piece of what is asked for first.
+    const step = fc.oneof(fc.tuple(fc.constantFrom(...texts), fc.constantFrom(...choices)), lists, fc.constant("piece" as const));
+    const isPolicy = (one: unknown): one is readonly PrefixRule[] => Array.isArray(one) && typeof one[0] !== "string";
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 20 }), lists, fc.nat(20), (steps, announce, openAt) => {
+      fc.property(fc.array(step, { maxLength: 30 }), lists, fc.nat(20), (steps, first, openAt) => {
+        let announce: readonly PrefixRule[] = first;
         const routes = new Map<string, Route>();
+        /** Each prefix a piece. */
+        const prefixes = function* () {
+          for (const text of routes.keys()) yield [prefix(text)];
+        };
         const networks = [prefix("0.0.0.0/0")];
         const adjOut = createAdjOut({
-          rib: { route: (one) => routes.get(formatPrefix(one)), prefixes: () => [...routes.keys()].map(prefix) },
+          rib: { route: (one) => routes.get(formatPrefix(one)), prefixes },
           networks: () => networks,
           policy: () => policy({ announce }),
         });
         const held = new Map(audiences.map(({ address }) => [address, new Map<string, string>()]));
         const hear = (address: Address, news: RouteAnnouncements) => listen(held.get(address) as Map<string, string>, news);
-        const openAll = () => {
-          for (const one of audiences) hear(one.address, adjOut.open(one));
+        const begun: { readonly address: Address; readonly pieces: Iterator<RouteAnnouncements> }[] = [];
+        const begin = (address: Address, pieces: Pieces) => begun.push({ address, pieces: pieces[Symbol.iterator]() });
+        const hearPiece = () => {
+          const { done, value } = begun[0].pieces.next();
+          if (done) begun.shift();
+          else hear(begun[0].address, value);
         };
-        for (const [i, [text, route]] of steps.entries()) {
+        const openAll = () => {
+          for (const one of audiences) begin(one.address, adjOut.open(one));
+        };
+        for (const [i, one] of steps.entries()) {
           if (i === openAt) openAll();
-          if (route) routes.set(text, route);
-          else routes.delete(text);
-          for (const [address, news] of adjOut.look([prefix(text)])) hear(address, news);
+          if (one === "piece") {
+            if (begun.length > 0) hearPiece();
+          } else if (isPolicy(one)) {
+            announce = one;
+            for (const [address, pieces] of adjOut.lookAtAll()) begin(address, pieces);
+          } else {
+            const [text, route] = one;
+            if (route) routes.set(text, route);
+            else routes.delete(text);
+            for (const [address, news] of adjOut.look([prefix(text)])) hear(address, news);
+          }
         }
         if (openAt >= steps.length) openAll();
+        while (begun.length > 0) hearPiece();
         for (const one of audiences) {
           const wanted = new Map<string, string>();
           for (const text of texts) {

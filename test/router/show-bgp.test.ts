@@ -25,6 +25,6 @@ it("names a neighbor as it names itself, and has the bytes of a capability that 
   const text = formatShown(["bgp", "neighbors"], { [formatPeer(B)]: shown });
   expect(text).toContain("\n  Hostname: n1.example.org\n");
   expect(text).toContain("\n  Capabilities received: four-octet-as, fqdn, code 239 (c0ffee), code 240\n");
-  const { peers } = summarizeNeighbors(undefined, [neighbor], peerPaths, () => [], 0);
+  const { peers } = summarizeNeighbors(undefined, [neighbor], peerPaths, () => 0, 0);
   expect(peers[formatPeer(B)]).toMatchObject({ hostname: "n1" });
 });

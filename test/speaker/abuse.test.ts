@@ -163,27 +163,34 @@ describe("a flood", () => {
 describe("a neighbor that speaks and does not listen", () => {
   const COUNT = 10_000;
   /** Each prefix with a path of its own, so that each takes a message of its own, of nearly 1 KiB. */
-  const table = (round: number): RouteAnnouncements => ({
+  const part = (round: number, from: number, to: number): RouteAnnouncements => ({
     withdrawn: [],
-    announcements: Array.from({ length: COUNT }, (_, i) => ({
-      prefixes: [{ address: 0x0a000000 + i * 256, length: 24 }],
+    announcements: Array.from({ length: to - from }, (_, i) => ({
+      prefixes: [{ address: 0x0a000000 + (from + i) * 256, length: 24 }],
       attributes: {
         origin: 0,
         asPath: [{ type: SEGMENT.sequence, asns: Array(230).fill(65000 + round) }],
         nextHop: address("10.0.0.1"),
-        multiExitDiscriminator: i,
+        multiExitDiscriminator: from + i,
       },
     })),
   });
+  const table = (round: number): RouteAnnouncements => part(round, 0, COUNT);
+  const PIECE = 256;
+  /** Each as it is when it is asked for. */
+  const pieces = function* (round: () => number) {
+    for (let at = 0; at < COUNT; at += PIECE) yield part(round(), at, Math.min(at + PIECE, COUNT));
+  };
   const alive = frame(MESSAGE.keepalive);
 
   test("makes us keep the last word on each prefix, and is given up by the send hold timer", { timeout: 60_000 }, async () => {
     const clock = createFakeClock();
-    const { up, speaker, told, neighbor } = await scene(clock, { onUp: () => table(0) });
+    const { up, speaker, told, neighbor } = await scene(clock, { onUp: () => pieces(() => round) });
+    let round = 0;
     const deaf = await up(PEER);
     deaf.socket.pause();
     const before = process.memoryUsage().rss;
-    for (let round = 1; round <= 20; round++) speaker.announce(PEER, table(round));
+    while (round < 20) speaker.announce(PEER, table(++round));
     // 200 MB were to be said; the kernels have some of it.
     await eventually("the pipe is full", async () => {
       const sent = neighbor(PEER).messagesSent.update;
@@ -205,10 +212,11 @@ describe("a neighbor that speaks and does not listen", () => {
   });
 
   test("hears all of it, each prefix as it is now, once it listens", { timeout: 60_000 }, async () => {
-    const { up, speaker, neighbor } = await scene(undefined, { onUp: () => table(0) });
+    const { up, speaker, neighbor } = await scene(undefined, { onUp: () => pieces(() => round) });
+    let round = 0;
     const peer = await up(PEER);
     peer.socket.pause();
-    for (let round = 1; round <= 20; round++) speaker.announce(PEER, table(round));
+    while (round < 20) speaker.announce(PEER, table(++round));
     peer.socket.resume();
     await eventually("all is said", () => neighbor(PEER).outboxLength === 0, 30_000);
     await eventually("all is heard", () => peer.heard.length >= sum(neighbor(PEER).messagesSent), 30_000);
