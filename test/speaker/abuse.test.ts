@@ -162,19 +162,19 @@ describe("a flood", () => {
 
 describe("a neighbor that speaks and does not listen", () => {
   const COUNT = 10_000;
-  /** Each prefix with a path of its own, so that each takes a message of its own, of nearly 1 KiB. */
-  const part = (round: number, from: number, to: number): RouteAnnouncements => ({
-    withdrawn: [],
-    announcements: Array.from({ length: to - from }, (_, i) => ({
-      prefixes: [{ address: 0x0a000000 + (from + i) * 256, length: 24 }],
-      attributes: {
-        origin: 0,
-        asPath: [{ type: SEGMENT.sequence, asns: Array(230).fill(65000 + round) }],
-        nextHop: address("10.0.0.1"),
-        multiExitDiscriminator: from + i,
-      },
-    })),
-  });
+  /** Each prefix with attributes of its own, so that each takes a message of its own, of nearly 1 KiB. */
+  const part = (round: number, from: number, to: number): RouteAnnouncements => {
+    // One for all: what is measured is what the speaker keeps, and not what the test leaves behind.
+    const asPath = [{ type: SEGMENT.sequence, asns: Array(230).fill(65000 + round) }];
+    const nextHop = address("10.0.0.1");
+    return {
+      withdrawn: [],
+      announcements: Array.from({ length: to - from }, (_, i) => ({
+        prefixes: [{ address: 0x0a000000 + (from + i) * 256, length: 24 }],
+        attributes: { origin: 0, asPath, nextHop, multiExitDiscriminator: from + i },
+      })),
+    };
+  };
   const table = (round: number): RouteAnnouncements => part(round, 0, COUNT);
   const PIECE = 256;
   /** Each as it is when it is asked for. */
