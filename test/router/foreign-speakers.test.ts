@@ -1,8 +1,9 @@
 /**
  * The running router beside speakers that are not ours, with their own word, or a packet, as the witness: another AS number
- * towards one of them, a limit of prefixes, a next hop of 32 bytes.
+ * towards one of them, a limit of prefixes, a next hop of 32 bytes, packets while a speaker is killed and started again.
  *
  *   client 10.0.1.2, 2001:db8:1::2 -- port0 [router, AS 64513] port1 -- 2001:db8:11::2 FRR, AS 64601 (2001:db8:51::1)
+ *                                                              port2 -- 10.0.12.2 ExaBGP, AS 64602 (198.51.100.2)
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -16,7 +17,17 @@ import { eventually } from "../speaker/recorder.ts";
 
 const DEADLINE_MS = 60_000;
 const SERVICE6 = "2001:db8:51::1";
-const PROGRAMS = ["/usr/lib/frr/zebra", "/usr/lib/frr/bgpd", "/usr/bin/vtysh"];
+const [STAYS, GOES] = ["198.51.100.2", "198.51.100.3"];
+const PROGRAMS = ["/usr/lib/frr/zebra", "/usr/lib/frr/bgpd", "/usr/bin/vtysh", "/usr/sbin/exabgp"];
+/** Of what the client sends meanwhile: every 50 ms, for longer than all of it takes, and not one may be lost. */
+const PING = ["ping", "-n", "-i", "0.05", "-W", "5", STAYS];
+
+interface ShownPath {
+  readonly peer: string;
+  readonly status: string;
+  readonly stale?: true;
+}
+
 await inNamespace(import.meta.url, () => {
   const missing = PROGRAMS.find((program) => !existsSync(program));
   if (missing) return void test.skip(`the router beside foreign speakers: ${missing} is not installed`);
@@ -28,19 +39,21 @@ await inNamespace(import.meta.url, () => {
   let router: Program;
   let client: Host;
   let frr: Host;
+  let exabgp: Host;
 
   const show = <Value>(...words: string[]) => askOnce(control, { show: words }) as Promise<Value>;
   const configure = (ofFrr = ""): void =>
     writeFileSync(
       place("router.yaml"),
       `
-ports: [{interface: port0}, {interface: port1}]
+ports: [{interface: port0}, {interface: port1}, {interface: port2}]
 bgp:
   asn: 64513
   routerId: 10.0.1.1
   networks: ["::/0"]
   neighbors:
     - {address: "2001:db8:11::2", remoteAsn: 64601, localAsn: 64999, passive: true, accept: ["::/0 le 128"], announce: ["::/0"]${ofFrr}}
+    - {address: 10.0.12.2, remoteAsn: 64602, passive: true, accept: [0.0.0.0/0 le 32]}
 `,
     );
   const reload = (ofFrr: string): Promise<unknown> => {
@@ -84,9 +97,28 @@ router bgp 64601
     }
   };
 
+  const startExabgp = (...services: string[]): Program => {
+    const routes = services.map((service) => `route ${service}/32 next-hop self;`).join(" ");
+    writeFileSync(
+      place("exabgp.conf"),
+      `
+neighbor 10.0.12.1 {
+  router-id 10.0.12.2; local-address 10.0.12.2; local-as 64602; peer-as 64513;
+  capability { graceful-restart 60; }
+  family { ipv4 unicast; }
+  static { ${routes} }
+}
+`,
+    );
+    const settings = ["exabgp.daemon.user=root", "exabgp.api.cli=false", "exabgp.log.level=WARNING"];
+    const program = exabgp.start(["env", ...settings, "/usr/sbin/exabgp", place("exabgp.conf")]);
+    programs.push(program);
+    return program;
+  };
+
   beforeAll(async () => {
     run("ip link set lo up");
-    for (const [i, subnet] of [1, 11].entries()) {
+    for (const [i, subnet] of [1, 11, 12].entries()) {
       const host = await Host.create(`port${i}`, `10.0.${subnet}.2/24`, `10.0.${subnet}.1`);
       hosts.push(host);
       run(`ip addr add 10.0.${subnet}.1/24 dev port${i}`);
@@ -94,8 +126,9 @@ router bgp 64601
       host.run("sysctl -qw net.ipv6.conf.eth0.accept_dad=0");
       host.enableIpv6(`port${i}`, `2001:db8:${subnet}::2`, `2001:db8:${subnet}::1`);
     }
-    [client, frr] = hosts;
+    [client, frr, exabgp] = hosts;
     frr.run(`ip addr add ${SERVICE6}/128 dev lo`);
+    exabgp.run(`ip addr add ${STAYS}/32 dev lo`);
     configure();
     router = start([process.execPath, ECMP, "run", place("router.yaml"), "--control", control]);
     programs.push(router);
@@ -160,5 +193,34 @@ router bgp 64601
       announce(3, "no ");
       await goesBy("2001:db8:51::2/128", /./);
     });
+  });
+
+  test("packets go on to a service whose speaker, ExaBGP, is killed and started again", {
+    timeout: 2 * DEADLINE_MS,
+  }, async () => {
+    const pathsTo = async (service: string): Promise<ShownPath[]> =>
+      (await show<{ paths: ShownPath[] }[]>("bgp", "routes", `${service}/32`)).flatMap(({ paths }) => paths);
+    const first = startExabgp(STAYS, GOES);
+    await goesBy(`${STAYS}/32`, /^10\.0\.12\.2$/);
+    await goesBy(`${GOES}/32`, /^10\.0\.12\.2$/);
+    const ping = client.start(PING);
+    programs.push(ping);
+    await ping.line();
+    expect(await ping.line()).toMatch(/ttl=63/);
+    const down = router.said(/routes-kept peer=10\.0\.12\.2 .*seconds=60/);
+    first.child.kill("SIGKILL");
+    await down;
+    expect(await pathsTo(STAYS)).toMatchObject([{ peer: "10.0.12.2", status: "best", stale: true }]);
+    const swept = router.said(/stale-routes-gone peer=10\.0\.12\.2 family=ipv4 reason=End-of-RIB/);
+    startExabgp(STAYS);
+    await swept;
+    await eventually("what it does not say again is gone", async () => (await pathsTo(GOES)).length === 0, DEADLINE_MS);
+    const [again] = await pathsTo(STAYS);
+    expect(again).toMatchObject({ status: "best" });
+    expect(again.stale).toBeUndefined();
+    ping.child.kill("SIGINT");
+    let summary = "";
+    while (!summary.includes("packets transmitted")) summary = await ping.line();
+    expect(summary).toMatch(/(\d+) packets transmitted, \1 received/);
   });
 });

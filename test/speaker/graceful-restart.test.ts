@@ -1,7 +1,7 @@
 /**
  * Real speakers with graceful restart configured, killed and started again: their routes stay in use meanwhile, those that
  * they do not announce any more go at End-of-RIB, and all of them when they do not come back in the time that they asked for. A
- * replay of what was recorded tells the RIB the same.
+ * replay of what was recorded tells the RIB the same. That packets go on meanwhile is in test/router/foreign-speakers.test.ts.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
