@@ -44,8 +44,8 @@ export interface Links extends Waiter {
 export type ListenToLinks = (worker: number, wakeDescriptor: number) => Links;
 
 /**
- * Opens the rings, which takes the kernel some 20 ms each. Nothing comes in until the answer is called, once. Both throw, as `follow` does,
- * if an interface that is there cannot be opened.
+ * Opens the rings, which takes the kernel some 20 ms each. Nothing comes in until the answer is called, once. Both throw, as
+ * `follow` does, if an interface that is there cannot be opened.
  */
 export function openLinks(options: LinkOptions): ListenToLinks {
   const { slots, identities } = options;

@@ -1,8 +1,8 @@
 /**
  * Packets from outside that claim to come from one of our addresses, or from a broadcast of our subnets, are martian (RFC 1812
  * 5.3.7), and Linux throws them away. The FIB knows these addresses, and a second lookup for every packet would cost more than
- * all else: so a filter comes first, a bit for the last 16 bits of each, in memory that the main thread writes and all workers read.
- * It says "never" or "ask the FIB".
+ * all else: so a filter comes first, a bit for the last 16 bits of each, in memory that the main thread writes and all workers
+ * read. It says "never" or "ask the FIB".
  */
 import { type Address, addressToBytes } from "../net/address.ts";
 import { swapBytes16 } from "../net/byte-order.ts";

@@ -35,17 +35,18 @@ export function rewrite(bytes: Uint8Array, frame: number, words: Uint32Array, re
 
 const { tcp: TCP, udp: UDP } = PROTOCOLS;
 const UDP_HEADER_LENGTH = 8;
-/** By `gso_type` of `struct virtio_net_hdr`: of which protocol and, where it says so, family a frame is to be segmented. */
-const GSO = { tcp4: 1, tcp6: 4, withCongestionBit: 0x80 } as const;
-const { tcp4: GSO_TCP4, tcp6: GSO_TCP6, withCongestionBit: GSO_CONGESTION_BIT } = GSO;
+/** Values of `gso_type` (`struct virtio_net_hdr`), and the flag that may be added; all others are UDP's. */
+const GSO_TCP4 = 1;
+const GSO_TCP6 = 4;
+const GSO_CONGESTION_FLAG = 0x80;
 
 /**
- * Is the frame to be segmented by another header than its own, by that of the packet that it carries? It has neither that type nor
- * csum_start (little-endian, at 6 of `struct virtio_net_hdr`) at its own transport header, and a kernel refuses to send it.
+ * Is the frame to be segmented by another header than its own, by that of the packet that it carries? Then the type is another's,
+ * or csum_start (little-endian, at 6 of `struct virtio_net_hdr`) is not at its own transport header, and a kernel refuses it.
  */
 export function isTunneledGso(bytes: Uint8Array, frame: number, fields: Fields): boolean {
   const header = frame - VIRTIO_HEADER_LENGTH;
-  const type = bytes[header + 1] & ~GSO_CONGESTION_BIT;
+  const type = bytes[header + 1] & ~GSO_CONGESTION_FLAG;
   if (type === 0) return false;
   const isTcp = type === GSO_TCP4 || type === GSO_TCP6;
   if (fields[FIELD_PROTOCOL] !== (isTcp ? TCP : UDP)) return true;

@@ -1,6 +1,6 @@
 /**
- * The entry of a worker thread: warms up, opens its own rings on every port, waits for its seat, listens, and breathes until it is told to
- * stop. It talks to the main thread through shared words and the channel; its messages carry no data.
+ * The entry of a worker thread: warms up, opens its own rings on every port, waits for its seat, listens, and breathes until it
+ * is told to stop. It talks to the main thread through shared words and the channel; its messages carry no data.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { acknowledge, type ImageBuffers, openImage, readGeneration } from "../fib/image.ts";

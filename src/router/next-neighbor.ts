@@ -36,7 +36,7 @@ export function createNextNeighbors({ image, nextHopName, portOf }: NextNeighbor
   return {
     of,
 
-    /** As the routes are now. Of several members the first: it is asked on which side somebody lies, not which way a flow takes. */
+    /** As the routes are now. Of several members the first: the question is on which side somebody lies. */
     toward(address: Ipv4Address): NextNeighbor | undefined {
       const record = words[GROUPS + lookup(image, address)];
       return record === 0 ? undefined : of(words[record + GROUP_RECORD.owners], address);

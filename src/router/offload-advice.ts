@@ -1,6 +1,7 @@
 /**
- * Which offload a sender has to switch off whose packets we cannot forward: it leaves it to the device to segment what is in a tunnel, and
- * no frame of a packet socket can say that (`tunneled-gso` in `dataplane/verdict.ts`). Said once for each sender and kind of tunnel.
+ * Which offload a sender has to switch off whose packets we cannot forward: it leaves it to the device to segment what is in a
+ * tunnel, and no frame of a packet socket can say that (`tunneled-gso` in `dataplane/verdict.ts`). Said once for each sender and
+ * kind of tunnel.
  */
 import { formatAddress, readIpv4, readIpv6 } from "../net/address.ts";
 import { PROTOCOLS } from "../net/flow.ts";

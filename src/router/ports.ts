@@ -68,7 +68,7 @@ export function createPorts(infos: readonly InterfaceInfo[], vlans: readonly (re
     links,
     subnets,
 
-    /** How long an IP packet may be that leaves by the port. A packet socket lets one 802.1Q tag go beyond the interface's MTU; two do not. */
+    /** Of an IP packet. A packet socket lets one 802.1Q tag go beyond the interface's MTU, and not two. */
     packetMtu: (port: number): number => facts[port].mtu - (innerVlan(identities[port].vlans) === 0 ? 0 : 2 * TAG_BYTES),
 
     /** Our addresses, with their subnets, on the ports that can be used. */

@@ -1,8 +1,8 @@
 /**
  * The workers' keeper: starts them, wakes them when there is something new, replaces one that dies (its counters are shared
- * memory of ours and go on), and stops them all. One more stands by, loaded and warm, its rings open and deaf, because to start a thread
- * and to open rings takes longer than a router may be silent. It never gives up on a worker: one that cannot open its rings because an
- * interface is gone, for however long, is back soon after the interface is.
+ * memory of ours and go on), and stops them all. One more stands by, loaded and warm, its rings open and deaf, because to start
+ * a thread and to open rings takes longer than a router may be silent. It never gives up on a worker: one that cannot open its
+ * rings because an interface is gone, for however long, is back soon after the interface is.
  */
 import { Worker } from "node:worker_threads";
 import { type ChannelEntry, type ChannelReader, createChannelMemory, createChannelReader } from "../dataplane/channel.ts";
