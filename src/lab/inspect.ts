@@ -6,10 +6,11 @@ import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { formatAddress } from "../net/address.ts";
 import { formatPrefix } from "../net/prefix.ts";
+import { ECMP_COMMAND } from "./ecmp-command.ts";
 import { LabFailure } from "./failure.ts";
 import { type ClusterNode, type Lab, type MaybeAddressed, nodesOf, type RouterNode, routersOf } from "./lab.ts";
-import { here } from "./place.ts";
-import { askRouter, type PeerSummary } from "./router-view.ts";
+import { execute } from "./process.ts";
+import type { PeerSummary } from "./router-view.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 import { planSpeaker } from "./speakers.ts";
 import { controlSocketOf, UP_MARK } from "./stage.ts";
@@ -82,12 +83,16 @@ async function askSessions(lab: Lab, standing: StandingLab): Promise<ReadonlyMap
   return sessions;
 }
 
+/** On a busy machine; one that is stopped never answers. */
+const ANSWER_DEADLINE_MS = 5000;
+
 /** A router that is not up yet, or no more, is asked in vain. */
 async function askPeers({ name }: RouterNode, { pid }: StandingLab): Promise<Readonly<Record<string, PeerSummary>>> {
   const socket = pathInside(pid, controlSocketOf(name));
   if (!existsSync(socket)) return {};
   try {
-    return ((await askRouter(here, socket, "bgp", "summary")) as { peers: Record<string, PeerSummary> }).peers;
+    const command = [...ECMP_COMMAND, "show", "bgp", "summary", "--json", "--control", socket];
+    return (JSON.parse(await execute(command, "", ANSWER_DEADLINE_MS)) as { peers: Record<string, PeerSummary> }).peers;
   } catch (error) {
     if (error instanceof LabFailure) return {};
     throw error;

@@ -11,10 +11,13 @@ import { LabFailure } from "./failure.ts";
 const KEPT_LINES = 200;
 const STOP_DEADLINE_MS = 3000;
 
-/** Runs a command to its end and returns what it printed (stdout, then stderr); anything but exit code 0 is a failure. */
-export function execute(command: readonly string[], input = ""): Promise<string> {
+/**
+ * Runs a command to its end and returns what it printed (stdout, then stderr); anything but exit code 0 is a failure, and so is to
+ * take longer than `timeoutMs` (0: however long).
+ */
+export function execute(command: readonly string[], input = "", timeoutMs = 0): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = execFile(command[0], command.slice(1), { maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
+    const child = execFile(command[0], command.slice(1), { maxBuffer: 1 << 26, timeout: timeoutMs }, (error, stdout, stderr) => {
       if (!error) return resolve(stdout + stderr);
       const said = (stderr || stdout || error.message).trim();
       reject(new LabFailure(command.join(" "), said, "exit code 0"));

@@ -104,6 +104,11 @@ describe.skipIf(!possible)(`the life of a lab, of ${user}`, { timeout: 120_000 }
     expect(stopped.whole).toBe(false);
     expect(stopped.machines.find(({ name }) => name === "n1-a")?.missing).toEqual(["pod-process"]);
     process.kill(pod, "SIGCONT");
+    // Nobody waits for the answer of a router that is stopped.
+    const router = machines.find(({ name }) => name === "router")?.processes[0].pid ?? 0;
+    process.kill(router, "SIGSTOP");
+    expect(await inspect()).toMatchObject([{ whole: false }]);
+    process.kill(router, "SIGCONT");
     expect(await inspect()).toMatchObject([{ whole: true }]);
   });
 
