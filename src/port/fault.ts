@@ -110,8 +110,11 @@ export class FaultyPort implements Port {
 
   /** How long until a held frame is due; Infinity: there is none. */
   dueInMs(): number {
-    const overtaken = [...this.#out, ...this.#in].map((active) => active.overtaken?.dueMs ?? Number.POSITIVE_INFINITY);
-    return Math.min(this.#heldOut.nextDueMs, this.#heldIn.nextDueMs, ...overtaken) - this.#options.nowMs();
+    let dueMs = Math.min(this.#heldOut.nextDueMs, this.#heldIn.nextDueMs);
+    for (const { overtaken } of this.#out) if (overtaken) dueMs = Math.min(dueMs, overtaken.dueMs);
+    for (const { overtaken } of this.#in) if (overtaken) dueMs = Math.min(dueMs, overtaken.dueMs);
+    // Asked before every sleep of a worker: where nothing is held, not even the clock is.
+    return dueMs === Number.POSITIVE_INFINITY ? dueMs : dueMs - this.#options.nowMs();
   }
 
   /** What is held is lost. */
