@@ -17,7 +17,10 @@ interface ReplayBgpCommandOptions {
 export function replayBgpCommand(): Command {
   return new Command("replay-bgp")
     .description("tell a recording of BGP (a journal, or MRT of any collector) to a RIB, and show its routes")
-    .argument("<file...>", "recordings, the oldest first: JSON lines or MRT, sessions or tables, gzip or not")
+    .argument(
+      "<file...>",
+      "recordings, the oldest first: JSON lines or MRT, sessions or tables, gzip or not; - is the standard input",
+    )
     .option("--config <file>", "decide by this configuration's `bgp` and `routes`; without it all paths may share a prefix")
     .option(
       "--interface <address/length>",

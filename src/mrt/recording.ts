@@ -11,7 +11,7 @@ const CHUNK_BYTES = 256 * 1024;
 const GZIP = [0x1f, 0x8b];
 const BRACE = "{".charCodeAt(0);
 
-/** Rejects if the file cannot be read; what is wrong inside it comes among the records. */
+/** `-` is the standard input. Rejects if the file cannot be read; what is wrong inside it comes among the records. */
 export async function* readRecording(path: string): AsyncGenerator<readonly Recorded[]> {
   let splitter: Splitter | undefined;
   try {
@@ -32,7 +32,8 @@ export async function* readRecording(path: string): AsyncGenerator<readonly Reco
 }
 
 async function plainChunks(path: string): Promise<AsyncIterable<Uint8Array>> {
-  const chunks: AsyncIterator<Uint8Array> = createReadStream(path, { highWaterMark: CHUNK_BYTES })[Symbol.asyncIterator]();
+  const stream = path === "-" ? process.stdin : createReadStream(path, { highWaterMark: CHUNK_BYTES });
+  const chunks: AsyncIterator<Uint8Array> = stream[Symbol.asyncIterator]();
   const first = await chunks.next();
   const all = async function* (): AsyncGenerator<Uint8Array> {
     for (let next = first; !next.done; next = await chunks.next()) yield next.value;

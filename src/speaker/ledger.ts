@@ -41,6 +41,7 @@ export class Ledger {
   private readonly updateFaults = noFaults();
   private readonly faultReports: Limiter<FaultyUpdate>;
   private readonly tooLongReports: Limiter<Prefix>;
+  private readonly notificationReports: Readonly<Record<NotificationRecord["direction"], Limiter<NotificationRecord>>>;
   private established = 0;
   private dropped = 0;
   private refused = 0;
@@ -59,6 +60,12 @@ export class Ledger {
     this.tooLongReports = createLimiter(clock, (count, prefix) =>
       this.report({ kind: "path-too-long", count, prefix: formatPrefix(prefix) }),
     );
+    const notifications = () =>
+      createLimiter<NotificationRecord>(clock, (count, notification) =>
+        this.report({ kind: "notification", count, notification }),
+      );
+    // Whoever opens connections at the neighbor's address gets one for each.
+    this.notificationReports = { sent: notifications(), received: notifications() };
   }
 
   sent(message: Message, count: number): void {
@@ -124,7 +131,7 @@ export class Ledger {
     const text = shutdownText(error);
     const atMs = this.clock.nowMs();
     this.lastNotification = { direction, code, subcode, name: errorName(error), ...(text === undefined ? {} : { text }), atMs };
-    this.report({ kind: "notification", notification: this.lastNotification });
+    this.notificationReports[direction].add(this.lastNotification);
   }
 }
 

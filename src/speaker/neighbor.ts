@@ -137,7 +137,8 @@ export type SpeakerEvent = { readonly atMs: number; readonly neighbor: Address }
   | { readonly kind: "session-down"; readonly reason: string }
   /** An attempt that never became Established. */
   | { readonly kind: "attempt-failed"; readonly reason: string }
-  | { readonly kind: "notification"; readonly notification: NotificationRecord }
+  /** At most one a second and direction: `count` since the last, this is the latest of them. */
+  | { readonly kind: "notification"; readonly count: number; readonly notification: NotificationRecord }
   /** At most one a second: `count` messages were wrong since the last, this is the latest of them. */
   | ({ readonly kind: "update-fault"; readonly count: number } & UpdateFault)
   /** At most one a second: `count` prefixes were withdrawn since the last that do not fit in a message with their path. */

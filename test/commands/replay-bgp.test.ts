@@ -23,6 +23,12 @@ test("prints one JSON object, and the same for people", { timeout: 60_000 }, () 
   expect(asText.stdout).toContain("*>  203.0.113.1/32");
 });
 
+test("reads the standard input as `-`", { timeout: 60_000 }, () => {
+  const file = join(RECORDINGS, "bird-table4.mrt");
+  const piped = spawnSync(process.execPath, [MAIN, "replay-bgp", "-", "--json"], { encoding: "utf8", input: readFileSync(file) });
+  expect(piped).toMatchObject({ status: 0, stderr: "", stdout: ecmp(file, "--json").stdout });
+});
+
 test("decides by a configuration, and reaches next hops by the interfaces that are named", { timeout: 60_000 }, () => {
   const config = join(folder, "config.yaml");
   writeFileSync(config, "bgp: {asn: 65000, routerId: 10.9.0.1, maximumPaths: 1}\n");

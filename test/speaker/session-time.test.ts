@@ -68,6 +68,20 @@ describe("time", () => {
     await a.told.until("the neighbor is up", () => a.told.hasEvent("session-up", B));
   });
 
+  test("connections that supersede each other are a counter each and an event a second", async () => {
+    const clock = createFakeClock();
+    const a = await start(A, { clock });
+    a.speaker.addNeighbor({ address: B, remoteAsn: 65002, passive: true });
+    for (let i = 0; i < 20; i++) await dialFrom(B, A, a.port).hears("open");
+    expect(a.neighbor(B).messagesSent.notification).toBe(19);
+    const told = () => a.told.events.filter(({ kind }) => kind === "notification");
+    expect(told()).toMatchObject([{ count: 1, notification: { direction: "sent" } }]);
+    await clock.pass(1000);
+    expect(told()).toMatchObject([{ count: 1 }, { count: 18 }]);
+    await clock.pass(2000);
+    expect(told()).toHaveLength(2);
+  });
+
   test("a refused dial is repeated after the connect-retry time, less a quarter at most", async () => {
     const clock = createFakeClock();
     const a = await start(A, { clock, connectRetrySeconds: 100, random: () => 0 });
