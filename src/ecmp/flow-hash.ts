@@ -11,7 +11,7 @@ import type { HashParameters } from "./hash-function.ts";
 import { compileKey, createKey, expandFieldNames, type KeyOptions, type KeyWriter, nameFields } from "./key.ts";
 import { readHeaders } from "./linux/dissect.ts";
 import { createHeaders, fieldsToHeaders } from "./linux/headers.ts";
-import { createLinuxHash, LINUX_HASH_BITS } from "./linux/policy.ts";
+import { createLinuxHash, createLinuxKeyWriter, LINUX_HASH_BITS } from "./linux/policy.ts";
 import type { FragmentRule, IcmpErrorRule } from "./packet-rule.ts";
 import { compileTupleHash, type TupleHash } from "./tuple-key.ts";
 
@@ -104,13 +104,13 @@ export function refusePerPacket(algorithm: string): void {
   throw new RangeError(`hash algorithm: "${algorithm}", wanted one that decides by flow: by this each packet goes its own way`);
 }
 
-/** The key is only what is shown of it: the kernel hashes a `struct flow_keys` of its own. */
-function compileLinux({ linux = { policy: 1 }, seed, fields: names }: HashOptions, bits: number | undefined): FlowHash {
+function compileLinux({ linux = { policy: 1 }, seed }: HashOptions, bits: number | undefined): FlowHash {
   const headers = createHeaders();
   const hashHeaders = createLinuxHash({ ...linux, seed });
+  const writeLinuxKey = createLinuxKeyWriter({ ...linux, seed });
   const shape = compileShape(LINUX_HASH_BITS, 0, bits) ?? ((value: number) => value);
   return {
-    writeKey: compileKey(names),
+    writeKey: (fields, { words }) => writeLinuxKey(fieldsToHeaders(fields, headers), words),
     hashFields: (fields) => shape(hashHeaders(fieldsToHeaders(fields, headers))) | 0,
     hashPacket: (bytes, ip, end) => {
       readHeaders(bytes, ip, end, headers);

@@ -47,12 +47,12 @@ export const FIELD_ALIASES: Readonly<Record<string, readonly FieldName[]>> = {
   "5-tuple": FIVE_TUPLE,
 };
 
-/** Room for any list of distinct fields; what lies beyond the written length is left over and never read. */
+/** Room for any list of distinct fields, and for the two `struct flow_keys` of Linux's policy 3; what lies beyond the written length is left over and never read. */
 export interface Key {
   readonly bytes: Uint8Array;
   readonly words: Uint32Array;
 }
-export const KEY_CAPACITY = 128;
+export const KEY_CAPACITY = 144;
 
 /** Writes the key of a row of fields and returns its length in bytes. */
 export type KeyWriter = (fields: Fields, key: Key) => number;

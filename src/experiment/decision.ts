@@ -12,7 +12,7 @@ import { createLookup, type Match } from "./lookup.ts";
 import type { RestoredFib } from "./restore.ts";
 
 export interface FlowDecision {
-  /** The bytes that were hashed, in hex. */
+  /** The bytes that were hashed, in hex: of the fields, or, with `linux`, the kernel's own struct. */
   readonly key: string;
   readonly hash: number;
   readonly match: Match | undefined;

@@ -20,6 +20,9 @@ export function countValues(value: unknown): number {
   return count;
 }
 
+/** What bytes can be wrong as: a header, an OPEN, an UPDATE, a ROUTE-REFRESH (RFC 7313). */
+const ERRORS_OF_BYTES: readonly number[] = [1, 2, 3, 7];
+
 const require = (holds: boolean, what: string): void => {
   if (!holds) throw new Error(`broken promise: ${what}`);
 };
@@ -30,7 +33,7 @@ export function checkPromises(decoded: DecodedMessage, bodyLength: number): void
   for (const { consequence } of decoded.faults) require(CONSEQUENCES.includes(consequence), `consequence ${consequence}`);
   if ("error" in decoded) {
     const { error } = decoded;
-    require(error.code >= 1 && error.code <= 3, `error ${error.code}`);
+    require(ERRORS_OF_BYTES.includes(error.code), `error ${error.code}`);
     require(error.data.length <= HEADER_LENGTH + bodyLength, "a NOTIFICATION that is longer than its reason");
     encodeMessage({ kind: "notification", error }, 4);
     return;

@@ -30,8 +30,13 @@ export function slowFlowHash(keys: SlowKeys, seed: number): number {
   const addresses = [keys.source, keys.destination].sort(compare);
   struct.set(addresses[0], 36);
   struct.set(addresses[1], 36 + keys.source.length);
+  return slowStructHash(struct, seed);
+}
+
+/** The same of the struct's bytes. */
+export function slowStructHash(struct: readonly number[] | Uint8Array, seed: number): number {
   const key = new Uint8Array(Uint32Array.of(seed, seed, seed, seed).buffer);
-  return Number(slowSipHash(struct, key) & 0xffffffffn) || 1;
+  return Number(slowSipHash(Uint8Array.from(struct), key) & 0xffffffffn) || 1;
 }
 
 /** How many buckets of a resilient group each member should have: differences of running sums of weights, each rounded. */

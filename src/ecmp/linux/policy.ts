@@ -63,31 +63,60 @@ export interface LinuxHashOptions {
 export type LinuxHash = (headers: Headers) => number;
 
 export function createLinuxHash(options: LinuxHashOptions): LinuxHash {
-  const { policy, seed, fields = DEFAULT_LINUX_FIELDS, origin = "forwarded", socketHash } = options;
+  const { policy, seed, origin = "forwarded", socketHash } = options;
   const hashReading = createReadingHash(createSipHash([seed, seed, seed, seed]));
-  const hash = ((): LinuxHash => {
-    if (policy === 0 || (policy === 2 && origin === "local")) return (headers) => hashReading(headers, LAYER_3);
-    if (policy === 1) return (headers) => hashReading(headers, LAYER_4);
-    if (policy === 2) return (headers) => hashReading(headers, INNERMOST_LAYER_3);
-    return origin === "local" ? hashLocalCustom(hashReading, fields) : hashForwardedCustom(hashReading, fields);
-  })();
+  const { outer, inner } = choicesOf(options);
+  const hash: LinuxHash =
+    policy === 3 && origin === "forwarded"
+      ? hashBoth(hashReading, outer, inner)
+      : (headers) => (outer === undefined ? 0 : hashReading(headers, outer));
   if (policy !== 1 || socketHash === undefined) return (headers) => hash(headers) >>> 1;
   const draw = createSocketDraw(socketHash);
-  return (headers) => (headers[TCP_AT] === PROTOCOLS.tcp ? draw(headers) : hash(headers)) >>> 1;
+  return (headers) => (isTcp(headers) ? draw(headers) : hash(headers)) >>> 1;
 }
 
-const TCP_AT = HEADERS.outer + READING.protocol;
+/**
+ * What of the packet was hashed, for people: the `struct flow_keys`, 48 bytes of IPv4 or 72 of IPv6, as the kernel has it in memory; under
+ * policy 3 the outer and the inner one, as far as the fields ask for them. Of a TCP packet whose socket's number stands in for all
+ * that, what the number is drawn by: addresses and ports, 36 bytes.
+ */
+export function createLinuxKeyWriter(options: LinuxHashOptions): (headers: Headers, words: Uint32Array) => number {
+  const { outer, inner } = choicesOf(options);
+  const isDrawn = options.policy === 1 && options.socketHash !== undefined;
+  const keys = new Uint32Array(IPV6_LENGTH / 4);
+  return (headers, words) => {
+    if (isDrawn && isTcp(headers)) return fillEnds(words, headers);
+    let length = 0;
+    for (const choice of [outer, hasInner(headers) ? inner : undefined]) {
+      if (choice === undefined) continue;
+      const added = fillKeys(keys, headers, choice);
+      words.set(keys.subarray(0, added / 4), length / 4);
+      length += added;
+    }
+    return length;
+  };
+}
+
+const isTcp = (headers: Headers): boolean => headers[HEADERS.outer + READING.protocol] === PROTOCOLS.tcp;
+const hasInner = (headers: Headers): boolean => headers[HEADERS.innermost + READING.encapsulated] === 1;
 
 /** Stands in for `sk_txhash`: a number for each socket, which is never zero. */
 function createSocketDraw(seed: number): LinuxHash {
   const jhash = createJhash2(seed);
-  const ends = new Uint32Array(9);
+  const ends = new Uint32Array(ENDS_LENGTH / 4);
   return (headers) => {
-    const addresses = HEADERS.outer + READING.source;
-    for (let i = 0; i < 8; i++) ends[i] = headers[addresses + i];
-    ends[8] = (headers[HEADERS.outer + READING.sourcePort] << 16) | headers[HEADERS.outer + READING.destinationPort];
+    fillEnds(ends, headers);
     return jhash(ends, ends.length) || 1;
   };
+}
+
+const ENDS_LENGTH = 36;
+
+function fillEnds(ends: Uint32Array, headers: Headers): number {
+  const addresses = HEADERS.outer + READING.source;
+  for (let i = 0; i < 8; i++) ends[i] = headers[addresses + i];
+  ends[8] = (headers[HEADERS.outer + READING.sourcePort] << 16) | headers[HEADERS.outer + READING.destinationPort];
+  return ENDS_LENGTH;
 }
 
 /** Which reading, and which of its fields for either family. */
@@ -109,24 +138,31 @@ function customChoice(base: number, fields: number, labelInNetworkOrder: boolean
   return { base, ipv4: fields & ~LINUX_FIELD.flowLabel, ipv6: fields, labelInNetworkOrder };
 }
 
-function hashForwardedCustom(hashReading: ReadingHash, fields: number): LinuxHash {
-  const outer = fields & ALL_OUTER;
-  const inner = (fields >>> INNER_SHIFT) & ALL_OUTER;
-  const outerChoice = customChoice(HEADERS.outer, outer, false);
-  const innerChoice = customChoice(HEADERS.innermost, inner, false);
-  const jhash = createJhash2(0);
-  const both = new Uint32Array(2);
-  return (headers) => {
-    const hasInner = headers[HEADERS.innermost + READING.encapsulated] === 1;
-    both[0] = outer === 0 ? 0 : hashReading(headers, outerChoice);
-    both[1] = inner !== 0 && hasInner ? hashReading(headers, innerChoice) : 0;
-    return jhash(both, 2);
+/** Which readings are hashed. Only forwarded packets under policy 3 have two, of which the inner one is for tunnels. */
+interface Choices {
+  readonly outer?: Choice | undefined;
+  readonly inner?: Choice | undefined;
+}
+
+function choicesOf({ policy, fields = DEFAULT_LINUX_FIELDS, origin = "forwarded" }: LinuxHashOptions): Choices {
+  if (policy === 0 || (policy === 2 && origin === "local")) return { outer: LAYER_3 };
+  if (policy === 1) return { outer: LAYER_4 };
+  if (policy === 2) return { outer: INNERMOST_LAYER_3 };
+  const [outer, inner] = [fields & ALL_OUTER, (fields >>> INNER_SHIFT) & ALL_OUTER];
+  return {
+    outer: outer === 0 ? undefined : customChoice(HEADERS.outer, outer, origin === "local"),
+    inner: inner === 0 || origin === "local" ? undefined : customChoice(HEADERS.innermost, inner, false),
   };
 }
 
-function hashLocalCustom(hashReading: ReadingHash, fields: number): LinuxHash {
-  const choice = customChoice(HEADERS.outer, fields & ALL_OUTER, true);
-  return (headers) => (choice.ipv6 === 0 ? 0 : hashReading(headers, choice));
+function hashBoth(hashReading: ReadingHash, outer: Choice | undefined, inner: Choice | undefined): LinuxHash {
+  const jhash = createJhash2(0);
+  const both = new Uint32Array(2);
+  return (headers) => {
+    both[0] = outer === undefined ? 0 : hashReading(headers, outer);
+    both[1] = inner !== undefined && hasInner(headers) ? hashReading(headers, inner) : 0;
+    return jhash(both, 2);
+  };
 }
 
 type ReadingHash = (headers: Headers, choice: Choice) => number;
@@ -145,26 +181,28 @@ const { flowLabel: LABEL_BIT, sourcePort: SOURCE_PORT, destinationPort: DESTINAT
 
 function createReadingHash(sipHash: SipHash): ReadingHash {
   const keys = new Uint32Array(IPV6_LENGTH / 4);
-  return (headers, { base, ipv4, ipv6, labelInNetworkOrder }) => {
-    const isIpv4 = headers[base + family] === 4;
-    const chosen = isIpv4 ? ipv4 : ipv6;
-    keys.fill(0);
-    if (chosen & PROTOCOL_BIT) keys[PROTOCOL] = headers[base + protocol] << 16;
-    if (chosen & LABEL_BIT)
-      keys[FLOW_LABEL] = labelInNetworkOrder ? swapBytes(headers[base + flowLabel]) : headers[base + flowLabel];
-    const from = chosen & SOURCE_PORT ? swapBytes16(headers[base + sourcePort]) : 0;
-    const to = chosen & DESTINATION_PORT ? swapBytes16(headers[base + destinationPort]) : 0;
-    keys[BOTH_PORTS] = to < from ? to | (from << 16) : from | (to << 16);
-    if (isIpv4) {
-      const first = chosen & SOURCE ? swapBytes(headers[base + source]) >>> 0 : 0;
-      const second = chosen & DESTINATION ? swapBytes(headers[base + destination]) >>> 0 : 0;
-      keys[ADDRESS_WORDS] = Math.min(first, second);
-      keys[ADDRESS_WORDS + 1] = Math.max(first, second);
-    } else
-      writeIpv6Addresses(keys, headers, chosen & SOURCE ? base + source : -1, chosen & DESTINATION ? base + destination : -1);
-    // Zero means "no hash" elsewhere in the kernel, so it never is the answer.
-    return sipHash(keys, isIpv4 ? IPV4_LENGTH : IPV6_LENGTH) || 1;
-  };
+  // Zero means "no hash" elsewhere in the kernel, so it never is the answer.
+  return (headers, choice) => sipHash(keys, fillKeys(keys, headers, choice)) || 1;
+}
+
+/** Returns how many bytes of it count. */
+function fillKeys(keys: Uint32Array, headers: Headers, { base, ipv4, ipv6, labelInNetworkOrder }: Choice): number {
+  const isIpv4 = headers[base + family] === 4;
+  const chosen = isIpv4 ? ipv4 : ipv6;
+  keys.fill(0);
+  if (chosen & PROTOCOL_BIT) keys[PROTOCOL] = headers[base + protocol] << 16;
+  if (chosen & LABEL_BIT)
+    keys[FLOW_LABEL] = labelInNetworkOrder ? swapBytes(headers[base + flowLabel]) : headers[base + flowLabel];
+  const from = chosen & SOURCE_PORT ? swapBytes16(headers[base + sourcePort]) : 0;
+  const to = chosen & DESTINATION_PORT ? swapBytes16(headers[base + destinationPort]) : 0;
+  keys[BOTH_PORTS] = to < from ? to | (from << 16) : from | (to << 16);
+  if (isIpv4) {
+    const first = chosen & SOURCE ? swapBytes(headers[base + source]) >>> 0 : 0;
+    const second = chosen & DESTINATION ? swapBytes(headers[base + destination]) >>> 0 : 0;
+    keys[ADDRESS_WORDS] = Math.min(first, second);
+    keys[ADDRESS_WORDS + 1] = Math.max(first, second);
+  } else writeIpv6Addresses(keys, headers, chosen & SOURCE ? base + source : -1, chosen & DESTINATION ? base + destination : -1);
+  return isIpv4 ? IPV4_LENGTH : IPV6_LENGTH;
 }
 
 /** The lesser of the two first; an address that was not chosen (-1) is all zero. */

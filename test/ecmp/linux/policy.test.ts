@@ -1,11 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { createFields, FIELD, type Fields, flowToFields } from "#src/ecmp/fields.ts";
+import { compileFlowHash } from "#src/ecmp/flow-hash.ts";
 import { createJhash2 } from "#src/ecmp/hash/jhash.ts";
+import { createKey } from "#src/ecmp/key.ts";
 import { createHeaders, flowToHeaders } from "#src/ecmp/linux/headers.ts";
 import { createLinuxHash, LINUX_FIELD, type LinuxHashOptions } from "#src/ecmp/linux/policy.ts";
 import { addressToBytes } from "#src/net/address.ts";
 import { type Flow, parseFlow } from "#src/net/flow.ts";
-import { slowFlowHash } from "../../oracle/linux.ts";
+import { slowFlowHash, slowStructHash } from "../../oracle/linux.ts";
 
 const port = fc.integer({ min: 0, max: 65535 });
 const address4 = fc.integer({ min: 0, max: 0xffffffff });
@@ -140,4 +143,46 @@ describe("the multipath hash of Linux", () => {
     const custom = { policy: 3, fields: 0x37, seed: 5 } as const;
     expect(hashOf({ ...custom, socketHash: 3 }, there)).toBe(hashOf(custom, there));
   });
+
+  it("shows the bytes that were hashed: from them alone comes the hash", () => {
+    const policies = fc.constantFrom(0 as const, 1 as const, 2 as const, 3 as const);
+    const inner = fc.option(flows, { nil: undefined });
+    fc.assert(
+      fc.property(
+        policies,
+        fc.integer({ min: 0, max: 0xfff }),
+        flows,
+        inner,
+        label,
+        seeds,
+        (policy, mask, outer, within, label, seed) => {
+          const fields = within ? encapsulate(outer, within) : flowToFields(outer, createFields());
+          fields[FIELD.flowLabel] = label;
+          const linux = { policy, ...(policy === 3 ? { fields: mask } : {}) };
+          const { writeKey, hashFields } = compileFlowHash({ algorithm: "linux", fields: ["5-tuple"], seed, linux }, undefined);
+          const key = createKey();
+          const left = [...key.bytes.subarray(0, writeKey(fields, key))];
+          const take = ({ source }: Flow): number => slowStructHash(left.splice(0, typeof source === "number" ? 48 : 72), seed);
+          let hash: number;
+          if (policy < 3) hash = take(policy === 2 && within ? within : outer);
+          else hash = createJhash2(0)(Uint32Array.of(mask & 0x3f ? take(outer) : 0, mask >>> 6 && within ? take(within) : 0), 2);
+          expect(left).toEqual([]);
+          expect(hashFields(fields)).toBe(hash >>> 1);
+        },
+      ),
+    );
+  });
 });
+
+function encapsulate(outer: Flow, inner: Flow): Fields {
+  const [fields, within] = [outer, inner].map((flow) => flowToFields(flow, createFields()));
+  fields[FIELD.innerFamily] = within[FIELD.family];
+  fields[FIELD.innerProtocol] = within[FIELD.protocol];
+  fields[FIELD.innerSourcePort] = within[FIELD.sourcePort];
+  fields[FIELD.innerDestinationPort] = within[FIELD.destinationPort];
+  for (let i = 0; i < 4; i++) {
+    fields[FIELD.innerSource + i] = within[FIELD.source + i];
+    fields[FIELD.innerDestination + i] = within[FIELD.destination + i];
+  }
+  return fields;
+}
