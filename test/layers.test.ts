@@ -29,6 +29,8 @@ const LAW: Record<string, readonly string[]> = {
     "ecmp",
     "fib",
     "port",
+    "dataplane/classify",
+    "dataplane/extract",
     "dataplane/forward",
     "dataplane/verdict",
     "dataplane/vlan",

@@ -1,11 +1,12 @@
 /** `ecmp balance`: is the distribution even, by flows and by bytes, and does it stay so through several tiers of routers? */
 import { Command } from "commander";
+import type { HashOptions } from "../ecmp/flow-hash.ts";
 import { type MemberOrder, orderMembers } from "../ecmp/member-order.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import type { SelectionTable } from "../ecmp/table.ts";
 import { describeUnbanked, describeUnevenness } from "../ecmp/unevenness.ts";
-import { type Balance, drawBytes, measureBalance } from "../experiment/balance.ts";
-import { type Hashing, hashFlows, hashRecipe } from "../experiment/flow-hashes.ts";
+import { type Balance, drawBytes, type FlowSizes, measureBalance } from "../experiment/balance.ts";
+import { type Hashing, hashRecipe } from "../experiment/flow-hashes.ts";
 import { measurePolarization, type Tier, type TierLoad } from "../experiment/polarization.ts";
 import { formatCsv, refusalRow, rounded } from "../experiment/report.ts";
 import { placesOf, type Refusal, type SelectorChoice, tryEach } from "../experiment/scenario.ts";
@@ -18,6 +19,7 @@ import {
   membersOf,
   orderOf,
   recipeOf,
+  refuseIdleFlags,
   reportRefusals,
 } from "./experiment-options.ts";
 import { fieldList, listOf, wholeNumber } from "./flag-value.ts";
@@ -56,10 +58,11 @@ export function balanceCommand(): Command {
 
 function balance(options: BalanceOptions): void {
   if (options.flows > MAXIMUM_FLOWS) throw new CommandError(`--flows: ${options.flows}, wanted at most ${MAXIMUM_FLOWS}`);
+  refuseIdleFlags(options);
   refuseTierFlags(options);
   try {
     const { made, refusals } = tryEach(selectorsOf(options), fillTable(options));
-    warn(describeUnknownFields(hashOf(options)));
+    if (options.in === undefined) warn(describeUnknownFields(hashOf(options)));
     if (options.tiers === undefined) reportBalance(options, made, refusals);
     else reportTiers(options, options.tiers, made, refusals);
     reportRefusals("balance", refusals);
@@ -77,18 +80,18 @@ function refuseTierFlags({ tiers, tierSeeds, tierOffsets, tierFields }: BalanceO
 }
 
 interface Traffic {
-  /** Of each flow. */
-  readonly bytes: Float64Array;
+  readonly sizes: FlowSizes;
   readonly hash: (hashing: Hashing) => Uint32Array;
 }
 
-function trafficOf(options: BalanceOptions): Traffic {
+/** `hashings`: all that it will be asked for. */
+function trafficOf(options: BalanceOptions, hashings: readonly Hashing[]): Traffic {
   if (options.in !== undefined) {
-    const { flows, bytes } = loadCaptureFlows(options.in);
-    return { bytes, hash: (hashing) => hashFlows(flows, hashing) };
+    const flows = loadCaptureFlows(options.in, { hashings, headersOnly: options.headersOnly ?? false });
+    return { sizes: flows, hash: flows.hash };
   }
   const recipe = recipeOf(options);
-  return { bytes: drawBytes(recipe.count, recipe.seed), hash: (hashing) => hashRecipe(recipe, hashing) };
+  return { sizes: { bytes: drawBytes(recipe.count, recipe.seed) }, hash: (hashing) => hashRecipe(recipe, hashing) };
 }
 
 interface Filled {
@@ -112,16 +115,21 @@ function fillTable(options: BalanceOptions) {
 }
 
 function reportBalance(options: BalanceOptions, filled: readonly Filled[], refusals: readonly Refusal[]): void {
-  const { bytes, hash } = trafficOf(options);
-  const balances = filled.map(({ selector, hashBits, table }) => {
-    const hashes = hash({ options: hashOf(options), bits: hashBits });
-    return { selector, memberOrder: orderOf(options), ...measureBalance(table, hashes, bytes) };
-  });
+  const balances = filled.length === 0 ? [] : measureAll(options, filled);
   const refused = refusals.map(refusalRow);
   if (options.json) printJson([...balances.map(describeBalance), ...refused]);
   else if (options.csv) print(formatCsv([...balances.flatMap(memberRowsOf), ...refused]));
   else if (balances.length > 0)
     print(`${formatBalances(balances)}\n\nmember order ${orderOf(options)}\n\n${formatMembers(balances)}`);
+}
+
+function measureAll(options: BalanceOptions, filled: readonly Filled[]): Named<Balance>[] {
+  const hash = hashOf(options);
+  const hashings = filled.map(({ hashBits }): Hashing => ({ options: hash, bits: hashBits }));
+  const traffic = trafficOf(options, hashings);
+  return filled.map(({ selector, table }, i) => {
+    return { selector, memberOrder: orderOf(options), ...measureBalance(table, traffic.hash(hashings[i]), traffic.sizes) };
+  });
 }
 
 type Named<Value> = Value & { readonly selector: string; readonly memberOrder: MemberOrder };
@@ -157,9 +165,12 @@ function formatBalances(balances: readonly Named<Balance>[]): string {
 
 function formatMembers(balances: readonly Named<Balance>[]): string {
   const rows = balances.flatMap(({ selector, members }) =>
-    describeMembers(members).map(({ address, weight, flows, bytes }) => [selector, address, weight, flows, bytes]),
+    describeMembers(members).map(({ address, weight, flows, packets, bytes }) => {
+      return [selector, address, weight, flows, ...(packets === undefined ? [] : [packets]), bytes];
+    }),
   );
-  return formatTable(["selector", "next hop", "weight", "flows", "bytes"], rows);
+  const isCounted = balances[0].members[0]?.packets !== undefined;
+  return formatTable(["selector", "next hop", "weight", "flows", ...(isCounted ? ["packets"] : []), "bytes"], rows);
 }
 
 interface TierSetting {
@@ -190,16 +201,25 @@ function reportTiers(options: BalanceOptions, count: number, filled: readonly Fi
   const links = membersOf(options).length ** count;
   if (links > MAXIMUM_LINKS)
     throw new CommandError(`--members: ${links} links in tier ${count}, wanted at most ${MAXIMUM_LINKS}`);
-  const traffic = trafficOf(options);
-  const rows = filled.flatMap(({ selector, hashBits, table }) => {
-    const tiers = settings.map((setting): Tier => ({ hashing: { options: { ...hash, ...setting }, bits: hashBits }, table }));
-    const loads = measurePolarization(tiers, traffic.hash);
-    return loads.map((load, tier) => describeTier(selector, tier + 1, settings[tier], load));
-  });
+  const rows = filled.length === 0 ? [] : measureTiers(options, hash, settings, filled);
   const all = [...rows, ...refusals.map(refusalRow)];
   if (options.json) printJson(all);
   else if (options.csv) print(formatCsv(all));
   else if (rows.length > 0) print(formatTiers(rows));
+}
+
+function measureTiers(options: BalanceOptions, hash: HashOptions, settings: readonly TierSetting[], filled: readonly Filled[]) {
+  const tiers = filled.map(({ hashBits, table }) =>
+    settings.map((setting): Tier => ({ hashing: { options: { ...hash, ...setting }, bits: hashBits }, table })),
+  );
+  const traffic = trafficOf(
+    options,
+    tiers.flat().map(({ hashing }) => hashing),
+  );
+  return filled.flatMap(({ selector }, i) => {
+    const loads = measurePolarization(tiers[i], traffic.hash);
+    return loads.map((load, tier) => describeTier(selector, tier + 1, settings[tier], load));
+  });
 }
 
 /** One value serves all tiers; else there is one for each. */

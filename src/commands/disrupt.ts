@@ -2,10 +2,13 @@
 import { dirname, resolve } from "node:path";
 import { Command } from "commander";
 import { formatMistake } from "../config/read.ts";
+import type { HashOptions } from "../ecmp/flow-hash.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import { describeUnbanked, describeUnevenness } from "../ecmp/unevenness.ts";
+import { type Hashing, hashFlows } from "../experiment/flow-hashes.ts";
 import { formatCsv, memberRows, outcomeRow, refusalRow } from "../experiment/report.ts";
 import {
+  hashingsOf,
   type MemberEvent,
   type Outcome,
   type PlayedScenario,
@@ -26,6 +29,7 @@ import {
   orderOf,
   recipeOf,
   refuseBeside,
+  refuseIdleFlags,
   reportRefusals,
 } from "./experiment-options.ts";
 import { wholeNumber } from "./flag-value.ts";
@@ -42,7 +46,7 @@ interface DisruptOptions extends ExperimentOptions {
 }
 
 /** What a scenario file does not say. */
-const BESIDE_SCENARIO = ["threads", "perMember", "json", "csv"];
+const BESIDE_SCENARIO = ["threads", "headersOnly", "perMember", "json", "csv"];
 
 export function disruptCommand(): Command {
   const command = new Command("disrupt")
@@ -65,9 +69,11 @@ more, that is all that moves, of which what the newcomer is entitled to (1/n of 
 
 async function disrupt(file: string | undefined, options: DisruptOptions, command: Command): Promise<void> {
   if (file !== undefined) refuseBeside(command, BESIDE_SCENARIO, "a scenario file, which says it");
-  const scenario = file === undefined ? scenarioOfFlags(options) : await loadScenario(file);
-  const { outcomes, refusals } = await play(scenario, options.threads);
-  warn([...describeUnknownFields(scenario.hash), ...describeTables(outcomes)]);
+  const { outcomes, refusals } = await refusingRanges(async () => {
+    const scenario = file === undefined ? scenarioOfFlags(options) : await loadScenario(file, options);
+    return await playScenario(scenario, options.threads);
+  });
+  warn(describeTables(outcomes));
   report(outcomes, refusals, options);
   reportRefusals("disrupt", refusals);
 }
@@ -94,9 +100,9 @@ function describeTables(outcomes: readonly Outcome[]): string[] {
   });
 }
 
-async function play(scenario: Scenario, threads: number | undefined): Promise<PlayedScenario> {
+async function refusingRanges(play: () => Promise<PlayedScenario>): Promise<PlayedScenario> {
   try {
-    return await playScenario(scenario, threads);
+    return await play();
   } catch (error) {
     if (error instanceof RangeError) throw new CommandError(`disrupt: ${error.message}`);
     throw error;
@@ -104,15 +110,29 @@ async function play(scenario: Scenario, threads: number | undefined): Promise<Pl
 }
 
 function scenarioOfFlags(options: DisruptOptions): Scenario {
+  refuseIdleFlags(options);
   const members = membersOf(options);
-  return {
+  const plan = {
     members,
     memberOrder: orderOf(options),
     selectors: selectorsOf(options),
     events: [eventOfFlags(options, members)],
-    flows: options.in === undefined ? recipeOf(options) : loadCaptureFlows(options.in).flows,
     hash: hashOf(options),
   };
+  return {
+    ...plan,
+    flows: options.in === undefined ? listed(recipeOf(options), plan.hash) : capturedFlows(options.in, plan, options),
+  };
+}
+
+/** Of flows that are told as 5-tuples, and no more. */
+function listed<Flows>(flows: Flows, hash: HashOptions): Flows {
+  warn(describeUnknownFields(hash));
+  return flows;
+}
+
+function capturedFlows(file: string, plan: Omit<Scenario, "flows">, { headersOnly = false }: DisruptOptions): Scenario["flows"] {
+  return loadCaptureFlows(file, { hashings: hashingsOf(plan), headersOnly }).hash;
 }
 
 function eventOfFlags({ remove, add }: DisruptOptions, members: Scenario["members"]): MemberEvent {
@@ -123,15 +143,18 @@ function eventOfFlags({ remove, add }: DisruptOptions, members: Scenario["member
   return { kind: "remove", label: `remove ${remove}`, address: members[remove - 1].address };
 }
 
-async function loadScenario(file: string): Promise<Scenario> {
+async function loadScenario(file: string, options: DisruptOptions): Promise<Scenario> {
   const result = parseScenario(readText(file));
   if ("mistakes" in result) throw new CommandError(result.mistakes.map((mistake) => formatMistake(file, mistake)).join("\n"));
-  const { flows, ...scenario } = result.scenario;
-  return { ...scenario, flows: "file" in flows ? await loadFlows(resolve(dirname(file), flows.file)) : flows };
+  const { flows, ...plan } = result.scenario;
+  if (!("file" in flows)) return { ...plan, flows: listed(flows, plan.hash) };
+  const path = resolve(dirname(file), flows.file);
+  if (isCapture(path)) return { ...plan, flows: capturedFlows(path, plan, options) };
+  const list = await loadFlows(path);
+  return { ...plan, flows: listed((hashing: Hashing) => hashFlows(list, hashing), plan.hash) };
 }
 
 async function loadFlows(file: string): Promise<readonly Flow[]> {
-  if (isCapture(file)) return loadCaptureFlows(file).flows;
   const flows: Flow[] = [];
   for await (const some of readFlowFile(file)) for (const flow of some) flows.push(flow);
   return flows;

@@ -23,6 +23,7 @@ import type { SelectorFlags } from "./selector-flags.ts";
 
 export interface ExperimentOptions extends SelectorFlags {
   readonly in?: string;
+  readonly headersOnly?: boolean;
   /** How many, or which, in the order of the route. */
   readonly members?: number | readonly Address[];
   readonly memberOrder?: MemberOrder;
@@ -74,13 +75,12 @@ export function addExperimentOptions(command: Command): Command {
       addNamedValue,
     )
     .addOption(
-      new Option("--in <file>", "flows of a capture (pcap, pcapng) instead of flows from a seed").conflicts([
-        "flows",
-        "seed",
-        "sources",
-        "destination",
-      ]),
+      new Option(
+        "--in <file>",
+        "flows of a capture (pcap, pcapng) instead of flows from a seed: packets of a 5-tuple that hash alike, of those that `ecmp replay` forwards",
+      ).conflicts(["flows", "seed", "sources", "destination"]),
     )
+    .option("--headers-only", "the capture was cut on purpose: packets that have their ports count as whole")
     .option("--flows <n>", "how many flows", wholeNumber(1, 1e9), DEFAULT_FLOWS)
     .option("--seed <n>", "seed of the flows: the same flows for ever", wholeNumber(0, 0xffffffff), 1)
     .addOption(option("--sources <prefix>", "where flows come from", sources, DEFAULT_SOURCES, formatPrefix(DEFAULT_SOURCES)))
@@ -103,6 +103,11 @@ export function addExperimentOptions(command: Command): Command {
     )
     .option("--json", "one JSON array")
     .addOption(new Option("--csv", "comma-separated, with a header line").conflicts("json"));
+}
+
+/** Throws for flags that are about a capture where there is none. */
+export function refuseIdleFlags({ in: capture, headersOnly }: ExperimentOptions): void {
+  if (headersOnly && capture === undefined) throw new CommandError("--headers-only: wanted only with --in, a capture");
 }
 
 /** Flags that stand beside what says the same otherwise. */

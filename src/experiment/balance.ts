@@ -23,22 +23,33 @@ export interface MemberTraffic {
   readonly address: Address;
   readonly weight: number;
   readonly flows: number;
+  /** Only of flows whose packets were counted: a capture's. */
+  readonly packets?: number;
   readonly bytes: number;
 }
 
-/** `bytes`: of each flow, in the same order as the hashes. */
-export function measureBalance(table: SelectionTable, hashes: Uint32Array, bytes: Float64Array): Balance {
-  const flowCounts = new Array<number>(table.members.length).fill(0);
-  const byteCounts = new Array<number>(table.members.length).fill(0);
+/** How much each flow is, in the same order as the hashes. */
+export interface FlowSizes {
+  readonly bytes: Float64Array;
+  readonly packets?: Float64Array;
+}
+
+export function measureBalance(table: SelectionTable, hashes: Uint32Array, { bytes, packets }: FlowSizes): Balance {
+  const loads = table.members.map(() => ({ flows: 0, packets: 0, bytes: 0 }));
   hashes.forEach((hash, i) => {
-    const member = select(table, hash);
-    flowCounts[member]++;
-    byteCounts[member] += bytes[i];
+    const load = loads[select(table, hash)];
+    load.flows++;
+    load.bytes += bytes[i];
+    if (packets) load.packets += packets[i];
   });
+  const flowCounts = loads.map(({ flows }) => flows);
   return {
     ...judgeEvenness(flowCounts, table.members),
     flows: hashes.length,
-    members: table.members.map(({ address, weight }, i) => ({ address, weight, flows: flowCounts[i], bytes: byteCounts[i] })),
+    members: table.members.map(({ address, weight }, i) => {
+      const { packets: sent, ...load } = loads[i];
+      return { address, weight, flows: load.flows, ...(packets && { packets: sent }), bytes: load.bytes };
+    }),
   };
 }
 

@@ -1,15 +1,15 @@
 /**
- * The flows of a capture: each 5-tuple once, in the order of their first packets, with the bytes that it had on the wire. Where
- * `ecmp disrupt` and `ecmp balance` are to judge real traffic instead of flows from a seed. Fragments but the first have no
- * ports, as for the forwarding core; what is not IP is counted and left out.
+ * The flows of a capture, where `ecmp disrupt` and `ecmp balance` are to judge real traffic instead of flows from a seed. A flow is
+ * the forwarded packets of one 5-tuple that hash alike: a tunnel whose inner packets are hashed is as many flows as it carries, and
+ * a fragment, whose ports no router of ours reads unless told, is of the flow without ports. What the forwarding core would
+ * not forward is of no flow, and counted by the core's name for it.
  */
-import { readIpv4, readIpv6 } from "../net/address.ts";
-import { type Flow, hasPorts } from "../net/flow.ts";
+import { FIELD, type Fields } from "../ecmp/fields.ts";
 import { RECORD, RECORD_FLAG, RECORD_WORDS } from "../pcap/record.ts";
 import { type CaptureFault, CaptureReader, createWindow } from "../port/capture-file.ts";
-import { readVersion } from "../wire/ipv4.ts";
-import { createUpper, FRAGMENT, readUpperLayer, UPPER } from "../wire/upper-layer.ts";
-import { locateIp } from "./captured-headers.ts";
+import { readableLength, refuseInner } from "./captured-headers.ts";
+import type { Hashing } from "./flow-hashes.ts";
+import { createFrameHasher } from "./frame-hash.ts";
 import { createLinkCounts, type LinkCount } from "./link-counts.ts";
 import { makeFrame } from "./replay-frame.ts";
 
@@ -17,23 +17,38 @@ import { makeFrame } from "./replay-frame.ts";
 const MAXIMUM_CAPTURE_FLOWS = 4_000_000;
 
 export interface CaptureFlows {
-  readonly flows: readonly Flow[];
-  /** On the wire, of each flow. */
+  /** How many. */
+  readonly flows: number;
+  /** Of each flow, by one of the ways of hashing that were asked for. */
+  hash(hashing: Hashing): Uint32Array;
+  /** Of each flow; bytes as Ethernet frames on the wire, behind the router: without tags. */
+  readonly packets: Float64Array;
   readonly bytes: Float64Array;
-  readonly packets: number;
-  /** Packets that are not IP, or cut within its header. */
-  readonly others: number;
-  /** Those of them whose link type is none that is read here, by number. */
+  /** Packets of the capture. */
+  readonly allPackets: number;
+  /** Packets that are not forwarded, by the reasons of a replay; those of unknown links are apart. */
+  readonly notForwarded: ReadonlyMap<string, number>;
+  /** Link types that are none that is read here, by number. */
   readonly unknownLinks: readonly LinkCount[];
   /** Where the capture stopped making sense; the flows are of what came before. */
   readonly fault: CaptureFault | undefined;
 }
 
-/** `capture`: a path, or a descriptor. Throws an Error for people where the file is no capture, or has too many flows. */
-export function readCaptureFlows(capture: string | number): CaptureFlows {
+export interface CaptureFlowsOptions {
+  /** All ways of hashing that will be asked for. */
+  readonly hashings: readonly Hashing[];
+  /** Packets that were cut behind their ports count as whole. */
+  readonly headersOnly?: boolean;
+}
+
+/**
+ * `capture`: a path, or a descriptor. Throws an Error for people where the file is no capture, or has too many flows, and a
+ * RangeError for a hash that flows cannot be asked by.
+ */
+export function readCaptureFlows(capture: string | number, options: CaptureFlowsOptions): CaptureFlows {
+  const census = createCensus(options);
   const reader = new CaptureReader(capture);
   try {
-    const census = createCensus();
     const window = createWindow();
     while (reader.read(window)) {
       const { bytes, table } = window;
@@ -47,56 +62,62 @@ export function readCaptureFlows(capture: string | number): CaptureFlows {
   }
 }
 
-function createCensus() {
+function createCensus({ hashings, headersOnly = false }: CaptureFlowsOptions) {
+  if (headersOnly) for (const { options } of hashings) refuseInner(options);
+  const names = hashings.map(nameHashing);
+  const hasher = createFrameHasher(hashings);
   const numbers = new Map<string, number>();
-  const flows: Flow[] = [];
-  const flowBytes: number[] = [];
+  const hashes = hashings.map((): number[] => []);
+  const packets: number[] = [];
+  const bytes: number[] = [];
+  const notForwarded = new Map<string, number>();
   const unknownLinks = createLinkCounts();
-  let packets = 0;
-  let others = 0;
+  let allPackets = 0;
+
+  const numberOf = (flow: string): number => {
+    const known = numbers.get(flow);
+    if (known !== undefined) return known;
+    const number = numbers.size;
+    if (number === MAXIMUM_CAPTURE_FLOWS) throw new Error(`more than ${MAXIMUM_CAPTURE_FLOWS} flows, wanted a shorter capture`);
+    numbers.set(flow, number);
+    for (const [i, hash] of hasher.hashes.entries()) hashes[i].push(hash);
+    packets.push(0);
+    bytes.push(0);
+    return number;
+  };
+
   return {
-    note(bytes: Uint8Array, words: Uint32Array, row: number): void {
-      packets++;
-      const isFrame = makeFrame(bytes, words, row);
-      if (!isFrame) unknownLinks.add(words[row + RECORD.linkType]);
-      const flow = isFrame ? readFlow(bytes, words[row + RECORD.offset], words[row + RECORD.length]) : undefined;
-      // As an Ethernet frame, however it was captured.
-      const wireBytes = words[row + RECORD.wireLength];
-      if (!flow) {
-        others++;
-        return;
-      }
-      const name = `${flow.protocol} ${flow.source} ${flow.sourcePort} ${flow.destination} ${flow.destinationPort}`;
-      const number = numbers.get(name);
-      if (number !== undefined) {
-        flowBytes[number] += wireBytes;
-        return;
-      }
-      if (flows.length === MAXIMUM_CAPTURE_FLOWS)
-        throw new Error(`more than ${MAXIMUM_CAPTURE_FLOWS} flows, wanted a shorter capture`);
-      numbers.set(name, flows.length);
-      flows.push(flow);
-      flowBytes.push(wireBytes);
+    note(window: Uint8Array, words: Uint32Array, row: number): void {
+      allPackets++;
+      if (!makeFrame(window, words, row)) return unknownLinks.add(words[row + RECORD.linkType]);
+      const [frame, wireLength] = [words[row + RECORD.offset], words[row + RECORD.wireLength]];
+      const length = readableLength(window, words, row, headersOnly);
+      const reason = hasher.hash(window, frame, length, wireLength);
+      if (reason !== undefined) return void notForwarded.set(reason, (notForwarded.get(reason) ?? 0) + 1);
+      const number = numberOf(`${nameTuple(hasher.fields)} ${hasher.hashes}`);
+      packets[number]++;
+      bytes[number] += hasher.sentBytes();
     },
-    result: () => ({ flows, bytes: Float64Array.from(flowBytes), packets, others, unknownLinks: unknownLinks.list() }),
+    result: () => ({
+      flows: numbers.size,
+      hash: (hashing: Hashing) => Uint32Array.from(hashes[names.indexOf(nameHashing(hashing))]),
+      packets: Float64Array.from(packets),
+      bytes: Float64Array.from(bytes),
+      allPackets,
+      notForwarded,
+      unknownLinks: unknownLinks.list(),
+    }),
   };
 }
 
-const upper = createUpper();
+const nameHashing = (hashing: Hashing): string => JSON.stringify(hashing);
 
-function readFlow(bytes: Uint8Array, frame: number, length: number): Flow | undefined {
-  const ip = locateIp(bytes, frame, length);
-  if (ip < 0) return undefined;
-  const end = frame + length;
-  readUpperLayer(bytes, ip, end, upper);
-  const [protocol, at, fragment] = [upper[UPPER.protocol], upper[UPPER.offset], upper[UPPER.fragment]];
-  const withPorts = hasPorts(protocol) && fragment === FRAGMENT.none && at > 0 && at + 4 <= end;
-  const isIpv4 = readVersion(bytes, ip) === 4;
-  return {
-    protocol,
-    source: isIpv4 ? readIpv4(bytes, ip + 12) : readIpv6(bytes, ip + 8),
-    destination: isIpv4 ? readIpv4(bytes, ip + 16) : readIpv6(bytes, ip + 24),
-    sourcePort: withPorts ? (bytes[at] << 8) | bytes[at + 1] : 0,
-    destinationPort: withPorts ? (bytes[at + 2] << 8) | bytes[at + 3] : 0,
-  };
+/** As people name a flow. An IPv6 address fills four words. */
+function nameTuple(fields: Fields): string {
+  const [source, destination] = [FIELD.source, FIELD.destination];
+  const ends =
+    fields[FIELD.family] === 4
+      ? `${fields[source]} ${fields[destination]}`
+      : `${fields.subarray(source, source + 4)} ${fields.subarray(destination, destination + 4)}`;
+  return `${fields[FIELD.protocol]} ${ends} ${fields[FIELD.sourcePort]} ${fields[FIELD.destinationPort]}`;
 }

@@ -20,7 +20,8 @@ export interface Hashing {
   readonly bits: number | undefined;
 }
 
-function compileHashing({ options, bits }: Hashing): FlowHash {
+/** Throws a RangeError for a hash by which packets have a next hop and flows have none. */
+export function compileHashing({ options, bits }: Hashing): FlowHash {
   refusePerPacket(options.algorithm);
   return compileFlowHash(options, bits);
 }

@@ -27,7 +27,7 @@ export interface ReplayImage {
 }
 
 /** Throws a RangeError where the image has no room. `port`: by which all packets leave. */
-export function createReplayImage({ groups }: RestoredFib, port: number): ReplayImage {
+export function createReplayImage({ groups }: Pick<RestoredFib, "groups">, port: number): ReplayImage {
   const buffers = createImage();
   const image = openImage(buffers);
   const { words } = image;

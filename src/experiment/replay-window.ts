@@ -14,7 +14,7 @@ import { ETHERNET_HEADER_LENGTH, isGroupMac, readMacHigh, readMacLow } from "../
 import * as ipv4 from "../wire/ipv4.ts";
 import { IPV6_HEADER_LENGTH, readPayloadLength } from "../wire/ipv6.ts";
 import { createUpper, FRAGMENT, readUpperLayer, UPPER } from "../wire/upper-layer.ts";
-import { hasRouterHeaders } from "./captured-headers.ts";
+import { readableLength } from "./captured-headers.ts";
 import { createLinkCounts, type LinkCount } from "./link-counts.ts";
 import { createRecentFlows, FLOW_WORDS } from "./replay-flows.ts";
 import { makeFrame } from "./replay-frame.ts";
@@ -163,11 +163,8 @@ export function createWindowForwarder(setup: ReplaySetup): (task: ReplayTask) =>
       const row = batch.count * ROW_WORDS;
       origins[batch.count++] = i;
       rows[row + ROW_OFFSET] = frame;
-      const length = records[record + RECORD_LENGTH];
-      const wireLength = records[record + RECORD_WIRE_LENGTH];
-      const isWhole = length === wireLength || (setup.headersOnly && hasRouterHeaders(bytes, frame, length));
-      rows[row + ROW_LENGTH] = isWhole ? wireLength : length;
-      rows[row + ROW_WIRE_LENGTH] = wireLength;
+      rows[row + ROW_LENGTH] = readableLength(bytes, records, record, setup.headersOnly);
+      rows[row + ROW_WIRE_LENGTH] = records[record + RECORD_WIRE_LENGTH];
       if (batch.count === BATCH_CAPACITY) flush();
     }
     flush();

@@ -15,6 +15,7 @@ import { isPerPacket } from "../ecmp/flow-hash.ts";
 import type { FibState } from "../fib/state.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 import { CaptureDirectory, type CaptureFault, CaptureReader, createWindow, type Window } from "../port/capture-file.ts";
+import { refuseInner } from "./captured-headers.ts";
 import { createReplayImage, type ReplayImage } from "./replay-image.ts";
 import { createReplayTotals, type ReplayReport } from "./replay-report.ts";
 import type { SplitCapture } from "./replay-split.ts";
@@ -136,12 +137,6 @@ function restoreImage(state: FibState, egress: number): ReplayImage {
   } catch (error) {
     throw new ReplayStateError((error as Error).message);
   }
-}
-
-/** What is inside a tunnel may be what was cut off, and the next record's bytes are no substitute. */
-function refuseInner({ algorithm, fields }: FibState["hash"]): void {
-  const readsInner = algorithm === "linux" || fields.some((name) => name.startsWith("inner-"));
-  if (readsInner) throw new Error("this hash may read what a tunnel carries, wanted a capture of whole packets for it");
 }
 
 /** A colon is no part of a file's name everywhere. */

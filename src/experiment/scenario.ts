@@ -17,12 +17,10 @@ import { type MemberOrder, orderMembers } from "../ecmp/member-order.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import type { Member, SelectionTable, SelectorOptions } from "../ecmp/table.ts";
 import { type Address, formatAddress } from "../net/address.ts";
-import type { Flow } from "../net/flow.ts";
 import { type Disruption, disrupt } from "./disruption.ts";
-import { hashFlows } from "./flow-hashes.ts";
+import type { Hashing } from "./flow-hashes.ts";
 import type { FlowRecipe } from "./flows.ts";
 import { sweep } from "./sweep.ts";
-import type { SweptChange } from "./sweep-chunk.ts";
 
 export interface Scenario {
   /** As written; what order groups have them in is `memberOrder`. */
@@ -30,7 +28,8 @@ export interface Scenario {
   readonly memberOrder: MemberOrder;
   readonly selectors: readonly SelectorChoice[];
   readonly events: readonly MemberEvent[];
-  readonly flows: FlowRecipe | readonly Flow[];
+  /** Those of a recipe, or the hashes of listed ones by a way of `hashingsOf`. */
+  readonly flows: FlowRecipe | ((hashing: Hashing) => Uint32Array);
   readonly hash: HashOptions;
 }
 
@@ -75,7 +74,10 @@ export async function playScenario(scenario: Scenario, threads?: number): Promis
   const { made, refusals } = tryEach(scenario.selectors, (selector) => planSteps(scenario, lists, selector));
   const steps = made.flat();
   const changes = steps.map(({ choice, change }) => ({ change, hashBits: SELECTORS[choice.name].hashBits }));
-  const disruptions = isRecipe(flows) ? await sweep(changes, flows, hash, threads) : countListed(changes, flows, hash);
+  const disruptions =
+    typeof flows === "function"
+      ? changes.map(({ change, hashBits }) => disrupt(change, flows({ options: hash, bits: hashBits })))
+      : await sweep(changes, flows, hash, threads);
   return { outcomes: steps.map((step, i) => ({ ...step, disruption: disruptions[i] })), refusals };
 }
 
@@ -97,11 +99,9 @@ export function tryEach<Made>(
   return { made, refusals };
 }
 
-const isRecipe = (flows: Scenario["flows"]): flows is FlowRecipe => !Array.isArray(flows);
-
-function countListed(changes: readonly SweptChange[], flows: readonly Flow[], options: HashOptions): Disruption[] {
-  return changes.map(({ change, hashBits }) => disrupt(change, hashFlows(flows, { options, bits: hashBits })));
-}
+/** All ways of hashing that playing it takes. */
+export const hashingsOf = ({ selectors, hash }: Pick<Scenario, "selectors" | "hash">): Hashing[] =>
+  selectors.map(({ name }) => ({ options: hash, bits: SELECTORS[name].hashBits }));
 
 /** Before the first event, and after each, in the order of the group. */
 function listMembers(scenario: Scenario): (readonly Member[])[] {

@@ -41,7 +41,7 @@ describe("the balance", () => {
   it("is counted in flows and bytes, against the weights", () => {
     const members = equalMembers(2).map((member, i) => ({ ...member, weight: i === 0 ? 3 : 1 }));
     const table = SELECTORS.modulo.fill(members, {});
-    const balance = measureBalance(table, Uint32Array.of(0, 1, 2, 3, 7, 4), Float64Array.of(10, 20, 30, 40, 50, 60));
+    const balance = measureBalance(table, Uint32Array.of(0, 1, 2, 3, 7, 4), { bytes: Float64Array.of(10, 20, 30, 40, 50, 60) });
     expect(balance.members.map(({ flows, bytes }) => [flows, bytes])).toEqual([
       [4, 120],
       [2, 90],
@@ -55,7 +55,7 @@ describe("the balance", () => {
     const hashes = hashRecipe(recipe, { options: { algorithm: "xxh32", fields: ["5-tuple"], seed: 1 }, bits: undefined });
     const bytes = drawBytes(recipe.count, 3);
     const pValue = (buckets: number) =>
-      measureBalance(SELECTORS.resilient.fill(equalMembers(5), { buckets }), hashes, bytes).pValue;
+      measureBalance(SELECTORS.resilient.fill(equalMembers(5), { buckets }), hashes, { bytes }).pValue;
     expect(pValue(1000)).toBeGreaterThan(0.001);
     expect(pValue(64)).toBeLessThan(1e-6);
   });
