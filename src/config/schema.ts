@@ -13,6 +13,7 @@ import { isPassword, LONGEST_PASSWORD_BYTES } from "./password.ts";
 import { interfaceName, portSchema } from "./port-schema.ts";
 import { address, parsed, prefix, unicast, whole } from "./scalar.ts";
 import { findUnserved } from "./served.ts";
+import { findUnsigned } from "./signed-ranges.ts";
 
 /** RFC 6286: any number but zero, written as an address. */
 const routerId = parsed<number>(
@@ -172,6 +173,7 @@ const bgpSchema = bgpFields.superRefine((bgp, context) => {
         refuse([list, i, "bfd", "profile"], `wanted a profile of bgp.bfdProfiles: ${profiles.join(", ") || "there is none"}`);
     }
   }
+  for (const { path, wanted } of findUnsigned(bgp)) refuse(path, `wanted ${wanted}`);
 });
 
 const journalSchema = z.strictObject({

@@ -27,7 +27,7 @@ export interface TcpProtection {
   readonly minimumTtl?: number | undefined;
 }
 
-/** A peer, or all of a prefix that no longer one names. */
+/** A peer, or all of a prefix that no longer one names; but the kernel asks for the password of the longest that has one. */
 export interface TcpPeer extends TcpProtection {
   readonly source: Prefix;
 }
@@ -149,12 +149,17 @@ const contains =
   ({ source }: TcpPeer): boolean =>
     prefixContains(source, address);
 
+const isInside = ({ source: { address, length } }: TcpPeer, { source }: TcpPeer): boolean =>
+  source.length < length && prefixContains(source, address);
+
 const mostSpecific = (peers: readonly TcpPeer[]): TcpPeer[] => peers.toSorted((a, b) => b.source.length - a.source.length);
 
+/** The first row that holds the peer decides; one without a limit needs a row only where it would else be under another's. */
 function requireTtl(native: NativeBindings, descriptor: number, peers: readonly TcpPeer[]): void {
-  const guarded = mostSpecific(peers).filter(({ minimumTtl }) => minimumTtl !== undefined);
-  const addresses = guarded.flatMap(({ source }) => Array.from(addressToBytes(source.address)));
-  const rows = guarded.flatMap(({ source, minimumTtl = 0 }) => [source.length, minimumTtl]);
+  const guarded = peers.filter(({ minimumTtl }) => minimumTtl !== undefined);
+  const decided = mostSpecific(peers).filter((peer) => guarded.some((one) => one === peer || isInside(peer, one)));
+  const addresses = decided.flatMap(({ source }) => Array.from(addressToBytes(source.address)));
+  const rows = decided.flatMap(({ source, minimumTtl = 0 }) => [source.length, minimumTtl]);
   native.requireTtl(descriptor, Uint8Array.from(addresses), Uint8Array.from(rows));
   // A peer that asks the same of us drops the answer to its SYN otherwise.
   if (guarded.length > 0) native.setTtl(descriptor, MAXIMUM_TTL);

@@ -122,6 +122,21 @@ await inNamespace(import.meta.url, () => {
       expect(far.connecting).toBe(true);
     });
 
+    test("a prefix's limit is none for whoever is named inside of it without one", async () => {
+      const near: TcpPeer = { source: parsePrefix(around)!, minimumTtl: 255 };
+      const listener = await listen(at, [near, { source: host(other) }]);
+      const dropped = async (who: string) => {
+        const before = listener.droppedSegments();
+        const far = dial(listener, at, { from: address(who), ttl: 254 });
+        await eventually(`a SYN of ${who} dropped`, () => listener.droppedSegments() > before);
+        far.destroy();
+      };
+      await dropped(from);
+      await once(dial(listener, at, { from: address(other), ttl: 1 }), "connect");
+      listener.protect([near]);
+      await dropped(other);
+    });
+
     test("who dials drops answers from too far away, and a guarded listener answers with 255", async () => {
       const open = await listen(at, []);
       const before = readSegmentDrops().ttlTooLow;

@@ -7,7 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, type TestContext, test } from "vitest";
 import { type Address, parseAddress } from "#src/net/address.ts";
+import { parsePrefix } from "#src/net/prefix.ts";
 import { readSegmentDrops } from "#src/port/segment-drops.ts";
+import { dialTcp, type TcpProtection } from "#src/port/tcp-socket.ts";
 import type { NeighborOptions } from "#src/speaker/neighbor.ts";
 import { inNamespace, run } from "../common/namespace.ts";
 import { Daemon, missingProgram } from "./daemon.ts";
@@ -19,6 +21,7 @@ import {
   openbgpdConfiguration,
 } from "./daemon-configuration.ts";
 import { DAEMONS, type DaemonKind, type DaemonPlan } from "./daemons.ts";
+import { RawPeer } from "./raw-peer.ts";
 import { eventually, recordedSpeaker } from "./recorder.ts";
 
 const ASN = 65000;
@@ -187,6 +190,70 @@ await inNamespace(import.meta.url, () => {
       speaker.removeNeighbor(options.address);
       speaker.addNeighbor({ ...options, ttlSecurity: { hops: 1 } });
       await up(options.address);
+    });
+  });
+
+  describe("in a range, and in another inside of it, the most specific decides", () => {
+    const [OURS, NAMED, MEMBER, INNER] = ["127.0.9.1", "127.0.9.2", "127.0.9.3", "127.0.9.130"].map(parse);
+    const RANGE = parsePrefix("127.0.9.0/24")!;
+    const INNER_RANGE = parsePrefix("127.0.9.128/25")!;
+    type Ours = Pick<NeighborOptions, "password" | "ttlSecurity">;
+
+    async function among(context: TestContext, range: Ours, inner: Ours, named: Ours) {
+      const { speaker, told } = recordedSpeaker({ asn: ASN, routerId: 1, listen: { address: OURS, port: 0 } });
+      context.onTestFinished(() => speaker.stop());
+      await speaker.start();
+      const remoteAsn = DAEMON_ASN;
+      speaker.addNeighbor({ address: NAMED, remoteAsn, passive: true, ...named });
+      speaker.addRange({ prefix: RANGE, remoteAsn, limit: 2, ...range });
+      speaker.addRange({ prefix: INNER_RANGE, remoteAsn, limit: 2, ...inner });
+      const come = (from: Address, theirs: TcpProtection): RawPeer => {
+        const peer = new RawPeer(dialTcp({ address: OURS, port: speaker.listening()?.port ?? 0 }, { from, ...theirs }));
+        context.onTestFinished(() => void peer.socket.destroy());
+        peer.socket.once("connect", () => peer.open(DAEMON_ASN, 2));
+        return peer;
+      };
+      return {
+        isUp: async (from: Address, theirs: TcpProtection) => {
+          come(from, theirs);
+          await told.until("up", () => told.hasEvent("session-up", from));
+        },
+        isSilence: async (from: Address, theirs: TcpProtection) => {
+          const before = speaker.droppedSegments();
+          const { socket } = come(from, theirs);
+          await eventually("dropped", () => speaker.droppedSegments() > before);
+          // Its next SYN would count for somebody else's.
+          socket.destroy();
+          expect(told.hasEvent("session-up", from)).toBe(false);
+        },
+      };
+    }
+
+    test("on the TTL: no limit is an exception too", async (context) => {
+      const { isUp, isSilence } = await among(context, { ttlSecurity: { hops: 1 } }, { ttlSecurity: { hops: 3 } }, {});
+      await isSilence(MEMBER, { ttl: 254 });
+      await isUp(MEMBER, { ttl: 255 });
+      await isSilence(INNER, { ttl: 252 });
+      await isUp(INNER, { ttl: 253 });
+      await isUp(NAMED, { ttl: 64 });
+    });
+
+    test("on the TTL, where the inner range has no limit", async (context) => {
+      const { isUp, isSilence } = await among(context, { ttlSecurity: { hops: 1 } }, {}, { ttlSecurity: { hops: 1 } });
+      await isSilence(NAMED, { ttl: 64 });
+      await isUp(INNER, { ttl: 64 });
+    });
+
+    test("on the password: each its own", async (context) => {
+      const { isUp, isSilence } = await among(context, { password: "rr" }, { password: "inner" }, { password: "own" });
+      for (const [at, password] of [
+        [MEMBER, "rr"],
+        [INNER, "inner"],
+        [NAMED, "own"],
+      ] as const) {
+        await isSilence(at, { password: password === "rr" ? "own" : "rr" });
+        await isUp(at, { password });
+      }
     });
   });
 });
