@@ -5,9 +5,9 @@
 import type { Config } from "../config/schema.ts";
 import { readRecording } from "../mrt/recording.ts";
 import type { Recorded } from "../mrt/splitter.ts";
-import { formatAddress } from "../net/address.ts";
+import { type Address, formatAddress } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
-import { ACCEPT_EVERYTHING } from "../rib/policy.ts";
+import { ACCEPT_EVERYTHING, type ImportPolicy } from "../rib/policy.ts";
 import type { RoutePeer } from "../rib/route.ts";
 import { createRib, type Rib } from "../rib/table.ts";
 import { Replay } from "../speaker/replay.ts";
@@ -46,7 +46,7 @@ export interface ReplayBgpReport {
 /** Rejects if a file cannot be read at all. */
 export async function replayBgp(options: ReplayBgpOptions): Promise<ReplayBgpReport> {
   const { files, config } = options;
-  const rib = configuredRib(options);
+  const rib = configuredRib(options, (neighbor) => replay.localAsnTo(neighbor));
   const replay = new Replay({
     localAsn: config?.bgp?.asn ?? 0,
     limitsOf: (neighbor) => staleLimitsOf(policyOf(config?.bgp, neighbor) ?? {}),
@@ -74,16 +74,21 @@ export async function replayBgp(options: ReplayBgpOptions): Promise<ReplayBgpRep
   return { records, problems, peers: replay.peers().map(describePeer), routes: routes.map(describeBgpRoute) };
 }
 
-function configuredRib({ config, interfaces }: ReplayBgpOptions): Rib {
+function configuredRib({ config, interfaces }: ReplayBgpOptions, localAsnTo: (neighbor: Address) => number | undefined): Rib {
   const rib = createRib();
   const everyNextHopReachable = interfaces.length === 0;
-  // Who does not say how to decide is shown everything, and many paths may share a prefix.
+  // Who does not say how to decide is shown everything but loops, and many paths may share a prefix.
   const decision = config
     ? { ...ribConfiguration(config), importPolicy: ({ address }: RoutePeer) => importPolicyOf(config.bgp, address) }
-    : { ...WITHOUT_CONFIGURATION, importPolicy: () => ACCEPT_EVERYTHING };
+    : { ...WITHOUT_CONFIGURATION, importPolicy: ({ address }: RoutePeer) => acceptEverythingBut(localAsnTo(address)) };
   rib.configure({ ...decision, interfaces, everyNextHopReachable });
   return rib;
 }
+
+const acceptEverythingBut = (ownAsn: number | undefined): ImportPolicy => ({
+  ...ACCEPT_EVERYTHING,
+  ownAsns: ownAsn === undefined ? [] : [ownAsn],
+});
 
 const WITHOUT_CONFIGURATION = {
   routerId: 0,

@@ -62,6 +62,11 @@ export class Intake {
     this.options = options;
   }
 
+  /** Whether it is that of a neighbor which is this to us; of another all is told anew. */
+  isOf(type: RoutePeer["type"], role: RoutePeer["role"]): boolean {
+    return this.options.type === type && this.options.role === role;
+  }
+
   /** `link`: the interface by which the session goes, where that is known. */
   begin(agreement: Agreement, link?: string): void {
     const peer = this.nextPeer(agreement);

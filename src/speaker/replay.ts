@@ -57,6 +57,11 @@ export class Replay {
     return Array.from(this.sessions.values(), (session) => session.summary());
   }
 
+  /** The AS that we are to a neighbor, as of its session now, where the recording says so; tables do not. */
+  localAsnTo(neighbor: Address): number | undefined {
+    return this.sessions.get(neighbor)?.localAsn;
+  }
+
   private takeTable({ prefix, entries }: TableRecord): string | undefined {
     let problem: string | undefined;
     for (const entry of entries) {

@@ -3,7 +3,8 @@
  * intake's affair, as in a session that is live, so routes outlive a graceful restart here as they did there. What a recording
  * does not say is taken to be usual: the session is up as soon as an UPDATE comes over it, and without OPENs both families
  * were agreed on. An OPEN that is the last one again (each file of a journal begins with them) begins nothing new.
- * That a neighbor was stopped while it was away is in no recording: its stale routes go when their time is up.
+ * That a neighbor was stopped while it was away is in no recording: its stale routes go when their time is up. A session in which
+ * either is somebody else to the other is seen, and there the router began with nothing.
  */
 
 import type { DecodeContext } from "../bgp/attributes.ts";
@@ -69,8 +70,9 @@ const TELLING: readonly number[] = [MESSAGE.open, MESSAGE.notification];
 export class ReplayedSession {
   private readonly options: ReplayedSessionOptions;
   private asn = 0;
+  private ours = 0;
   private isUp = false;
-  /** From the first session on: then it is known whether the peer is of our AS. */
+  /** From the first session on: then it is known whether the peer is of our AS. Another when that, or our role, has changed. */
   private intake: Intake | undefined;
   private opens: { sent?: Opened; received?: Opened } = {};
   private disabled: DecodeContext["families"] = [];
@@ -79,6 +81,11 @@ export class ReplayedSession {
 
   constructor(options: ReplayedSessionOptions) {
     this.options = options;
+  }
+
+  /** The AS that we are to the peer as of its last session; undefined where no record says it. */
+  get localAsn(): number | undefined {
+    return this.ours === 0 ? undefined : this.ours;
   }
 
   summary(): ReplayedPeer {
@@ -134,13 +141,20 @@ export class ReplayedSession {
   }
 
   private up(ends: Omit<Ends, "local">, routerId = this.opens.received?.open.routerId ?? 0): Intake {
-    const { address, clock, limits, onUpdate } = this.options;
-    this.intake ??= new Intake({ address, type: typeOf(ends), role: this.role(ends), limits, clock, onUpdate, report });
-    if (this.isUp) return this.intake;
+    if (this.isUp && this.intake) return this.intake;
     this.isUp = true;
     this.asn = ends.peerAsn;
+    this.ours = ends.localAsn;
+    this.intake = this.intakeOf(typeOf(ends), this.role(ends));
     this.intake.begin(this.agreement(ends, routerId));
     return this.intake;
+  }
+
+  private intakeOf(type: RoutePeer["type"], role: RoutePeer["role"]): Intake {
+    if (this.intake?.isOf(type, role)) return this.intake;
+    this.intake?.forget("the neighbor is another to us");
+    const { address, clock, limits, onUpdate } = this.options;
+    return new Intake({ address, type, role, limits, clock, onUpdate, report });
   }
 
   /** The one that we said in our OPEN. */

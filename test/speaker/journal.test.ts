@@ -167,6 +167,52 @@ describe("a journal", () => {
   });
 });
 
+describe("a journal of neighbors that become others", () => {
+  const [neighbor] = PEERS;
+  const preferred = (nlri: string) => frame(2, updateBody("", `${PATH} 0a000002 400504 00000064`, nlri));
+  const typesOf = (routes: Awaited<ReturnType<typeof replayBgp>>["routes"]) =>
+    routes.flatMap(({ prefix, paths }) => paths.map(({ peerType }) => `${peerType} ${prefix}`));
+
+  test.each(["json", "mrt"] as const)("as %s has them of our AS from then on, and no more", async (format) => {
+    const file = join(folder, "journal");
+    const { speaker, told, dial, routes, replayed, journal } = await live({ file, format, maximumMegabytes: 1, files: 1 });
+    const say = async (update: Uint8Array, what: string) => {
+      (await dial(0)).write(update);
+      await told.until(what, () => told.routes.includes(`+${what}`));
+      expect(replayed()).toEqual(routes());
+    };
+    await say(announce("18 c00002", "0a000002"), "192.0.2.0/24");
+    expect(typesOf(routes())).toEqual(["external 192.0.2.0/24"]);
+    const change = (localAsn: number) => speaker.changeNeighbor({ address: neighbor, remoteAsn: 65001, passive: true, localAsn });
+    change(65001);
+    await say(preferred("18 c63364"), "198.51.100.0/24");
+    expect(typesOf(routes())).toEqual(["internal 198.51.100.0/24"]);
+    change(65002);
+    await say(announce("18 cb0071", "0a000002"), "203.0.113.0/24");
+    expect(typesOf(replayed())).toEqual(["external 203.0.113.0/24"]);
+    await journal.configure(undefined);
+    expect(typesOf((await replayBgp({ files: [file], interfaces: [] })).routes)).toEqual(["external 203.0.113.0/24"]);
+  });
+
+  test("has a route refused that went through us, whoever we were to the neighbor", async () => {
+    const file = join(folder, "journal");
+    const { speaker, told, dial, journal } = await live({ file, format: "json", maximumMegabytes: 1, files: 1 });
+    speaker.changeNeighbor({ address: neighbor, remoteAsn: 65001, passive: true, localAsn: 64513 });
+    const peer = await dial(0);
+    const through = (asn: string, nlri: string) => frame(2, updateBody("", `400101 00 400206 0201 ${asn} 400304 0a000002`, nlri));
+    peer.write(through("0000fc01", "18 c00002"), through("0000fc02", "18 c63364"));
+    await told.until("both", () => told.routes.includes("+198.51.100.0/24"));
+    await journal.configure(undefined);
+    const report = await replayBgp({ files: [file], interfaces: [] });
+    expect(
+      report.routes.map(({ paths: [{ status, ...path }] }) => ["reason" in path ? path.reason : status, path.asPath]),
+    ).toEqual([
+      ["AS loop", "64513"],
+      ["best", "64514"],
+    ]);
+  });
+});
+
 describe("a journal of graceful restarts", () => {
   const END_OF_RIB = frame(2, new Uint8Array(4));
   const FOUR_OCTETS = "4104 0000fde9";
