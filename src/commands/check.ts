@@ -1,6 +1,8 @@
 /** `ecmp check FILE`: every mistake in a configuration file at once. */
 import { Command } from "commander";
+import { findMadeInternal } from "../config/made-internal.ts";
 import { formatMistake } from "../config/read.ts";
+import type { Config } from "../config/schema.ts";
 import { findWarnings } from "../config/served.ts";
 import { readConfigWithPasswords } from "./config-file.ts";
 import { EXIT, print, printJson, warn } from "./output.ts";
@@ -13,7 +15,7 @@ export function checkCommand(): Command {
     .action((file: string, options: { json?: boolean }) => {
       const result = readConfigWithPasswords(file);
       const mistakes = "mistakes" in result ? result.mistakes : [];
-      const warnings = "config" in result ? findWarnings(result.config) : [];
+      const warnings = "config" in result ? warningsOf(result.config) : [];
       if (options.json) printJson({ ok: mistakes.length === 0, mistakes, warnings });
       else if (mistakes.length === 0) print(`${file}: no mistake`);
       for (const mistake of options.json ? [] : mistakes) process.stderr.write(`${formatMistake(file, mistake)}\n`);
@@ -21,3 +23,5 @@ export function checkCommand(): Command {
       process.exitCode = mistakes.length === 0 ? EXIT.done : EXIT.no;
     });
 }
+
+const warningsOf = (config: Config): string[] => [...findWarnings(config), ...(config.bgp ? findMadeInternal(config.bgp) : [])];

@@ -38,6 +38,13 @@ describe("a range of neighbors", () => {
     await come(a, C);
   });
 
+  test("has members to whom we are another AS", async () => {
+    const a = await start(A);
+    a.speaker.addRange(range({ localAsn: 64999 }));
+    expect(await (await come(a, B)).hears("open")).toMatchObject({ asn: 64999 });
+    expect(a.neighbor(B)).toMatchObject({ localAsn: 64999, type: "external" });
+  });
+
   test("keeps who comes back in time", async () => {
     const clock = createFakeClock();
     const a = await start(A, { clock });
