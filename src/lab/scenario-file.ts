@@ -134,17 +134,21 @@ const shared = {
   assertions: assertions.optional(),
 };
 
+const name = z
+  .string({ error: "wanted a name" })
+  .regex(/^[a-z0-9][a-z0-9-]*$/, "wanted a name of lower-case letters, digits and dashes");
+
 const fileSchema = z.strictObject({
-  name: z.string({ error: "wanted a name" }),
+  name,
   description: z.string().default(""),
   lab: z.string({ error: "wanted the name of a lab" }),
   seed: whole(0, 0xffffffff).default(1),
   ...shared,
-  strategies: z.record(
-    z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "wanted a name of lower-case letters, digits and dashes"),
-    z.strictObject({ description: z.string().default(""), ...shared }),
-    { error: "wanted a strategy each: {NAME: {description, router, ...}}" },
-  ),
+  strategies: z
+    .record(name, z.strictObject({ description: z.string().default(""), ...shared }), {
+      error: "wanted a strategy each: {NAME: {description, router, ...}}",
+    })
+    .refine((strategies) => Object.keys(strategies).length > 0, "wanted a strategy at least"),
 });
 
 type ScenarioFile = z.output<typeof fileSchema>;

@@ -88,6 +88,9 @@ strategies:
   });
 
   it.each([
+    ["no name", "name: x", 'name: ""', "name"],
+    ["a name that is a path", "name: x", "name: ../x", "name"],
+    ["no strategy at all", "{ one: {} }", "{}", "strategies"],
     ["another lab", "lab: metallb-bgp", "lab: nowhere", "lab"],
     ["no such service", "service: cluster", "service: cloud", "traffic[0].service"],
     ["no such node", "node: n2", "node: n9", "timeline[0].node"],
