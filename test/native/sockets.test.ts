@@ -34,7 +34,7 @@ await inNamespace(import.meta.url, () => {
       ["requireTtl", [LOCALHOST, Uint8Array.of(32)], /addresses; wanted 4 or 16 bytes for each row/],
       ["requireTtl", [new Uint8Array(7), Uint8Array.of(32, 1)], /addresses; wanted 4 or 16 bytes/],
       ["requireTtl", [LOCALHOST, Uint8Array.of(33, 1)], /rows; wanted prefix lengths of the family/],
-      ["bindToDevice", ["a name that is too long"], /interface; wanted the name of an interface/],
+      ["bindToDevice", ["a name that is too long"], /interface; wanted a name of 1 to 15 bytes/],
     ] as const)("%s(%o) is refused", (name, values, reason) => {
       const descriptor = native.openTcp(false);
       expect(() => call(name, descriptor, ...values)).toThrow(reason);
