@@ -7,7 +7,7 @@
  *   packet  seconds 4 | fraction 4 | captured length 4 | wire length 4 | the captured bytes
  */
 import { RECORD, RECORD_FLAG, RECORD_WORDS } from "./record.ts";
-import { type CaptureDecoder, MAXIMUM_CAPTURED_BYTES } from "./stretch.ts";
+import { type CaptureDecoder, describeExcess, MAXIMUM_CAPTURED_BYTES } from "./stretch.ts";
 
 export const PCAP_HEADER_BYTES = 24;
 export const PCAP_RECORD_BYTES = 16;
@@ -49,14 +49,15 @@ export function createPcapDecoder(magic: number): CaptureDecoder | undefined {
         if (captured > MAXIMUM_CAPTURED_BYTES) {
           return { kind: "wrong", at: at + 8, problem: `packet of ${captured} bytes, wanted at most ${MAXIMUM_CAPTURED_BYTES}` };
         }
+        const wire = view.getUint32(at + 12, little);
+        if (captured > wire) return { kind: "wrong", at: at + 12, problem: describeExcess(captured, wire) };
         const wanted = PCAP_RECORD_BYTES + captured;
         if (end - at < wanted) return { kind: "more", at, wanted, what: "record" };
         if (table.count === capacity) return { kind: "full", at };
-        const wire = view.getUint32(at + 12, little);
         const row = table.count++ * RECORD_WORDS;
         words[row + offset] = at + PCAP_RECORD_BYTES;
         words[row + length] = captured;
-        words[row + wireLength] = Math.max(wire, captured);
+        words[row + wireLength] = wire;
         words[row + linkType] = fileLinkType;
         words[row + interfaceNumber] = 0;
         words[row + timeHigh] = view.getUint32(at, little);

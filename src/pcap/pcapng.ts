@@ -10,7 +10,7 @@
  *              2: interface 2 | drops 2 | as 6 from time on  (obsolete, still met)
  */
 import { RECORD, RECORD_FLAG, RECORD_WORDS, type RecordTable } from "./record.ts";
-import { type Answer, type CaptureDecoder, MAXIMUM_CAPTURED_BYTES, MAXIMUM_WHOLE_BYTES } from "./stretch.ts";
+import { type Answer, type CaptureDecoder, describeExcess, MAXIMUM_CAPTURED_BYTES, MAXIMUM_WHOLE_BYTES } from "./stretch.ts";
 
 /** The same in both byte orders. */
 export const SECTION_HEADER = 0x0a0d0d0a;
@@ -94,9 +94,11 @@ export function createPcapngDecoder(): CaptureDecoder {
     const captured = view.getUint32(at + 20, little);
     const problem = judge(at, number, captured, length - ENHANCED_HEADER_BYTES - 4);
     if (problem) return problem;
+    const wire = view.getUint32(at + 24, little);
+    if (captured > wire) return wrong(at + 24, describeExcess(captured, wire));
     const row = append(table, at + ENHANCED_HEADER_BYTES, captured, 0);
     const { words } = table;
-    words[row + RECORD.wireLength] = Math.max(captured, view.getUint32(at + 24, little));
+    words[row + RECORD.wireLength] = wire;
     words[row + RECORD.linkType] = interfaces[number].linkType;
     words[row + RECORD.interface] = number;
     words[row + RECORD.timeHigh] = view.getUint32(at + 12, little);

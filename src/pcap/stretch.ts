@@ -7,6 +7,10 @@ export const MAXIMUM_CAPTURED_BYTES = 262_144;
 /** The longest block that has to be seen whole (a packet with its options, a header): a stretch must have room for it. */
 export const MAXIMUM_WHOLE_BYTES = 2 * MAXIMUM_CAPTURED_BYTES;
 
+/** What is wrong with a record that has more of a packet than the packet had: one of its two lengths is damaged. */
+export const describeExcess = (captured: number, wire: number): string =>
+  `packet of ${captured} bytes, wanted at most the ${wire} that it says it had on the wire`;
+
 export type CaptureFormat = "pcap" | "pcapng";
 
 /** `at`: what lies before it is done with. A decoder that answered "wrong" is not asked again. */

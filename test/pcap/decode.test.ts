@@ -156,6 +156,20 @@ describe("damage is named by its place", () => {
       1,
     ],
     [
+      "more bytes than the packet had",
+      withWord(pcap, second.pcap + 12, 10),
+      second.pcap + 12,
+      "packet of 60 bytes, wanted at most the 10 that it says it had on the wire",
+      1,
+    ],
+    [
+      "more bytes than the packet had, in a block",
+      withWord(pcapng, second.pcapng + 24, 59),
+      second.pcapng + 24,
+      "packet of 60 bytes, wanted at most the 59 that it says it had on the wire",
+      1,
+    ],
+    [
       "an interface that is not there",
       withWord(pcapng, second.pcapng + 8, 7),
       second.pcapng,
