@@ -7,6 +7,7 @@ import type { SelectionTable } from "../ecmp/table.ts";
 import { describeUnbanked, describeUnevenness } from "../ecmp/unevenness.ts";
 import { type Balance, drawBytes, type FlowSizes, measureBalance } from "../experiment/balance.ts";
 import { type Hashing, hashRecipe } from "../experiment/flow-hashes.ts";
+import { describeRepeats } from "../experiment/flows.ts";
 import { measurePolarization, type Tier, type TierLoad } from "../experiment/polarization.ts";
 import { formatCsv, refusalRow, rounded } from "../experiment/report.ts";
 import { placesOf, type Refusal, type SelectorChoice, tryEach } from "../experiment/scenario.ts";
@@ -91,6 +92,7 @@ function trafficOf(options: BalanceOptions, hashings: readonly Hashing[]): Traff
     return { sizes: flows, hash: flows.hash };
   }
   const recipe = recipeOf(options);
+  warn(describeRepeats(recipe));
   return { sizes: { bytes: drawBytes(recipe.count, recipe.seed) }, hash: (hashing) => hashRecipe(recipe, hashing) };
 }
 

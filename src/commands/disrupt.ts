@@ -6,6 +6,7 @@ import type { HashOptions } from "../ecmp/flow-hash.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import { describeUnbanked, describeUnevenness } from "../ecmp/unevenness.ts";
 import { type Hashing, hashFlows } from "../experiment/flow-hashes.ts";
+import { describeRepeats } from "../experiment/flows.ts";
 import { formatCsv, memberRows, outcomeRow, refusalRow } from "../experiment/report.ts";
 import {
   hashingsOf,
@@ -71,6 +72,7 @@ async function disrupt(file: string | undefined, options: DisruptOptions, comman
   if (file !== undefined) refuseBeside(command, BESIDE_SCENARIO, "a scenario file, which says it");
   const { outcomes, refusals } = await refusingRanges(async () => {
     const scenario = file === undefined ? scenarioOfFlags(options) : await loadScenario(file, options);
+    if (typeof scenario.flows !== "function") warn(describeRepeats(scenario.flows));
     return await playScenario(scenario, options.threads);
   });
   warn(describeTables(outcomes));

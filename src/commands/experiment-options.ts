@@ -81,7 +81,7 @@ export function addExperimentOptions(command: Command): Command {
       ).conflicts(["flows", "seed", "sources", "destination"]),
     )
     .option("--headers-only", "the capture was cut on purpose: packets that have their ports count as whole")
-    .option("--flows <n>", "how many flows", wholeNumber(1, 1e9), DEFAULT_FLOWS)
+    .option("--flows <n>", "how many flows; each is drawn anew, so some may be repeats", wholeNumber(1, 1e9), DEFAULT_FLOWS)
     .option("--seed <n>", "seed of the flows: the same flows for ever", wholeNumber(0, 0xffffffff), 1)
     .addOption(option("--sources <prefix>", "where flows come from", sources, DEFAULT_SOURCES, formatPrefix(DEFAULT_SOURCES)))
     .addOption(

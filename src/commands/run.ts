@@ -105,8 +105,7 @@ function beUser(user: string, controlSocket: string): void {
 
 async function openScrapes(router: Router, text: string): Promise<ScrapeServer> {
   const endpoint = parseEndpoint(text);
-  if (!endpoint || endpoint.port === 0)
-    throw new CommandError(`--metrics: "${text}", wanted an address and a port: 127.0.0.1:9179`);
+  if (!endpoint?.port) throw new CommandError(`--metrics: "${text}", wanted an address and a port: 127.0.0.1:9179`);
   const { address, port } = endpoint;
   return await serveScrapes(router, { address: formatAddress(address), port }).catch((error: Error) => {
     throw new CommandError(`--metrics: ${error.message}, wanted an address of this machine and a free port`);

@@ -1,7 +1,7 @@
 /** The flows of an experiment that are made from a seed: plain `Flow` values, the same for the same seed for ever. */
 import { type Address, isIpv4 } from "../net/address.ts";
 import { type Flow, hasPorts, PROTOCOLS } from "../net/flow.ts";
-import { maskAddress, type Prefix } from "../net/prefix.ts";
+import { formatPrefix, maskAddress, maximumLength, type Prefix } from "../net/prefix.ts";
 import { type Random, randomBelow, seededRandom } from "../net/random.ts";
 
 export interface FlowRecipe {
@@ -28,6 +28,16 @@ export function* generateFlows(recipe: FlowRecipe): Generator<Flow, void, void> 
       : { sourcePort: 0, destinationPort: 0 };
     yield { protocol, source, destination, ...ports };
   }
+}
+
+/** What is wrong with asking for more flows than a recipe has different ones: flows are then counted over again. */
+export function describeRepeats({ count, sources, protocol = PROTOCOLS.tcp }: FlowRecipe): string[] {
+  const addresses = 2 ** (maximumLength(sources.address) - sources.length);
+  const different = addresses * (hasPorts(protocol) ? 65536 - FIRST_CLIENT_PORT : 1);
+  if (count <= different) return [];
+  return [
+    `${count} flows from ${formatPrefix(sources)}, where ${different} at most are different: the others are repeats of these`,
+  ];
 }
 
 /** Any address in the prefix, each as likely. */

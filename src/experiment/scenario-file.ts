@@ -9,10 +9,10 @@ import { type ConfigMistake, readYaml } from "../config/read.ts";
 import { address, prefix, whole } from "../config/scalar.ts";
 import { memberOrderOf } from "../ecmp/profile.ts";
 import { equalMembers, type Member } from "../ecmp/table.ts";
-import { type Address, formatAddress } from "../net/address.ts";
+import { type Address, addressFamily, formatAddress, isIpv4 } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type { FlowRecipe } from "./flows.ts";
-import type { MemberEvent, Scenario } from "./scenario.ts";
+import { applyEvent, isPossible, type MemberEvent, type Scenario } from "./scenario.ts";
 
 /** A scenario whose flows may still be in a file. */
 export type ScenarioFile = Omit<Scenario, "flows"> & { readonly flows: FlowRecipe | { readonly file: string } };
@@ -38,6 +38,9 @@ const membersSchema = z
   )
   .refine((members) => new Set(members.map(({ address }) => address)).size === members.length, {
     error: "wanted each address once",
+  })
+  .refine((members) => new Set(members.map(({ address }) => addressFamily(address))).size === 1, {
+    error: "wanted addresses of one family",
   });
 
 /** By place in the list, from 1, or by address. */
@@ -88,14 +91,16 @@ const scenarioSchema = z
     memberOrder: memberOrderSchema.optional(),
   })
   .transform(({ members, selectors, events, flows, hash, memberOrder }, context): ScenarioFile => {
-    const refuse = (index: number, wanted: string) =>
-      void context.issues.push({ code: "custom", path: ["events", index], message: wanted, input: events[index] });
+    const refuse = (path: readonly PropertyKey[], wanted: string): void =>
+      void context.issues.push({ code: "custom", path: [...path], message: `wanted ${wanted}`, input: undefined });
+    const named = events.map((event) => nameEvent(event, members));
+    for (const { index, wanted } of judgeEvents(members, named)) refuse(["events", index], wanted);
+    if ("sources" in flows && isIpv4(flows.sources.address) !== isIpv4(flows.destination))
+      refuse(["flows"], "sources and a destination of one family");
     return {
       members,
       selectors: selectors.map(({ name, ...options }) => ({ name, options })),
-      events: events.flatMap(
-        (event, i) => nameEvent(event, members) ?? refuse(i, `wanted a place from 1 to ${members.length}`) ?? [],
-      ),
+      events: named.filter((event) => event !== undefined),
       flows,
       hash,
       memberOrder: memberOrder ?? memberOrderOf(hash.profile),
@@ -107,6 +112,32 @@ export function parseScenario(
 ): { readonly scenario: ScenarioFile } | { readonly mistakes: readonly ConfigMistake[] } {
   const result = readYaml(text, scenarioSchema);
   return "value" in result ? { scenario: result.value } : result;
+}
+
+/** What cannot be, event by event: each is judged by who is there after those before it that can. */
+function judgeEvents(members: readonly Member[], events: readonly (MemberEvent | undefined)[]) {
+  const [{ address: first }] = members;
+  const mistakes: { readonly index: number; readonly wanted: string }[] = [];
+  let present = members;
+  events.forEach((event, index) => {
+    const wanted =
+      event === undefined
+        ? `a place from 1 to ${members.length}`
+        : isIpv4(event.address) !== isIpv4(first)
+          ? `an address of the members' family, as ${formatAddress(first)} is`
+          : describeImpossible(present, event);
+    if (wanted !== undefined) mistakes.push({ index, wanted });
+    else if (event) present = applyEvent(present, event, () => 0);
+  });
+  return mistakes;
+}
+
+function describeImpossible(present: readonly Member[], event: MemberEvent): string | undefined {
+  if (isPossible(present, event)) return undefined;
+  const address = formatAddress(event.address);
+  return event.kind === "add"
+    ? `a next hop that is not there then, as ${address} is`
+    : `a next hop that is there then, as ${address} is not`;
 }
 
 /** The event with its member's address; undefined if there is no member in that place. */

@@ -137,17 +137,19 @@ export function placesOf({ members, events }: Pick<Scenario, "members" | "events
   return (address) => places.get(address) ?? places.size;
 }
 
+/** Who departs or is weighed anew is there, who arrives is not. */
+export const isPossible = (members: readonly Member[], { kind, address }: MemberEvent): boolean =>
+  members.some((member) => member.address === address) === (kind !== "add");
+
 /** Members stay in the order of their places: who returns stands where it stood. */
 export function applyEvent(members: readonly Member[], event: MemberEvent, placeOf: (address: Address) => number): Member[] {
-  const others = members.filter(({ address }) => address !== event.address);
-  const isThere = others.length < members.length;
-  if (isThere === (event.kind === "add")) {
-    throw new RangeError(
-      `Cannot ${event.kind} ${formatAddress(event.address)} as it is ${isThere ? "there already" : "not there"} then`,
-    );
+  if (!isPossible(members, event)) {
+    const state = event.kind === "add" ? "there already" : "not there";
+    throw new RangeError(`Cannot ${event.kind} ${formatAddress(event.address)} as it is ${state} then`);
   }
+  const others = members.filter(({ address }) => address !== event.address);
   if (event.kind === "remove") return others;
   const changed = { address: event.address, weight: event.weight };
-  if (isThere) return members.map((member) => (member.address === event.address ? changed : member));
+  if (event.kind === "reweight") return members.map((member) => (member.address === event.address ? changed : member));
   return [...others, changed].sort((a, b) => placeOf(a.address) - placeOf(b.address));
 }

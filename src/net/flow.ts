@@ -29,11 +29,12 @@ function formatEndpoint(address: Address, port: number): string {
   return isIpv4(address) ? `${formatAddress(address)}:${port}` : `[${formatAddress(address)}]:${port}`;
 }
 
-export function parseEndpoint(text: string): { address: Address; port: number } | undefined {
+/** A port that is not said is undefined. */
+export function parseEndpoint(text: string): { address: Address; port: number | undefined } | undefined {
   const parts = /^\[(.+)\](?::([0-9]{1,5}))?$/.exec(text) ?? /^([0-9.]+)(?::([0-9]{1,5}))?$/.exec(text) ?? /^(.+)()$/.exec(text);
   const address = parts ? parseAddress(parts[1]) : undefined;
-  const port = Number(parts?.[2] || 0);
-  return address !== undefined && port <= 65535 ? { address, port } : undefined;
+  const port = parts?.[2] ? Number(parts[2]) : undefined;
+  return address !== undefined && (port ?? 0) <= 65535 ? { address, port } : undefined;
 }
 
 export function formatFlow(flow: Flow): string {
@@ -41,6 +42,7 @@ export function formatFlow(flow: Flow): string {
   return `${formatProtocol(flow.protocol)} ${source} ${formatEndpoint(flow.destination, flow.destinationPort)}`;
 }
 
+/** As `formatFlow` writes it: of a fragment no ports are known. */
 export function parseFlow(text: string): Flow | undefined {
   const words = text.trim().split(/\s+/);
   if (words.length !== 3) return undefined;
@@ -48,6 +50,7 @@ export function parseFlow(text: string): Flow | undefined {
   const from = parseEndpoint(words[1]);
   const to = parseEndpoint(words[2]);
   if (protocol === undefined || !from || !to || isIpv4(from.address) !== isIpv4(to.address)) return undefined;
-  const { address: source, port: sourcePort } = from;
-  return { protocol, source, destination: to.address, sourcePort, destinationPort: to.port };
+  const { address: source, port: sourcePort = 0 } = from;
+  const { address: destination, port: destinationPort = 0 } = to;
+  return { protocol, source, destination, sourcePort, destinationPort };
 }

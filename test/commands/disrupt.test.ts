@@ -206,6 +206,18 @@ describe("ecmp disrupt", () => {
     stderr.mockRestore();
   });
 
+  it("says that flows repeat where there are fewer than were asked for, and so does balance", async () => {
+    const stderr = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    const few = "--sources 10.0.0.1/32 --members 2 --flows 64513";
+    await disrupt(`${few} --remove 1`);
+    await balance(few);
+    await disrupt("--sources 10.0.0.0/31 --members 2 --flows 64513 --remove 1");
+    const said = stderr.mock.calls.map(([text]) => text);
+    stderr.mockRestore();
+    const warning = "warning: 64513 flows from 10.0.0.1/32, where 64512 at most are different: the others are repeats of these\n";
+    expect(said).toEqual([warning, warning]);
+  });
+
   it("defines its columns in the help", () => {
     let help = "";
     disruptCommand()

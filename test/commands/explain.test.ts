@@ -57,6 +57,10 @@ describe("ecmp explain", () => {
     ["tcp 10.0.0.2:1 10.0.0.3:70000", "for 10.0.0.3:70000 an address and a port to 65535"],
     ["tcp 10.0.0.2:1 [2001:db8::1]:2", "addresses of one family"],
     ["icmp 10.0.0.2:1 10.0.0.3", "no ports: icmp has none"],
+    ["tcp 10.0.0.2:1000 192.0.2.1", "for 192.0.2.1 a port, too: 10.0.0.2:1000 or, an IPv6 address in brackets"],
+    ["udp 10.0.0.2 192.0.2.1", "for 10.0.0.2 a port, too"],
+    ["tcp 2001:db8::1:80 2001:db8::2:443", "for 2001:db8::1:80 a port, too: "],
+    ["tcp [2001:db8::1]:80 [2001:db8::2]", "for [2001:db8::2] a port, too: "],
   ])("says which word of the flow %j is wrong", async (flow, wanted) => {
     await expect(explain("{}", "--flow", flow)).rejects.toThrow(`--flow: ${JSON.stringify(flow)}, wanted ${wanted}`);
   });

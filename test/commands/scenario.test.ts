@@ -99,4 +99,32 @@ memberOrder: ${order}
     const places = save("places.yaml", "members: 4\nselectors: [modulo]\nevents:\n  - {remove: 1}\n  - {remove: 9}\n");
     await expect(disrupt(places)).rejects.toThrow(`${places}:5: events[1]: {"remove":9}, wanted a place from 1 to 4`);
   });
+
+  it.each([
+    ["{add: 2001:db8::1}", '{"add":"2001:db8::1"}', "an address of the members' family, as 10.0.0.1 is"],
+    ["{return: 2}", '{"return":2}', "a next hop that is not there then, as 10.0.0.2 is"],
+    ["{add: 10.0.0.2}", '{"add":"10.0.0.2"}', "a next hop that is not there then, as 10.0.0.2 is"],
+    ["{remove: 1}", '{"remove":1}', "a next hop that is there then, as 10.0.0.1 is not"],
+    [
+      "{reweight: 10.0.0.1, weight: 2}",
+      '{"reweight":"10.0.0.1","weight":2}',
+      "a next hop that is there then, as 10.0.0.1 is not",
+    ],
+  ])("refuses the event %s where it cannot be, with its line", async (event, value, wanted) => {
+    const text = `members: 4\nselectors: [modulo]\nevents:\n  - {remove: 1}\n  - ${event}\n  - {return: 1}\n`;
+    const file = save("impossible.yaml", text);
+    await expect(disrupt(file)).rejects.toThrow(`${file}:5: events[1]: ${value}, wanted ${wanted}`);
+  });
+
+  it("refuses two families, of members and of flows, as the flags do", async () => {
+    const mixed = save(
+      "mixed.yaml",
+      "members: [{address: 10.0.0.1}, {address: 2001:db8::1}]\nselectors: [modulo]\nevents: [{remove: 1}]\n",
+    );
+    await expect(disrupt(mixed)).rejects.toThrow(/mixed\.yaml:1: members: .*, wanted addresses of one family/);
+    const text = "members: 2\nselectors: [modulo]\nevents: [{remove: 1}]\nflows: {destination: 2001:db8::1}\n";
+    await expect(disrupt(save("flows.yaml", text))).rejects.toThrow(
+      /flows\.yaml:4: flows: .*, wanted sources and a destination of one family/,
+    );
+  });
 });

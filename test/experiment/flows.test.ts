@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type FlowRecipe, generateFlows } from "#src/experiment/flows.ts";
+import { describeRepeats, type FlowRecipe, generateFlows } from "#src/experiment/flows.ts";
 import { parseAddress } from "#src/net/address.ts";
 import { formatFlow, PROTOCOLS } from "#src/net/flow.ts";
 import { type Prefix, parsePrefix, prefixContains } from "#src/net/prefix.ts";
@@ -56,5 +56,18 @@ describe("generateFlows", () => {
 
   it("makes none when asked for none", () => {
     expect([...generateFlows({ ...RECIPE, count: 0 })]).toEqual([]);
+  });
+});
+
+describe("describeRepeats", () => {
+  it("speaks where more flows are asked for than a recipe has, and only there", () => {
+    const single = { ...RECIPE, sources: prefix("10.0.0.1/32") };
+    const all = new Set([...generateFlows({ ...single, count: 1_000_000 })].map(({ sourcePort }) => sourcePort));
+    expect(describeRepeats({ ...single, count: all.size })).toEqual([]);
+    expect(describeRepeats({ ...single, count: all.size + 1 })).toEqual([
+      "64513 flows from 10.0.0.1/32, where 64512 at most are different: the others are repeats of these",
+    ]);
+    expect(describeRepeats({ ...single, count: 2, protocol: PROTOCOLS.icmp })[0]).toContain("where 1 at most");
+    expect(describeRepeats({ ...RECIPE, sources: prefix("2001:db8::/64"), count: 1e9 })).toEqual([]);
   });
 });
