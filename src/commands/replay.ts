@@ -28,7 +28,10 @@ export function replayCommand(): Command {
     .option("--config <file>", "forward by this configuration's static routes")
     .addOption(new Option("--state <file>", "forward by a saved `ecmp show groups --json`").conflicts("config"))
     .requiredOption("--in <file>", "the capture: pcap or pcapng; Ethernet, raw IP or Linux cooked packets")
-    .option("--out <directory>", "write what each next hop gets to a capture there, named by its address")
+    .option(
+      "--out <directory>",
+      "write what each next hop gets to a capture there, named by its address; refused where such captures are",
+    )
     .option(
       "--threads <count>",
       "threads that forward; the answer does not depend on it",

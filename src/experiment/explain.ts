@@ -5,12 +5,12 @@
 import type { MemberOrder } from "../ecmp/member-order.ts";
 import type { SelectionTable } from "../ecmp/table.ts";
 import type { FibState } from "../fib/state.ts";
-import { formatAddress } from "../net/address.ts";
+import { type Address, formatAddress } from "../net/address.ts";
 import { type Flow, formatFlow } from "../net/flow.ts";
-import { formatPrefix } from "../net/prefix.ts";
+import { formatPrefix, hostPrefix, type Prefix, prefixContains } from "../net/prefix.ts";
 import { createDecider, type FlowDecision } from "./decision.ts";
 import type { Match } from "./lookup.ts";
-import { restoreFib } from "./restore.ts";
+import { type RestoredDirect, restoreFib } from "./restore.ts";
 import { describeRule } from "./rule.ts";
 
 /** One line of `ecmp explain --json`; null is what there is none of. */
@@ -32,6 +32,7 @@ export interface Explanation {
 export function createExplainer(state: FibState): (flow: Flow) => Explanation {
   const fib = restoreFib(state);
   const decide = createDecider(fib);
+  const findDirect = createDirectLookup(fib.direct);
   const describe = (reduction: SelectionTable["reduction"]) => describeRule(state.hash, state.selector.name, reduction);
   const rules = { buckets: describe("buckets"), bounds: describe("bounds") };
   const ruleOf = ({ reduction, refusal }: SelectionTable): string =>
@@ -46,6 +47,11 @@ export function createExplainer(state: FibState): (flow: Flow) => Explanation {
   return (flow) => {
     const decision = decide(flow);
     const { key, hash, match, bucket = null, owner } = decision;
+    const direct = findDirect(flow.destination);
+    if (direct && direct.prefix.length > (match?.prefix.length ?? -1)) {
+      const prefix = formatPrefix(direct.prefix);
+      return { flow: formatFlow(flow), prefix, rule: null, key, hash, bucket: null, nextHop: null, reason: direct.reason };
+    }
     const texts = match && textsOf(match);
     return {
       flow: formatFlow(flow),
@@ -67,6 +73,23 @@ interface MatchTexts {
   readonly members: readonly string[];
 }
 
+/** What goes by no group: the prefix that is longer than those of groups, if it is, and where such a packet goes. */
+interface DirectMatch {
+  readonly prefix: Prefix;
+  readonly reason: string;
+}
+
+function createDirectLookup({ local, attached }: RestoredDirect): (destination: Address) => DirectMatch | undefined {
+  const own = new Set(local);
+  const longestFirst = [...attached].sort((a, b) => b.length - a.length);
+  return (destination) => {
+    const address = formatAddress(destination);
+    if (own.has(destination)) return { prefix: hostPrefix(destination), reason: `${address} is the router's own address` };
+    const prefix = longestFirst.find((subnet) => prefixContains(subnet, destination));
+    return prefix && { prefix, reason: `${formatPrefix(prefix)} is directly connected, no group: it goes to ${address} itself` };
+  };
+}
+
 /** Made once for each key, at its first use. */
 function remember<Key, Value>(make: (key: Key) => Value): (key: Key) => Value {
   const made = new Map<Key, Value>();
@@ -85,7 +108,7 @@ function giveReason(
   texts: MatchTexts | undefined,
   memberOrder: MemberOrder,
 ): string {
-  if (!match || !texts) return `no prefix contains ${formatAddress(destination)}`;
+  if (!match || !texts) return `no group's prefix contains ${formatAddress(destination)}`;
   const { table } = match.group;
   if (bucket === undefined || owner === undefined) {
     const members = table.members.length;

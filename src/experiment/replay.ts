@@ -7,13 +7,13 @@
  *     ^                             `-----> captures, one a next hop
  *     `------ window, free again ---'
  */
-import { realpathSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { readdirSync } from "node:fs";
+import { join, parse } from "node:path";
 import { Piscina } from "piscina";
 import type { VlanStack } from "../dataplane/vlan.ts";
 import { isPerPacket } from "../ecmp/flow-hash.ts";
 import type { FibState } from "../fib/state.ts";
-import { type Address, formatAddress } from "../net/address.ts";
+import { type Address, formatAddress, parseAddress } from "../net/address.ts";
 import { CaptureDirectory, type CaptureFault, CaptureReader, createWindow, type Window } from "../port/capture-file.ts";
 import { refuseInner } from "./captured-headers.ts";
 import { createReplayImage, type ReplayImage } from "./replay-image.ts";
@@ -49,6 +49,9 @@ const WORKER = { filename: new URL("./replay-worker.js", import.meta.url).href, 
 /** Windows beyond one a thread: one that is being read, one that waits. */
 const SPARE_WINDOWS = 2;
 
+/** Of those in the way. */
+const NAMED_FILES = 5;
+
 /** Of what is forwarded by. */
 export class ReplayStateError extends Error {}
 
@@ -71,7 +74,7 @@ async function replayFrom(reader: CaptureReader, options: ReplayOptions): Promis
   const { format } = reader;
   const { buffers, nextHops } = restoreImage(options.state, vlans.length);
   const names = nextHops.map((address) => captureName(address, format));
-  const output = options.directory === undefined ? undefined : openOutput(options.directory, names, options.capture);
+  const output = options.directory === undefined ? undefined : openOutput(options.directory);
   const setup: ReplaySetup = {
     hash,
     selector: selector.name,
@@ -143,13 +146,21 @@ function restoreImage(state: FibState, egress: number): ReplayImage {
 const captureName = (address: Address, extension: string): string =>
   `${formatAddress(address).replaceAll(":", "-")}.${extension}`;
 
-/** Also refuses where the capture that is read would be written over. */
-function openOutput(directory: string, names: readonly string[], capture: string | number): CaptureDirectory {
+const isCaptureName = (name: string): boolean => {
+  const { name: stem, ext } = parse(name);
+  return [".pcap", ".pcapng"].includes(ext) && parseAddress(stem.replaceAll("-", ":")) !== undefined;
+};
+
+/**
+ * Nothing is written over, the capture that is read included, and what an earlier run left does not come to lie among what this
+ * one writes: its next hops may be others.
+ */
+function openOutput(directory: string): CaptureDirectory {
   const output = tryOutput(directory, () => new CaptureDirectory(directory));
-  if (typeof capture === "number") return output;
-  const taken = names.find((name) => join(realpathSync(directory), name) === realpathSync(resolve(capture)));
-  if (taken === undefined) return output;
-  throw new ReplayOutputError(`${directory} is where ${capture} lies, and ${taken} would be written over it, wanted another`);
+  const left = tryOutput(directory, () => readdirSync(directory).filter(isCaptureName).sort());
+  if (left.length === 0) return output;
+  const named = `${left.slice(0, NAMED_FILES).join(", ")}${left.length > NAMED_FILES ? ` and ${left.length - NAMED_FILES} more` : ""}`;
+  throw new ReplayOutputError(`${directory} has ${named}, wanted a directory without captures of next hops`);
 }
 
 function writeCaptures(output: CaptureDirectory, { bytes, ends }: SplitCapture, names: readonly string[]): void {

@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { hashStateSchema, memberOrderSchema, selectorStateSchema } from "../config/ecmp-schema.ts";
 import { flattenIssues, formatPath } from "../config/read.ts";
+import { address, prefix } from "../config/scalar.ts";
 import { compileFlowHash, type FlowHash } from "../ecmp/flow-hash.ts";
 import type { MemberOrder } from "../ecmp/member-order.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
@@ -19,7 +20,7 @@ import {
   type SelectorOptions,
 } from "../ecmp/table.ts";
 import type { ActivityState, FibState, GroupState, MemberState } from "../fib/state.ts";
-import { parseAddress } from "../net/address.ts";
+import { type Address, parseAddress } from "../net/address.ts";
 import { formatPrefix, type Prefix, parsePrefix, prefixKey } from "../net/prefix.ts";
 
 export interface RestoredFib extends Pick<FlowHash, "hashFields" | "writeKey"> {
@@ -28,6 +29,13 @@ export interface RestoredFib extends Pick<FlowHash, "hashFields" | "writeKey"> {
   readonly selectorOptions: SelectorOptions;
   readonly memberOrder: MemberOrder;
   readonly groups: readonly RestoredGroup[];
+  readonly direct: RestoredDirect;
+}
+
+/** As `DirectState`; nothing, where the state does not know. */
+export interface RestoredDirect {
+  readonly local: readonly Address[];
+  readonly attached: readonly Prefix[];
 }
 
 export interface RestoredGroup {
@@ -43,7 +51,13 @@ function refuse(where: string, value: unknown, wanted: string): never {
 
 /** All of a state but its groups, which have a shape that no schema has words for. */
 const stateSchema = z.strictObject(
-  { hash: hashStateSchema, selector: selectorStateSchema, memberOrder: memberOrderSchema, groups: z.unknown() },
+  {
+    hash: hashStateSchema,
+    selector: selectorStateSchema,
+    memberOrder: memberOrderSchema,
+    groups: z.unknown(),
+    direct: z.strictObject({ local: z.array(address), attached: z.array(prefix) }).default({ local: [], attached: [] }),
+  },
   { error: 'wanted an object with "hash", "selector", "memberOrder" and "groups"' },
 );
 
@@ -53,7 +67,7 @@ export function restoreFib(state: FibState): RestoredFib {
     const [{ path, wanted }] = flattenIssues(result.error);
     refuse(formatPath(path) || "its top", valueAt(state, path), wanted);
   }
-  const { hash, selector, memberOrder } = result.data;
+  const { hash, selector, memberOrder, direct } = result.data;
   const { name: _, ...selectorOptions } = selector;
   const largestHash = 2 ** (SELECTORS[selector.name].hashBits ?? 32) - 1;
   const restored = list(state.groups, "groups").map((group, i) =>
@@ -67,6 +81,7 @@ export function restoreFib(state: FibState): RestoredFib {
     selectorOptions,
     memberOrder,
     groups: restored,
+    direct,
   };
 }
 

@@ -1,9 +1,9 @@
 /** Groups as they are shown: whole, as a saved state has them, and in numbers only, for those who ask often. */
 import { type BucketActivity, memberShares } from "../ecmp/table.ts";
-import { type Address, formatAddress } from "../net/address.ts";
+import { type Address, compareAddresses, formatAddress } from "../net/address.ts";
 import { comparePrefixes, formatPrefix, type Prefix } from "../net/prefix.ts";
 import type { Group } from "./groups.ts";
-import type { ActivityState, GroupState } from "./state.ts";
+import type { ActivityState, DirectState, GroupState } from "./state.ts";
 
 export interface GroupSize {
   readonly id: number;
@@ -19,6 +19,14 @@ export function measureGroup({ id, prefixes, members, table }: Group): GroupSize
   const isRefused = table.refusal !== undefined;
   return { id, prefixCount: prefixes, isRefused, members: members.map(({ address }, i) => ({ address, share: shares[i] })) };
 }
+
+export const describeDirect = (own: Iterable<Address>, attached: readonly { readonly prefix: Prefix }[]): DirectState => ({
+  local: [...own].sort(compareAddresses).map(formatAddress),
+  attached: attached
+    .map(({ prefix }) => prefix)
+    .sort(comparePrefixes)
+    .map(formatPrefix),
+});
 
 /** `activity`: of the buckets of a selector with timers. */
 export function describeGroup(group: Group, prefixes: readonly Prefix[], activity?: BucketActivity): GroupState {

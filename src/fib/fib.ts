@@ -15,7 +15,7 @@ import type { RouteChange } from "../rib/route.ts";
 import { createActivity } from "./activity.ts";
 import { createArena } from "./arena.ts";
 import { createBlackholes } from "./blackholes.ts";
-import { describeGroup, measureGroup } from "./describe.ts";
+import { describeDirect, describeGroup, measureGroup } from "./describe.ts";
 import { createGroupRecords, PLAIN_BUCKETS, type Reduction } from "./group-records.ts";
 import { createGroupTable, type Group, type GroupOrigin } from "./groups.ts";
 import { type FibImage, type ImageBuffers, openImage, readAcknowledged, readGeneration } from "./image.ts";
@@ -77,6 +77,7 @@ export function createFib(options: FibOptions) {
     activityOf: activity.read,
   });
   const attached: AttachedSubnet[] = [];
+  const own = new Set<Address>();
   const special = new Map<string, number>();
   const hosts = new Map<Address, number>();
   const blackholes = createBlackholes();
@@ -228,6 +229,7 @@ export function createFib(options: FibOptions) {
     /** An address of the router itself: packets to it are left to the kernel. */
     own(address: Address): void {
       require(hostPrefix(address), singleGroup("local", { kind: "local" }));
+      own.add(address);
     },
 
     /** A subnet on a port. */
@@ -239,6 +241,7 @@ export function createFib(options: FibOptions) {
 
     /** It is another's address now, or nobody's. */
     disown(address: Address): void {
+      own.delete(address);
       const prefix = hostPrefix(address);
       point(prefix, groups.groupOf(prefix)?.id ?? underlay(prefix));
     },
@@ -323,6 +326,7 @@ export function createFib(options: FibOptions) {
       selector: { name: options.selector, ...selectorOptions },
       memberOrder,
       groups: describeAll(),
+      ...(own.size + attached.length > 0 && { direct: describeDirect(own, attached) }),
     }),
   };
 }

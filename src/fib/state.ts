@@ -42,9 +42,19 @@ export interface GroupState {
   readonly activity?: ActivityState;
 }
 
+/** What has no group, and is not forwarded by one although a shorter prefix has. */
+export interface DirectState {
+  /** Addresses of the router itself. */
+  readonly local: readonly string[];
+  /** The subnets of its ports. */
+  readonly attached: readonly string[];
+}
+
 export interface FibState {
   readonly hash: HashState;
   readonly selector: SelectorState;
   readonly memberOrder: MemberOrder;
   readonly groups: readonly GroupState[];
+  /** Of a router that runs; a configuration alone does not know. */
+  readonly direct?: DirectState;
 }

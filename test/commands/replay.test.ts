@@ -92,7 +92,10 @@ it("says what is missing or unreadable, and exits 2", () => {
     [[...config, "--in", path("c.yaml")], `${path("c.yaml")}: offset 0: the file begins with 726f7574`],
     [["--state", path("c.yaml"), "--in", path("a.pcap")], `${path("c.yaml")}: `],
     [["--state", path("state.json"), "--in", path("a.pcap")], `${path("state.json")}: Cannot use the state`],
-    [[...config, "--in", path("10.0.0.1.pcap"), "--out", directory], "10.0.0.1.pcap would be written over it"],
+    [
+      [...config, "--in", path("10.0.0.1.pcap"), "--out", directory],
+      `--out: ${directory} has 10.0.0.1.pcap, wanted a directory without captures`,
+    ],
     [[...config, "--in", path("a.pcap"), "--threads", "0"], "Wanted a whole number from 1 to 64"],
   ];
   for (const [words, message] of rows) {
@@ -122,15 +125,17 @@ it("reads a capture from the standard input", () => {
 });
 
 it("says of --out what cannot be written there, and does not blame the capture", () => {
-  mkdirSync(path("taken/10.0.0.1.pcap"), { recursive: true });
+  mkdirSync(path("left"));
+  for (const name of ["2001-db8--1.pcapng", "10.0.0.9.pcap", "other.pcap"]) writeFileSync(path(`left/${name}`), "kept");
   const rows: readonly [string, string][] = [
     [path("a.pcap"), `--out: ${path("a.pcap")}: EEXIST`],
     ["/proc/none", "--out: /proc/none: ENOENT"],
-    [path("taken"), `--out: ${path("taken/10.0.0.1.pcap")}: EISDIR`],
+    [path("left"), `--out: ${path("left")} has 10.0.0.9.pcap, 2001-db8--1.pcapng, wanted a directory without captures`],
   ];
   for (const [out, message] of rows) {
     const { status, stderr } = ecmp("--config", path("c.yaml"), "--in", path("a.pcap"), "--out", out);
     expect(status).toBe(2);
     expect(stderr).toContain(message);
   }
+  expect(readdirSync(path("left"))).toHaveLength(3);
 }, 60_000);

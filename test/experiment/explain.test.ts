@@ -4,7 +4,7 @@ import type { HashOptions } from "#src/ecmp/flow-hash.ts";
 import { SELECTORS, type SelectorName } from "#src/ecmp/selector.ts";
 import { createExplainer } from "#src/experiment/explain.ts";
 import { generateFlows } from "#src/experiment/flows.ts";
-import { parseIpv4 } from "#src/net/address.ts";
+import { type Address, parseAddress, parseIpv4 } from "#src/net/address.ts";
 import { type Flow, parseFlow } from "#src/net/flow.ts";
 import { parsePrefix } from "#src/net/prefix.ts";
 import { slowXxh32 } from "../oracle/xxh32.ts";
@@ -135,13 +135,32 @@ describe("explain", () => {
       prefix: null,
       bucket: null,
       nextHop: null,
-      reason: "no prefix contains 192.0.2.1",
+      reason: "no group's prefix contains 192.0.2.1",
     });
     expect(explain(flow(text))).toMatchObject({
       prefix: "198.51.100.0/24",
       nextHop: null,
       reason: "198.51.100.0/24 has no next hop",
     });
+  });
+
+  it("says what goes by no group: the router's own addresses and its subnets, where no longer prefix has one", () => {
+    const prefixes = ["0.0.0.0/0", "10.0.0.12/32"];
+    const state = sketchState({ selector: "modulo", groups: [{ prefixes, members: NODES }] });
+    const direct = { local: ["10.0.0.1", "2001:db8::1"], attached: ["10.0.0.0/8", "10.0.0.0/24", "2001:db8::/64"] };
+    const explain = createExplainer({ ...state, direct });
+    const of = (destination: string) => explain({ ...flow(text), destination: parseAddress(destination) as Address });
+    const none = { rule: null, bucket: null, nextHop: null };
+    expect(of("10.0.0.1")).toMatchObject({ ...none, prefix: "10.0.0.1/32", reason: "10.0.0.1 is the router's own address" });
+    expect(of("10.0.0.11")).toMatchObject({
+      ...none,
+      prefix: "10.0.0.0/24",
+      reason: "10.0.0.0/24 is directly connected, no group: it goes to 10.0.0.11 itself",
+    });
+    expect(of("10.1.0.1")).toMatchObject({ ...none, prefix: "10.0.0.0/8" });
+    expect(of("10.0.0.12")).toMatchObject({ prefix: "10.0.0.12/32", nextHop: expect.any(String) });
+    expect(of("192.0.2.1")).toMatchObject({ prefix: "0.0.0.0/0", nextHop: expect.any(String) });
+    expect(explain(flow("tcp [2001:db8::9]:1 [2001:db8::7]:2"))).toMatchObject({ ...none, prefix: "2001:db8::/64" });
   });
 
   it("explains IPv6 flows over IPv6 next hops", () => {

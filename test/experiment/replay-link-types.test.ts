@@ -33,13 +33,13 @@ describe("link types", () => {
     async (name, linkType, form) => {
       const frames = packets.map((packet): TestRecord => ({ bytes: frame(packet) }));
       const records = packets.map((packet): TestRecord => ({ bytes: form(ipOf(frame(packet))) }));
-      const ethernet = join(directory, `ethernet-${name}`);
-      const other = join(directory, `other-${name}`);
       const makers = [
         makePcap,
         (list: readonly TestRecord[], { linkType }: { linkType: number }) => makePcapng(list, { linkTypes: [linkType] }),
       ];
-      for (const make of makers) {
+      for (const [i, make] of makers.entries()) {
+        const ethernet = join(directory, `ethernet-${name}-${i}`);
+        const other = join(directory, `other-${name}-${i}`);
         const { report } = await replay(make(frames, { linkType: 1 }), { directory: ethernet });
         expect(report.forwarded).toBeGreaterThan(100);
         expect((await replay(make(records, { linkType }), { directory: other })).report).toEqual(report);

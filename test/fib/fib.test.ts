@@ -239,7 +239,11 @@ describe("the FIB", () => {
       route("198.51.100.0/24", 11, 12),
       { ...route("192.0.2.0/24", 12), nextHops: [{ address: address("10.0.0.12"), weight: 3 }] },
     ]);
+    fib.own(address("10.0.0.1"));
+    fib.own(address("10.0.0.2"));
+    fib.disown(address("10.0.0.1"));
     expect(fib.state()).toEqual({
+      direct: { local: ["10.0.0.2"], attached: ["10.0.0.0/24"] },
       hash: HASH,
       selector: { name: "threshold" },
       memberOrder: "address",
