@@ -4,7 +4,7 @@ import { findMadeInternal } from "../config/made-internal.ts";
 import { formatMistake } from "../config/read.ts";
 import type { Config } from "../config/schema.ts";
 import { findWarnings } from "../config/served.ts";
-import { readConfigWithPasswords } from "./config-file.ts";
+import { readConfigWithFiles } from "./config-file.ts";
 import { EXIT, print, printJson, warn } from "./output.ts";
 
 export function checkCommand(): Command {
@@ -13,7 +13,7 @@ export function checkCommand(): Command {
     .argument("<file>", "configuration file (YAML)")
     .option("--json", "one JSON object: {ok, mistakes: [{line, path, value, wanted}], warnings: [text]}")
     .action((file: string, options: { json?: boolean }) => {
-      const result = readConfigWithPasswords(file);
+      const result = readConfigWithFiles(file);
       const mistakes = "mistakes" in result ? result.mistakes : [];
       const warnings = "config" in result ? warningsOf(result.config) : [];
       if (options.json) printJson({ ok: mistakes.length === 0, mistakes, warnings });

@@ -1,5 +1,5 @@
 /** Reads a configuration file for a command, or says every mistake in it at once. */
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { type ConfigResult, formatMistake, readConfig } from "../config/read.ts";
 import type { Config } from "../config/schema.ts";
@@ -9,18 +9,27 @@ import { CommandError } from "./output.ts";
 
 export const loadConfig = (file: string): Config => configOf(file, readConfig(readText(file)));
 
-/** The same with the passwords that lie in files. */
-export const loadConfigWithPasswords = (file: string): Config => configOf(file, readConfigWithPasswords(file));
+/** The same with the passwords that lie in files, as a router needs it that is to begin. */
+export const loadConfigWithFiles = (file: string): Config => configOf(file, readConfigWithFiles(file));
 
-/** A password file's name counts from the folder of the configuration. */
-export const readConfigWithPasswords = (file: string): ConfigResult =>
-  readConfig(readText(file), (name) => {
-    try {
-      return { text: readFileSync(resolve(dirname(file), name), "utf8") };
-    } catch (error) {
-      return { problem: problemOf(error) };
-    }
+/** A password file's name counts from the folder of the configuration, a journal's from where the router runs. */
+export const readConfigWithFiles = (file: string): ConfigResult =>
+  readConfig(readText(file), {
+    read(name) {
+      try {
+        return { text: readFileSync(resolve(dirname(file), name), "utf8") };
+      } catch (error) {
+        return { problem: problemOf(error) };
+      }
+    },
+    obstacle(name) {
+      const path = resolve(name);
+      if (isFolder(path)) return "that is a folder";
+      return isFolder(dirname(path)) ? undefined : `there is no folder ${dirname(path)}`;
+    },
   });
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 function configOf(file: string, result: ConfigResult): Config {
   if ("config" in result) return result.config;

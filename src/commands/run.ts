@@ -13,8 +13,9 @@ import { DEFAULT_CONTROL_SOCKET, serveControl } from "../router/control.ts";
 import { createRouter, type Router } from "../router/router.ts";
 import { type ScrapeServer, serveScrapes } from "../router/scrape.ts";
 import { answerShow } from "../router/show.ts";
-import { loadConfigWithPasswords } from "./config-file.ts";
+import { loadConfigWithFiles } from "./config-file.ts";
 import { CommandError, EXIT, print, printJson, whenOutputFails } from "./output.ts";
+import type { ReloadAnswer } from "./reload.ts";
 import { formatEvent } from "./show-text.ts";
 
 export function runCommand(): Command {
@@ -38,7 +39,7 @@ interface RunOptions {
 export async function run(file: string, options: RunOptions): Promise<void> {
   if (file === "-") throw new CommandError("-: the standard input, wanted a file that SIGHUP can read again");
   if (options.user !== undefined) beUser(options.user, options.control);
-  const config = loadConfigWithPasswords(file);
+  const config = loadConfigWithFiles(file);
   if (config.ports.length === 0) throw new CommandError(`${file}: ports: [], wanted at least one port to forward on`);
   // A log that nobody reads any more is no reason to stop forwarding.
   whenOutputFails(() => {});
@@ -48,7 +49,7 @@ export async function run(file: string, options: RunOptions): Promise<void> {
     else process.stderr.write(`${formatEvent(event)}\n`);
   });
   /** Whatever cannot be put in force leaves the old configuration where it is. */
-  const reload = async (): Promise<void> => await router.configure(loadConfigWithPasswords(file));
+  const reload = async (): Promise<void> => await router.configure(loadConfigWithFiles(file));
   let begun = (): void => {};
   const begin = new Promise<void>((resolve) => {
     begun = resolve;
@@ -60,7 +61,8 @@ export async function run(file: string, options: RunOptions): Promise<void> {
       if ("show" in request) return answerShow(router, request.show);
       if ("fault" in request) return answerFault(router, request.fault);
       await reload();
-      return { value: { reloaded: file } };
+      await router.journalSettled();
+      return { value: { reloaded: file, problems: problemsOf(router) } satisfies ReloadAnswer };
     },
     follow(_, send) {
       for (const event of router.events.past()) send(event);
@@ -92,6 +94,12 @@ export async function run(file: string, options: RunOptions): Promise<void> {
     begun();
     if (!options.json) print("ready");
   }, fail);
+}
+
+/** What a configuration that is in force does not get. */
+function problemsOf(router: Router): string[] {
+  const journal = router.journal();
+  return journal?.problem === undefined ? [] : [`journal: ${journal.problem}, wanted a file that can be written`];
 }
 
 /** Before the configuration is read: who runs the router must be able to read it again. */

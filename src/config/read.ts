@@ -4,7 +4,7 @@
 import { isNode, LineCounter, parseDocument, type YAMLParseError } from "yaml";
 import type { z } from "zod";
 import { legible } from "./legible.ts";
-import { type PasswordFileReader, withPasswordFiles } from "./password.ts";
+import { lookAtFiles, type NamedFiles } from "./named-files.ts";
 import { type Config, configSchema } from "./schema.ts";
 
 export interface ConfigMistake {
@@ -19,9 +19,9 @@ export interface ConfigMistake {
 
 export type ConfigResult = { readonly config: Config } | { readonly mistakes: readonly ConfigMistake[] };
 
-/** With a reader the passwords that lie in files are put in their places. */
-export function readConfig(text: string, readPasswordFile?: PasswordFileReader): ConfigResult {
-  const schema = readPasswordFile ? configSchema.transform(withPasswordFiles(readPasswordFile)) : configSchema;
+/** With `files` those that it names are looked at, too, and passwords that lie in them are put in their places. */
+export function readConfig(text: string, files?: NamedFiles): ConfigResult {
+  const schema = files ? configSchema.superRefine(lookAtFiles(files)) : configSchema;
   const result = readYaml(text, schema);
   return "value" in result ? { config: result.value } : result;
 }

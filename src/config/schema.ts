@@ -12,7 +12,7 @@ import { ecmpSchema } from "./ecmp-schema.ts";
 import { isPassword, LONGEST_PASSWORD_BYTES } from "./password.ts";
 import { interfaceName, portSchema } from "./port-schema.ts";
 import { address, parsed, prefix, unicast, whole } from "./scalar.ts";
-import { findUnserved } from "./served.ts";
+import { findUnserved, MOST_PATHS } from "./served.ts";
 import { findUnsigned } from "./signed-ranges.ts";
 
 /** RFC 6286: any number but zero, written as an address. */
@@ -99,24 +99,29 @@ const neighborFields = z.strictObject({
 /** What is kept by the neighbor's own address, in the kernel or in BFD's sockets. */
 const NEEDS_ADDRESS = ["password", "passwordFile", "ttlSecurity", "ebgpMultihop", "bfd"] as const;
 
+function refuseMisplaced(neighbor: z.output<typeof neighborFields>, context: z.core.$RefinementCtx<unknown>): void {
+  const refuse = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
+  const { interface: link, address, localAddress } = neighbor;
+  if ((link === undefined) === (address === undefined))
+    refuse(
+      link === undefined ? [] : ["interface"],
+      "wanted a neighbor's address, or the interface at whose other end it is (interface)",
+    );
+  for (const name of link === undefined ? [] : NEEDS_ADDRESS)
+    if (neighbor[name] !== undefined) refuse([name], "wanted a neighbor by its address; this one is known by its interface only");
+  if (localAddress === undefined || address === undefined) return;
+  if (isIpv4(address) !== isIpv4(localAddress)) refuse(["localAddress"], "wanted an address of the neighbor's own family");
+  if (localAddress === address) refuse(["localAddress"], "wanted an address of ours; this is the neighbor's");
+}
+
 /** From here on a neighbor by interface has an address too, which means whoever is there. */
-const neighborSchema = neighborFields.superRefine(refuseContradictions).transform(({ interface: link, ...neighbor }, context) => {
-  const address = link === undefined ? neighbor.address : routerOn(link);
-  if (link !== undefined) {
-    const message = "wanted a neighbor by its address; this one is known by its interface only";
-    for (const name of NEEDS_ADDRESS)
-      if (neighbor[name] !== undefined) context.addIssue({ code: "custom", path: [name], message });
-  }
-  const { localAddress } = neighbor;
-  if (link === undefined && address !== undefined && localAddress !== undefined && isIpv4(address) !== isIpv4(localAddress))
-    context.addIssue({ code: "custom", path: ["localAddress"], message: "wanted an address of the neighbor's own family" });
-  if (localAddress !== undefined && localAddress === address)
-    context.addIssue({ code: "custom", path: ["localAddress"], message: "wanted an address of ours; this is the neighbor's" });
-  if (address !== undefined && (link === undefined || neighbor.address === undefined)) return { ...neighbor, address };
-  const message = "wanted a neighbor's address, or the interface at whose other end it is (interface)";
-  context.addIssue({ code: "custom", path: link === undefined ? [] : ["interface"], message });
-  return z.NEVER;
-});
+const neighborSchema = neighborFields
+  .superRefine(refuseContradictions)
+  .superRefine(refuseMisplaced)
+  .transform(({ interface: link, ...neighbor }) => ({
+    ...neighbor,
+    address: link === undefined ? (neighbor.address as Address) : routerOn(link),
+  }));
 
 /** Not of groups (224.0.0.0/4, ff00::/8), nor reserved (240.0.0.0/4). */
 function isUnicastPrefix({ address, length }: Prefix): boolean {
@@ -136,9 +141,9 @@ const bgpFields = z.strictObject({
   listen: z.strictObject({ address: address.optional(), port: whole(1, 65535).default(179) }).prefault({}),
   holdTimeSeconds: holdTimeSeconds.default(90),
   connectRetrySeconds: whole(1, 65535).default(5),
-  maximumPaths: whole(1, 512).default(64),
+  maximumPaths: whole(1, MOST_PATHS).default(64),
   /** Where the best path is internal; undefined: the same. */
-  maximumPathsIbgp: whole(1, 512).optional(),
+  maximumPathsIbgp: whole(1, MOST_PATHS).optional(),
   multipathRelax: z.boolean({ error: "wanted true or false" }).default(false),
   linkBandwidth: z
     .enum(["all-or-none", "ignore", "skip-missing", "default-weight-for-missing"], {
@@ -146,7 +151,7 @@ const bgpFields = z.strictObject({
     })
     .default("all-or-none"),
   /** What we announce as our own, whether we have a route to it or not. */
-  networks: z.array(unicastPrefix).default([]),
+  networks: z.array(unicastPrefix).default([]).superRefine(refuseTwice(formatPrefix, "prefix")),
   ...prefixLists,
   bfdProfiles: bfdProfilesSchema.default({}),
   neighbors: z
@@ -232,16 +237,16 @@ export type Config = z.output<typeof configSchema>;
 /** A neighbor on a link is found, and its next hops are reached, through the port there; which one has an address is not known yet. */
 function refuseForeignLinks(
   ports: readonly { readonly interface?: string | undefined }[],
-  neighbors: readonly { readonly address: Address }[],
+  neighbors: readonly { readonly address?: Address | undefined }[],
   context: z.core.$RefinementCtx<unknown>,
 ): void {
   const names = ports.map((port) => port?.interface);
   if (names.includes(undefined)) return;
   const message = `wanted an interface that is a port: ${names.join(", ") || "there is none"}`;
-  for (const [i, neighbor] of neighbors.entries()) {
-    const link = neighbor && zoneOf(neighbor.address);
-    if (link === undefined || names.includes(link)) continue;
-    const name = linkOfRouter(neighbor.address) === undefined ? "address" : "interface";
+  for (const [i, { address }] of neighbors.entries()) {
+    const link = address === undefined ? undefined : zoneOf(address);
+    if (address === undefined || link === undefined || names.includes(link)) continue;
+    const name = linkOfRouter(address) === undefined ? "address" : "interface";
     context.addIssue({ code: "custom", path: ["bgp", "neighbors", i, name], message });
   }
 }
@@ -250,14 +255,15 @@ function refuseForeignLinks(
 const isWhole = (route: z.output<typeof routeSchema> | undefined): boolean =>
   route?.nextHops?.every((nextHop) => nextHop?.address !== undefined && nextHop.weight !== undefined) === true;
 
-/** A list in which no two entries share what `keyOf` gives. */
+/** A list in which no two entries share what `keyOf` gives; one that is wrong by itself may have none. */
 function refuseTwice<Entry>(keyOf: (entry: Entry) => unknown, what: string) {
   return (entries: Entry[], context: z.core.$RefinementCtx<Entry[]>): void => {
     const seen = new Set<unknown>();
     entries.forEach((entry, i) => {
-      if (seen.has(keyOf(entry)))
-        context.issues.push({ code: "custom", path: [i], message: `wanted each ${what} once`, input: entry });
-      seen.add(keyOf(entry));
+      const key = keyOf(entry);
+      if (key !== undefined && seen.has(key))
+        context.addIssue({ code: "custom", path: [i], message: `wanted each ${what} once` });
+      seen.add(key);
     });
   };
 }

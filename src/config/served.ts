@@ -21,6 +21,9 @@ export interface Served {
   readonly routes: readonly { readonly nextHops: readonly Member[] }[];
 }
 
+/** More is a mistake by itself, and nothing to fill a table for. */
+export const MOST_PATHS = 512;
+
 interface Finding {
   readonly path: (string | number)[];
   readonly message: string;
@@ -41,7 +44,8 @@ export function findUnserved({ ecmp, bgp, routes }: Served): Finding[] {
     return message === undefined ? [] : [{ path: ["routes", i, "nextHops"], message: `${message} (selector ${name})` }];
   });
   const most = Math.max(bgp?.maximumPaths ?? 0, bgp?.maximumPathsIbgp ?? 0);
-  const unserved = ecmp.hash.profile === undefined && most > 0 ? refusalOf(ecmp.selector, equalMembers(most)) : undefined;
+  const unserved =
+    ecmp.hash.profile === undefined && most > 0 && most <= MOST_PATHS ? refusalOf(ecmp.selector, equalMembers(most)) : undefined;
   if (unserved !== undefined) findings.push({ path, message: `${unserved} (bgp.maximumPaths allows ${most} members)` });
   return [...findings, ...findUnbanked(options, bgp === undefined && routes.length > 0, routes)];
 }

@@ -69,6 +69,11 @@ export class Journal {
     this.open = { options, to };
   }
 
+  /** When what was recorded is on disk, or can no longer be: at first, when the file is open, or its problem is known. */
+  async settled(): Promise<void> {
+    await this.open?.to.settled();
+  }
+
   record(record: SessionRecord): void {
     this.remember(record);
     if (!this.open) return;

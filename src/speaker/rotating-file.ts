@@ -48,9 +48,14 @@ export class RotatingFile {
     return true;
   }
 
-  /** Settles when all that was taken is on disk, or can no longer be. */
-  async close(): Promise<void> {
+  /** Settles when all that was taken is on disk, or can no longer be: at first, when the file is open or cannot be. */
+  async settled(): Promise<void> {
     while (this.working) await this.working;
+  }
+
+  /** Settles as `settled`. */
+  async close(): Promise<void> {
+    await this.settled();
     await this.handle?.close();
     this.handle = undefined;
   }
@@ -129,7 +134,9 @@ const isAbsent = (error: NodeJS.ErrnoException): boolean => error.code === "ENOE
 
 async function sizeOf(file: string): Promise<number> {
   try {
-    return (await stat(file)).size;
+    const found = await stat(file);
+    // A folder is not put aside: it is somebody's.
+    return found.isFile() ? found.size : 0;
   } catch (error) {
     if (isAbsent(error as NodeJS.ErrnoException)) return 0;
     throw error;

@@ -1,22 +1,26 @@
 /** Each pair in `cases/`: NAME.yaml, and NAME.expected, what reading it says. UPDATE_EXPECTED=1 writes the latter anew. */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import type { NamedFiles } from "#src/config/named-files.ts";
 import { formatMistake, readConfig } from "#src/config/read.ts";
 
 const CASES = new URL("cases/", import.meta.url);
 const names = readdirSync(CASES).filter((name) => name.endsWith(".yaml"));
 
 /** Of files beside the cases. */
-function readPasswordFile(name: string) {
-  try {
-    return { text: readFileSync(new URL(name, CASES), "utf8") };
-  } catch (error) {
-    return { problem: String((error as NodeJS.ErrnoException).code) };
-  }
-}
+const files: NamedFiles = {
+  read(name) {
+    try {
+      return { text: readFileSync(new URL(name, CASES), "utf8") };
+    } catch (error) {
+      return { problem: String((error as NodeJS.ErrnoException).code) };
+    }
+  },
+  obstacle: (name) => (name.startsWith("/nowhere/") ? "there is no folder /nowhere" : undefined),
+};
 
 function say(text: string): string {
-  const result = readConfig(text, readPasswordFile);
+  const result = readConfig(text, files);
   if ("config" in result) return `${JSON.stringify(result.config, null, 1)}\n`;
   return result.mistakes.map((mistake) => `${formatMistake("file.yaml", mistake)}\n`).join("");
 }

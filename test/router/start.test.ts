@@ -1,4 +1,5 @@
 /** The running router begins: whoever gets an answer of it, at the control socket or as "ready", finds it listening. */
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -46,5 +47,32 @@ await inNamespace(import.meta.url, () => {
     expect([early, await dial(179)]).toEqual(["ECONNREFUSED", "listens"]);
     expect(answer).toMatchObject({ as: 65000 });
     expect(await router.line()).toBe("ready");
+  });
+
+  test("a reload says what it could not put in force", { timeout: 60_000 }, () => {
+    const file = join(folder, "router.yaml");
+    const reload = (journal: string) => {
+      const text = `{ports: [{interface: port0}], bgp: {asn: 65000, routerId: 10.0.0.1}, journal: {file: ${journal}}}`;
+      writeFileSync(file, text);
+      const words = [ECMP, "reload", "--control", control];
+      const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: "utf8" });
+      return { status, stdout, stderr };
+    };
+    const said = `reloaded ${file}\n`;
+    expect(reload(join(folder, "journal"))).toEqual({ status: 0, stdout: said, stderr: "" });
+    expect(reload(folder)).toMatchObject({ status: 2, stderr: expect.stringContaining("that is a folder") });
+    // Nobody makes files there.
+    expect(reload("/proc/journal")).toEqual({
+      status: 1,
+      stdout: said,
+      stderr: expect.stringMatching(/journal: E.*wanted a file that can/),
+    });
+    const nowhere = reload(join(folder, "nowhere", "journal"));
+    expect(nowhere).toMatchObject({
+      status: 2,
+      stdout: "",
+      stderr: expect.stringContaining(`there is no folder ${folder}/nowhere`),
+    });
+    expect(reload(join(folder, "journal"))).toEqual({ status: 0, stdout: said, stderr: "" });
   });
 });

@@ -2,7 +2,7 @@
  * The journal, over real TCP on loopback: what it holds gives the same RIB again, in either form and from any of its
  * files. What a disk can do to it is in `rotating-file.test.ts`.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -155,6 +155,26 @@ describe("a journal", () => {
     expect(all.routes.length).toBeGreaterThan(newest.routes.length);
     expect(before).toEqual(expect.arrayContaining([...all.routes]));
     expect(all.routes.at(-1)).toEqual(before.at(-1));
+  });
+
+  test("that cannot be opened has said so when it is settled", async () => {
+    const file = join(folder, "nowhere", "journal");
+    const failures: string[] = [];
+    const journal = new Journal((_, problem) => failures.push(problem));
+    await journal.configure({ file, format: "json", maximumMegabytes: 1, files: 2 });
+    await journal.settled();
+    expect(failures).toEqual([expect.stringContaining("ENOENT")]);
+    expect(journal.state()?.problem).toBe(failures[0]);
+  });
+
+  test("a folder of its name is left where it is", async () => {
+    const file = join(folder, "folder");
+    mkdirSync(file);
+    const journal = new Journal(() => undefined);
+    await journal.configure({ file, format: "json", maximumMegabytes: 1, files: 2 });
+    await journal.settled();
+    expect(journal.state()?.problem).toMatch(/EISDIR/);
+    expect(existsSync(`${file}.1`)).toBe(false);
   });
 
   test("an older one is put aside, not written over", async () => {

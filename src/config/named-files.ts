@@ -1,0 +1,51 @@
+/**
+ * The files that a configuration names, looked at before it is put in force: passwords are put in their places, and where the
+ * journal is to be written there must be a folder. Looking is the caller's; what is wrong is a mistake of the configuration
+ * like any other.
+ */
+import type { z } from "zod";
+import { isPassword, LONGEST_PASSWORD_BYTES } from "./password.ts";
+
+export interface NamedFiles {
+  /** The text of a file, or in words what is wrong with it. */
+  read(file: string): { readonly text: string } | { readonly problem: string };
+  /** In words, why nobody can write such a file, if nobody can. */
+  obstacle(file: string): string | undefined;
+}
+
+const LISTS = ["neighbors", "dynamicNeighbors"] as const;
+
+interface Protected {
+  readonly passwordFile?: string | undefined;
+  password?: string | undefined;
+}
+interface Naming {
+  readonly bgp?: { readonly neighbors: readonly Protected[]; readonly dynamicNeighbors: readonly Protected[] } | undefined;
+  readonly journal?: { readonly file: string } | undefined;
+}
+
+/** A check of the schema's, so that what it finds is said together with what others find; it writes passwords into the value. */
+export const lookAtFiles =
+  (files: NamedFiles) =>
+  ({ bgp, journal }: Naming, context: z.core.$RefinementCtx<Naming>): void => {
+    const refuse = (path: (string | number)[], wanted: string) =>
+      context.addIssue({ code: "custom", path, message: `wanted ${wanted}` });
+    for (const list of LISTS) {
+      for (const [i, one] of bgp?.[list].entries() ?? []) {
+        if (one?.passwordFile === undefined || one.password !== undefined) continue;
+        const found = passwordIn(files.read(one.passwordFile));
+        if ("password" in found) one.password = found.password;
+        else refuse(["bgp", list, i, "passwordFile"], found.wanted);
+      }
+    }
+    const obstacle = journal && files.obstacle(journal.file);
+    if (obstacle !== undefined) refuse(["journal", "file"], `a file that can be written; ${obstacle}`);
+  };
+
+function passwordIn(found: ReturnType<NamedFiles["read"]>): { password: string } | { wanted: string } {
+  if ("problem" in found) return { wanted: `a file that can be read; ${found.problem}` };
+  const [password] = found.text.split(/\r?\n/);
+  return isPassword(password)
+    ? { password }
+    : { wanted: `a file whose first line is a password, 1 to ${LONGEST_PASSWORD_BYTES} bytes` };
+}
