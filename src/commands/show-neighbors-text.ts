@@ -1,4 +1,5 @@
 /** `ecmp show bgp neighbors` as people read it, in the manner of FRR; `show-text.ts` has the other answers. */
+import { type Family, formatFamily } from "../bgp/nlri.ts";
 
 interface ShownNeighbor {
   readonly remoteAs: number;
@@ -33,10 +34,18 @@ interface ShownCapability {
   /** Of one that is unknown, and its value in hex. */
   readonly code?: number;
   readonly value?: string;
+  /** Of multiprotocol. */
+  readonly family?: Family;
 }
 
-const nameOfCapability = ({ name, code, value }: ShownCapability): string =>
-  code === undefined ? name : `code ${code}${value ? ` (${value})` : ""}`;
+/** Older than RFC 2918, and still sent beside it. */
+const CISCO_ROUTE_REFRESH = 128;
+
+function nameOfCapability({ name, code, value, family }: ShownCapability): string {
+  if (code === CISCO_ROUTE_REFRESH) return "route-refresh of Cisco's";
+  if (code !== undefined) return `code ${code}${value ? ` (${value})` : ""}`;
+  return family ? `${name} (${formatFamily(family)})` : name;
+}
 
 export function formatBgpNeighbors(neighbors: Record<string, ShownNeighbor>): string {
   const counts = (messages: Record<string, number>): string =>

@@ -81,8 +81,15 @@ export function formatAddress(address: Address): string {
   return formatIpv6(address) + address.slice(DIGITS);
 }
 
-/** RFC 5952 section 4: no leading zeros, and "::" for the longest run of zero groups, the first of equals, but not for one alone. */
+/** What an IPv4-mapped address begins with (RFC 4291 section 2.5.5.2). */
+const MAPPED = "ffff".padStart(24, "0");
+
+/**
+ * RFC 5952 section 4: no leading zeros, and "::" for the longest run of zero groups, the first of equals, but not for one alone;
+ * section 5: an IPv4 address that is in it as such.
+ */
 function formatIpv6(address: Ipv6Address): string {
+  if (address.startsWith(MAPPED)) return `::ffff:${formatAddress(Number.parseInt(address.slice(MAPPED.length, DIGITS), 16))}`;
   const groups: string[] = [];
   for (let at = 0; at < DIGITS; at += GROUP_DIGITS)
     groups.push(Number.parseInt(address.slice(at, at + GROUP_DIGITS), 16).toString(16));

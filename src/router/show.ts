@@ -4,8 +4,8 @@
  */
 import { formatCommunity, linkBandwidth } from "../bgp/communities.ts";
 import type { PathAttributes } from "../bgp/path.ts";
-import { formatAddress } from "../net/address.ts";
-import { formatPrefix, parsePrefix } from "../net/prefix.ts";
+import { formatAddress, parseAddress, zoneOf } from "../net/address.ts";
+import { formatPrefix, hostPrefix, type Prefix, parsePrefix } from "../net/prefix.ts";
 import type { PathView, RouteView } from "../rib/view.ts";
 import type { ControlAnswer } from "./control.ts";
 import type { Router } from "./router.ts";
@@ -48,8 +48,14 @@ function wantedBeside(first: string | undefined): string[] {
   return beside.length > 0 ? beside : all;
 }
 
-function ofPrefix(text: string | undefined, answer: (prefix: ReturnType<typeof parsePrefix>) => ControlAnswer): ControlAnswer {
-  const prefix = text === undefined ? undefined : parsePrefix(text);
+/** An address alone is the prefix of that one host. */
+function parseShownPrefix(text: string): Prefix | undefined {
+  const address = parseAddress(text);
+  return address === undefined || zoneOf(address) !== undefined ? parsePrefix(text) : hostPrefix(address);
+}
+
+function ofPrefix(text: string | undefined, answer: (prefix: Prefix | undefined) => ControlAnswer): ControlAnswer {
+  const prefix = text === undefined ? undefined : parseShownPrefix(text);
   if (text !== undefined && !prefix) return { error: `prefix: ${JSON.stringify(text)}, wanted a prefix such as 198.51.100.0/24` };
   return answer(prefix);
 }
@@ -111,8 +117,19 @@ function describeAttributes(attributes: PathAttributes) {
     ...(attributes.largeCommunities === undefined
       ? {}
       : { largeCommunities: attributes.largeCommunities.map((parts) => parts.join(":")) }),
+    ...(attributes.extendedCommunities === undefined
+      ? {}
+      : { extendedCommunities: formatExtendedCommunities(attributes.extendedCommunities) }),
     ...(bandwidth === undefined ? {} : { linkBandwidth: bandwidth }),
     ...(attributes.originatorId === undefined ? {} : { originatorId: formatAddress(attributes.originatorId) }),
     ...(attributes.clusterList === undefined ? {} : { clusterList: attributes.clusterList.map(formatAddress) }),
+    ...(attributes.unrecognized === undefined
+      ? {}
+      : { unrecognized: attributes.unrecognized.map(({ type, flags, value }) => ({ type, flags, value: hexOf(value) })) }),
   };
 }
+
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+
+/** Sixteen hex digits each: what most of them mean is between others. */
+const formatExtendedCommunities = (bytes: Uint8Array): readonly string[] => hexOf(bytes).match(/.{16}/g) ?? [];

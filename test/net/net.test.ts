@@ -76,7 +76,7 @@ describe("addresses", () => {
     ["0:0:1:2:3:4:0:0", "::1:2:3:4:0:0"],
     ["1:0:0:0:0:0:0:0", "1::"],
     ["1:2:3:4:5:6:7:0", "1:2:3:4:5:6:7:0"],
-    ["::ffff:10.0.0.1", "::ffff:a00:1"],
+    ["::ffff:a00:1", "::ffff:10.0.0.1"],
   ])("prints %s as RFC 5952 wants it, %s", (text, printed) => {
     expect(formatAddress(parseAddress(text) as string)).toBe(printed);
   });
