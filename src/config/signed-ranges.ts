@@ -13,7 +13,8 @@ interface Signed {
 }
 
 export interface SignedRanges {
-  readonly neighbors: readonly (Signed & { readonly address: Address })[];
+  /** One that is a mistake by itself may be without an address. */
+  readonly neighbors: readonly (Signed & { readonly address?: Address | undefined })[];
   readonly dynamicNeighbors: readonly (Signed & { readonly prefix: Prefix })[];
 }
 
@@ -27,9 +28,10 @@ const isSigned = ({ password, passwordFile }: Signed): boolean => password !== u
 
 export function findUnsigned({ neighbors, dynamicNeighbors }: SignedRanges): Finding[] {
   const entries = [
-    ...neighbors.map((neighbor, i) => {
-      const field = linkOfRouter(neighbor.address) === undefined ? "address" : "interface";
-      return { ...neighbor, source: hostPrefix(neighbor.address), path: ["neighbors", i, field] };
+    ...neighbors.flatMap(({ address, ...neighbor }, i) => {
+      if (address === undefined) return [];
+      const field = linkOfRouter(address) === undefined ? "address" : "interface";
+      return [{ ...neighbor, source: hostPrefix(address), path: ["neighbors", i, field] }];
     }),
     ...dynamicNeighbors.map((range, i) => ({ ...range, source: range.prefix, path: ["dynamicNeighbors", i, "prefix"] })),
   ];
