@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { frrDaemon } from "../common/frr.ts";
 import type { Host, Program } from "../common/host.ts";
 import { eventually } from "../speaker/recorder.ts";
 
@@ -40,14 +41,6 @@ export interface BfdDaemon {
 const peerOf = ({ ours, theirs, multihop, echo }: BfdPlan): string =>
   `peer ${ours}${multihop ? " multihop" : ""} local-address ${theirs}${echo ? " interface eth0" : ""}`;
 
-/** It insists on being in the group of its control socket, which only its own user is. */
-const frr = (program: string, folder: string, options: readonly string[]): string[] => [
-  ...["unshare", "--mount", "sh", "-c"],
-  `sed '/^frrvty:/s/$/,root/' /etc/group >${folder}/group && mount --bind ${folder}/group /etc/group && exec "$@"`,
-  ...["sh", join("/usr/lib/frr", program), "-u", "root", "-g", "root", "-P", "0", "-i", join(folder, `${program}.pid`)],
-  ...["--vty_socket", folder, "-z", join(folder, "zebra"), ...options],
-];
-
 const vtysh = ({ folder }: BfdPlan, ...lines: string[]): string =>
   execFileSync("vtysh", ["--vty_socket", folder, ...lines.flatMap((line) => ["-c", line])], { encoding: "utf8", stdio: "pipe" });
 
@@ -71,7 +64,7 @@ bfd
   ${plan.echo ? "echo-mode" : "!"}
   no shutdown
 `,
-    command: ({ folder }, configuration) => frr("bfdd", folder, ["-f", configuration, "--bfdctl", join(folder, "bfdctl")]),
+    command: ({ folder }, configuration) => frrDaemon(folder, "bfdd", ["-f", configuration, "--bfdctl", join(folder, "bfdctl")]),
     show: (plan) => vtysh(plan, "show bfd peers json"),
     isUp: (shown) => /"status": ?"up"/.test(shown),
     switchOff: (plan) => switchPeer(plan, "shutdown"),
@@ -113,8 +106,8 @@ protocol bfd watch {
 export async function startZebra(host: Host, { folder }: BfdPlan): Promise<Program> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "none"), "");
-  const zebra = host.start(["setpriv", "--pdeathsig", "KILL", ...frr("zebra", folder, ["-f", join(folder, "none")])]);
-  await eventually("zebra", () => acceptsClients(join(folder, "zebra")), 30_000);
+  const zebra = host.start(["setpriv", "--pdeathsig", "KILL", ...frrDaemon(folder, "zebra", ["-f", join(folder, "none")])]);
+  await eventually("zebra", () => acceptsClients(join(folder, "zserv.api")), 30_000);
   return zebra;
 }
 

@@ -12,6 +12,7 @@ import { createImage } from "#src/fib/image.ts";
 import { parseIpv4 } from "#src/net/address.ts";
 import { parsePrefix } from "#src/net/prefix.ts";
 import { entropySeed, randomBelow, seededRandom } from "#src/net/random.ts";
+import { frrDaemon } from "../common/frr.ts";
 import { createCable, inNamespace, run } from "../common/namespace.ts";
 import { until } from "../common/until.ts";
 
@@ -27,12 +28,9 @@ await inNamespace(import.meta.url, () => {
   const folder = mkdtempSync(join(tmpdir(), "ecmp-zebra-"));
   const daemons: ChildProcess[] = [];
 
-  /** It insists on being in the group of its control socket, which only its own user is. */
   const start = (name: string): void => {
-    const joinGroup = `sed '/^frrvty:/s/$/,root/' /etc/group >${folder}/group && mount --bind ${folder}/group /etc/group && exec "$@"`;
-    const places = ["--vty_socket", folder, "-z", `${folder}/zserv.api`, "-i", `${folder}/${name}.pid`];
-    const command = [`${DAEMONS}/${name}`, "-f", "/dev/null", "-u", "root", "-g", "root", "-P", "0", ...places];
-    daemons.push(spawn("unshare", ["--mount", "sh", "-c", joinGroup, "sh", ...command], { stdio: "ignore" }));
+    const [program, ...words] = frrDaemon(folder, name, ["-f", "/dev/null"]);
+    daemons.push(spawn(program, words, { stdio: "ignore" }));
   };
   const vtysh = (daemon: string, ...commands: string[]): string =>
     spawnSync("vtysh", ["--vty_socket", folder, "-d", daemon, ...commands.flatMap((command) => ["-c", command])], {

@@ -7,11 +7,12 @@
  *                                               port3 -- 10.0.13.2 GoBGP, AS 64603
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { delay, systemClock } from "#src/net/clock.ts";
+import { frrDaemon } from "../common/frr.ts";
 import { ECMP, Host, type Program, start } from "../common/host.ts";
 import { inNamespace, run } from "../common/namespace.ts";
 
@@ -52,22 +53,11 @@ interface Speaker {
   readonly forgotten: RegExp;
 }
 
-const frr = (name: string, ...words: string[]): string[] => [
-  ...[`/usr/lib/frr/${name}`, "-P", "0", "--vty_socket", place("frr"), "-z", place("frr", "zserv.api")],
-  ...["-i", place("frr", `${name}.pid`), "-f", place("frr", `${name}.conf`), ...words],
-];
-/** zebra must change its user, to one of the group frrvty: here root is. */
-const asRoot = (command: string[]): string[] => [
-  ...["unshare", "--mount", "sh", "-c", `mount --bind ${place("frr", "group")} /etc/group && exec "$@"`, "sh"],
-  ...[...command, "-u", "root", "-g", "root"],
-];
-
 const SPEAKERS: readonly Speaker[] = [
   {
     name: "FRR",
     address: "10.0.11.2",
     files: () => ({
-      "frr/group": readFileSync("/etc/group", "utf8").replace(/^(frrvty:.*:)[^:\n]*$/m, "$1root"),
       "frr/zebra.conf": "",
       "frr/bgpd.conf": `
 router bgp 64601
@@ -81,7 +71,10 @@ router bgp 64601
  exit-address-family
 `,
     }),
-    commands: () => [asRoot(frr("zebra")), frr("bgpd", "-S", "-p", "0")],
+    commands: () => [
+      frrDaemon(place("frr"), "zebra"),
+      frrDaemon(place("frr"), "bgpd", ["-f", place("frr", "bgpd.conf"), "-p", "0"]),
+    ],
     ask: "ip route show default",
     learned: /default .*via 10\.0\.11\.1 .*proto bgp/,
     forgotten: /^$/,

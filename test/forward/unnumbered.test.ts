@@ -5,11 +5,12 @@
  *   client 10.0.1.2 -- port0 [router, AS 64513] port1 -- eth0, no address of IPv4: FRR, AS 64601 (198.51.100.1)
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "#src/net/clock.ts";
+import { frrDaemon } from "../common/frr.ts";
 import { ECMP, Host, type Program, start } from "../common/host.ts";
 import { inNamespace, run } from "../common/namespace.ts";
 
@@ -33,12 +34,6 @@ function until<Answer>(what: string, ask: () => Answer | undefined): Answer {
   }
   throw new Error(`Not within ${DEADLINE_MS} ms: ${what}`, { cause: problem });
 }
-
-const frr = (name: string): string[] => [
-  ...["unshare", "--mount", "sh", "-c", `mount --bind ${place("group")} /etc/group && exec "$@"`, "sh"],
-  ...[`/usr/lib/frr/${name}`, "-P", "0", "--vty_socket", folder, "-z", place("zserv.api"), "-u", "root", "-g", "root"],
-  ...["-i", place(`${name}.pid`), "-f", place(`${name}.conf`)],
-];
 
 await inNamespace(import.meta.url, () => {
   const control = place("control.sock");
@@ -67,7 +62,6 @@ await inNamespace(import.meta.url, () => {
       node.run(`sysctl -qw net.ipv6.conf.eth0.${name}=0`);
     }
     mkdirSync(folder, { recursive: true });
-    writeFileSync(place("group"), readFileSync("/etc/group", "utf8").replace(/^(frrvty:.*:)[^:\n]*$/m, "$1root"));
     writeFileSync(place("zebra.conf"), "");
     writeFileSync(
       place("bgpd.conf"),
@@ -97,7 +91,7 @@ bgp:
     programs.push(router);
     expect(await router.line()).toBe("ready");
     for (const name of DAEMONS) {
-      programs.push(node.start(frr(name)));
+      programs.push(node.start(frrDaemon(folder, name)));
       until(`${name} runs`, () => existsSync(place(`${name}.vty`)) || undefined);
     }
   };

@@ -12,10 +12,11 @@ import { forecastVisits } from "#src/lab/datagram-forecast.ts";
 import { explainDatagrams } from "#src/lab/difference.ts";
 import { planChanges } from "#src/lab/expectation.ts";
 import { PodDatagrams } from "#src/lab/pod-datagrams.ts";
-import type { Scenario, Step } from "#src/lab/scenario.ts";
+import type { Step } from "#src/lab/scenario.ts";
 import { systemClock } from "#src/net/clock.ts";
 import type { Flow } from "#src/net/flow.ts";
 import { canRunLabs, LAB_DEADLINE_MS, runScenario } from "./run-lab.ts";
+import { scenarioOf } from "./scenario-of.ts";
 
 const cleanUp: (() => void)[] = [];
 afterEach(() => {
@@ -103,19 +104,6 @@ describe("the client of datagrams", () => {
     expect(record.answered).toBe(0);
     expect(lostOf(record)).toBe(record.sent);
   });
-});
-
-const scenarioOf = (...timeline: Step[]): Scenario => ({
-  name: "x",
-  description: "",
-  lab: "metallb-bgp",
-  seed: 1,
-  holdTimeSeconds: 3,
-  router: { kind: "ecmp-router", ecmp: {} },
-  traffic: [],
-  timeline,
-  watchSeconds: 1,
-  assertions: {},
 });
 
 describe("the nodes that a flow visits", () => {

@@ -7,9 +7,10 @@ import { loadLab } from "#src/lab/catalog.ts";
 import { type Case, explainDifference } from "#src/lab/difference.ts";
 import { forecastFates, type PlannedFlow, planChanges, withPods } from "#src/lab/expectation.ts";
 import { linuxState, readKernelRoutes } from "#src/lab/linux-router.ts";
-import type { Scenario, Step } from "#src/lab/scenario.ts";
+import type { Step } from "#src/lab/scenario.ts";
 import { parseIpv4 } from "#src/net/address.ts";
 import type { Flow } from "#src/net/flow.ts";
+import { scenarioOf } from "./scenario-of.ts";
 
 const lab = loadLab("metallb-bgp");
 const NODES = ["10.0.0.11", "10.0.0.12", "10.0.0.13", "10.0.0.14"];
@@ -30,18 +31,6 @@ const FLOWS = Array.from({ length: 300 }, (_, i): Flow => {
 const ALWAYS = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY, patienceMs: 2000 };
 const long = FLOWS.map((flow): PlannedFlow => ({ flow, ...ALWAYS }));
 
-const scenarioOf = (...timeline: Step[]): Scenario => ({
-  name: "x",
-  description: "",
-  lab: lab.name,
-  seed: 1,
-  holdTimeSeconds: 3,
-  router: { kind: "ecmp-router", ecmp: {} },
-  traffic: [],
-  timeline,
-  watchSeconds: 1,
-  assertions: {},
-});
 const at = (
   atSeconds: number,
   fault: "withdraw" | "session-flap" | "silent-node" | "loss" | "pods-move",

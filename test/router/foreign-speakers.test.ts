@@ -6,11 +6,12 @@
  *                                                              port2 -- 10.0.12.2 ExaBGP, AS 64602 (198.51.100.2)
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { askOnce } from "#src/commands/control-client.ts";
+import { frrDaemon } from "../common/frr.ts";
 import { ECMP, Host, type Program, start } from "../common/host.ts";
 import { inNamespace, run } from "../common/namespace.ts";
 import { eventually } from "../speaker/recorder.ts";
@@ -70,7 +71,6 @@ bgp:
     eventually(`${prefix} by ${wanted}`, async () => wanted.test((await nextHopsTo(prefix)).join()), DEADLINE_MS);
 
   const startFrr = async (): Promise<void> => {
-    writeFileSync(place("group"), readFileSync("/etc/group", "utf8").replace(/^(frrvty:.*:)[^:\n]*$/m, "$1root"));
     writeFileSync(place("zebra.conf"), "");
     writeFileSync(
       place("bgpd.conf"),
@@ -88,11 +88,7 @@ router bgp 64601
 `,
     );
     for (const name of ["zebra", "bgpd"]) {
-      const asRoot = `mount --bind ${place("group")} /etc/group && exec "$@"`;
-      const words = ["-P", "0", "--vty_socket", folder, "-z", place("zserv.api"), "-u", "root", "-g", "root"];
-      const files = ["-i", place(`${name}.pid`), "-f", place(`${name}.conf`)];
-      const command = ["unshare", "--mount", "sh", "-c", asRoot, "sh", `/usr/lib/frr/${name}`, ...words, ...files];
-      programs.push(frr.start(command));
+      programs.push(frr.start(frrDaemon(folder, name)));
       await eventually(`${name} runs`, () => existsSync(place(`${name}.vty`)), DEADLINE_MS);
     }
   };
