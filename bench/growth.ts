@@ -20,7 +20,7 @@ import { fastestTurns } from "./fastest.ts";
 import { assertEqualAnswers, createLoad, createTable } from "./forward.ts";
 import { processorSeconds, runInNamespaces, sh } from "./namespaces.ts";
 import { createOurs } from "./wire-contender.ts";
-import { createNetwork, generate, received } from "./wire-network.ts";
+import { createNetwork, generate, NODES, received } from "./wire-network.ts";
 
 const SEED = 42;
 /** Of a turn: short enough that on a busy machine some turns are left alone. */
@@ -83,16 +83,14 @@ function addCase(bench: Bench, name: string, { routes, members, flows }: Size): 
 /** As fast as the source sends: what is lost costs the router nothing, and what it delivers it has worked for. */
 async function measureWire(): Promise<Panel> {
   await createNetwork();
-  for (const [namespace, link] of [
-    ["source", "out"],
-    ["router", "in0"],
-    ["router", "out0"],
-    ["sink", "in"],
-  ])
-    await sh(namespace, `ip link set ${link} mtu 9000`);
+  const links = NODES.flatMap(({ name, port }) => [`router ${port}`, `${name} in`]);
+  for (const link of ["source out", "router in0", ...links]) {
+    const [namespace, name] = link.split(" ");
+    await sh(namespace, `ip link set ${name} mtu 9000`);
+  }
   const router = createOurs("1 worker", "workers: 1");
   await router.start();
-  await execute(inNamespace("source", ["ping", "-c", "1", "-W", "5", "10.0.2.2"]));
+  for (const { address } of NODES) await execute(inNamespace("source", ["ping", "-c", "1", "-W", "5", address]));
   // Compilers have done what they will do.
   await generate({ seconds: 3 });
   const costs = FRAME_BYTES.map((bytes) => ({ bytes, turns: [] as number[] }));

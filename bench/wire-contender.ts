@@ -1,5 +1,5 @@
 /**
- * Who may route between the two cables of the wire bench, one after the other: `start` makes it so, `stop` undoes it. All but
+ * Who may route between the cables of the wire bench, one after the other: `start` makes it so, `stop` undoes it. All but
  * the kernel read frames from packet sockets, and so need it to leave these frames alone.
  */
 import { writeFileSync } from "node:fs";
@@ -10,11 +10,12 @@ import { parseAddress } from "../src/net/address.ts";
 import { systemClock } from "../src/net/clock.ts";
 import { renderIngressRule } from "../src/port/ingress-rule.ts";
 import { sh } from "./namespaces.ts";
-import { macOf, setOffloads } from "./wire-network.ts";
+import { macOf, NODES, SERVICE, setOffloads } from "./wire-network.ts";
 
 const ECMP = new URL("../src/main.js", import.meta.url).pathname;
 const FLOOR = new URL("./wire-floor", import.meta.url).pathname;
 const NATIVE = fileURLToPath(new URL("../../native-bindings", import.meta.url));
+const PORTS = ["in0", ...NODES.map(({ port }) => port)];
 const ROUTER_FILE = "/run/router.yaml";
 const START_DEADLINE_MS = 60_000;
 
@@ -39,8 +40,10 @@ export function createOurs(name: string, settings: string, kind = "packet-ring")
     name,
     pid: () => daemon?.pid ?? 0,
     async start() {
-      const ports = ["in0", "out0"].map((link) => `{interface: ${link}, kind: ${kind}}`).join(", ");
-      writeFileSync(ROUTER_FILE, `{ports: [${ports}], ${settings}}\n`);
+      const ports = PORTS.map((link) => `{interface: ${link}, kind: ${kind}}`).join(", ");
+      const nextHops = NODES.map(({ address }) => `{address: ${address}}`).join(", ");
+      const routes = `{prefix: ${SERVICE}/32, nextHops: [${nextHops}]}`;
+      writeFileSync(ROUTER_FILE, `{ports: [${ports}], routes: [${routes}], ${settings}}\n`);
       daemon = await Daemon.start("router", inNamespace("router", [process.execPath, ECMP, "run", ROUTER_FILE]));
       await daemon.untilLine("ready", systemClock, START_DEADLINE_MS);
     },
@@ -75,11 +78,11 @@ export function createFloor(): Contender {
     name: "floor",
     async start() {
       await execute(["make", "--silent", "-C", NATIVE, "floor"]);
-      const addresses = ["10.0.1.1", "10.0.2.1"].map((text) => parseAddress(text) ?? 0);
-      const rule = renderIngressRule({ table, interfaces: ["in0", "out0"], addresses });
+      const addresses = ["10.0.1.1", ...NODES.map(({ gateway }) => gateway)].map((text) => parseAddress(text) ?? 0);
+      const rule = renderIngressRule({ table, interfaces: PORTS, addresses });
       await execute(inNamespace("router", ["nft", "-f", "-"]), rule);
       const words = ["in0", await macOf("router", "in0"), await macOf("source", "out")];
-      words.push("out0", await macOf("router", "out0"), await macOf("sink", "in"));
+      for (const { name, port } of NODES) words.push(port, await macOf("router", port), await macOf(name, "in"));
       daemon = await Daemon.start("floor", inNamespace("router", [FLOOR, ...words]));
       await daemon.untilLine("ready", systemClock, START_DEADLINE_MS);
     },
@@ -90,7 +93,7 @@ export function createFloor(): Contender {
   };
 }
 
-/** Open vSwitch with its datapath in user space: two flows that do what a router does with these packets. */
+/** Open vSwitch with its datapath in user space: flows, and a group of three buckets, that do what a router does with these packets. */
 export function createOpenVswitch(): Contender {
   const folder = "/run/ovs";
   const database = `unix:${folder}/db.sock`;
@@ -98,8 +101,10 @@ export function createOpenVswitch(): Contender {
   const inside = (...command: string[]): string[] => inNamespace("router", ["env", `OVS_RUNDIR=${folder}`, ...command]);
   const serve = async (name: string, ...command: string[]): Promise<void> =>
     void daemons.push(await Daemon.start(name, inside(...command)));
-  const route = async (to: string, by: string, host: string, far: string): Promise<string> =>
-    `ip,nw_dst=${to},actions=dec_ttl,mod_dl_src:${await macOf("router", by)},mod_dl_dst:${await macOf(host, far)},output:${by}`;
+  const control = (command: string, words: string): Promise<string> =>
+    execute(inside("ovs-ofctl", "-O", "OpenFlow15", command, "br0", words));
+  const hop = async (by: string, host: string, far: string): Promise<string> =>
+    `dec_ttl,set_field:${await macOf("router", by)}->eth_src,set_field:${await macOf(host, far)}->eth_dst,output:${by}`;
   return {
     name: "Open vSwitch, user space",
     optional: true,
@@ -109,12 +114,15 @@ export function createOpenVswitch(): Contender {
       await execute(["ovsdb-tool", "create", `${folder}/conf.db`, "/usr/share/openvswitch/vswitch.ovsschema"]);
       await serve("ovsdb-server", "ovsdb-server", `--remote=p${database}`, `${folder}/conf.db`);
       await serve("ovs-vswitchd", "ovs-vswitchd", database);
-      const bridge =
-        "add-br br0 -- set bridge br0 datapath_type=netdev fail-mode=secure -- add-port br0 in0 -- add-port br0 out0";
-      await execute(inside("ovs-vsctl", `--db=${database}`, "--retry", "--timeout=30", ...bridge.split(" ")));
+      const bridge = "add-br br0 -- set bridge br0 datapath_type=netdev fail-mode=secure protocols=OpenFlow15";
+      const ports = PORTS.flatMap((port) => ["--", "add-port", "br0", port]);
+      await execute(inside("ovs-vsctl", `--db=${database}`, "--retry", "--timeout=30", ...bridge.split(" "), ...ports));
       // What is for the router itself (ARP, ping) stays the kernel's, who sees these frames too.
-      await execute(inside("ovs-ofctl", "add-flow", "br0", await route("10.0.2.2", "out0", "sink", "in")));
-      await execute(inside("ovs-ofctl", "add-flow", "br0", await route("10.0.1.2", "in0", "source", "out")));
+      await control("add-flow", `ip,nw_dst=10.0.1.2,actions=${await hop("in0", "source", "out")}`);
+      const hops = await Promise.all(NODES.map(({ port, name }) => hop(port, name, "in")));
+      for (const [i, { address }] of NODES.entries()) await control("add-flow", `ip,nw_dst=${address},actions=${hops[i]}`);
+      await control("add-group", `group_id=1,type=select,${hops.map((actions) => `bucket=actions=${actions}`).join(",")}`);
+      await control("add-flow", `ip,nw_dst=${SERVICE},actions=group:1`);
     },
     async stop() {
       if (daemons.length > 1) await execute(inside("ovs-vsctl", `--db=${database}`, "--timeout=30", "del-br", "br0"));

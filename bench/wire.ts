@@ -1,6 +1,6 @@
 /**
- * `npm run bench:wire`: how fast is the router beside kernel routing in the same namespaces? A source, a router and a sink on
- * two cables; the kernel and a contender route in turn, so that a noisy machine disturbs both alike, and what counts is the
+ * `npm run bench:wire`: how fast is the router beside kernel routing in the same namespaces? A source, a router and three
+ * nodes; the kernel and a contender route in turn, so that a noisy machine disturbs both alike, and what counts is the
  * ratio of each pair. Before anything is timed, the same packet must leave all of them with the same bytes. Names choose
  * contenders (`npm run bench:wire -- "1 worker" floor`), PAIRS how often each has its turn.
  *
@@ -12,7 +12,7 @@ import { systemClock } from "../src/net/clock.ts";
 import { runInNamespaces } from "./namespaces.ts";
 import { type Spread, spreadOf } from "./statistics.ts";
 import { type Contender, createFloor, createOpenVswitch, createOurs, createPcapLive, kernel } from "./wire-contender.ts";
-import { CATCH, createNetwork, generate } from "./wire-network.ts";
+import { catchAt, createNetwork, generate, NODES } from "./wire-network.ts";
 import { QUESTIONS } from "./wire-question.ts";
 
 const PAIRS = Number(process.env.PAIRS ?? 5);
@@ -27,23 +27,25 @@ const CONTENDERS: readonly Contender[] = [
 ];
 
 /** Neighbors are resolved by it. Several, because a capture by libpcap loses its first frame. */
-const reachSink = (): Promise<string> => execute(inNamespace("source", ["ping", "-c", "4", "-i", "0.2", "-W", "5", "10.0.2.2"]));
+const reach = (address: string): Promise<string> =>
+  execute(inNamespace("source", ["ping", "-c", "4", "-i", "0.2", "-W", "5", address]));
+const reachNodes = (): Promise<string[]> => Promise.all(NODES.map(({ address }) => reach(address)));
 
-/** What leaves, as hex, for one packet and whoever routes meanwhile. */
+/** What leaves, as hex, for one packet and whoever routes meanwhile, to whichever node. */
 async function routeOne(contender: Contender): Promise<string> {
   await contender.start();
+  const nodes: Daemon[] = [];
   try {
-    await reachSink();
-    const sink = await Daemon.start("sink", CATCH);
-    let caught = "";
-    sink.onLine((line) => {
-      caught = line;
+    await reachNodes();
+    for (const node of NODES) nodes.push(await Daemon.start(node.name, catchAt(node)));
+    await Promise.all(nodes.map((node) => node.untilLine("listening", systemClock, 10_000)));
+    const caught = new Promise<string>((resolve) => {
+      for (const node of nodes) node.onLine(resolve);
     });
-    await sink.untilLine("listening", systemClock, 10_000);
     await generate({ seconds: 0 });
-    await sink.exited;
-    return caught;
+    return await Promise.race([caught, Promise.all(nodes.map(({ exited }) => exited)).then(() => "")]);
   } finally {
+    await Promise.all(nodes.map((node) => node.stop(systemClock)));
     await contender.stop();
   }
 }
@@ -69,7 +71,7 @@ async function admit(contenders: readonly Contender[]): Promise<Contender[]> {
 
 async function askAll(contender: Contender): Promise<number[]> {
   await contender.start();
-  await reachSink();
+  await reachNodes();
   const numbers: number[] = [];
   for (const question of QUESTIONS) numbers.push(...(await question.ask()));
   await contender.stop();
