@@ -1,14 +1,15 @@
 /**
  * The load client: opens connections from given source ports, sends a heartbeat on each every 100 ms, and notes what
- * becomes of them: which pod answered, which source it saw, when the connection was reset, and when nothing had come back
- * for two seconds. These two are different failures, so they are counted apart. `load-process.ts` runs it in the client's
- * namespace.
+ * becomes of them: which pod answered, which source it saw, when the connection was reset, and when a heartbeat had no answer
+ * for two seconds (`silence.ts`: of its own being awake). These two are different failures, so they are counted apart.
+ * `load-process.ts` runs it in the client's namespace.
  */
 import { connect, type Socket } from "node:net";
-import type { CancelTimer, Clock } from "../net/clock.ts";
+import { type CancelTimer, type Clock, delay } from "../net/clock.ts";
 import { type ConnectionRecord, type ConnectionTarget, isBroken } from "./connection.ts";
 import { resolveTarget } from "./name-client.ts";
 import type { PodGreeting } from "./pod.ts";
+import { afterSilence } from "./silence.ts";
 
 export interface LoadOptions {
   readonly heartbeatMs: number;
@@ -32,6 +33,8 @@ interface Connection {
   readonly target: ConnectionTarget;
   readonly record: ConnectionRecord;
   readonly socket: Socket;
+  /** While a heartbeat has no answer. Nobody is silent who was not asked: after a pause of this process all would be. */
+  cancelPatience?: CancelTimer | undefined;
 }
 
 export class LoadClient {
@@ -63,11 +66,21 @@ export class LoadClient {
     return this.#connections.map((connection) => connection.record);
   }
 
+  /** The same when each is known to live or not: no more heartbeats, and every one that was sent has its answer or had its time. */
+  async settled(): Promise<readonly ConnectionRecord[]> {
+    this.#cancelBeat?.();
+    while (this.#connections.some(({ cancelPatience }) => cancelPatience)) await delay(this.#clock, SLOT_MS);
+    return this.records();
+  }
+
   /** Ends what lives by a reset, which leaves no TIME_WAIT: the same source ports can be used again at once. */
   close(): void {
     this.#cancelBeat?.();
     this.#closed = true;
-    for (const { socket } of this.#connections) reset(socket);
+    for (const connection of this.#connections) {
+      heard(connection);
+      reset(connection.socket);
+    }
     for (const socket of this.#redials) reset(socket);
   }
 
@@ -90,10 +103,10 @@ export class LoadClient {
       noDelay: true,
       allowHalfOpen: true,
     });
-    const connection = { target, record, socket };
+    const connection: Connection = { target, record, socket };
     this.#connections.push(connection);
     await new Promise<void>((settled) => {
-      const cancelTimeout = this.#clock.setTimer(this.#options.timeoutMs, () => {
+      const cancelTimeout = afterSilence(this.#clock, this.#options.timeoutMs, () => {
         record.error = `no answer in ${this.#options.timeoutMs} ms`;
         reset(socket);
       });
@@ -103,6 +116,7 @@ export class LoadClient {
       });
       socket.on("data", (bytes) => {
         const nowMs = this.#clock.nowMs();
+        heard(connection);
         if (record.opened) record.longestSilenceMs = Math.max(record.longestSilenceMs, nowMs - record.lastEchoAtMs);
         record.lastEchoAtMs = nowMs;
         record.firstByteAtMs ??= nowMs;
@@ -143,7 +157,9 @@ export class LoadClient {
     if (record.opened && !isBroken(record)) this.#broke(connection, code === "ETIMEDOUT" ? "timedOutAtMs" : "resetAtMs");
   }
 
-  #broke({ target, record }: Connection, how: "closedAtMs" | "timedOutAtMs" | "resetAtMs"): void {
+  #broke(connection: Connection, how: "closedAtMs" | "timedOutAtMs" | "resetAtMs"): void {
+    const { target, record } = connection;
+    heard(connection);
     record[how] = this.#clock.nowMs();
     if (this.#options.redial && !this.#closed) this.#redial(target, record);
   }
@@ -187,19 +203,17 @@ export class LoadClient {
   #beat(connection: Connection): void {
     const { record, socket } = connection;
     if (!record.opened || isBroken(record) || !socket.writable) return;
-    if (this.#isSilent(connection)) {
-      // Timers run before the sockets are read: after a stall of this very process the echo may be waiting. Look once more.
-      setImmediate(() => {
-        if (isBroken(record) || !this.#isSilent(connection)) return;
-        this.#broke(connection, "timedOutAtMs");
-        reset(socket);
-      });
-      return;
-    }
+    connection.cancelPatience ??= afterSilence(this.#clock, this.#options.timeoutMs, () => {
+      this.#broke(connection, "timedOutAtMs");
+      reset(socket);
+    });
     socket.write("beat\n");
   }
+}
 
-  #isSilent = ({ record }: Connection): boolean => this.#clock.nowMs() - record.lastEchoAtMs > this.#options.timeoutMs;
+function heard(connection: Connection): void {
+  connection.cancelPatience?.();
+  connection.cancelPatience = undefined;
 }
 
 /**

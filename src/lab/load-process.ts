@@ -1,9 +1,8 @@
 /**
  * The process of the load client. It is told on standard input and answers on standard output, a JSON line each:
  * `{"open": ConnectionTarget[]}`, `{"send": DatagramOrder[]}`, `{"begin": RequestOrder[]}`, `{"report": true}` and
- * `{"close": true}` are answered with all records; a report waits for the requests that were begun, and ends the sending. Its
- * argument has the options that are not as usual, as JSON.
- * EOF ends it.
+ * `{"close": true}` are answered with all records; a report waits for the requests that were begun and for what is not
+ * known to live or not, and ends the sending. Its argument has the options that are not as usual, as JSON. EOF ends it.
  */
 import { createInterface } from "node:readline";
 import { systemClock } from "../net/clock.ts";
@@ -38,8 +37,8 @@ for await (const line of createInterface({ input: process.stdin })) {
     datagrams.close();
   }
   const answer: LoadReport = {
-    connections: client.records(),
     requests: order.report ? await requests.records() : [],
+    connections: order.report ? await client.settled() : client.records(),
     datagrams: order.report ? await datagrams.records() : [],
   };
   console.log(JSON.stringify(answer));

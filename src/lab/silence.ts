@@ -1,19 +1,28 @@
-/** Patience with who does not answer, which a process that stood still itself does not lose. */
+/**
+ * Patience with who does not answer, in the time that this very process was awake: who stood still has heard nothing because it
+ * did not listen, and its timers run before its sockets are read. A machine with more to do than it can stretches patience so.
+ */
 import type { CancelTimer, Clock } from "../net/clock.ts";
 
-/** A timer that is later than this was held up by more than its like. */
-const LATE_MS = 20;
+/** Patience is had in slices; one whose timer is later than its like was no time of listening, and does not count. */
+const SLICE_MS = 100;
+const LATE_MS = 50;
 
-/**
- * Timers run before the sockets are read. One that is late tells that this very process stood still, and the answer may be waiting:
- * it is awaited for as long again.
- */
+/** On a machine that is never in time it ends all the same. */
+const MOST_TIMES = 4;
+
 export function afterSilence(clock: Clock, forMs: number, done: () => void): CancelTimer {
-  const dueMs = clock.nowMs() + forMs;
-  let cancel = clock.setTimer(forMs, () => {
-    const lateMs = clock.nowMs() - dueMs;
-    if (lateMs < LATE_MS) done();
-    else cancel = afterSilence(clock, lateMs, done);
-  });
+  const latestMs = clock.nowMs() + forMs * MOST_TIMES;
+  const listen = (leftMs: number): CancelTimer => {
+    const sliceMs = Math.min(leftMs, SLICE_MS);
+    const dueMs = clock.nowMs() + sliceMs;
+    return clock.setTimer(sliceMs, () => {
+      const nowMs = clock.nowMs();
+      const missingMs = nowMs - dueMs > LATE_MS ? leftMs : leftMs - sliceMs;
+      if (missingMs <= 0 || nowMs >= latestMs) done();
+      else cancel = listen(missingMs);
+    });
+  };
+  let cancel = listen(forMs);
   return () => cancel();
 }

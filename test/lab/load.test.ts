@@ -104,6 +104,30 @@ describe("the load client", () => {
     expect((timedOutAtMs ?? 0) - lastEchoAtMs).toBeGreaterThan(OPTIONS.timeoutMs);
   });
 
+  it.each([1, 5])("takes no pause of its own for silence of the others, %d heartbeats after they opened", async (beats) => {
+    const { port } = await startPod("p1");
+    const client = startClient();
+    await client.open(Array.from({ length: 20 }, (_, index) => target(port, index)));
+    await vi.waitFor(() => expect(client.records()[0].bytes).toBeGreaterThan(60 + beats * "beat\n".length), { timeout: 5000 });
+    // This thread stands still, and the pod with it: nothing is asked meanwhile, and nothing waits to be read.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, OPTIONS.timeoutMs * 3);
+    for (const record of await client.settled()) {
+      expect(record).not.toHaveProperty("timedOutAtMs");
+      expect(record).toMatchObject({ opened: true });
+    }
+  });
+
+  it("knows of each whether it lives when it has settled", async () => {
+    const { port } = await startPod("p1");
+    const deaf = await startServer(() => {});
+    const client = startClient();
+    await client.open([target(port, 0), target(deaf, 1)]);
+    await untilRecord(client, { bytes: expect.toSatisfy((bytes: number) => bytes > 70) });
+    const [answered, silent] = await client.settled();
+    expect(answered).not.toHaveProperty("timedOutAtMs");
+    expect(silent).toMatchObject({ opened: true, timedOutAtMs: expect.any(Number) });
+  });
+
   it("counts an end in order as neither", async () => {
     const port = await startServer((socket) => socket.once("data", () => socket.end()));
     const client = startClient();
