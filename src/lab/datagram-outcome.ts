@@ -26,6 +26,7 @@ export interface DatagramFigures {
 }
 
 export interface DatagramOutcome {
+  readonly service: string;
   readonly record: DatagramRecord;
   readonly forecast: DatagramForecast;
   /** The next hops by which it entered in turn; neighbors in it differ. */
@@ -71,7 +72,7 @@ export function judgeDatagrams(
       lostPackets: struck.has(name),
     });
     const nodes = entered.map((nextHop = "") => nodeOf.get(nextHop) ?? "?");
-    return { record, forecast, entered, nodes, reason };
+    return { service: service.name, record, forecast, entered, nodes, reason };
   });
 }
 

@@ -55,6 +55,8 @@ export interface ScenarioOutcome {
 }
 
 export interface JudgedConnection {
+  /** That it was planned to reach. */
+  readonly service: string;
   readonly record: ConnectionRecord;
   readonly expectation: Expectation;
   readonly observed: ObservedFlow;
@@ -66,6 +68,7 @@ export interface JudgedConnection {
 }
 
 export interface JudgedRequest {
+  readonly service: string;
   readonly record: RequestRecord;
   readonly expectation: Expectation;
   readonly node: string | undefined;
@@ -118,7 +121,6 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
   };
   const recordOf = new Map<string, ConnectionRecord>(report.connections.map((record) => [record.flow, record]));
   const requestOf = new Map<string, RequestRecord>(report.requests.map((record) => [record.flow, record]));
-  const struck = new Set(marks.flatMap(({ nextHops }) => nextHops));
   const differences = Object.fromEntries(Object.keys(REASONS).map((name) => [name, 0])) as Record<ReasonName, number>;
   const told: string[] = [];
   const compare = (expectation: Expectation, observed: ObservedFlow) => {
@@ -145,7 +147,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     const reason = compare(expectations[i], observed);
     const disorder = evidence.disorder.get(target.flow) ?? 0;
     const reordered = observed.broken ? undefined : disorder;
-    return { record, expectation: expectations[i], observed, node, reordered, reason };
+    return { service: service.name, record, expectation: expectations[i], observed, node, reordered, reason };
   });
   const short = requests.map((request, i): JudgedRequest => {
     const expectation = expectations[connections.length + i];
@@ -163,7 +165,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
       ...seenOf(request, request.order, record),
     });
     const node = entryNode(lab, request.service, request.order.sourceAddress, record);
-    return { record, expectation, node, reason };
+    return { service: request.service.name, record, expectation, node, reason };
   });
 
   const { datagrams: planned, datagramForecasts } = evidence;
@@ -178,7 +180,8 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     return { ...mark, fromMs: since(mark.fromMs), toMs: since(mark.toMs), plannedToMs: since(mark.plannedToMs) };
   };
   const broken = long.filter(({ observed }) => observed.broken);
-  const firstMs = marks[0]?.fromMs ?? startMs;
+  const judged = { startMs, connections: long, requests: short, datagrams };
+  const marksSinceStart = marks.map(sinceStart);
   return {
     connections: {
       opened: long.length,
@@ -186,7 +189,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
       forecast: long.filter(({ expectation }) => expectation.fate === "breaks").length,
       perNode: Object.fromEntries(lab.nodes.map(({ name }) => [name, long.filter(({ node }) => node === name).length])),
       forecastByPod: long.filter(({ expectation }) => expectation.byPod).length,
-      brokenOnSurvivors: broken.filter(({ observed }) => !struck.has(observed.entry ?? "")).length,
+      brokenOnSurvivors: broken.filter((each) => isOnSurvivor(each, marks)).length,
     },
     requests: {
       count: short.length,
@@ -199,23 +202,38 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     told,
     digest,
     longestGapMs: Math.max(0, ...long.map(({ record }) => gapMs(record))),
-    recoverMs: Math.max(0, ...broken.map(({ record }) => (record.reopenedAtMs ?? Number.POSITIVE_INFINITY) - firstMs)),
-    marks: marks.map(sinceStart),
+    recoverMs: recoverMs({ ...judged, marks: marksSinceStart }),
+    marks: marksSinceStart,
     moves: moves.map(sinceStart),
     brokenAtMs: broken.map(({ record }) => (brokenAtMs(record) ?? startMs) - startMs),
     reopenedAtMs: broken.flatMap(({ record: { reopenedAtMs } }) => (reopenedAtMs === undefined ? [] : reopenedAtMs - startMs)),
     failedAtMs: short.flatMap(({ record: { failed, endedAtMs } }) =>
       failed === undefined || endedAtMs === undefined ? [] : endedAtMs - startMs,
     ),
-    judged: { startMs, connections: long, requests: short, datagrams },
+    judged,
   };
 }
 
 /** The longest time without an answer; one that broke has none until it is open again. */
-const gapMs = (record: ConnectionRecord): number =>
+export const gapMs = (record: ConnectionRecord): number =>
   isBroken(record)
     ? Math.max(record.longestSilenceMs, (record.reopenedAtMs ?? Number.POSITIVE_INFINITY) - record.lastEchoAtMs)
     : record.longestSilenceMs;
+
+/** From its beginning to the first byte of its answer, attempts that failed included; one that nobody answered waits for ever. */
+export const latencyMs = ({ begunAtMs, firstByteAtMs, answered }: RequestRecord): number =>
+  answered && firstByteAtMs !== undefined ? firstByteAtMs - begunAtMs : Number.POSITIVE_INFINITY;
+
+/** Whether no fault befell the node by which it entered. */
+export const isOnSurvivor = ({ observed }: JudgedConnection, marks: readonly FaultMark[]): boolean =>
+  !marks.some(({ nextHops }) => nextHops.includes(observed.entry ?? ""));
+
+/** From the first fault (of a time since the traffic began) until the last broken connection was open again. */
+export function recoverMs({ startMs, connections, marks }: JudgedTraffic & Pick<ScenarioOutcome, "marks">): number {
+  const firstMs = startMs + (marks[0]?.fromMs ?? 0);
+  const broken = connections.filter(({ record }) => isBroken(record));
+  return Math.max(0, ...broken.map(({ record }) => (record.reopenedAtMs ?? Number.POSITIVE_INFINITY) - firstMs));
+}
 
 function describe(
   { flow, nextHops, fate }: Expectation,

@@ -7,10 +7,11 @@ import { z } from "zod";
 import { ecmpSchema } from "../config/ecmp-schema.ts";
 import { type ConfigMistake, readYaml } from "../config/read.ts";
 import { whole } from "../config/scalar.ts";
+import { parseAssertion } from "./assertion.ts";
 import { MOST_EXCHANGES } from "./exchanges.ts";
 import { LARGEST_TABLE } from "./full-table.ts";
 import { type Lab, routersOf, type Service, serviceNamed } from "./lab.ts";
-import { ASSERTION_NAMES, MOST_BEATS_PER_SECOND, type Scenario } from "./scenario.ts";
+import { type Assertion, MOST_BEATS_PER_SECOND, type Scenario } from "./scenario.ts";
 import { checkStep, expandStep, seconds, stepSchema } from "./step-file.ts";
 
 const rate = z.number({ error: "wanted a rate, 0.1 to 1000 a second" }).min(0.1).max(1000);
@@ -117,8 +118,13 @@ const traffic = z.discriminatedUnion(
   { error: "wanted a kind of traffic: connections, requests or datagrams" },
 );
 
-const limit = z.union([z.literal(true), z.number().min(0)], { error: "wanted true, or a number as its limit" });
-const assertions = z.partialRecord(z.enum(ASSERTION_NAMES, { error: `wanted one of ${ASSERTION_NAMES.join(", ")}` }), limit);
+const assertion = z.string({ error: "wanted a sentence" }).transform((text, context): Assertion => {
+  const result = parseAssertion(text);
+  if (!("wanted" in result)) return result;
+  context.addIssue({ code: "custom", message: `wanted ${result.wanted}`, input: text });
+  return z.NEVER;
+});
+const assertions = z.array(assertion, { error: "wanted a list of sentences" });
 
 const DEFAULT_HOLD_TIME_SECONDS = 3;
 
@@ -184,7 +190,7 @@ export function readScenarios(
       traffic,
       timeline: timeline.flatMap((step) => expandStep(step, seed)),
       watchSeconds: rest.watchSeconds ?? 2.5,
-      assertions: rest.assertions ?? { asForecast: true },
+      assertions: rest.assertions ?? [{ text: "as forecast" }],
     };
   });
   return { suite: { name, description, lab, scenarios } };

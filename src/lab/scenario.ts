@@ -91,19 +91,21 @@ export type WaitName = (typeof WAIT_NAMES)[number];
 
 export type Step = FaultStep | WaitStep | NameStep;
 
-/** What may be demanded of the outcome (rows of `assertion.ts`), `true` or a limit. */
-export const ASSERTION_NAMES = [
-  "asForecast",
-  "survivorsUnbroken",
-  "noneBroken",
-  "busiestNodePercent",
-  "longestGapMs",
-  "recoverSeconds",
-  "failedRequests",
-  "lostDatagrams",
-] as const;
-export type AssertionName = (typeof ASSERTION_NAMES)[number];
-export type Assertions = Readonly<Partial<Record<AssertionName, number | true>>>;
+export type Comparison = "<" | "<=" | "=" | ">=" | ">";
+
+/** Something demanded of the outcome, as it was written. Without a demand: that all was as forecast, or for a named reason. */
+export interface Assertion {
+  readonly text: string;
+  readonly demand?: {
+    /** A row of `assertion.ts`. */
+    readonly quantity: string;
+    /** Whose flows; all when absent. */
+    readonly service: string | undefined;
+    readonly comparison: Comparison;
+    /** In the unit of the row. */
+    readonly limit: number;
+  };
+}
 
 /** One strategy of a scenario file. */
 export interface Scenario extends SessionSettings {
@@ -116,7 +118,7 @@ export interface Scenario extends SessionSettings {
   readonly timeline: readonly Step[];
   /** How long everything is watched after the last step. */
   readonly watchSeconds: number;
-  readonly assertions: Assertions;
+  readonly assertions: readonly Assertion[];
 }
 
 /** One client has all connections, and one beat for them: that of the slowest. */

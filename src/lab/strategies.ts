@@ -1,5 +1,5 @@
 /** The strategies of a scenario file side by side: the table that people read, and the same as one JSON object. */
-import type { Verdict } from "./assertion.ts";
+import { describeFound, type Verdict } from "./assertion.ts";
 import { formatCsv } from "./csv.ts";
 import type { ScenarioOutcome } from "./outcome.ts";
 import type { Scenario } from "./scenario.ts";
@@ -61,9 +61,24 @@ export const strategyRows = (played: readonly PlayedScenario[]): string[][] => [
   ...played.map((each) => COLUMNS.map(({ value, text }) => text?.(each) ?? String(value(each)))),
 ];
 
-export function renderStrategies(played: readonly PlayedScenario[]): string[] {
-  const rows = strategyRows(played);
-  const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+export const renderStrategies = (played: readonly PlayedScenario[]): string[] => renderTable(strategyRows(played));
+
+/** Each assertion of each strategy, with what was found. */
+export const renderVerdicts = (played: readonly PlayedScenario[]): string[] =>
+  renderTable([
+    ["strategy", "assertion", "found", "verdict"],
+    ...played.flatMap(({ scenario, verdicts }) =>
+      verdicts.map((verdict) => [
+        scenario.name,
+        verdict.assertion,
+        describeFound(verdict),
+        verdict.holds ? "holds" : "does NOT hold",
+      ]),
+    ),
+  ]);
+
+function renderTable(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   return rows.map((row) =>
     row
       .map((cell, column) => cell.padEnd(widths[column]))
@@ -88,7 +103,7 @@ export const failures = (played: readonly PlayedScenario[]): string[] =>
   played.flatMap(({ scenario, outcome, verdicts }) => [
     ...verdicts
       .filter(({ holds }) => !holds)
-      .map(({ assertion, found, limit }) => `${scenario.name}: ${assertion}: found ${found}, wanted at most ${limit}`),
+      .map((verdict) => `${scenario.name}: wanted ${verdict.assertion}, found ${describeFound(verdict)}`),
     ...outcome.told.map((text) => `${scenario.name}: ${text}`),
   ]);
 

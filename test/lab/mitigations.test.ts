@@ -26,7 +26,7 @@ async function play(...names: string[]) {
   for (const each of strategies) {
     expect(each.unexplained).toEqual([]);
     expect(each.connections).toMatchObject({ opened: 200, broken: each.connections.forecast });
-    expect(each.verdicts).toContainEqual({ assertion: "asForecast", limit: 0, found: 0, holds: true });
+    expect(each.verdicts).toContainEqual({ assertion: "as forecast", limit: 0, found: 0, unit: "differences", holds: true });
     expect(each.verdicts.filter(({ holds }) => !holds)).toEqual([]);
     expect(each.digest).toMatch(/^[0-9a-f]{64}$/);
     if (DIGESTS[each.strategy]) expect(each.digest).toBe(DIGESTS[each.strategy]);

@@ -50,7 +50,9 @@ export interface StrategyReport {
   readonly verdicts: readonly {
     readonly assertion: string;
     readonly limit: number;
-    readonly found: number;
+    /** null: never ended, or nothing to measure. */
+    readonly found: number | null;
+    readonly unit: string;
     readonly holds: boolean;
   }[];
   readonly marks: readonly {

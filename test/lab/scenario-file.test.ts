@@ -26,7 +26,7 @@ describe("a scenario file", () => {
     const result = read(`${HEAD}${TRAFFIC}timeline: [{ at: 1, fault: kill-speaker, node: n2 }]
 strategies:
   one: {}
-  other: { timeline: [{ wait: established }], watchSeconds: 1, assertions: { longestGapMs: 50 } }
+  other: { timeline: [{ wait: established }], watchSeconds: 1, assertions: [longest gap < 50 ms] }
 `);
     if (!("suite" in result)) throw new Error(JSON.stringify(result.mistakes));
     const [one, other] = result.suite.scenarios;
@@ -35,9 +35,10 @@ strategies:
       router: { kind: "ecmp-router" },
       timeline: [{ atSeconds: 1, fault: "kill-speaker", node: "n2" }],
       watchSeconds: 2.5,
-      assertions: { asForecast: true },
+      assertions: [{ text: "as forecast" }],
     });
-    expect(other).toMatchObject({ timeline: [{ wait: "established" }], watchSeconds: 1, assertions: { longestGapMs: 50 } });
+    const demand = { quantity: "longest gap", comparison: "<", limit: 50 };
+    expect(other).toMatchObject({ timeline: [{ wait: "established" }], watchSeconds: 1, assertions: [{ demand }] });
     expect(other.traffic).toEqual(one.traffic);
   });
 
@@ -69,7 +70,7 @@ strategies:
 traffic: [{ kind: connections, service: cluster, count: 0, firstSourcePort: 20000 }]
 timeline: [{ at: 1, fault: earthquake, node: n2 }, { wait: godot }]
 strategies:
-  one: { router: { linux: { policy: 2 } }, assertions: { beauty: true } }
+  one: { router: { linux: { policy: 2 } }, assertions: [beauty] }
 `);
     const wanted = "mistakes" in result ? result.mistakes.map(({ path }) => path) : [];
     for (const path of [

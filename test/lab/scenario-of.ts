@@ -11,5 +11,5 @@ export const scenarioOf = (...timeline: Step[]): Scenario => ({
   traffic: [],
   timeline,
   watchSeconds: 1,
-  assertions: {},
+  assertions: [],
 });

@@ -1,7 +1,7 @@
 /** Strategies as they were played, made by hand: what pages and tables are drawn from where no lab has to run. */
-import { judgeAssertions } from "#src/lab/assertion.ts";
+import { judgeAssertions, parseAssertion } from "#src/lab/assertion.ts";
 import type { ScenarioOutcome } from "#src/lab/outcome.ts";
-import type { Assertions } from "#src/lab/scenario.ts";
+import type { Assertion } from "#src/lab/scenario.ts";
 import type { PlayedScenario } from "#src/lab/strategies.ts";
 import type { FaultMark } from "#src/lab/timeline.ts";
 
@@ -37,7 +37,14 @@ export const OUTCOME: ScenarioOutcome = {
   judged: { startMs: 0, connections: [], requests: [], datagrams: [] },
 };
 
-export function played(assertions: Assertions, outcome = OUTCOME, name = "one"): PlayedScenario {
+export function assertionOf(text: string): Assertion {
+  const result = parseAssertion(text);
+  if ("wanted" in result) throw new Error(`${text}: wanted ${result.wanted}`);
+  return result;
+}
+
+export function played(sentences: readonly string[], outcome = OUTCOME, name = "one"): PlayedScenario {
+  const assertions = sentences.map(assertionOf);
   const router = { kind: "ecmp-router", ecmp: {} } as const;
   const rest = { lab: "metallb-bgp", seed: 1, holdTimeSeconds: 3, traffic: [], timeline: [], watchSeconds: 1 };
   const scenario = { name, description: 'A "quoted" <one>', router, assertions, ...rest };
@@ -48,9 +55,9 @@ export const SUITE = { name: "suite", description: "Which one?", lab: "metallb-b
 
 /** Charts that are hard to draw: everything breaks, nothing does, and faults on top of each other, up to the right edge. */
 export const HARD: readonly PlayedScenario[] = [
-  played({ asForecast: true }),
+  played(["as forecast"]),
   played(
-    {},
+    [],
     {
       ...OUTCOME,
       connections: { ...OUTCOME.connections, broken: 200, forecast: 200 },
@@ -67,7 +74,7 @@ export const HARD: readonly PlayedScenario[] = [
     "a-strategy-with-rather-a-long-name",
   ),
   played(
-    {},
+    [],
     {
       ...OUTCOME,
       connections: { ...OUTCOME.connections, broken: 0, forecast: 0 },
