@@ -42,21 +42,18 @@ export interface FlowPath {
   readonly nextHops: readonly (string | undefined)[];
 }
 
-/** A group's prefixes, its table in force, and the one without the departed member: undefined where nobody is left. */
+/** A group's prefixes, its table in force, and the one after each change: undefined where nobody is left. */
 export interface TableForecast {
   readonly prefixes: readonly string[];
-  readonly before: SelectionTable;
-  readonly after: SelectionTable | undefined;
+  readonly tables: readonly (SelectionTable | undefined)[];
 }
 
 /** `flows` are in use then. */
-export function forecastTables(state: FibState, departed: Address, flows: readonly Flow[] = []): TableForecast[] {
-  const fib = withUsedBuckets(restoreFib(state), flows);
-  const after = new Map(withoutMember(fib, departed).groups.map(({ prefixes, table }) => [prefixes, table]));
-  return fib.groups.map(({ prefixes, table }) => ({
+export function forecastTables(state: FibState, changes: readonly MemberChange[], flows: readonly Flow[] = []): TableForecast[] {
+  const fibs = fibsThrough(withUsedBuckets(restoreFib(state), flows), changes);
+  return fibs[0].groups.map(({ prefixes }) => ({
     prefixes: prefixes.map(formatPrefix),
-    before: table,
-    after: after.get(prefixes),
+    tables: fibs.map(({ groups }) => groups.find((group) => group.prefixes === prefixes)?.table),
   }));
 }
 
@@ -69,12 +66,7 @@ export function forecastRemoval(state: FibState, flows: Iterable<Flow>, departed
 
 export function forecastPaths(state: FibState, flows: Iterable<Flow>, changes: readonly MemberChange[]): FlowPath[] {
   const given = [...flows];
-  const first = withUsedBuckets(restoreFib(state), given);
-  const fibs = [first];
-  for (const { kind, address } of changes) {
-    const current = fibs[fibs.length - 1];
-    fibs.push(kind === "departs" ? withoutMember(current, address) : withMember(current, first, address));
-  }
+  const fibs = fibsThrough(withUsedBuckets(restoreFib(state), given), changes);
   const [decideFirst, ...decideLater] = fibs.map(createDecider);
   return given.map((flow) => {
     const { match, nextHop } = decideFirst(flow);
@@ -85,6 +77,16 @@ export function forecastPaths(state: FibState, flows: Iterable<Flow>, changes: r
       nextHops: [nextHop, ...later].map(formatMaybe),
     };
   });
+}
+
+/** `first`, and what it becomes with each change. */
+function fibsThrough(first: RestoredFib, changes: readonly MemberChange[]): RestoredFib[] {
+  const fibs = [first];
+  for (const { kind, address } of changes) {
+    const current = fibs[fibs.length - 1];
+    fibs.push(kind === "departs" ? withoutMember(current, address) : withMember(current, first, address));
+  }
+  return fibs;
 }
 
 function withoutMember(fib: RestoredFib, departed: Address): RestoredFib {

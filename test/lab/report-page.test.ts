@@ -2,11 +2,11 @@
  * The report's page: what it says, and how it looks in a real browser at two widths, light and dark. `ECMP_SCREENSHOTS=FOLDER`
  * keeps pictures of all four for a person to look at.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import fc from "fast-check";
+import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { computeStrip } from "#src/experiment/bucket-strip.ts";
+import { computeStrip, movedCells } from "#src/experiment/bucket-strip.ts";
 import { forecastTables } from "#src/experiment/forecast.ts";
 import { binomialBand } from "#src/lab/page/binomial.ts";
 import { renderCsv } from "#src/lab/page/connections.ts";
@@ -14,7 +14,6 @@ import { renderPage } from "#src/lab/page/page.ts";
 import { renderStrategiesPage } from "#src/lab/page/strategies-page.ts";
 import { escapeText } from "#src/lab/page/svg.ts";
 import { parseIpv4 } from "#src/net/address.ts";
-import { Browser, hasChromium } from "./browser.ts";
 import { makeLabResult } from "./lab-result.ts";
 import { HARD, SUITE } from "./strategies-result.ts";
 
@@ -48,20 +47,31 @@ describe("the expected band", () => {
 
 describe("the bucket strip", () => {
   const departed = parseIpv4("10.0.0.12") ?? 0;
+  const departs = { kind: "departs", address: departed } as const;
 
   it("of modulo compares four next hops with three exactly, in twelve parts of which nine move", () => {
-    const [table] = forecastTables(good.runs[0].state, departed);
-    const { before, after, exact } = computeStrip(table);
-    expect([exact, before.length]).toEqual([true, 12]);
-    expect(before.filter((owner, cell) => owner !== after[cell])).toHaveLength(9);
+    const [{ tables }] = forecastTables(good.runs[0].state, [departs]);
+    const { phases, exact } = computeStrip(tables);
+    expect([exact, phases[0].length]).toEqual([true, 12]);
+    expect(movedCells(phases[0], phases[1])).toBe(9);
   });
 
   it("of resilient lights the departed node's buckets, and no others", () => {
-    const [table] = forecastTables(good.runs[1].state, departed);
-    const { before, after } = computeStrip(table);
+    const [{ tables }] = forecastTables(good.runs[1].state, [departs]);
+    const [before, after] = computeStrip(tables).phases;
     expect(before).toHaveLength(128);
     expect(new Set(before.filter((owner, cell) => owner !== after[cell]))).toEqual(new Set([departed]));
     expect(after).not.toContain(departed);
+  });
+
+  it("has a phase for each change, and nobody in it where nobody is left", () => {
+    const members = ["10.0.0.11", "10.0.0.12", "10.0.0.13", "10.0.0.14"].map((text) => parseIpv4(text) ?? 0);
+    const changes = members.map((address) => ({ kind: "departs", address }) as const);
+    const [{ tables }] = forecastTables(good.runs[0].state, [...changes, { kind: "returns", address: departed }]);
+    const { phases } = computeStrip(tables);
+    expect(phases).toHaveLength(6);
+    expect(new Set(phases[4])).toEqual(new Set([undefined]));
+    expect(new Set(phases[5])).toEqual(new Set([departed]));
   });
 });
 
@@ -142,46 +152,78 @@ const VIEWS = [
   { width: 480, scheme: "dark", ground: "rgb(21, 24, 28)" },
 ] as const;
 
-describe.skipIf(!hasChromium)("the page in Chromium", { timeout: 60_000 }, () => {
-  const directory = mkdtempSync(`${tmpdir()}/ecmp-report-`);
-  const urlOf = (page: string) => `file://${directory}/${page}.html`;
+const CHROMIUM = "/usr/bin/chromium";
+
+describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", { timeout: 60_000 }, () => {
   let browser: Browser;
 
   beforeAll(async () => {
-    for (const { page, text } of PAGES) writeFileSync(`${directory}/${page}.html`, text());
-    browser = await Browser.start();
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
   }, 60_000);
 
-  afterAll(async () => {
-    await browser.close();
-    rmSync(directory, { recursive: true });
-  });
+  afterAll(() => browser?.close());
+
+  /** A window that refuses every request; what it refused, and what the page complained of. */
+  async function open(text: string, width: number, colorScheme: "light" | "dark") {
+    const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
+    const complaints: string[] = [];
+    await page.route("**", (route) => {
+      complaints.push(`asks for ${route.request().url()}`);
+      return route.abort();
+    });
+    page.on("console", (message) => complaints.push(message.text()));
+    page.on("pageerror", (error) => complaints.push(error.message));
+    await page.setContent(text);
+    return { page, complaints };
+  }
+
+  const measure = (page: Page): Promise<Measured> => page.evaluate<Measured>(MEASURE);
 
   it.each(PAGES.flatMap((page) => VIEWS.map((view) => ({ ...page, ...view }))))(
     "$page at $width px, $scheme: nothing overlaps, is clipped, or comes from elsewhere",
-    async ({ page, labels, ground, width, scheme }) => {
-      browser.requests.length = 0;
-      await browser.open(urlOf(page), { width, scheme });
-      const measured = await browser.evaluate<Measured>(MEASURE);
+    async ({ page: name, text, labels, ground, width, scheme }) => {
+      const { page, complaints } = await open(text(), width, scheme);
+      const measured = await measure(page);
       if (process.env.ECMP_SCREENSHOTS) {
-        writeFileSync(`${process.env.ECMP_SCREENSHOTS}/${page}-${width}-${scheme}.png`, await browser.screenshot());
+        await page.screenshot({ path: `${process.env.ECMP_SCREENSHOTS}/${name}-${width}-${scheme}.png`, fullPage: true });
       }
+      await page.close();
       expect(measured).toMatchObject({ wrong: [], width, ground });
       expect(measured.labels).toBeGreaterThan(labels);
-      expect(browser.requests.filter((request) => request !== urlOf(page) && request !== "about:blank")).toEqual([]);
-      expect(browser.complaints).toEqual([]);
+      expect(complaints).toEqual([]);
     },
   );
 
-  it.each(PAGES)("would be told of labels that touch, on the page of $page", async ({ page }) => {
-    await browser.open(urlOf(page), { width: 1280, scheme: "light" });
-    await browser.evaluate(`document.querySelectorAll("svg[role=img] text").forEach((node) => node.setAttribute("x", 40))`);
-    const { wrong } = await browser.evaluate<Measured>(MEASURE);
+  it.each(PAGES)("would be told of labels that touch, on the page of $page", async ({ text }) => {
+    const { page } = await open(text(), 1280, "light");
+    await page.evaluate(`for (const text of document.querySelectorAll("svg[role=img] text"))
+      for (const [name, value] of Object.entries({ x: 40, y: 40, transform: "" })) text.setAttribute(name, value);`);
+    const { wrong } = await measure(page);
+    await page.close();
     expect(wrong.join()).toContain("overlap");
+  });
+
+  it("would be told of what a page asks others for", async () => {
+    const { page, complaints } = await open(`<img src="http://192.0.2.1/x.png">`, 480, "light");
+    await page.close();
+    expect(complaints.join()).toContain("192.0.2.1");
   });
 });
 
 it("the page's source names no other place", () => {
   const links = renderPage(good, PROVENANCE).match(/\b(?:src|href|url)\b[=(]"?[^"\s)]{0,24}/g) ?? [];
   for (const link of links) expect(link).toMatch(/^(href="data:|url\(#hatch)/);
+});
+
+it("every color of a chart is one of the style sheet, and no id is the process's own", () => {
+  const svgs = PAGES.flatMap(({ text }) => text().match(/<svg [^>]*role="img".*?<\/svg>/gs) ?? []);
+  expect(svgs.length).toBeGreaterThan(10);
+  for (const svg of svgs) {
+    expect(svg.match(/(?:fill|stroke)="(?!none|var\(--|url\(#hatch\))[^"]*"/g)).toBeNull();
+    expect(svg).not.toMatch(/ id=|<style|<defs/);
+  }
+});
+
+it("the same result is the same page", () => {
+  for (const { text } of PAGES) expect(text()).toBe(text());
 });

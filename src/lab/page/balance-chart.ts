@@ -1,11 +1,11 @@
 /** Connections of each node beside the band that a fair draw falls into. */
 import { type Band, binomialBand } from "./binomial.ts";
-import { linearScale } from "./scale.ts";
-import { CHART_WIDTH, chart, element, label } from "./svg.ts";
+import { drawChart, nameAxis, numberAxis, words } from "./chart.ts";
+import { nodePaint, paint } from "./style.ts";
 
-const LEFT = 34;
-const RIGHT = CHART_WIDTH - 66;
 const ROW = 30;
+const BOTTOM = 24;
+const BAND_HEIGHT = 24;
 
 export interface NodeLoad {
   readonly name: string;
@@ -21,30 +21,54 @@ const isWithin = (count: number, { low, high }: Band): boolean => count >= low &
 export function drawBalance(loads: readonly NodeLoad[]): string {
   const total = loads.reduce((sum, { count }) => sum + count, 0);
   const bands = loads.map((load) => bandOf(load, total));
-  const x = linearScale(0, Math.max(1, ...loads.map(({ count }) => count), ...bands.map(({ high }) => high)), LEFT, RIGHT, 4);
-  const bottom = ROW * loads.length;
-  const rows = loads.flatMap(({ name, index, count }, row) => {
-    const y = ROW * row;
-    const band = bands[row];
-    const [low, high] = [x.at(band.low), x.at(band.high)];
-    const end = isWithin(count, band) ? String(count) : `${count} ${count < band.low ? "below" : "above"}`;
-    return [
-      element("rect", { class: "band", x: low, y: y + 3, width: Math.max(1, high - low), height: ROW - 6 }),
-      element("rect", { class: `cell node-${index % 8}`, x: LEFT, y: y + 9, width: x.at(count) - LEFT, height: ROW - 18 }),
-      element("path", { class: "mean", d: `M${round(x.at(band.mean))} ${y + 3}V${y + ROW - 3}` }),
-      label(0, y + 19, name, { class: "strong" }),
-      label(RIGHT + 8, y + 19, end, { class: isWithin(count, band) ? "strong" : "alarm" }),
-    ];
-  });
   const told = loads.map(({ name, count }, row) => `${name} ${count} (${bands[row].low} to ${bands[row].high})`).join(", ");
-  return chart(
-    bottom + 24,
+  const ends = loads.map(({ count }, row) =>
+    isWithin(count, bands[row]) ? `${count}` : `${count} ${count < bands[row].low ? "below" : "above"}`,
+  );
+  const isOut = (row = 0) => !isWithin(loads[row].count, bands[row]);
+  return drawChart(
     "Balance of connections",
     `Connections of each node, and the expected band: ${told}.`,
-    ...x.ticks.map((tick) => element("path", { class: "grid", d: `M${x.at(tick)} 0V${bottom}` })),
-    ...rows,
-    ...x.ticks.map((tick) => label(x.at(tick), bottom + 17, String(tick), { class: "quiet", "text-anchor": "middle" })),
+    ROW * loads.length + BOTTOM,
+    {
+      grid: { left: 40, right: 76, top: 0, bottom: BOTTOM },
+      xAxis: { ...numberAxis(), min: 0, minInterval: 1 },
+      yAxis: [
+        nameAxis(loads.map(({ name }) => name)),
+        {
+          ...nameAxis(ends),
+          position: "right",
+          axisLabel: { ...words("ink"), interval: 0, color: (_, row) => paint(isOut(row) ? "alarm" : "ink") },
+        },
+      ],
+      series: [
+        {
+          type: "custom",
+          encode: { x: [0, 1], y: 2 },
+          data: bands.map(({ low, high }, row) => [low, high, row]),
+          renderItem: (_, api) => {
+            const [from, middle] = api.coord([api.value(0), api.value(2)]);
+            const [to] = api.coord([api.value(1), api.value(2)]);
+            return {
+              type: "rect",
+              shape: { x: from, y: middle - BAND_HEIGHT / 2, width: Math.max(1, to - from), height: BAND_HEIGHT },
+              style: { fill: paint("band"), stroke: paint("quiet"), lineWidth: 0.8 },
+            };
+          },
+        },
+        {
+          type: "bar",
+          barWidth: 12,
+          data: loads.map(({ index, count }) => ({ value: count, itemStyle: { color: nodePaint(index) } })),
+        },
+        {
+          type: "scatter",
+          symbol: "rect",
+          symbolSize: [1.6, BAND_HEIGHT],
+          itemStyle: { color: paint("ink"), opacity: 1 },
+          data: bands.map(({ mean }, row) => [mean, row]),
+        },
+      ],
+    },
   );
 }
-
-const round = (value: number): number => Math.round(value * 100) / 100;

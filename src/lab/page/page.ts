@@ -2,20 +2,21 @@
  * The report of a lab as one HTML page that needs nothing else: no script, no font, no picture from anywhere. Pure: the same
  * result gives the same page. `report-file.ts` writes it; its charts are the other files of this folder.
  */
-import { computeStrip } from "../../experiment/bucket-strip.ts";
-import { forecastTables } from "../../experiment/forecast.ts";
-import { type Address, formatAddress } from "../../net/address.ts";
-import { formatPrefix, hostPrefix } from "../../net/prefix.ts";
+import { brokenAtMs, isBroken } from "../connection.ts";
+import { FAULTS } from "../fault.ts";
+import { type Lab, nextHopsOf, nodeNamed } from "../lab.ts";
 import { differencesOf, type LabResult, toJson } from "../report.ts";
 import type { RunResult, ServiceResult } from "../run.ts";
 import { planConnections } from "../traffic.ts";
-import { drawBalance, type NodeLoad } from "./balance-chart.ts";
-import { drawStrip } from "./bucket-strip.ts";
+import { entryNode } from "../witness.ts";
 import { renderCsv } from "./connections.ts";
 import { downloads, figure, list, type Provenance, paragraph, renderDocument, section, settingsList, table } from "./document.ts";
+import { BROKEN, drawFlows, type Way } from "./flow-chart.ts";
+import { drawGroup } from "./groups.ts";
+import { nodePaint } from "./style.ts";
 import { element, escapeText } from "./svg.ts";
-import { drawTimeline } from "./timeline-chart.ts";
-import { drawTopology } from "./topology-chart.ts";
+import { type Course, drawTimeline } from "./timeline-chart.ts";
+import { count, percent } from "./words.ts";
 
 export function renderPage(result: LabResult, provenance: Provenance): string {
   const body = [
@@ -36,9 +37,6 @@ export function renderPage(result: LabResult, provenance: Provenance): string {
   ];
   return renderDocument(`${result.lab.name}: what broke, and what was forecast`, body);
 }
-
-const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`;
-const percent = (part: number, whole: number): string => (whole === 0 ? "–" : `${((100 * part) / whole).toFixed(1)} %`);
 
 function introduction(result: LabResult): string {
   const { lab } = result;
@@ -95,52 +93,75 @@ function strategies({ runs }: LabResult): string {
   return section("Strategies", table("Strategies", [titles, ...rows], numeric), paragraph(note, "note"));
 }
 
-function runSection(result: LabResult, run: RunResult): string {
-  const { lab } = result;
-  const departed = lab.nodes.find(({ name }) => name === run.event.node);
-  const tables = forecastTables(
-    run.state,
-    departed?.address.address ?? 0,
-    planConnections(lab).map(({ flow }) => flow),
-  );
-  const nodeOf = (address: Address) => {
-    const index = lab.nodes.findIndex((node) => node.address.address === address);
-    return { name: lab.nodes[index]?.name ?? formatAddress(address), index: Math.max(0, index) };
-  };
+function runSection({ lab }: LabResult, run: RunResult): string {
+  const ways = waysOf(lab, run);
+  const paintOf = (name: string) => nodePaint(lab.nodes.findIndex((node) => node.name === name));
+  const { drawing, legend } = drawTimeline(courseOf(run));
+  const departs = nextHopsOf(nodeNamed(lab, run.event.node)).map((address) => ({ kind: "departs" as const, address }));
+  const flows = planConnections(lab).map(({ flow }) => flow);
+  const phases = [{ name: "after", changes: departs }];
   const figures = [
+    figure("Flows before", drawFlows("Flows before the event", ways.before, paintOf), WIDTHS),
+    figure("Flows after", drawFlows("Flows after the event", ways.after, paintOf), `Who lived; hatched: who broke. ${WIDTHS}`),
     figure(
-      "Flows",
-      drawTopology(lab, result.speakers, run),
-      "All services together. Width is connections; the hatched part broke.",
+      "Alive and broken",
+      drawing,
+      [...legend, "As the client saw it. Connections are asked in turn, ten times a second."].join(". "),
     ),
-    figure("Alive and broken", drawTimeline(run), "As the client saw it. Connections are asked in turn, ten times a second."),
+    ...run.services.flatMap(({ service, judgment: { perNode } }) =>
+      drawGroup(lab, service, { state: run.state, phases, flows, perNode }),
+    ),
   ];
-  for (const each of run.services) {
-    const { name, address } = each.service;
-    const change = tables.find(({ prefixes }) => prefixes.includes(formatPrefix(hostPrefix(address))));
-    if (!change) continue;
-    const strip = computeStrip(change);
-    const sampled = strip.exact ? "" : " Sampled at equal distances: the tables are finer.";
-    const moved = strip.before.filter((owner, cell) => owner !== strip.after[cell]).length;
-    const buckets = `${moved} of ${strip.before.length} parts change hands; before as the router told it, after as forecast. Colors as in the balance.${sampled}`;
-    figures.push(figure(`Buckets of ${name}, ${formatAddress(address)}`, drawStrip(strip, nodeOf), buckets));
-    figures.push(figure(`Balance of ${name}`, drawBalance(loadsOf(lab, run, each)), BAND));
-  }
   const title = `With ${run.selector.name}${run.selector.buckets ? `, ${run.selector.buckets} buckets` : ""}`;
   return section(title, element("div", { class: "figures" }, ...figures));
 }
 
-const BAND =
-  "Outlined: where 95 % of fair draws fall, the central part of the binomial distribution of that many connections and the node's share of the hash space; the tick is its mean. One node in twenty lies outside by chance.";
+const WIDTHS = "All services together; width is connections, the node is the one that each entered by.";
 
-/** The members of the service's group, in the lab's order. */
-function loadsOf(lab: LabResult["lab"], run: RunResult, { service, judgment }: ServiceResult): NodeLoad[] {
-  const group = run.state.groups.find(({ prefixes }) => prefixes.includes(formatPrefix(hostPrefix(service.address))));
-  const whole = group?.members.reduce((sum, { share }) => sum + share, 0) ?? 0;
-  return lab.nodes.flatMap(({ name, address }, index) => {
-    const member = group?.members.find((candidate) => candidate.address === formatAddress(address.address));
-    return member ? [{ name, index, count: judgment.perNode[name] ?? 0, share: member.share / whole }] : [];
+function waysOf(lab: Lab, { services }: RunResult): { before: Way[]; after: Way[] } {
+  const clients = [...new Set(lab.clients.map(({ node }) => node))].join(", ");
+  const all = services.flatMap(({ service, outcomes }) =>
+    outcomes.flatMap(({ record, clientAddress }) => {
+      if (!record.opened) return [];
+      const way = [
+        clients,
+        lab.router.name,
+        entryNode(lab, service, clientAddress, record) ?? "unknown",
+        record.pod ?? "unknown",
+      ];
+      return [{ way, broken: isBroken(record) }];
+    }),
+  );
+  const ofNode = (each: { readonly way: Way }) => lab.nodes.findIndex(({ name }) => name === each.way[2]);
+  all.sort((a, b) => ofNode(a) - ofNode(b));
+  return {
+    before: all.map(({ way }) => way),
+    after: all
+      .toSorted((a, b) => Number(a.broken) - Number(b.broken))
+      .map(({ way, broken }) => (broken ? [...way.slice(0, 2), BROKEN] : way)),
+  };
+}
+
+/** Before the event there is little to be seen. */
+const BEFORE_MS = 50;
+
+/** Milliseconds since the event. */
+function courseOf({ event, services, struckAtMs }: RunResult): Course {
+  const opened = services.flatMap(({ outcomes }) => outcomes).filter(({ record }) => record.opened);
+  const broken = opened.flatMap(({ record }) => {
+    const atMs = brokenAtMs(record);
+    return atMs === undefined ? [] : [atMs - struckAtMs];
   });
+  return {
+    fromMs: -BEFORE_MS,
+    toMs: Math.max(100, event.convergedMs * 2, ...broken.map((atMs) => atMs * 1.15)),
+    opened: opened.length,
+    forecast: opened.filter(({ forecast }) => forecast.moved).length,
+    brokenAtMs: broken,
+    reopenedAtMs: [],
+    failedAtMs: [],
+    marks: [{ words: `${event.node}'s ${FAULTS[event.kind].past}`, fromMs: 0, toMs: event.convergedMs }],
+  };
 }
 
 function differences(result: LabResult): string {

@@ -39,6 +39,14 @@ const DARK: typeof LIGHT = {
   "node-7": "#b3bcc7",
 };
 
+export type ColorName = keyof typeof LIGHT;
+
+/** A color as charts name it: which one it is, light or dark, is found out where the page is looked at. */
+export const paint = (name: ColorName): string => `var(--${name})`;
+
+export const NODE_COLORS = 8;
+export const nodePaint = (index: number): string => paint(`node-${index % NODE_COLORS}` as ColorName);
+
 const variables = (colors: typeof LIGHT): string =>
   `:root{${Object.entries(colors)
     .map(([name, value]) => `--${name}:${value};`)

@@ -1,52 +1,149 @@
-/** Connections alive and broken over time, in milliseconds around the event. Each break is a step of the lines. */
-import { FAULTS } from "../fault.ts";
-import type { RunResult } from "../run.ts";
-import { brokenAfterMs } from "./connections.ts";
-import { linearScale } from "./scale.ts";
-import { CHART_WIDTH, chart, element, label } from "./svg.ts";
+/**
+ * Flows over time: alive, broken, and open again; requests that failed; the faults as letters above the plot, which the words
+ * below it explain. Of faults, labels of any length may meet at any place; a letter has room, and those too close to each other
+ * share one.
+ */
+import type { SeriesOption } from "echarts";
+import { drawChart, numberAxis, words } from "./chart.ts";
+import { type ColorName, paint } from "./style.ts";
+import { duration } from "./words.ts";
 
-const LEFT = 40;
-const RIGHT = CHART_WIDTH - 96;
-const TOP = 40;
-const BOTTOM = 206;
-const LEAST_LABEL_GAP = 16;
+const HEIGHT = 252;
+const GRID = { left: 42, right: 104, top: 26, bottom: 40 };
+/** Of the axis: marks closer than that have one letter. */
+const CLOSE = 0.04;
 
-export function drawTimeline(run: RunResult): string {
-  const outcomes = run.services.flatMap((each) => each.outcomes);
-  const opened = outcomes.filter(({ record }) => record.opened).length;
-  const breaks = outcomes.flatMap(({ record }) => brokenAfterMs(record, run.struckAtMs) ?? []).sort((a, b) => a - b);
-  const x = linearScale(-50, Math.max(100, run.event.convergedMs * 2, (breaks.at(-1) ?? 0) * 1.15), LEFT, RIGHT, 5);
-  const y = linearScale(0, opened, BOTTOM, TOP, 4);
-  const line = (level: (broken: number) => number) => {
-    const steps = breaks.map((at, index) => `H${round(x.at(Math.max(at, x.from)))}V${round(y.at(level(index + 1)))}`);
-    return `M${LEFT} ${round(y.at(level(0)))}${steps.join("")}H${RIGHT}`;
-  };
-  const alive = opened - breaks.length;
-  const [aliveAt, brokenAt] = apart(y.at(alive), y.at(breaks.length));
-  return chart(
-    BOTTOM + 48,
-    "Connections over time",
-    `${opened} connections; ${breaks.length} broke, the last ${Math.round(breaks.at(-1) ?? 0)} ms after the event; ${alive} lived.`,
-    ...y.ticks.map((tick) => element("path", { class: "grid", d: `M${LEFT} ${y.at(tick)}H${RIGHT}` })),
-    ...y.ticks.map((tick) => label(LEFT - 7, y.at(tick) + 4, String(tick), { class: "quiet", "text-anchor": "end" })),
-    ...x.ticks.map((tick) => label(x.at(tick), BOTTOM + 22, String(tick), { class: "quiet", "text-anchor": "middle" })),
-    label((LEFT + RIGHT) / 2, BOTTOM + 41, "milliseconds after the event", { class: "quiet", "text-anchor": "middle" }),
-    element("path", { class: "mark", d: `M${x.at(0)} ${TOP - 26}V${BOTTOM}` }),
-    label(x.at(0) + 6, TOP - 18, `${run.event.node}'s ${FAULTS[run.event.kind].past}`, { class: "alarm" }),
-    element("path", { class: "mark converged", d: `M${x.at(run.event.convergedMs)} ${TOP - 8}V${BOTTOM}` }),
-    label(x.at(run.event.convergedMs) + 6, TOP - 3, `converged after ${run.event.convergedMs.toFixed(1)} ms`, { class: "quiet" }),
-    element("path", { class: "line alive", d: line((broken) => opened - broken) }),
-    element("path", { class: "line broken-line", d: line((broken) => broken) }),
-    label(RIGHT + 8, aliveAt + 4, `${alive} alive`, { class: "strong" }),
-    label(RIGHT + 8, brokenAt + 4, `${breaks.length} broken`, { class: "alarm" }),
-  );
+/** Something happened, and from when on packets went by it. */
+export interface Mark {
+  readonly words: string;
+  readonly fromMs: number;
+  readonly toMs: number;
 }
 
-/** Two labels that would touch are moved apart, the upper one up and the lower one down. */
-function apart(a: number, b: number): [number, number] {
-  const missing = LEAST_LABEL_GAP - Math.abs(a - b);
-  if (missing <= 0) return [a, b];
-  return a <= b ? [a - missing / 2, b + missing / 2] : [a + missing / 2, b - missing / 2];
+/** Times on one clock. */
+export interface Course {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly opened: number;
+  /** How many were to break; undefined where nobody said. */
+  readonly forecast: number;
+  readonly brokenAtMs: readonly number[];
+  readonly reopenedAtMs: readonly number[];
+  readonly failedAtMs: readonly number[];
+  readonly marks: readonly Mark[];
 }
 
-const round = (value: number): number => Math.round(value * 100) / 100;
+export interface Timeline {
+  readonly drawing: string;
+  /** What the letters stand for. */
+  readonly legend: readonly string[];
+}
+
+export function drawTimeline(course: Course): Timeline {
+  const { fromMs, toMs, opened, forecast, brokenAtMs, reopenedAtMs, failedAtMs } = course;
+  const groups = groupMarks(course);
+  const changes = [...brokenAtMs.map((atMs) => ({ atMs, by: -1 })), ...reopenedAtMs.map((atMs) => ({ atMs, by: 1 }))];
+  const alive = opened - brokenAtMs.length + reopenedAtMs.length;
+  const steps = (all: readonly { atMs: number; by: number }[], first: number) => stairs(all, first, fromMs, toMs);
+  const up = (timesMs: readonly number[]) =>
+    steps(
+      timesMs.map((atMs) => ({ atMs, by: 1 })),
+      0,
+    );
+  const lines = [
+    ...(opened > 0
+      ? [
+          line(`${alive} alive`, steps(changes, opened), "ink", "solid"),
+          line(`${brokenAtMs.length} broken`, up(brokenAtMs), "alarm", "dashed"),
+        ]
+      : []),
+    ...(reopenedAtMs.length > 0 ? [line(`${reopenedAtMs.length} again`, up(reopenedAtMs), "node-2", "dotted")] : []),
+    ...(failedAtMs.length > 0 ? [line(`${failedAtMs.length} failed`, up(failedAtMs), "node-3", "dashed")] : []),
+  ];
+  const upright = groups.flatMap(({ letter, marks }) => [
+    { xAxis: marks[0].fromMs, label: { show: true, formatter: letter }, lineStyle: { color: paint("alarm") } },
+    ...marks.map((mark) => ({ xAxis: Math.min(mark.toMs, toMs), lineStyle: { color: paint("quiet"), type: [3, 3] } })),
+  ]);
+  const level = { yAxis: forecast, lineStyle: { color: paint("alarm"), width: 1, type: [1, 3] } };
+  const drawing = drawChart("Over time", describe(course, alive), HEIGHT, {
+    grid: GRID,
+    xAxis: {
+      ...numberAxis(duration),
+      min: fromMs,
+      max: toMs,
+      splitLine: { show: false },
+      axisLabel: { ...words(), formatter: duration, hideOverlap: true, showMinLabel: false, showMaxLabel: false },
+    },
+    yAxis: { ...numberAxis(), min: 0, minInterval: 1 },
+    series: [
+      ...lines,
+      {
+        type: "line",
+        data: [],
+        lineStyle: { color: paint("rule"), width: 0 },
+        markLine: {
+          silent: true,
+          symbol: "none",
+          label: { show: false, position: "end", distance: 5, ...words("alarm") },
+          lineStyle: { type: "solid", width: 1 },
+          data: [...upright, ...(opened > 0 ? [level] : [])],
+        },
+      },
+    ],
+  });
+  return { drawing, legend: groups.map(sayGroup) };
+}
+
+const line = (label: string, data: number[][], color: ColorName, type: "solid" | "dashed" | "dotted"): SeriesOption => ({
+  type: "line",
+  step: "end",
+  showSymbol: false,
+  lineStyle: { color: paint(color), width: 2.2, type },
+  endLabel: { show: true, ...words("ink"), color: paint(color), formatter: label, distance: 6 },
+  labelLayout: { moveOverlap: "shiftY" },
+  data,
+});
+
+function stairs(changes: readonly { atMs: number; by: number }[], first: number, fromMs: number, toMs: number): number[][] {
+  let level = first;
+  const points = changes
+    .toSorted((a, b) => a.atMs - b.atMs)
+    .map(({ atMs, by }) => {
+      level += by;
+      return [Math.min(Math.max(atMs, fromMs), toMs), level];
+    });
+  return [[fromMs, first], ...points, [toMs, level]];
+}
+
+const describe = ({ opened, brokenAtMs, failedAtMs, forecast }: Course, alive: number): string =>
+  [
+    ...(opened > 0
+      ? [`${opened} connections; ${brokenAtMs.length} broke, ${forecast} were forecast to; ${alive} lived or came back`]
+      : []),
+    ...(failedAtMs.length > 0 ? [`${failedAtMs.length} requests failed`] : []),
+  ].join(". ");
+
+interface MarkGroup {
+  readonly letter: string;
+  readonly marks: readonly Mark[];
+}
+
+function groupMarks({ marks, fromMs, toMs }: Course): MarkGroup[] {
+  const groups: Mark[][] = [];
+  for (const mark of marks.toSorted((a, b) => a.fromMs - b.fromMs)) {
+    const last = groups.at(-1);
+    if (last && mark.fromMs - last[0].fromMs < (toMs - fromMs) * CLOSE) last.push(mark);
+    else groups.push([mark]);
+  }
+  return groups.map((own, index) => ({ letter: letterOf(index), marks: own }));
+}
+
+/** A to Z, then AA. */
+const letterOf = (index: number): string =>
+  (index < 26 ? "" : letterOf(Math.floor(index / 26) - 1)) + String.fromCharCode(65 + (index % 26));
+
+function sayGroup({ letter, marks }: MarkGroup): string {
+  const words = [...new Set(marks.map((mark) => mark.words))].join(", ");
+  const tookMs = Math.max(...marks.map((mark) => mark.toMs - mark.fromMs));
+  return `${letter}, ${duration(marks[0].fromMs)}: ${words}; in force ${duration(tookMs)} later`;
+}
