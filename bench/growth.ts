@@ -31,7 +31,7 @@ const ROUTES = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000];
 const MEMBERS = [2, 4, 8, 16, 32, 64, 128, 256, 512];
 const FLOWS = [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536];
 /** A slot of the ring takes 1,950 bytes; from there on a frame comes by a system call. */
-const FRAME_BYTES = [64, 128, 256, 512, 1024, 1500, 1900, 2100, 3000, 4500, 9000];
+const FRAME_BYTES = [64, 128, 256, 400, 500, 1024, 1500, 3000, 4500, 9000];
 const WIRE_SECONDS = 1;
 const WIRE_TURNS = 4;
 const CHART = new URL("../../bench/growth.svg", import.meta.url);

@@ -24,7 +24,7 @@ namespace ecmp {
 namespace {
 
 // Raised with every change of the calls below; index.ts refuses an addon of another version.
-constexpr uint32_t kVersion = 8;
+constexpr uint32_t kVersion = 9;
 
 OpenRing& open_ring(napi_env env, uint32_t handle) {
   auto& rings = environment(env).rings;
@@ -40,14 +40,15 @@ Ring& ring_argument(napi_env env, const Arguments& arguments) {
 // The ArrayBuffer is the second owner of the mapping (mapping.h): freed, detached or dropped with its environment, it lets go.
 void let_go(napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<Mapping>*>(hint); }
 
-// openRing(interface, receive, slots, capacity): {ring, buffer, frameBytes, receiveBufferBytes}
+// openRing(interface, receive, slots, slotBytes, capacity): {ring, buffer, frameBytes, receiveBufferBytes}
 napi_value open_ring_call(napi_env env, napi_callback_info info) {
   const Arguments arguments(env, info, "openRing");
   RingOptions options;
   options.interface = arguments.name(0, "interface");
   options.receive = arguments.boolean(1, "receive");
   options.slots = arguments.integer(2, "slots");
-  options.capacity = arguments.integer(3, "capacity");
+  options.slot_bytes = arguments.integer(3, "slotBytes");
+  options.capacity = arguments.integer(4, "capacity");
   auto ring = std::make_unique<Ring>(options);
 
   auto owner = std::make_unique<std::shared_ptr<Mapping>>(ring->mapping());

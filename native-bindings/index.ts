@@ -7,7 +7,7 @@
 import { createRequire } from "node:module";
 
 /** As `kVersion` of binding.cc. */
-const VERSION = 8;
+const VERSION = 9;
 
 export interface OpenedRing {
   /** The name of the ring in all other calls. */
@@ -53,7 +53,7 @@ type HashTuples<First> = (first: First, columns: Uint32Array, hashes: Uint32Arra
 
 export interface NativeBindings {
   readonly version: number;
-  openRing(interfaceName: string, receive: boolean, slots: number, capacity: number): OpenedRing;
+  openRing(interfaceName: string, receive: boolean, slots: number, slotBytes: number, capacity: number): OpenedRing;
   /** Nothing comes in before; -1: no fan-out group. */
   listen(ring: number, fanoutGroup: number): void;
   closeRing(ring: number): void;

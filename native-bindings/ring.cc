@@ -11,10 +11,10 @@ namespace ecmp {
 
 namespace {
 
-constexpr uint32_t kSlotBytes = 2048;
+constexpr uint32_t kMinimumSlotBytes = 256;
+constexpr uint32_t kMaximumSlotBytes = 2048;
 // A block is what the kernel allocates at once; small enough to be found in a fragmented memory.
-constexpr uint32_t kBlockBytes = 64 * 1024;
-constexpr uint32_t kSlotsPerBlock = kBlockBytes / kSlotBytes;
+constexpr uint32_t kSlotsPerBlock = 32;
 constexpr uint32_t kMaximumSlots = 1 << 17;
 constexpr uint32_t kPageBytes = 4096;
 
@@ -24,6 +24,8 @@ constexpr int kReserveBytes = 6;
 // The largest frame without BIG TCP is 14 + 4 + 65535 bytes. It starts at 18, so that its IP header lies at 32.
 constexpr uint32_t kJumboBytes = 65 * 1024;
 constexpr uint32_t kJumboFrameOffset = 18;
+// Frames larger than a slot are copied into the jumbo area and out of it again: as many at a time as stay in the second cache.
+constexpr uint32_t kJumboBatchBytes = 256 * 1024;
 
 constexpr uint32_t kDefaultTpid = 0x8100;
 
@@ -55,6 +57,11 @@ const RingOptions& checked(const RingOptions& options) {
     throw Failure(name + ": capacity " + std::to_string(options.capacity) + "; wanted 1 to 1024 frames a batch");
   }
   if (!options.receive) return options;
+  const uint32_t slot_bytes = options.slot_bytes;
+  if (slot_bytes < kMinimumSlotBytes || slot_bytes > kMaximumSlotBytes || (slot_bytes & (slot_bytes - 1)) != 0) {
+    throw Failure(name + ": slots of " + std::to_string(slot_bytes) + " bytes; wanted a power of two from " +
+                  std::to_string(kMinimumSlotBytes) + " to " + std::to_string(kMaximumSlotBytes));
+  }
   const uint32_t slots = options.slots;
   if (slots < options.capacity || slots > kMaximumSlots || slots % kSlotsPerBlock != 0) {
     throw Failure(name + ": " + std::to_string(slots) + " slots; wanted a multiple of " + std::to_string(kSlotsPerBlock) +
@@ -66,7 +73,7 @@ const RingOptions& checked(const RingOptions& options) {
 }  // namespace
 
 Ring::Ring(const RingOptions& options) : options_(checked(options)), socket_(options.interface), sender_(socket_, counters_) {
-  const size_t ring_bytes = options.receive ? size_t{options.slots} * kSlotBytes : 0;
+  const size_t ring_bytes = options.receive ? size_t{options.slots} * options.slot_bytes : 0;
   const size_t jumbo_bytes = options.receive ? size_t{options.capacity} * kJumboBytes : 0;
   frame_bytes_ = ring_bytes + round_to_page(jumbo_bytes);
   mapping_ = std::make_shared<Mapping>(frame_bytes_ + round_to_page(options.capacity * sizeof(Row)));
@@ -76,7 +83,7 @@ Ring::Ring(const RingOptions& options) : options_(checked(options)), socket_(opt
   socket_.set_option(PACKET_VERSION, TPACKET_V2, "PACKET_VERSION");
   socket_.set_option(PACKET_RESERVE, kReserveBytes, "PACKET_RESERVE");
   socket_.set_option(PACKET_COPY_THRESH, 1, "PACKET_COPY_THRESH");
-  const tpacket_req request{kBlockBytes, options.slots / kSlotsPerBlock, kSlotBytes, options.slots};
+  const tpacket_req request{kSlotsPerBlock * options.slot_bytes, options.slots / kSlotsPerBlock, options.slot_bytes, options.slots};
   if (setsockopt(socket_.descriptor(), SOL_PACKET, PACKET_RX_RING, &request, sizeof request) != 0) {
     fail(options.interface, "allocate a ring of " + std::to_string(ring_bytes) + " bytes", "fewer slots, or more memory");
   }
@@ -109,7 +116,7 @@ void Ring::listen(uint32_t fanout_group) {
 Ring::~Ring() { mapping_->release_ring(); }
 
 tpacket2_hdr* Ring::slot(uint32_t index) const {
-  return reinterpret_cast<tpacket2_hdr*>(mapping_->base() + size_t{index} * kSlotBytes);
+  return reinterpret_cast<tpacket2_hdr*>(mapping_->base() + size_t{index} * options_.slot_bytes);
 }
 
 bool Ring::ready() const {
@@ -129,10 +136,12 @@ uint32_t Ring::receive() {
   give_back();
   uint32_t count = 0;
   uint64_t bytes = 0;
+  uint32_t jumbo_bytes = 0;
   // Slots that we hold still say "user": going round the ring would deliver them again.
-  while (count < options_.capacity && outstanding_ < options_.slots && jumbo_rows_.size() < options_.capacity) {
+  while (count < options_.capacity && outstanding_ < options_.slots && jumbo_rows_.size() < options_.capacity &&
+         jumbo_bytes < kJumboBatchBytes) {
     // The lines that this loop and the forwarding core will read of a slot to come: its header, and the frame up to the ports.
-    // With 16 MiB of slots they are in no near cache; asking early takes a frame's cost here and there from 50 ns to 31. Written
+    // With megabytes of slots they are in no near cache; asking early takes a frame's cost here and there from 50 ns to 31. Written
     // out: GCC 12 takes a function that only prefetches for one without effect, and removes the call.
     const auto* coming = reinterpret_cast<const uint8_t*>(slot(head_ + kSlotsAhead < options_.slots ? head_ + kSlotsAhead : head_));
     __builtin_prefetch(coming, 1);
@@ -145,6 +154,7 @@ uint32_t Ring::receive() {
     const bool outgoing = is_outgoing(header);
     if ((status & TP_STATUS_COPY) != 0) {
       jumbo_rows_.push_back(outgoing ? kNoRow : count);
+      jumbo_bytes += header->tp_len;
     } else if (header->tp_snaplen < header->tp_len) {
       counters_.cut_frames++;
     }

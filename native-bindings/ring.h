@@ -27,6 +27,9 @@ struct RingOptions {
   // False: send only. No slots, no jumbo area, and the socket hears nothing.
   bool receive = true;
   uint32_t slots = 8192;
+  // A power of two. What a slot does not hold costs a system call and a copy more; what it holds in vain, pages that the
+  // kernel's and our own translation caches have no room for.
+  uint32_t slot_bytes = 512;
   // Rows, and so the most frames of one receive.
   uint32_t capacity = 64;
 };

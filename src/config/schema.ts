@@ -218,11 +218,12 @@ export const configSchema = z
     routes: z.array(routeSchema).default([]),
     ecmp: ecmpSchema.prefault({}),
     workers: whole(1, 32).default(1),
-    /** Of 2 KiB, a port and worker. */
+    /** A port and worker. */
     ringSlots: z
       .number({ error: "wanted a multiple of 32 from 64 to 65536" })
       .refine((slots) => slots % 32 === 0 && slots >= 64 && slots <= 65536, { error: "wanted a multiple of 32 from 64 to 65536" })
       .default(8192),
+    ringSlotBytes: z.literal([256, 512, 1024, 2048], { error: "wanted 256, 512, 1024 or 2048" }).default(512),
     busy: z.boolean({ error: "wanted true or false" }).default(false),
   })
   .superRefine((config, context) => {

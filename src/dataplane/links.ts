@@ -4,7 +4,7 @@
  */
 import { listInterfaces } from "../port/interface.ts";
 import { LivePort } from "../port/live-port.ts";
-import { PacketRing } from "../port/packet-ring.ts";
+import { PacketRing, type RingSize } from "../port/packet-ring.ts";
 import { PacketWaiter } from "../port/packet-waiter.ts";
 import { PcapLive } from "../port/pcap-live.ts";
 import type { CaptureMemory } from "../port/pcap-live-memory.ts";
@@ -24,7 +24,7 @@ export interface Link {
 
 export interface LinkOptions {
   readonly ports: readonly { readonly interface: string; readonly capture?: CaptureMemory | undefined }[];
-  readonly slots: number;
+  readonly ring: RingSize;
   /** A shared value: Link[]. */
   readonly links: SharedArrayBuffer;
   /** Brought up to date in place, as the forwarding core has them. */
@@ -48,12 +48,12 @@ export type ListenToLinks = (worker: number, wakeDescriptor: number) => Links;
  * `follow` does, if an interface that is there cannot be opened.
  */
 export function openLinks(options: LinkOptions): ListenToLinks {
-  const { slots, identities } = options;
+  const { ring, identities } = options;
   const look = createSharedReader<readonly Link[]>(options.links);
   let known: readonly Link[] = [];
   let isListening = false;
   const rings = options.ports.map(({ interface: name, capture }) =>
-    capture ? undefined : new LivePort(name, () => new PacketRing({ interface: name, slots, isDeaf: true })),
+    capture ? undefined : new LivePort(name, () => new PacketRing({ interface: name, ...ring, isDeaf: true })),
   );
 
   /** Undefined: it is gone again, and we shall be told. */

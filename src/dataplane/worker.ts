@@ -8,6 +8,7 @@ import type { HashState } from "../fib/state.ts";
 import { systemClock } from "../net/clock.ts";
 import { createFaultyWaiter, FaultyPort } from "../port/fault.ts";
 import type { FaultMemory } from "../port/fault-rule.ts";
+import type { RingSize } from "../port/packet-ring.ts";
 import type { CaptureMemory } from "../port/pcap-live-memory.ts";
 import { TapPort } from "../port/tap.ts";
 import { nameThread } from "../port/thread.ts";
@@ -35,7 +36,7 @@ export interface WorkerStart {
   readonly ports: readonly WorkerPort[];
   /** A shared value: Link[]. */
   readonly links: SharedArrayBuffer;
-  readonly slots: number;
+  readonly ring: RingSize;
   /** Never sleeps: a core for a round trip without waking anybody. */
   readonly busy: boolean;
   readonly hash: HashState;
@@ -138,6 +139,6 @@ const start = workerData as WorkerStart;
 allowInlining();
 warmUp(start.hash, start.selector);
 const identities = start.ports.map(({ vlans }) => ({ macHigh: 0, macLow: 0, vlans }));
-const listen = openLinks({ ports: start.ports, slots: start.slots, links: start.links, identities });
+const listen = openLinks({ ports: start.ports, ring: start.ring, links: start.links, identities });
 nameThread("ecmp stand-by");
 parentPort?.once("message", run);

@@ -40,8 +40,10 @@ export function renderIngressRule(rule: IngressRule): string {
   const ipv4 = rule.addresses.filter(isIpv4).map(formatAddress);
   const ipv6 = rule.addresses.filter((address) => !isIpv4(address)).map(formatAddress);
   const rules = [
-    "meta protocol arp accept",
+    // What most packets are comes first: the sender's processor pays for every line that one passes.
     ...(ipv4.length > 0 ? [`ip daddr { ${ipv4.join(", ")} } accept`] : []),
+    "ip daddr != 224.0.0.0/4 drop",
+    "meta protocol arp accept",
     "ip daddr 224.0.0.0/4 accept",
     ...(ipv6.length > 0 ? [`ip6 daddr { ${ipv6.join(", ")} } accept`] : []),
     // Link-local addresses come late (duplicate detection, carrier) and are never transit (RFC 4291 section 2.5.6).

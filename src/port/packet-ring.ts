@@ -8,13 +8,20 @@ import { loadNative, type NativeBindings, type RingCounters } from "../../native
 import { BATCH_CAPACITY, type Batch, ROW_WORDS } from "./batch.ts";
 import type { Port } from "./port.ts";
 
-/** 16 MiB of slots, which forgive a worker a pause of 40 ms at 200,000 packets a second. */
-export const DEFAULT_SLOTS = 8192;
+export interface RingSize {
+  /** A multiple of 32. As many frames may wait: 8192 forgive a worker a pause of 40 ms at 200,000 packets a second. */
+  readonly slots: number;
+  /**
+   * A power of two from 256 to 2048; a frame has 82 bytes less. What does not fit comes by a system call and a copy more, and slots
+   * that are larger than their frames spread these over more pages than a processor translates without looking: bench/README.md.
+   */
+  readonly slotBytes: number;
+}
 
-export interface PacketRingOptions {
+export const DEFAULT_RING_SIZE: RingSize = { slots: 8192, slotBytes: 512 };
+
+export interface PacketRingOptions extends Partial<RingSize> {
   readonly interface: string;
-  /** A multiple of 32. */
-  readonly slots?: number;
   /** The frames of each flow, both directions, go to one of the rings that name the same group (0 to 65535) and interface. */
   readonly fanout?: { readonly group: number };
   /** False: a port that only transmits. */
@@ -39,8 +46,8 @@ export class PacketRing implements Port {
   constructor(options: PacketRingOptions) {
     this.#native = loadNative();
     this.name = options.interface;
-    const { receive = true, slots = DEFAULT_SLOTS } = options;
-    const opened = this.#native.openRing(options.interface, receive, slots, BATCH_CAPACITY);
+    const { receive = true, slots, slotBytes } = { ...DEFAULT_RING_SIZE, ...options };
+    const opened = this.#native.openRing(options.interface, receive, slots, slotBytes, BATCH_CAPACITY);
     // Another thread would hold memory that this one unmaps.
     markAsUntransferable(opened.buffer);
     this.ring = opened.ring;

@@ -178,7 +178,7 @@ async function build(
   const supervisor = createSupervisor({
     clock,
     workers: config.workers,
-    slots: config.ringSlots,
+    ring: { slots: config.ringSlots, slotBytes: config.ringSlotBytes },
     busy: config.busy,
     hash,
     selector: name,

@@ -41,6 +41,7 @@ const dataplaneOf = (config: Config | undefined) =>
     ecmp: config.ecmp,
     workers: config.workers,
     ringSlots: config.ringSlots,
+    ringSlotBytes: config.ringSlotBytes,
     busy: config.busy,
   };
 

@@ -17,6 +17,7 @@ import { delay, systemClock } from "#src/net/clock.ts";
 import { parsePrefix } from "#src/net/prefix.ts";
 import { createFaultMemory } from "#src/port/fault-rule.ts";
 import { findInterface } from "#src/port/interface.ts";
+import { DEFAULT_RING_SIZE } from "#src/port/packet-ring.ts";
 import { createSharedValue, setSharedValue } from "#src/port/shared-value.ts";
 import { createTapMemory } from "#src/port/tap-memory.ts";
 import { Wake } from "#src/port/wake.ts";
@@ -72,7 +73,7 @@ await inNamespace(import.meta.url, () => {
         };
       }),
       links,
-      slots: 8192,
+      ring: DEFAULT_RING_SIZE,
       busy: false,
       hash: HASH,
       selector: "modulo",

@@ -9,7 +9,7 @@ await inNamespace(import.meta.url, () => {
   const native = loadNative();
   const call = (name: keyof typeof native, ...values: unknown[]) =>
     (native[name] as (...values: unknown[]) => unknown)(...values);
-  const open = () => native.openRing("near0", true, 64, 64).ring;
+  const open = () => native.openRing("near0", true, 64, 512, 64).ring;
 
   describe("border", () => {
     test.each([-1, 0.5, Number.NaN, 2 ** 32, "0", undefined, null, {}])("ring %s is refused", (ring) => {
@@ -66,7 +66,7 @@ await inNamespace(import.meta.url, () => {
       [7, "openRing: interface; wanted"],
       ["near0\0x", "openRing: interface; wanted"],
     ])("an interface named %j is refused", (name, message) => {
-      expect(() => call("openRing", name, true, 64, 64)).toThrow(message);
+      expect(() => call("openRing", name, true, 64, 512, 64)).toThrow(message);
     });
 
     test.each([0.5, 65_536, Number.NaN, "one"])("fan-out group %s is refused", (group) => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { VIRTIO_HEADER_LENGTH } from "#src/port/batch.ts";
-import { PacketRing } from "#src/port/packet-ring.ts";
+import { PacketRing, type RingSize } from "#src/port/packet-ring.ts";
 import { PacketWaiter } from "#src/port/packet-waiter.ts";
 import { Wake } from "#src/port/wake.ts";
 import { createCable, deleteInterface, inNamespace, run } from "../common/namespace.ts";
@@ -12,7 +12,7 @@ await inNamespace(import.meta.url, () => {
     if (run("ip -o link").includes("near0")) deleteInterface("near0");
   });
 
-  const openWire = (options: { slots?: number } = {}) => {
+  const openWire = (options: Partial<RingSize> = {}) => {
     const near = new PacketRing({ interface: "near0", ...options });
     const far = new PacketRing({ interface: "far0", ...options });
     const wake = new Wake();
@@ -44,20 +44,45 @@ await inNamespace(import.meta.url, () => {
       return batch;
     };
 
-    test("arrive whole, in order among small ones, with what is still to do in front", () => {
+    test.each([256, 512, 2048])(
+      "arrive whole, in order among small ones (%i bytes a slot), with what is still to do in front",
+      (slotBytes) => {
+        const { near, far, pause, close } = openWire({ slotBytes });
+        const lengths = Array.from({ length: 200 }, (_, i) => (i % 3 === 0 ? 60 + i : 2000 + ((i * 7919) % 63_000)));
+        const frames = lengths.map((length, i) => (length > 1514 ? largeFrame(i, length) : numberedFrame(i, length)));
+        expect(near.transmit(largeBatch(frames), 0)).toBe(0);
+        const seen = collect(far, frames.length, pause);
+        expectSameFrames(seen, frames);
+        for (const { bytes, virtioHeader: header, row } of seen) {
+          expect(row[2]).toBe(bytes.length);
+          expect(header.subarray(0, 2)).toEqual(bytes.length > 1514 ? Uint8Array.of(1, 1) : Uint8Array.of(0, 0));
+          // hdr_len (bytes 2 and 3) is a hint that the kernel makes anew.
+          if (bytes.length > 1514) expect(header.subarray(4)).toEqual(virtioHeader.subarray(4));
+        }
+        expect(far.counters()).toMatchObject({ cutFrames: 0, receiveDrops: 0 });
+        close();
+      },
+    );
+
+    test("end a batch where they are more than a near cache holds", () => {
       const { near, far, pause, close } = openWire();
-      const lengths = Array.from({ length: 200 }, (_, i) => (i % 3 === 0 ? 60 + i : 2000 + ((i * 7919) % 63_000)));
-      const frames = lengths.map((length, i) => (length > 1514 ? largeFrame(i, length) : numberedFrame(i, length)));
+      const frames = Array.from({ length: 8 }, (_, i) => largeFrame(i, 65_000));
       expect(near.transmit(largeBatch(frames), 0)).toBe(0);
-      const seen = collect(far, frames.length, pause);
+      pause();
+      expect([far.receive(), far.receive(), far.receive()]).toEqual([5, 3, 0]);
+      close();
+    });
+
+    test("are those that a slot has no room for, which is of all but 82 bytes of it", () => {
+      const { near, far, pause, close } = openWire({ slotBytes: 512 });
+      const frames = [numberedFrame(0, 430), numberedFrame(1, 431)];
+      expect(near.transmit(batchOf(frames, 0), 0)).toBe(0);
+      const { bytes } = far.batch;
+      const seen = collect(far, 2, pause);
       expectSameFrames(seen, frames);
-      for (const { bytes, virtioHeader: header, row } of seen) {
-        expect(row[2]).toBe(bytes.length);
-        expect(header.subarray(0, 2)).toEqual(bytes.length > 1514 ? Uint8Array.of(1, 1) : Uint8Array.of(0, 0));
-        // hdr_len (bytes 2 and 3) is a hint that the kernel makes anew.
-        if (bytes.length > 1514) expect(header.subarray(4)).toEqual(virtioHeader.subarray(4));
-      }
-      expect(far.counters()).toMatchObject({ cutFrames: 0, receiveDrops: 0 });
+      const ring = 8192 * 512;
+      expect(seen.map(({ row }) => row[0] < ring)).toEqual([true, false]);
+      expect(bytes.length).toBeGreaterThan(ring);
       close();
     });
 
@@ -230,6 +255,10 @@ await inNamespace(import.meta.url, () => {
     expect(() => new PacketRing({ interface: "nowhere0" })).toThrow(/nowhere0: cannot find the interface: .*; wanted a name/);
     expect(() => new PacketRing({ interface: "near0", slots: 100 })).toThrow(/near0: 100 slots; wanted a multiple of 32/);
     expect(() => new PacketRing({ interface: "near0", slots: 32 })).toThrow(/near0: 32 slots; wanted .* capacity/);
+    expect(() => new PacketRing({ interface: "near0", slotBytes: 768 })).toThrow(
+      /near0: slots of 768 bytes; wanted a power of two/,
+    );
+    expect(() => new PacketRing({ interface: "near0", slotBytes: 4096 })).toThrow(/near0: slots of 4096 bytes; wanted .* 2048/);
     expect(() => new PacketRing({ interface: "near0", fanout: { group: 65536 } })).toThrow(/fanoutGroup; wanted .* 65535/);
   });
 });

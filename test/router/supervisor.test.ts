@@ -18,7 +18,7 @@ function makeSupervisor() {
     clock,
     workers: 1,
     ports: [],
-    slots: 32,
+    ring: { slots: 64, slotBytes: 512 },
     busy: false,
     hash: { algorithm: "xxh32", fields: ["5-tuple"], seed: 0 },
     selector: "modulo",
