@@ -33,7 +33,8 @@ ENV ECMP_CONTROL=/run/ecmp/ecmp.sock
 
 FROM base AS lab
 RUN apt-get update \
-  && apt-get install -y --no-install-recommends frr bird2 gobgpd exabgp openbgpd iproute2 procps conntrack util-linux \
+  && apt-get install -y --no-install-recommends frr bird2 gobgpd exabgp openbgpd haproxy dnsmasq-base \
+    iproute2 procps conntrack util-linux \
   && rm -rf /var/lib/apt/lists/* \
   && usermod -a -G frrvty root \
   && printf '#!/bin/sh\nexec node /opt/ecmp-router/dist/src/main.js "$@"\n' >/usr/local/bin/ecmp && chmod 755 /usr/local/bin/ecmp

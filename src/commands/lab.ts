@@ -1,15 +1,15 @@
 /** `ecmp lab`: labs of real speakers and real connections around the router, each in a process tree of its own. */
 import { writeFileSync } from "node:fs";
-import { dirname } from "node:path";
 import { Command, Option } from "commander";
 import { isScenario, labNames, labSource, loadLab, loadScenarios, scenarioNames } from "../lab/catalog.ts";
 import { renderCompose } from "../lab/compose.ts";
+import { SOCKET_FOLDER, socketOf } from "../lab/container-sockets.ts";
 import { renderContainerlab } from "../lab/containerlab.ts";
 import { LabFailure } from "../lab/failure.ts";
 import { renderMermaid } from "../lab/graph.ts";
 import { perform } from "../lab/inside.ts";
 import { inspect, renderInspection } from "../lab/inspect.ts";
-import { hasIpv6, hasServers, type Lab, routersOf } from "../lab/lab.ts";
+import { type Lab, routersOf } from "../lab/lab.ts";
 import { renderJsonSchema } from "../lab/lab-schema.ts";
 import { playPart } from "../lab/part.ts";
 import { performScenarios } from "../lab/perform-scenarios.ts";
@@ -21,7 +21,6 @@ import { endLab, standingLabs } from "../lab/standing.ts";
 import { describeTopology, planTopology } from "../lab/topology.ts";
 import { enterTree } from "../lab/tree.ts";
 import { systemClock } from "../net/clock.ts";
-import { DEFAULT_CONTROL_SOCKET } from "../router/control.ts";
 import { labFaultCommand } from "./lab-fault.ts";
 import { CommandError } from "./output.ts";
 import { run } from "./run.ts";
@@ -88,7 +87,7 @@ export function labCommand(): Command {
     .argument("<name>", NAME)
     .argument("<machine>", "the router, a node, a pod or a client of it")
     .option("--selector <name>", "one of the lab's experiment", process.env.ECMP_SELECTOR)
-    .option("--control <socket>", "the router's control socket", process.env.ECMP_CONTROL ?? DEFAULT_CONTROL_SOCKET)
+    .option("--sockets <folder>", "where its containers meet: the routers' control sockets, by name", SOCKET_FOLDER)
     .option("--json", "a client's last line on stdout is one JSON object")
     .action((name: string, machine: string, options: PlayOptions) => guard(() => playMachine(name, machine, options)));
   lab.addCommand(labFaultCommand());
@@ -109,7 +108,7 @@ const NAME = "one of `ecmp lab list`, or a lab file's path";
 
 interface PlayOptions {
   readonly selector?: string;
-  readonly control: string;
+  readonly sockets: string;
   readonly json?: true;
 }
 
@@ -121,12 +120,12 @@ async function playMachine(name: string, machine: string, options: PlayOptions):
     const names = selectors.map((each) => each.name).join(", ");
     throw new LabFailure("--selector", `found "${options.selector}"`, `one of the lab's experiment: ${names}`);
   }
-  if (machine !== lab.router.name) {
-    return await playPart(systemClock, lab, machine, { selector, control: options.control, json: options.json === true });
-  }
-  const file = `${dirname(options.control)}/router.yaml`;
-  writeFileSync(file, renderRouterConfig(lab, lab.router, { hash: lab.experiment.hash, selector }, "by address"));
-  await run(file, { control: options.control, metrics: `0.0.0.0:${METRICS_PORT}` });
+  const { sockets, json } = options;
+  const router = routersOf(lab).find(({ name }) => name === machine);
+  if (!router) return await playPart(systemClock, lab, machine, { selector, sockets, json: json === true });
+  const file = `${sockets}/${router.name}.yaml`;
+  writeFileSync(file, renderRouterConfig(lab, router, { hash: lab.experiment.hash, selector }, "by address"));
+  await run(file, { control: socketOf(router.name, sockets), metrics: `0.0.0.0:${METRICS_PORT}` });
   // It goes on until a signal ends it, and the process with it.
   return await new Promise(() => {});
 }
@@ -142,13 +141,6 @@ function exportLab(name: string, { compose, containerlab }: ExportOptions): numb
   // A container plays its machine from the lab that is in its image.
   if (!labNames().includes(name)) throw new LabFailure("lab export", `found "${name}"`, `one of ${labNames().join(", ")}`);
   const lab = loadLab(name);
-  // There a machine is played with one router's control socket at hand, and has the addresses that an engine gave it.
-  if (lab.furtherRouters.length > 0)
-    throw new LabFailure("lab export", `${name} has ${routersOf(lab).length} routers`, "a lab of one");
-  if (lab.nat) throw new LabFailure("lab export", `${name} has clients behind a NAT`, "a lab whose clients the router sees");
-  if (hasServers(lab))
-    throw new LabFailure("lab export", `${name} has names or an ingress`, "a lab whose clients and pods are all there is");
-  if (compose && hasIpv6(lab)) throw new LabFailure("lab export --compose", `${name} has addresses of IPv6`, "a lab of IPv4");
   const text = (compose ? renderCompose : renderContainerlab)(lab);
   if (file === true) return print(text);
   try {

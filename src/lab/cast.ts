@@ -7,7 +7,7 @@ import { addressFamily, formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { formatPrefix, hostPrefix } from "../net/prefix.ts";
 import { LabFailure } from "./failure.ts";
-import { startIngresses } from "./ingress.ts";
+import { ingressPods, startIngress } from "./ingress.ts";
 import {
   type Addressed,
   announcersOf,
@@ -74,10 +74,12 @@ export async function startCast(
   const routers = routersOf(lab).map((node) => startRouter(clock, lab, node, settings, directory));
   const ingresses = lab.services
     .filter(({ name }) => isAsked(name))
-    .map((service) => startIngresses(clock, lab, service, directory));
+    .flatMap((service) =>
+      ingressPods(lab, service).map((pod) => startIngress(clock, lab, service, pod, placeOf(pod.name), directory)),
+    );
   const nameServers = lab.hosts.flatMap((host) => {
     const names = lab.names.filter(({ name, server }) => server === host && isAsked(name));
-    return names.length > 0 ? [NameServer.start(clock, lab, names, directory)] : [];
+    return names.length > 0 ? [NameServer.start(clock, lab, names, placeOf(host), directory)] : [];
   });
   try {
     const all = await Promise.all([
@@ -88,7 +90,7 @@ export async function startCast(
       Promise.all(nameServers),
     ]);
     const [router, ...furtherRouters] = all[2];
-    const further = { ingresses: all[3].flat(), nameServers: all[4] };
+    const further = { ingresses: all[3], nameServers: all[4] };
     return { lab, pods: all[0], speakers: all[1], router, settings, directory, furtherRouters, ...further };
   } catch (error) {
     // Who did come up must not stand in the way of the next cast.
@@ -243,7 +245,7 @@ export async function stopCast(clock: Clock, cast: Cast): Promise<void> {
   const { lab, pods, speakers, ingresses, nameServers } = cast;
   await Promise.all(routersIn(cast).map((router) => router.stop(clock)));
   await Promise.all([...ingresses, ...pods].map((daemon) => daemon.stop(clock)));
-  await Promise.all(nameServers.map((server) => server.stop()));
+  await Promise.all(nameServers.map((server) => server.stop(clock)));
   await Promise.all(speakers.flatMap(({ daemons }) => daemons.map((daemon) => daemon.stop(clock))));
   await forgetConnections(lab);
 }

@@ -7,117 +7,95 @@
  *                                                 ├─ n2 ...
  */
 import { stringify } from "yaml";
-import { formatAddress, type Ipv4Address } from "../net/address.ts";
-import { formatPrefix, makePrefix, type Prefix } from "../net/prefix.ts";
-import type { Endpoint, Lab } from "./lab.ts";
+import { formatAddress } from "../net/address.ts";
+import { formatPrefix } from "../net/prefix.ts";
+import { containerEventOf } from "./container-event.ts";
+import { clientsHost, meets, SOCKET_FOLDER, socketOf } from "./container-sockets.ts";
+import { type EngineNetwork, planNetworks } from "./engine-network.ts";
+import { type Lab, routersOf } from "./lab.ts";
+import { sysctlsOf } from "./sysctls.ts";
 
-/** Where the router's container and the clients' one meet: its control socket. */
-const CONTROL_VOLUME = "control:/run/ecmp";
-
-/** Which network the machine is on, and as what. */
-interface Attachment {
-  readonly network: string;
-  readonly address: Prefix;
-}
+/** What a kind of machine has beside what all have. */
+const ROUTER = {
+  image: "ecmp-router",
+  build: { context: ".", target: "router" },
+  read_only: true,
+  tmpfs: ["/tmp"],
+  cap_drop: ["ALL"],
+  cap_add: ["NET_ADMIN", "NET_RAW"],
+  // Prometheus on any of the lab's networks finds it here.
+  expose: ["9179"],
+};
+const OURS = { image: "ecmp-router-lab", build: { context: ".", target: "lab" }, cap_add: ["NET_ADMIN"] };
+const NODE = { ...OURS, cap_add: ["NET_ADMIN", "SYS_ADMIN"] };
 
 export function renderCompose(lab: Lab): string {
-  const attachments = attach(lab);
-  const networksOf = (machine: string) =>
-    Object.fromEntries(
-      (attachments.get(machine) ?? []).map(({ network, address }) => [network, { ipv4_address: formatAddress(address.address) }]),
-    );
-  const play = (machine: string) => ["lab", "play", lab.name, machine];
-  const ours = { image: "ecmp-router-lab", build: { context: ".", target: "lab" }, init: true };
+  const networks = planNetworks(lab);
   const selector = { ECMP_SELECTOR: `\${ECMP_SELECTOR:-${lab.experiment.selectors[0].name}}` };
-  const services: Record<string, object> = {
-    [lab.router.name]: {
-      image: "ecmp-router",
-      build: { context: ".", target: "router" },
-      command: play(lab.router.name),
+  const service = (name: string, kind: object, more: object = {}): [string, object] => [
+    name,
+    {
+      ...kind,
       init: true,
-      read_only: true,
-      tmpfs: ["/tmp"],
-      cap_drop: ["ALL"],
-      cap_add: ["NET_ADMIN", "NET_RAW"],
-      // The packets are ours, not the kernel's; and port 179 is free for an ordinary user in this container.
-      sysctls: { "net.ipv4.ip_forward": 0, "net.ipv4.ip_unprivileged_port_start": 0 },
-      environment: selector,
-      volumes: [CONTROL_VOLUME],
-      networks: networksOf(lab.router.name),
-      // Prometheus on any of the lab's networks finds it here.
-      expose: ["9179"],
+      command: ["lab", "play", lab.name, name],
+      ...sysctlsSection(sysctlsOf(lab, name)),
+      ...(meets(lab, name) ? { volumes: [`control:${SOCKET_FOLDER}`] } : {}),
+      networks: networksOf(name, networks),
+      ...more,
     },
+  ];
+  const routers = routersOf(lab).map(({ name }) =>
+    service(name, ROUTER, {
+      // Port 179 is free for an ordinary user in this container.
+      sysctls: { ...sysctlsOf(lab, name), "net.ipv4.ip_unprivileged_port_start": 0 },
+      environment: { ...selector, ECMP_CONTROL: socketOf(name) },
+    }),
+  );
+  const cluster = lab.nodes.flatMap((node) => [service(node.name, NODE), ...node.pods.map((pod) => service(pod.name, OURS))]);
+  const hosts = lab.hosts.map((name) =>
+    service(
+      name,
+      OURS,
+      name === clientsHost(lab) ? { environment: selector, depends_on: routersOf(lab).map((router) => router.name) } : {},
+    ),
+  );
+  const file = {
+    services: Object.fromEntries([...routers, ...cluster, ...hosts]),
+    networks: Object.fromEntries(networks.map((network) => [network.name, describeNetwork(network)])),
+    volumes: { control: {} },
   };
-  for (const node of lab.nodes) {
-    services[node.name] = {
-      ...ours,
-      command: play(node.name),
-      cap_add: ["NET_ADMIN", "SYS_ADMIN"],
-      sysctls: { "net.ipv4.ip_forward": 1 },
-      networks: networksOf(node.name),
-    };
-    for (const pod of node.pods) {
-      services[pod.name] = { ...ours, command: play(pod.name), cap_add: ["NET_ADMIN"], networks: networksOf(pod.name) };
-    }
-  }
-  for (const host of lab.hosts) {
-    services[host] = {
-      ...ours,
-      command: play(host),
-      cap_add: ["NET_ADMIN"],
-      environment: selector,
-      volumes: [CONTROL_VOLUME],
-      networks: networksOf(host),
-      depends_on: [lab.router.name],
-    };
-  }
-  const networks = Object.fromEntries(subnetsOf(attachments).map(([name, subnet]) => [name, describeNetwork(subnet)]));
-  const file = { services, networks, volumes: { control: {} } };
   return `${introduction(lab)}${stringify(file, { aliasDuplicateObjects: false, lineWidth: 0, flowCollectionPadding: true })}`;
 }
 
-const introduction = (lab: Lab): string => `# The lab ${lab.name} in containers. Made by: ecmp lab export ${lab.name} --compose
+const sysctlsSection = (sysctls: object): object => (Object.keys(sysctls).length > 0 ? { sysctls } : {});
+
+function introduction(lab: Lab): string {
+  const { node } = lab.experiment.event;
+  const others = lab.experiment.selectors.slice(1).map(({ name }) => name);
+  return `# The lab ${lab.name} in containers. Made by: ecmp lab export ${lab.name} --compose
 #
 #   docker compose up                          brings it up; the client opens its connections and waits
-#   docker compose kill -s SIGUSR1 ${lab.experiment.event.node}      the event: ${lab.experiment.event.node}'s speaker dies, and the client tells what broke
+#   docker compose kill -s SIGUSR1 ${node.padEnd(11)} the event: ${node}'s ${containerEventOf(lab).what(lab)}; the client tells what broke
 #   docker compose down --volumes              ends it
-#
-# ECMP_SELECTOR=resilient docker compose up    the same with another selector
-`;
-
-/** A bridge is one network; a cable between two machines is one too, named after both. */
-function attach(lab: Lab): Map<string, Attachment[]> {
-  const attachments = new Map<string, Attachment[]>();
-  const add = (machine: string, network: string, address: Prefix) =>
-    attachments.set(machine, [...(attachments.get(machine) ?? []), { network, address }]);
-  for (const [a, b] of lab.links) {
-    const bridge = [a, b].find((end) => lab.bridges.includes(end.node));
-    for (const end of [a, b]) if (end.address) add(end.node, bridge?.node ?? cableName(a, b), end.address);
-  }
-  for (const node of lab.nodes) {
-    const pods = `${node.name}-pods`;
-    add(node.name, pods, node.podGateway.address);
-    for (const pod of node.pods) add(pod.name, pods, pod.address);
-  }
-  return attachments;
+${others.map((name) => `#\n# ECMP_SELECTOR=${name} docker compose up    the same with another selector\n`).join("")}`;
 }
 
-const cableName = (a: Endpoint, b: Endpoint): string => `${a.node}-${b.node}`;
+const networksOf = (machine: string, networks: readonly EngineNetwork[]): object =>
+  Object.fromEntries(
+    networks.flatMap(({ name, members }) => {
+      const at = members.get(machine);
+      if (!at) return [];
+      const ipv6 = at.address6 ? { ipv6_address: formatAddress(at.address6.address) } : {};
+      return [[name, { ipv4_address: formatAddress(at.address.address), ...ipv6 }]];
+    }),
+  );
 
-function subnetsOf(attachments: Map<string, Attachment[]>): [string, Prefix][] {
-  const subnets = new Map<string, Prefix>();
-  for (const { network, address } of [...attachments.values()].flat()) {
-    subnets.set(network, makePrefix(address.address, address.length));
-  }
-  return [...subnets];
-}
-
-/**
- * The engine takes an address of each network for itself: the last one, since the first ones are the lab's. And it must not
- * masquerade: where bridged frames pass the host's packet filter, it would do so to a client's packet on its way to a pod.
- */
-function describeNetwork(subnet: Prefix) {
-  const last = (subnet.address as Ipv4Address) + 2 ** (32 - subnet.length) - 2;
-  const driver_opts = { "com.docker.network.bridge.enable_ip_masquerade": "false" };
-  return { driver_opts, ipam: { config: [{ subnet: formatPrefix(subnet), gateway: formatAddress(last) }] } };
+/** The engine must not masquerade: where bridged frames pass the host's packet filter, it would do so to a client's packet on its way to a pod. */
+function describeNetwork({ mtu, subnets }: EngineNetwork): object {
+  const driver_opts = {
+    "com.docker.network.bridge.enable_ip_masquerade": "false",
+    ...(mtu === undefined ? {} : { "com.docker.network.driver.mtu": String(mtu) }),
+  };
+  const config = subnets.map(({ prefix, engine }) => ({ subnet: formatPrefix(prefix), gateway: formatAddress(engine) }));
+  return { ...(subnets.length > 1 ? { enable_ipv6: true } : {}), driver_opts, ipam: { config } };
 }

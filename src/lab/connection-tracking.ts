@@ -6,7 +6,8 @@
 import { formatAddress, parseAddress } from "../net/address.ts";
 import { type Flow, formatFlow, parseProtocol } from "../net/flow.ts";
 import { hasIpv6, type Lab, nextHopsOf } from "./lab.ts";
-import { inNamespace } from "./namespace.ts";
+import type { Translations } from "./nat.ts";
+import { type Place, placeOf } from "./place.ts";
 import { execute } from "./process.ts";
 
 /** A connection as its first packet came, and as its answers have to come. */
@@ -16,11 +17,13 @@ export interface TrackedConnection {
 }
 
 /** A reset connection is known for ten seconds more, others for longer. */
-async function readTracked(lab: Lab, namespace: string): Promise<TrackedConnection[]> {
+export async function listTracked(lab: Lab, place: Place): Promise<string> {
   const families = hasIpv6(lab) ? ["ipv4", "ipv6"] : ["ipv4"];
-  const listings = families.map((family) => execute(inNamespace(namespace, ["conntrack", "-L", "-f", family])));
-  return (await Promise.all(listings)).flatMap(parseTracked);
+  return (await Promise.all(families.map((family) => execute(place(["conntrack", "-L", "-f", family]))))).join("");
 }
+
+const readTracked = async (lab: Lab, machine: string): Promise<TrackedConnection[]> =>
+  parseTracked(await listTracked(lab, placeOf(machine)));
 
 const TUPLE = /src=(\S+) dst=(\S+) sport=(\d+) dport=(\d+)/g;
 
@@ -54,9 +57,9 @@ export async function readTrackedBy(lab: Lab): Promise<Map<string, Set<string>>>
   return trackedBy;
 }
 
-/** What a NAT makes of the flows that it tracks, by their names in front of it. */
-export const readTranslations = async (lab: Lab, namespace: string): Promise<Map<string, Flow>> =>
-  new Map((await readTracked(lab, namespace)).map(({ original, reply }) => [formatFlow(original), reverse(reply)]));
+/** What a NAT makes of the flows that it tracks. */
+export const parseTranslations = (listing: string): Translations =>
+  new Map(parseTracked(listing).map(({ original, reply }) => [formatFlow(original), reverse(reply)]));
 
 /** The clients' flows, by the names that their packets have behind the node that they entered by, in both directions. */
 export async function readMasquerades(lab: Lab): Promise<Map<string, string>> {

@@ -6,25 +6,46 @@
  * addresses and routes of the namespaces' lab (`topology.ts`), and then plays the machine, as a container of compose does.
  */
 import { stringify } from "yaml";
-import type { Lab } from "./lab.ts";
+import { containerEventOf } from "./container-event.ts";
+import { clientsHost, meets, SOCKET_FOLDER, socketOf } from "./container-sockets.ts";
+import { hasIpv6, type Lab, routersOf } from "./lab.ts";
+import { sysctlsOf } from "./sysctls.ts";
 import { linkEnds, planTopology } from "./topology.ts";
 
 const IMAGE = "ecmp-router-lab";
 
-/** containerlab's own folder of the lab, which is there before the nodes are: the router's control socket, for the client. */
-const CONTROL_BIND = "__clabDir__:/run/ecmp";
+/** containerlab's own folder of the lab, which is there before the nodes are. */
+const SOCKETS_BIND = `__clabDir__:${SOCKET_FOLDER}`;
+
+/** Of a link that says nothing: containerlab would take 9500. */
+const DEFAULT_MTU = 1500;
 
 export function renderContainerlab(lab: Lab): string {
-  const { configure, forwarding } = planTopology(lab);
-  const binds = new Map([lab.router.name, ...lab.hosts].map((name) => [name, { binds: [CONTROL_BIND] }]));
-  const nodes = [...configure].map(([name, commands]) => {
-    const forward = forwarding.includes(name) ? FORWARD : [];
+  const routers = routersOf(lab).map(({ name }) => name);
+  const nodes = [...planTopology(lab).configure].map(([name, commands]) => {
+    const sysctls = sysctlsOf(lab, name);
     const play = lab.bridges.includes(name) ? [] : [inBackground(`ecmp lab play ${lab.name} ${name}`)];
-    return [name, { ...binds.get(name), exec: [...commands.map((command) => `ip ${command}`), ...forward, ...play] }];
+    const node = {
+      ...(meets(lab, name) ? { binds: [SOCKETS_BIND] } : {}),
+      ...(routers.includes(name) ? { env: { ECMP_CONTROL: socketOf(name) } } : {}),
+      ...(Object.keys(sysctls).length > 0 ? { sysctls } : {}),
+      exec: [...commands.map((command) => `ip ${command}`), ...play],
+    };
+    return [name, node];
   });
-  const links = linkEnds(lab).map(([a, b]) => ({ endpoints: [`${a.node}:${a.interface}`, `${b.node}:${b.interface}`] }));
-  // No management network: the names of the interfaces are the lab's, eth0 included.
-  const linux = { image: IMAGE, entrypoint: "sleep", cmd: "infinity", "network-mode": "none" };
+  const links = linkEnds(lab).map(([a, b]) => ({
+    endpoints: [`${a.node}:${a.interface}`, `${b.node}:${b.interface}`],
+    mtu: a.mtu ?? DEFAULT_MTU,
+  }));
+  const linux = {
+    image: IMAGE,
+    entrypoint: "sleep",
+    cmd: "infinity",
+    // No management network: the names of the interfaces are the lab's, eth0 included.
+    "network-mode": "none",
+    // An engine turns IPv6 off where it has no network of it.
+    ...(hasIpv6(lab) ? { sysctls: { "net.ipv6.conf.all.disable_ipv6": 0 } } : {}),
+  };
   const file = {
     name: lab.name,
     topology: { kinds: { linux }, defaults: { kind: "linux" }, nodes: Object.fromEntries(nodes), links },
@@ -32,19 +53,18 @@ export function renderContainerlab(lab: Lab): string {
   return `${introduction(lab)}${stringify(file, { aliasDuplicateObjects: false, lineWidth: 0, flowCollectionPadding: true })}`;
 }
 
-const FORWARD = ["sysctl -q -w net.ipv4.ip_forward=1", "sysctl -q -w net.ipv6.conf.all.forwarding=1"];
-
 /** What it says is told by `docker logs`, as if the node had been started with it. */
 const inBackground = (command: string): string => `sh -c '${command} >/proc/1/fd/1 2>&1 &'`;
 
-const introduction = ({
-  name,
-  experiment: { event },
-}: Lab): string => `# The lab ${name} for containerlab. Made by: ecmp lab export ${name} --containerlab FILE
+function introduction(lab: Lab): string {
+  const { name, experiment } = lab;
+  const { node } = experiment.event;
+  return `# The lab ${name} for containerlab. Made by: ecmp lab export ${name} --containerlab FILE
 #
 #   docker build --target lab --tag ${IMAGE} .      the nodes' image, in a clone of ecmp-router
 #   containerlab deploy --topo FILE                       brings it up; the client opens its connections and waits
-#   docker exec clab-${name}-${event.node} pkill -USR1 -f "lab play"   the event
-#   docker logs clab-${name}-client                         what broke, and what was forecast
+#   docker exec clab-${name}-${node} pkill -USR1 -f "lab play"   the event: ${node}'s ${containerEventOf(lab).what(lab)}
+#   docker logs clab-${name}-${clientsHost(lab)}                         what broke, and what was forecast
 #   containerlab destroy --topo FILE
 `;
+}

@@ -6,29 +6,30 @@ import { writeFile } from "node:fs/promises";
 import { addressFamily, formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { type Lab, ofFamily, type Pod, podsOf, type Service, serviceNamed } from "./lab.ts";
-import { placeOf } from "./place.ts";
+import type { Place } from "./place.ts";
 import { Daemon, mergeOutput } from "./process.ts";
 import { requirePrograms } from "./stage.ts";
 
 const READY_DEADLINE_MS = 20_000;
 
-/** All of a service, on every one of its nodes. */
-export async function startIngresses(clock: Clock, lab: Lab, service: Service, directory: string): Promise<Daemon[]> {
-  const behind = service.ingressTo;
-  if (behind === undefined) return [];
+/** The pods in whose network a service has one. */
+export const ingressPods = (lab: Lab, service: Service): readonly Pod[] =>
+  service.ingressTo === undefined ? [] : podsOf(lab, service);
+
+export async function startIngress(
+  clock: Clock,
+  lab: Lab,
+  service: Service,
+  pod: Pod,
+  place: Place,
+  directory: string,
+): Promise<Daemon> {
   await requirePrograms({ haproxy: "haproxy" });
-  return await Promise.all(
-    podsOf(lab, service).map(async (pod) => {
-      const file = `${directory}/${pod.name}-${service.name}.cfg`;
-      await writeFile(file, renderHaproxy(lab, service, serviceNamed(lab, behind), pod));
-      const daemon = await Daemon.start(
-        `${service.name} at ${pod.name}`,
-        placeOf(pod.name)(mergeOutput(["haproxy", "-W", "-db", "-f", file])),
-      );
-      await daemon.untilLine(/Loading success/, clock, READY_DEADLINE_MS);
-      return daemon;
-    }),
-  );
+  const file = `${directory}/${pod.name}-${service.name}.cfg`;
+  await writeFile(file, renderHaproxy(lab, service, serviceNamed(lab, service.ingressTo ?? ""), pod));
+  const daemon = await Daemon.start(`${service.name} at ${pod.name}`, place(mergeOutput(["haproxy", "-W", "-db", "-f", file])));
+  await daemon.untilLine(/Loading success/, clock, READY_DEADLINE_MS);
+  return daemon;
 }
 
 /** Who finds a pod gone goes to the next one at once. By HTTP that is also done for a question that was under way, an echo's as a POST. */

@@ -16,6 +16,7 @@ import {
   untilWatched,
   viewsOf,
 } from "./cast.ts";
+import { listTracked, parseTranslations } from "./connection-tracking.ts";
 import { ECMP_COMMAND } from "./ecmp-command.ts";
 import { LabFailure } from "./failure.ts";
 import { FAULTS } from "./fault.ts";
@@ -47,8 +48,6 @@ export async function perform(clock: Clock, lab: Lab, options: LabOptions): Prom
   const lifeline = new Lifeline();
   const outside = await lifeline.outside;
   const progress = createProgress(clock);
-  if (lab.nat && !options.upOnly)
-    throw new LabFailure(lab.name, "clients behind a NAT", "a scenario: its forecast waits for what the NAT makes of them");
   await checkPrograms(lab, outside);
   const { namespaces, linkCount } = await buildStage(lab);
   progress.step(
@@ -91,6 +90,7 @@ function playOf(clock: Clock, cast: Cast): Play {
     lab,
     routers: viewsOf(cast),
     place: placeOf(lab.clients[0].node),
+    translations: async ({ host }) => parseTranslations(await listTracked(lab, placeOf(host))),
     strike: async (departed) => {
       const atMs = clock.nowMs();
       await FAULTS[lab.experiment.event.kind].begin({ clock, cast, node: departed, ...faultSettings({}) });

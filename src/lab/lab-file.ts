@@ -1,6 +1,6 @@
 /**
  * `lab.yaml`: what it may say, checked with every mistake told at once, and the `Lab` it means. `name`, `topology.nodes`,
- * `kind`, `exec`, `links`, `endpoints`, `ipv4`, `ipv6` and `mtu` mean what they mean to containerlab; `services`, `clients` and `experiment` are
+ * `kind`, `exec`, `sysctls`, `links`, `endpoints`, `ipv4`, `ipv6` and `mtu` mean what they mean to containerlab; `services`, `clients` and `experiment` are
  * ours. No file is opened here (that is `catalog.ts`).
  */
 import type { z } from "zod";
@@ -10,6 +10,7 @@ import type { Prefix } from "../net/prefix.ts";
 import type { Addressed, ClusterNode, Endpoint, Lab, RouterNode, SpeakerKindName } from "./lab.ts";
 import { type LabFile, labSchema, type PodPlan } from "./lab-schema.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
+import { FORWARD_IPV4 } from "./sysctls.ts";
 
 /** The lab that `text` describes, or every mistake in it. */
 export function readLab(text: string): { readonly lab: Lab } | { readonly mistakes: readonly ConfigMistake[] } {
@@ -179,12 +180,18 @@ function expand(file: LabFile): Lab {
   });
   const ofKind = (kind: string) => named.filter(([, node]) => node.kind === kind).map(([name]) => name);
   const exec = Object.fromEntries(named.flatMap(([name, node]) => (node.kind === "linux" ? [[name, node.exec]] : [])));
+  const sysctls = Object.fromEntries(
+    named.flatMap(([name, node]) => (node.kind === "linux" ? [[name, sysctlsOfHost(node)]] : [])),
+  );
   const [nat] = named.flatMap(([host, node]) =>
     node.kind === "linux" && node.masquerade !== undefined ? [{ host, interface: node.masquerade }] : [],
   );
-  const machines = { router, furtherRouters, nodes, bridges: ofKind("bridge"), hosts: ofKind("linux"), exec, nat };
+  const machines = { router, furtherRouters, nodes, bridges: ofKind("bridge"), hosts: ofKind("linux"), exec, sysctls, nat };
   return { name, description, ...machines, links, services, names, clients, experiment };
 }
+
+const sysctlsOfHost = ({ sysctls, masquerade }: Extract<LabFile["topology"]["nodes"][string], { kind: "linux" }>) =>
+  masquerade === undefined ? sysctls : { ...sysctls, [FORWARD_IPV4]: 1 };
 
 function toEndpoint({ endpoints, ipv4, ipv6, mtu }: LabFile["topology"]["links"][number], side: 0 | 1): Endpoint {
   const [node, name] = endpoints[side].split(":");

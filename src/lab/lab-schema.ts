@@ -44,6 +44,13 @@ const node = z.discriminatedUnion(
           .array(z.string({ error: "wanted a command" }))
           .default([])
           .describe("what it runs once its links are in place"),
+        sysctls: z
+          .record(
+            z.string().regex(/^net\.[a-z0-9_.-]+$/i, { error: "wanted a setting of the network, like net.ipv4.ip_forward" }),
+            whole(0, 0x7fffffff),
+          )
+          .default({})
+          .describe("what it tells its kernel"),
         masquerade: z
           .string({ error: "wanted one of its interfaces" })
           .optional()

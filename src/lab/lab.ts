@@ -172,6 +172,8 @@ export interface Lab {
   readonly hosts: readonly string[];
   /** What a host runs once its links are in place, by its name. */
   readonly exec: Readonly<Record<string, readonly string[]>>;
+  /** What a host tells its kernel, by its name: a NAT forwards. */
+  readonly sysctls: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly nat?: Nat | undefined;
   readonly links: readonly (readonly [Endpoint, Endpoint])[];
   readonly services: readonly Service[];
@@ -210,10 +212,6 @@ export const servicesOf = (lab: Lab, node: ClusterNode): readonly Service[] =>
 export const routersOf = (lab: Lab): readonly RouterNode[] => [lab.router, ...lab.furtherRouters];
 
 export const hasIpv6 = (lab: Lab): boolean => lab.nodes.some(({ address6 }) => address6 !== undefined);
-
-/** Whether anybody but routers, nodes, pods and clients plays in it: a name server, an ingress. */
-export const hasServers = ({ names, services }: Lab): boolean =>
-  names.length > 0 || services.some(({ ingressTo }) => ingressTo !== undefined);
 
 /** The one of these addresses that belongs to a family. */
 export const ofFamily = ({ address, address6 }: MaybeAddressed, family: AddressFamily): Prefix | undefined =>

@@ -6,7 +6,7 @@ import { writeFile } from "node:fs/promises";
 import { formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { hostAddresses, type Lab, type LabName, type Service, serviceNamed } from "./lab.ts";
-import { placeOf } from "./place.ts";
+import type { Place } from "./place.ts";
 import { Daemon, mergeOutput } from "./process.ts";
 import { requirePrograms } from "./stage.ts";
 
@@ -28,7 +28,7 @@ export class NameServer {
   }
 
   /** All names are those of one host. */
-  static async start(clock: Clock, lab: Lab, names: readonly LabName[], directory: string): Promise<NameServer> {
+  static async start(clock: Clock, lab: Lab, names: readonly LabName[], place: Place, directory: string): Promise<NameServer> {
     await requirePrograms({ dnsmasq: "dnsmasq-base" });
     const [{ server, ttlSeconds }] = names;
     const file = `${directory}/${server}-names`;
@@ -46,7 +46,7 @@ export class NameServer {
       `--addn-hosts=${file}`,
       `--local-ttl=${ttlSeconds}`,
     ];
-    const daemon = await Daemon.start(`${server}'s dnsmasq`, placeOf(server)(mergeOutput(["dnsmasq", ...options])));
+    const daemon = await Daemon.start(`${server}'s dnsmasq`, place(mergeOutput(["dnsmasq", ...options])));
     await daemon.untilLine(HAS_READ, clock, READ_DEADLINE_MS);
     return new NameServer(clock, file, services, daemon);
   }
@@ -62,7 +62,7 @@ export class NameServer {
     await read;
   }
 
-  stop = (): Promise<unknown> => this.#daemon.stop(this.#clock);
+  stop = (clock: Clock): Promise<unknown> => this.#daemon.stop(clock);
 }
 
 const renderNames = (services: ReadonlyMap<string, Service>): string =>

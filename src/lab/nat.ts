@@ -4,15 +4,13 @@
  * forecast is made of what it says, still before anything happens.
  */
 import { type Flow, formatFlow } from "../net/flow.ts";
-import { readTranslations } from "./connection-tracking.ts";
 import { LabFailure } from "./failure.ts";
 import type { Lab, Nat } from "./lab.ts";
-import { inNamespace } from "./namespace.ts";
+import type { Place } from "./place.ts";
 import { execute } from "./process.ts";
 
-export async function startNat({ host, interface: name }: Nat): Promise<void> {
-  await execute(inNamespace(host, ["sysctl", "--quiet", "--write", "net.ipv4.ip_forward=1"]));
-  await execute(inNamespace(host, ["nft", "-f", "-"]), renderNat(name));
+export async function startNat({ interface: name }: Pick<Nat, "interface">, place: Place): Promise<void> {
+  await execute(place(["nft", "-f", "-"]), renderNat(name));
 }
 
 const renderNat = (name: string): string => `table ip lab-nat {
@@ -23,17 +21,22 @@ const renderNat = (name: string): string => `table ip lab-nat {
 }
 `;
 
-/** Flows that are open, as the router sees them. */
-export async function translate<One extends { readonly flow: Flow }>(
-  lab: Lab,
-  { host }: Nat,
+/** What a NAT makes of flows, by their names in front of it. */
+export type Translations = ReadonlyMap<string, Flow>;
+
+/** Flows that are open, as the router of a lab with a NAT sees them. */
+export function translate<One extends { readonly flow: Flow }>(
+  { nat }: Lab,
+  translations: Translations,
   open: readonly One[],
-): Promise<One[]> {
-  const translations = await readTranslations(lab, host);
+): One[] {
   return open.map((each) => {
     const flow = translations.get(formatFlow(each.flow));
-    if (!flow)
-      throw new LabFailure(host, `${formatFlow(each.flow)} is not among what it translates`, "every flow of the clients");
-    return { ...each, flow };
+    if (flow) return { ...each, flow };
+    throw new LabFailure(
+      nat?.host ?? "nat",
+      `${formatFlow(each.flow)} is not among what it translates`,
+      "every flow of the clients",
+    );
   });
 }

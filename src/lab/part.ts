@@ -1,19 +1,35 @@
 /**
- * One machine of a lab, played where we are: a container that has its addresses already, and nothing else. `ecmp lab play`
- * calls this; `compose.ts` writes the file whose containers call that. The same speakers, rules, pods, clients and judgment
- * as in namespaces; what an engine cannot be told (routes, the services' rules) is done here first.
+ * One machine of a lab, played where we are: a container that has its addresses and its kernel's settings already, and nothing
+ * else. `ecmp lab play` calls this; `compose.ts` and `containerlab.ts` write the files whose containers call that. The same
+ * speakers, rules, pods, servers, clients and judgment as in namespaces; what an engine cannot be told (routes, the services'
+ * rules) is done here first.
  *
- * The router of the lab is no part of this: it is `ecmp run`, as in every container of it.
+ * A router of the lab is no part of this: it is `ecmp run`, as in every container of it.
  */
 import { mkdir } from "node:fs/promises";
 import { formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { podCommand, untilEstablished, untilTaught } from "./cast.ts";
+import { containerEventOf } from "./container-event.ts";
+import { clientsHost, socketOf } from "./container-sockets.ts";
 import { ECMP_COMMAND } from "./ecmp-command.ts";
 import { LabFailure } from "./failure.ts";
+import { ingressPods, startIngress } from "./ingress.ts";
 import { renderKubeProxy } from "./kube-proxy.ts";
-import type { ClusterNode, Lab, SelectorChoice } from "./lab.ts";
+import {
+  type ClusterNode,
+  hasIpv6,
+  type Lab,
+  nodesOf,
+  type Pod,
+  type RouterNode,
+  routersOf,
+  type SelectorChoice,
+} from "./lab.ts";
+import { NameServer } from "./name-server.ts";
 import { executeUntilDone } from "./namespace.ts";
+import { startNat } from "./nat.ts";
+import { askTranslations, serveTranslations } from "./nat-server.ts";
 import { here } from "./place.ts";
 import { Daemon, execute } from "./process.ts";
 import { createProgress } from "./progress.ts";
@@ -31,36 +47,34 @@ const A_DAY_MS = 86_400_000;
 
 export interface PartOptions {
   readonly selector: SelectorChoice;
-  /** The router's control socket, which the container of the clients shares with it. */
-  readonly control: string;
+  /** The folder in which the containers meet. */
+  readonly sockets: string;
   readonly json: boolean;
 }
 
 /** Plays the machine `name` until it is told to stop (SIGTERM), or until the clients have their result; the exit code. */
 export async function playPart(clock: Clock, lab: Lab, name: string, options: PartOptions): Promise<number> {
   await mkdir(DIRECTORY, { recursive: true });
-  const node = lab.nodes.find((candidate) => candidate.name === name);
-  if (node) return await playNode(clock, lab, node);
-  const owner = lab.nodes.find(({ pods }) => pods.some((pod) => pod.name === name));
-  const pod = owner?.pods.find((candidate) => candidate.name === name);
-  if (owner && pod) {
-    await addRoutes(podRoutes(owner));
-    return await untilStopped(clock, [await Daemon.start(name, podCommand(lab, pod))]);
+  for (const node of lab.nodes) {
+    if (node.name === name) return await playNode(clock, lab, node);
+    const pod = node.pods.find((candidate) => candidate.name === name);
+    if (pod) return await playPod(clock, lab, node, pod);
   }
-  if (lab.hosts.includes(name)) return await playClients(clock, lab, name, options);
+  if (lab.hosts.includes(name)) return await playHost(clock, lab, name, options);
   const machines = [...lab.nodes.flatMap(({ name, pods }) => [name, ...pods.map((each) => each.name)]), ...lab.hosts];
   throw new LabFailure("lab play", `found "${name}"`, `one of ${machines.join(", ")}`);
 }
 
-/** The event of a lab comes as a signal here: `docker compose kill -s SIGUSR1 n2` kills the speaker, and the node stays up. */
+/** The event of a lab comes as a signal here: `docker compose kill -s SIGUSR1 n2` befalls the speaker, and the node stays up. */
 async function playNode(clock: Clock, lab: Lab, node: ClusterNode): Promise<number> {
-  await addRoutes(nodeRoutes(lab, node));
+  await takeRoutes(lab, nodeRoutes(lab, node));
   await execute(["nft", "-f", "-"], renderKubeProxy(lab, node) + NO_REDIRECTS);
   const { daemons, implementation, version } = await startSpeaker(clock, lab, node, here, `${DIRECTORY}/${node.name}`);
   console.log(`${node.name}: ${implementation} ${version} started`);
+  const { signal, done } = containerEventOf(lab);
   process.on("SIGUSR1", () => {
-    daemons[0].kill("SIGKILL");
-    console.log(`${node.name}: ${implementation} killed; the node goes on forwarding`);
+    daemons[0].kill(signal);
+    console.log(`${node.name}: ${implementation} ${done}; the node goes on forwarding`);
   });
   return await untilStopped(clock, daemons);
 }
@@ -77,29 +91,56 @@ const NO_REDIRECTS = `table ip lab {
 }
 `;
 
-async function playClients(clock: Clock, lab: Lab, host: string, { selector, control, json }: PartOptions): Promise<number> {
-  const { kind } = lab.experiment.event;
-  // A container is told to end its speaker; nothing tells it to stop it.
-  if (kind !== "kill-speaker") throw new LabFailure("experiment.event.kind", kind, "kill-speaker, in containers");
+/** Its server, and the ingresses that stand in its network. */
+async function playPod(clock: Clock, lab: Lab, owner: ClusterNode, pod: Pod): Promise<number> {
+  await takeRoutes(lab, podRoutes(owner));
+  const server = await Daemon.start(pod.name, podCommand(lab, pod));
+  const services = lab.services.filter((service) => ingressPods(lab, service).includes(pod));
+  const ingresses = services.map((service) => startIngress(clock, lab, service, pod, here, DIRECTORY));
+  return await untilStopped(clock, [server, ...(await Promise.all(ingresses))]);
+}
+
+/** The clients', or whatever else the lab file makes of a host. */
+async function playHost(clock: Clock, lab: Lab, host: string, options: PartOptions): Promise<number> {
+  await takeRoutes(lab, hostRoutes(lab, host));
+  for (const command of lab.exec[host] ?? []) await execute(["sh", "-c", command]);
+  if (host === clientsHost(lab)) return await playClients(clock, lab, options);
+  if (lab.nat?.host === host) {
+    // The engine has named the interfaces; the address is as in the lab file.
+    const end = lab.links.flat().find((each) => each.node === host && each.interface === lab.nat?.interface);
+    await startNat({ interface: await interfaceWith(formatAddress(end?.address?.address ?? 0)) }, here);
+    await serveTranslations(lab, socketOf(host, options.sockets));
+  }
+  const names = lab.names.filter(({ server }) => server === host);
+  const servers = names.length > 0 ? [await NameServer.start(clock, lab, names, here, DIRECTORY)] : [];
+  return await untilStopped(clock, servers);
+}
+
+async function interfaceWith(address: string): Promise<string> {
+  const listing = await execute(["ip", "-oneline", "address", "show", "to", address]);
+  const name = /^\d+: ([^\s@]+)/.exec(listing)?.[1];
+  if (name) return name;
+  throw new LabFailure("lab play", `no interface has ${address}`, "the addresses of the lab file");
+}
+
+async function playClients(clock: Clock, lab: Lab, { selector, sockets, json }: PartOptions): Promise<number> {
   const progress = createProgress(clock);
-  await addRoutes(hostRoutes(lab, host));
-  await executeUntilDone(clock, [...ECMP_COMMAND, "show", "ports", "--control", control], ROUTER_DEADLINE_MS);
-  const router = await RouterView.follow(clock, here, control);
-  const states = await untilEstablished(lab, lab.router, router, () => []);
-  await untilTaught(lab, lab.router, router);
-  progress.step("routes", `learned from ${Object.keys(states).length} speakers`);
+  const views = new Map<RouterNode, RouterView>();
+  for (const router of routersOf(lab)) views.set(router, await followRouter(clock, socketOf(router.name, sockets)));
+  const all = [...views];
+  const told = await Promise.all(all.map(([router, view]) => untilEstablished(lab, router, view, () => [])));
+  const states: Readonly<Record<string, string>> = Object.assign({}, ...told);
+  await Promise.all(all.map(([router, view]) => untilTaught(lab, router, view)));
+  progress.step("routes", `learned in ${told.reduce((count, each) => count + Object.keys(each).length, 0)} sessions`);
   const strike = (departed: ClusterNode) => {
-    progress.step("waiting", `for the end of ${departed.name}'s speaker: docker compose kill -s SIGUSR1 ${departed.name}`);
-    return untilSessionDown(clock, router, departed);
+    const { name } = departed;
+    progress.step("waiting", `for the event: SIGUSR1 to ${name}, and its ${containerEventOf(lab).what(lab)}`);
+    return untilSessionDown(clock, lab, views, departed);
   };
-  const result = await runOnce(
-    clock,
-    { lab, routers: { [lab.router.name]: router }, place: here, strike },
-    selector,
-    DIRECTORY,
-    progress,
-  );
-  await router.stop(clock);
+  const routers = Object.fromEntries(all.map(([{ name }, view]) => [name, view]));
+  const translations = ({ host }: { readonly host: string }) => askTranslations(host, socketOf(host, sockets));
+  const result = await runOnce(clock, { lab, routers, place: here, translations, strike }, selector, DIRECTORY, progress);
+  await Promise.all(all.map(([, view]) => view.stop(clock)));
   // The clients' container is of the same image as the nodes': what is installed here runs there.
   const speakers = lab.nodes.map(async ({ name, kind }) => {
     const { implementation } = SPEAKERS[kind];
@@ -108,24 +149,42 @@ async function playClients(clock: Clock, lab: Lab, host: string, { selector, con
   return tell({ lab, speakers: await Promise.all(speakers), runs: [result] }, json);
 }
 
-async function untilSessionDown(clock: Clock, router: RouterView, { address }: ClusterNode): Promise<number> {
-  const peer = formatAddress(address.address);
-  const sinceMs = clock.nowMs();
-  const event = await router.events.find(
-    ({ kind, peer: of, atMs }) => kind === "session-down" && of === peer && atMs > sinceMs,
-    A_DAY_MS,
-  );
-  return event?.atMs ?? sinceMs;
+async function followRouter(clock: Clock, control: string): Promise<RouterView> {
+  await executeUntilDone(clock, [...ECMP_COMMAND, "show", "ports", "--control", control], ROUTER_DEADLINE_MS);
+  return await RouterView.follow(clock, here, control);
 }
 
-async function addRoutes(lines: readonly string[]): Promise<void> {
+/** With every router that the node speaks with; when the first one was told. */
+async function untilSessionDown(
+  clock: Clock,
+  lab: Lab,
+  views: ReadonlyMap<RouterNode, RouterView>,
+  node: ClusterNode,
+): Promise<number> {
+  const peer = formatAddress(node.address.address);
+  const sinceMs = clock.nowMs();
+  const ends = [...views]
+    .filter(([router]) => nodesOf(lab, router).includes(node))
+    .map(([, view]) =>
+      view.events.find(({ kind, peer: of, atMs }) => kind === "session-down" && of === peer && atMs > sinceMs, A_DAY_MS),
+    );
+  const seen = await Promise.all(ends);
+  return Math.min(...seen.map((event) => event?.atMs ?? sinceMs));
+}
+
+/** In the place of those that the engine has put there. */
+async function takeRoutes(lab: Lab, lines: readonly string[]): Promise<void> {
+  for (const family of hasIpv6(lab) ? ["-4", "-6"] : ["-4"]) await execute(["ip", family, "route", "flush", "exact", "default"]);
   await execute(["ip", "-batch", "-"], lines.map((line) => `${line}\n`).join(""));
 }
 
-/** SIGTERM and SIGINT stop the daemons; that they all end by themselves is a failure, but a speaker's that was killed is not. */
-async function untilStopped(clock: Clock, daemons: readonly Daemon[]): Promise<number> {
+/** SIGTERM and SIGINT stop them; that they all end by themselves is a failure, but a speaker's that was killed is not. */
+async function untilStopped(clock: Clock, parts: readonly { stop(clock: Clock): Promise<unknown> }[]): Promise<number> {
+  // A machine whose kernel does all there is to do has nothing else that would keep this process.
+  const stay = () => void clock.setTimer(A_DAY_MS, stay);
+  stay();
   return await new Promise((resolve) => {
-    const stop = () => void Promise.all(daemons.map((daemon) => daemon.stop(clock))).then(() => resolve(0));
+    const stop = () => void Promise.all(parts.map((part) => part.stop(clock))).then(() => resolve(0));
     process.on("SIGTERM", stop).on("SIGINT", stop);
   });
 }

@@ -5,7 +5,7 @@
 import { formatAddress } from "../net/address.ts";
 import { FAULTS } from "./fault.ts";
 import type { Judgment } from "./judgment.ts";
-import type { Lab } from "./lab.ts";
+import type { Lab, Nat } from "./lab.ts";
 import type { RunResult } from "./run.ts";
 
 export interface SpeakerReport {
@@ -73,7 +73,7 @@ export function renderTable(result: LabResult, bold: (text: string) => string): 
   return [
     speakers,
     line(formatAddress(service.address), `${nextHops} next hops, ${policy}`),
-    line("connections", describeOpened(judgment)),
+    line("connections", describeOpened(judgment, result.lab.nat)),
     line("event", `${event.node}'s ${FAULTS[event.kind].past}: ${times}`),
     line("broken", describeBroken(judgment, event.node)),
     ...others.map((run) => line(`with ${run.selector.name}`, describeBroken(run.services[0].judgment, event.node))),
@@ -89,8 +89,9 @@ const describeNodes = (perNode: Judgment["perNode"]): string =>
     .map(([node, count]) => `${node} ${count}`)
     .join(" · ");
 
-function describeOpened({ opened, perNode, equal, checked }: Judgment): string {
-  return `${opened} opened: ${describeNodes(perNode)}  (explained before they were opened: ${equal} of ${checked} as forecast)`;
+function describeOpened({ opened, perNode, equal, checked }: Judgment, nat: Nat | undefined): string {
+  const when = nat ? `once ${nat.host} had said what it made of them` : "before they were opened";
+  return `${opened} opened: ${describeNodes(perNode)}  (explained ${when}: ${equal} of ${checked} as forecast)`;
 }
 
 function describeBroken({ opened, broken }: Judgment, departed: string): string {

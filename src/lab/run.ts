@@ -1,7 +1,7 @@
 /**
  * One run of a lab, with one selector: forecast, then connections, then the comparison; the event, then what broke, then the
  * comparison again. The forecast is made offline from the router's saved state, written down and its digest shown before the
- * first SYN leaves. The witness of the entry is the pod (`witness.ts`), that of the breakage the client; never our counters.
+ * first SYN leaves (behind a NAT, as soon as that has said what it made of each, and before the event). The witness of the entry is the pod (`witness.ts`), that of the breakage the client; never our counters.
  */
 import { writeFile } from "node:fs/promises";
 import { digestForecast, type FlowForecast } from "../experiment/forecast.ts";
@@ -18,6 +18,7 @@ import {
   type ClusterNode,
   type FaultKind,
   type Lab,
+  type Nat,
   nodeNamed,
   nodesOf,
   routersOf,
@@ -26,6 +27,7 @@ import {
 } from "./lab.ts";
 import { type LabView, statesOf } from "./lab-router.ts";
 import { Load } from "./load.ts";
+import { type Translations, translate } from "./nat.ts";
 import type { Place } from "./place.ts";
 import type { Progress } from "./progress.ts";
 import { forecastLoss } from "./tiers.ts";
@@ -44,6 +46,8 @@ export interface Play {
   readonly routers: Readonly<Record<string, LabView>>;
   /** Where the clients are. */
   readonly place: Place;
+  /** What the NAT makes of flows that are open. */
+  translations(nat: Nat): Promise<Translations>;
   /** Makes the event happen to this node, or waits for somebody to do so; when that was. */
   strike(departed: ClusterNode): Promise<number>;
 }
@@ -67,13 +71,17 @@ export interface RunResult {
 
 export async function runOnce(
   clock: Clock,
-  { lab, routers, place, strike }: Play,
+  { lab, routers, place, translations, strike }: Play,
   selector: SelectorChoice,
   directory: string,
   progress: Progress,
 ): Promise<RunResult> {
   const departed = nodeNamed(lab, lab.experiment.event.node);
-  const connections = planConnections(lab);
+  const planned = planConnections(lab);
+  const load = await Load.start(place, planned.length);
+  const open = () => load.open(planned.map(({ target }) => target));
+  const openedEarly = lab.nat && (await open());
+  const connections = lab.nat ? translate(lab, await translations(lab.nat), planned) : planned;
   const states = await statesOf(routers);
   const state = states[lab.router.name];
   const forecasts = forecastLoss(
@@ -89,8 +97,7 @@ export async function runOnce(
     `${forecasts.length} connections, ${forecasts.filter(({ moved }) => moved).length} to move; sha256 ${digest}`,
   );
 
-  const load = await Load.start(place, connections.length);
-  const opened = await load.open(connections.map(({ target }) => target));
+  const opened = openedEarly ?? (await open());
   progress.step("connections", `${opened.filter((record) => record.opened).length} of ${opened.length} opened`);
   await delay(clock, WATCH_BEFORE_MS);
 
@@ -155,6 +162,6 @@ function outcomesOf(
     const record = recordOf.get(connection.target.flow);
     if (connection.service !== service) return [];
     if (!record) throw new Error(`the load client never heard of ${connection.target.flow}`);
-    return [{ forecast: forecasts[index], record, clientAddress: connection.target.sourceAddress }];
+    return [{ forecast: forecasts[index], record, clientAddress: formatAddress(connection.flow.source) }];
   });
 }

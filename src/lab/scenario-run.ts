@@ -6,7 +6,7 @@ import { writeFile } from "node:fs/promises";
 import { digestPaths } from "../experiment/forecast.ts";
 import { type Clock, delay } from "../net/clock.ts";
 import { type Cast, viewsOf } from "./cast.ts";
-import { readTrackedBy } from "./connection-tracking.ts";
+import { listTracked, parseTranslations, readTrackedBy } from "./connection-tracking.ts";
 import { forecastVisits } from "./datagram-forecast.ts";
 import { type Expectation, forecastFates, type Plan, planChanges, withPods } from "./expectation.ts";
 import type { Lab } from "./lab.ts";
@@ -120,8 +120,9 @@ async function openTraffic({ cast, scenario, plan, planned, load, directory, tel
 /** Behind a NAT the flows have to be open before anybody knows what it makes of them. */
 async function asRouterSees(lab: Lab, traffic: ScenarioTraffic): Promise<ScenarioTraffic> {
   if (!lab.nat) return traffic;
-  const connections = await translate(lab, lab.nat, traffic.connections);
-  return { ...traffic, connections, datagrams: await translate(lab, lab.nat, traffic.datagrams) };
+  const translations = parseTranslations(await listTracked(lab, placeOf(lab.nat.host)));
+  const connections = translate(lab, translations, traffic.connections);
+  return { ...traffic, connections, datagrams: translate(lab, translations, traffic.datagrams) };
 }
 
 /** Connections and requests have expectations, in this order. */

@@ -5,12 +5,14 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { LabFailure } from "./failure.ts";
 import { renderKubeProxy } from "./kube-proxy.ts";
-import { hasIpv6, type Lab } from "./lab.ts";
+import type { Lab } from "./lab.ts";
 import { inNamespace } from "./namespace.ts";
 import { startNat } from "./nat.ts";
 import { forgetDropped } from "./packet-filter.ts";
+import { placeOf } from "./place.ts";
 import { execute } from "./process.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
+import { type Sysctls, sysctlsOf } from "./sysctls.ts";
 import { planTopology, type Topology } from "./topology.ts";
 import type { Outside } from "./tree.ts";
 
@@ -53,12 +55,14 @@ export async function buildStage(lab: Lab): Promise<Topology> {
   await Promise.all(
     [...topology.configure].map(([name, commands]) => execute(["ip", "-n", name, "-batch", "-"], lines(commands))),
   );
-  await Promise.all(
-    topology.forwarding.map((name) => execute(inNamespace(name, ["sysctl", "--quiet", "--write", ...nodeSysctls(lab)]))),
-  );
-  await Promise.all(lab.hosts.map((host) => execute(inNamespace(host, ["sysctl", "--quiet", "--write", ...HOST_SYSCTLS]))));
+  const setKernel = (name: string, more: Sysctls) => {
+    const settings = Object.entries({ ...sysctlsOf(lab, name), ...more }).map(([key, value]) => `${key}=${value}`);
+    return execute(inNamespace(name, ["sysctl", "--quiet", "--write", ...settings]));
+  };
+  await Promise.all(lab.nodes.map(({ name }) => setKernel(name, NO_REDIRECTS)));
+  await Promise.all(lab.hosts.map((name) => setKernel(name, PORTS_AGAIN)));
   await Promise.all(lab.nodes.map((node) => execute(inNamespace(node.name, ["nft", "-f", "-"]), renderKubeProxy(lab, node))));
-  if (lab.nat) await startNat(lab.nat);
+  if (lab.nat) await startNat(lab.nat, placeOf(lab.nat.host));
   for (const [host, commands] of Object.entries(lab.exec)) {
     for (const command of commands) await execute(inNamespace(host, ["sh", "-c", command]));
   }
@@ -77,14 +81,11 @@ export async function forgetConnections(lab: Lab): Promise<void> {
   ]);
 }
 
-/** A node forwards; and it sends no redirects for packets that leave by the link they came in on, as every DNAT to another node's pod does. */
-const nodeSysctls = (lab: Lab): string[] => [
-  ...["net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.eth0.send_redirects=0"],
-  ...(hasIpv6(lab) ? ["net.ipv6.conf.all.forwarding=1"] : []),
-];
+/** A node sends none for packets that leave by the link they came in on, as every DNAT to another node's pod does. */
+const NO_REDIRECTS: Sysctls = { "net.ipv4.conf.all.send_redirects": 0, "net.ipv4.conf.eth0.send_redirects": 0 };
 
 /** A port whose connection was ended in order may have another at once: strategies take turns with the same ports. */
-const HOST_SYSCTLS = ["net.ipv4.tcp_tw_reuse=1"];
+const PORTS_AGAIN: Sysctls = { "net.ipv4.tcp_tw_reuse": 1 };
 
 const lines = (commands: readonly string[]): string => commands.map((command) => `${command}\n`).join("");
 

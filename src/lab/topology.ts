@@ -22,6 +22,7 @@ import {
   routersAt,
   routersOf,
 } from "./lab.ts";
+import { FORWARD_IPV4, sysctlsOf } from "./sysctls.ts";
 
 export interface Topology {
   readonly namespaces: readonly string[];
@@ -30,7 +31,7 @@ export interface Topology {
   readonly create: readonly string[];
   /** Lines for `ip -n NAMESPACE -batch`, by namespace. */
   readonly configure: ReadonlyMap<string, readonly string[]>;
-  /** Namespaces whose kernel forwards: the nodes. Not the router's: there, packets are ours. */
+  /** Namespaces whose kernel forwards. */
   readonly forwarding: readonly string[];
 }
 
@@ -64,7 +65,8 @@ export function planTopology(lab: Lab): Topology {
   for (const host of lab.hosts) {
     configureAt(host, ...hostRoutes(lab, host));
   }
-  return { namespaces, linkCount: links.length, create, configure, forwarding: lab.nodes.map((node) => node.name) };
+  const forwarding = namespaces.filter((name) => sysctlsOf(lab, name)[FORWARD_IPV4] === 1);
+  return { namespaces, linkCount: links.length, create, configure, forwarding };
 }
 
 /** Every link: those of the lab file, and one between each pod and its node. */

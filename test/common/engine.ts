@@ -3,7 +3,7 @@
  * runs them, so that nothing of it is ever seen outside. Both keep their data in the same folder, which goes with the engine.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -40,6 +40,13 @@ export class EngineFolder {
 
   /** On a network of its own, with nothing outside. */
   startRunner = (): Promise<Engine> => this.#start(["--net"], []);
+
+  /** A file beside the engine's own; its path. */
+  write(name: string, text: string): string {
+    const path = join(this.path, name);
+    writeFileSync(path, text);
+    return path;
+  }
 
   remove(): void {
     rmSync(this.path, { recursive: true, force: true });

@@ -2,14 +2,12 @@
  * The lab `behind-nat` on real parts: the router sees one address and ports drawn by lot, and each flow goes where the forecast of
  * what the NAT made of it says; and what a lab with a NAT may not say.
  */
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { loadLab } from "#src/lab/catalog.ts";
 import { readLab } from "#src/lab/lab-file.ts";
 import { readScenarios } from "#src/lab/scenario-file.ts";
 import { canRunLabs, LAB_DEADLINE_MS, runScenario } from "./run-lab.ts";
-import { MAIN } from "./users.ts";
 
 describe.skipIf(!canRunLabs)("ecmp lab run behind-nat", () => {
   it("breaks all by addresses, and a node's by ports, as forecast", { timeout: LAB_DEADLINE_MS }, async () => {
@@ -56,11 +54,6 @@ describe("a lab with a NAT", () => {
     expect(pathsOf(text.replace("client: { kind: linux,", "client: { kind: linux, masquerade: eth0,"))).toEqual([
       "topology.nodes.nat.masquerade",
     ]);
-  });
-
-  it("is exported for nobody who would play it without its NAT", () => {
-    const run = () => execFileSync(process.execPath, [MAIN, "lab", "export", "behind-nat", "--containerlab"], { stdio: "pipe" });
-    expect(run).toThrow("wanted  a lab whose clients the router sees");
   });
 
   it("has no requests, which nobody could forecast", () => {

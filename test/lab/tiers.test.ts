@@ -11,7 +11,7 @@ import { slowForecast } from "../oracle/forecast.ts";
 
 const lab = loadLab("metallb-l3-tor-pair");
 const FLOWS = planConnections(lab).map(({ flow }) => flow);
-const [TOR1, TOR2] = ["10.0.2.2", "10.0.2.6"];
+const [TOR1, TOR2] = ["10.0.2.2", "10.0.2.10"];
 
 function stateOf(seed: number, ...nextHops: string[]) {
   const ecmp = { hash: { seed }, selector: { name: "modulo" } };
