@@ -16,6 +16,8 @@ export interface DatagramCase {
   /** As `ObservedFlow` has them. */
   readonly leftFor?: ReadonlySet<string> | undefined;
   readonly lostPackets: boolean;
+  /** By the forecast that was made again with what surprised the router. */
+  readonly surprised?: readonly Visit[] | undefined;
 }
 
 /** Whether it entered as forecast, but for visits that `isMissed` allows to be missing. */

@@ -42,6 +42,8 @@ export interface DatagramWitnesses {
   readonly departures?: ReadonlyMap<string, ReadonlySet<string>> | undefined;
   /** The next hops whose kernels track it. */
   readonly trackedBy: ReadonlyMap<string, ReadonlySet<string>>;
+  /** The forecast with what surprised the router, where anything did. */
+  readonly surprised?: { readonly datagramForecasts: readonly DatagramForecast[] } | undefined;
 }
 
 export function judgeDatagrams(
@@ -50,7 +52,7 @@ export function judgeDatagrams(
   planned: readonly ScenarioDatagrams[],
   forecasts: readonly DatagramForecast[],
   records: readonly DatagramRecord[],
-  { struck, departures, trackedBy }: DatagramWitnesses,
+  { struck, departures, trackedBy, surprised }: DatagramWitnesses,
 ): DatagramOutcome[] {
   const nodeOf = nodesByNextHop(lab);
   const recordOf = new Map(records.map((record) => [record.flow, record]));
@@ -70,6 +72,7 @@ export function judgeDatagrams(
       trackedBy: trackedBy.get(name) ?? new Set(),
       leftFor: departures?.get(name),
       lostPackets: struck.has(name),
+      surprised: surprised?.datagramForecasts[index].visits,
     });
     const nodes = entered.map((nextHop = "") => nodeOf.get(nextHop) ?? "?");
     return { service: service.name, record, forecast, entered, nodes, reason };

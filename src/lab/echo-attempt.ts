@@ -5,10 +5,10 @@
 import { connect } from "node:net";
 import { reset } from "./load-client.ts";
 import type { PodGreeting } from "./pod.ts";
-import { ANSWER_TIMEOUT_MS, type Attempt, NO_ANSWER } from "./request.ts";
-import { afterSilence } from "./silence.ts";
+import { type Attempt, awaitAnswer, NO_ANSWER } from "./request.ts";
 
-export function attemptByEcho({ clock, order, localPort, record }: Attempt): Promise<string | undefined> {
+export function attemptByEcho(attempt: Attempt): Promise<string | undefined> {
+  const { clock, order, localPort, record } = attempt;
   return new Promise((settled) => {
     const socket = connect({
       host: order.destinationAddress,
@@ -26,7 +26,7 @@ export function attemptByEcho({ clock, order, localPort, record }: Attempt): Pro
       // Ended in order, it would wait for the answer that does not come, and the next run could not have its port.
       reset(socket);
     };
-    const patience = () => afterSilence(clock, ANSWER_TIMEOUT_MS, () => fail(NO_ANSWER));
+    const patience = () => awaitAnswer(attempt, () => fail(NO_ANSWER));
     let cancel = patience();
     const ask = () => {
       missing = order.bytes;

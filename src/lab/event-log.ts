@@ -52,6 +52,9 @@ export class EventLog {
     return this.#events.findLast(wanted);
   }
 
+  /** All that are here, in the order in which they came. */
+  all = (): readonly RouterEvent[] => this.#events;
+
   #wakeAll(): void {
     const waiting = this.#wake;
     this.#wake = [];

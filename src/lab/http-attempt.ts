@@ -11,7 +11,7 @@ import type { Socket } from "node:net";
 import { type Clock, delay } from "../net/clock.ts";
 import { reset } from "./load-client.ts";
 import { POD_HEADER, SOURCE_HEADER } from "./pod-http.ts";
-import { ANSWER_TIMEOUT_MS, type Attempt, NO_ANSWER } from "./request.ts";
+import { ANSWER_TIMEOUT_MS, type Attempt, awaitAnswer, NO_ANSWER } from "./request.ts";
 import { afterSilence } from "./silence.ts";
 
 export async function attemptByHttp(attempt: Attempt): Promise<string | undefined> {
@@ -33,7 +33,8 @@ interface KeptConnection {
 }
 
 /** Why it failed, or undefined. */
-function exchange({ clock, order, localPort, record }: Attempt, connection: KeptConnection, isLast: boolean) {
+function exchange(attempt: Attempt, connection: KeptConnection, isLast: boolean) {
+  const { clock, order, localPort, record } = attempt;
   return new Promise<string | undefined>((settled) => {
     const isFirst = connection.socket === undefined;
     const body = Buffer.alloc(order.bytes, "ask\n");
@@ -54,7 +55,7 @@ function exchange({ clock, order, localPort, record }: Attempt, connection: Kept
       if (connection.socket) reset(connection.socket);
       asked.destroy();
     };
-    const patience = () => afterSilence(clock, ANSWER_TIMEOUT_MS, () => end(NO_ANSWER));
+    const patience = () => awaitAnswer(attempt, () => end(NO_ANSWER));
     let cancel = patience();
     const fail = (error: NodeJS.ErrnoException) => end(error.code ?? error.message);
     asked.on("error", fail);

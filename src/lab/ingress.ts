@@ -12,6 +12,9 @@ import { requirePrograms } from "./stage.ts";
 
 const READY_DEADLINE_MS = 20_000;
 
+/** Its process's; it is where the pod is. */
+export const ingressName = (service: Service, pod: string): string => `${service.name} at ${pod}`;
+
 /** The pods in whose network a service has one. */
 export const ingressPods = (lab: Lab, service: Service): readonly Pod[] =>
   service.ingressTo === undefined ? [] : podsOf(lab, service);
@@ -27,7 +30,7 @@ export async function startIngress(
   await requirePrograms({ haproxy: "haproxy" });
   const file = `${directory}/${pod.name}-${service.name}.cfg`;
   await writeFile(file, renderHaproxy(lab, service, serviceNamed(lab, service.ingressTo ?? ""), pod));
-  const daemon = await Daemon.start(`${service.name} at ${pod.name}`, place(mergeOutput(["haproxy", "-W", "-db", "-f", file])));
+  const daemon = await Daemon.start(ingressName(service, pod.name), place(mergeOutput(["haproxy", "-W", "-db", "-f", file])));
   await daemon.untilLine(/Loading success/, clock, READY_DEADLINE_MS);
   return daemon;
 }

@@ -7,16 +7,18 @@ import { formatFlow } from "../net/flow.ts";
 import { brokenAtMs, type ConnectionRecord, type ConnectionTarget, isBroken } from "./connection.ts";
 import type { DatagramForecast } from "./datagram-forecast.ts";
 import { type DatagramFigures, type DatagramOutcome, describeDatagrams, judgeDatagrams, sumUp } from "./datagram-outcome.ts";
-import { explainDifference, type ObservedFlow, REASONS, type ReasonName } from "./difference.ts";
+import { explainDifference, type ObservedFlow, REASON_NAMES, type ReasonName } from "./difference.ts";
 import type { Expectation } from "./expectation.ts";
 import { LabFailure } from "./failure.ts";
 import type { Lab } from "./lab.ts";
 import type { LoadReport } from "./load.ts";
-import type { RequestRecord } from "./request.ts";
+import { longestWait, type Waits } from "./processor-wait.ts";
+import { NO_ANSWER, type RequestRecord } from "./request.ts";
 import type { Scenario } from "./scenario.ts";
 import type { ScenarioConnection, ScenarioDatagrams, ScenarioRequest } from "./scenario-traffic.ts";
+import type { Surprise } from "./surprise.ts";
 import type { FaultMark, NameMark } from "./timeline.ts";
-import { entryNextHop, entryNode } from "./witness.ts";
+import { entryNextHop, entryNode, type PodWords, processesOnWay } from "./witness.ts";
 
 export interface ScenarioOutcome {
   readonly connections: {
@@ -46,6 +48,8 @@ export interface ScenarioOutcome {
   readonly marks: readonly FaultMark[];
   /** Of names to other services. */
   readonly moves: readonly NameMark[];
+  /** Changes of routes that no fault was to make. */
+  readonly surprises: readonly Surprise[];
   /** When connections broke, after the traffic began; when those that came back were open again; when requests failed. */
   readonly brokenAtMs: readonly number[];
   readonly reopenedAtMs: readonly number[];
@@ -82,12 +86,10 @@ export interface JudgedTraffic {
   readonly datagrams: readonly DatagramOutcome[];
 }
 
-export interface Evidence {
+export interface Evidence extends TrafficForecast {
   readonly connections: readonly ScenarioConnection[];
   readonly requests: readonly ScenarioRequest[];
-  readonly expectations: readonly Expectation[];
   readonly datagrams: readonly ScenarioDatagrams[];
-  readonly datagramForecasts: readonly DatagramForecast[];
   readonly digest: string;
   readonly marks: readonly FaultMark[];
   readonly moves: readonly NameMark[];
@@ -100,10 +102,22 @@ export interface Evidence {
   readonly trackedBy: ReadonlyMap<string, ReadonlySet<string>>;
   /** Of the connections that are open at the end: how many packets came out of turn, by its flow. */
   readonly disorder: ReadonlyMap<string, number>;
+  /** Changes of routes that no fault was to make, and where there were any what the forecast is with them. */
+  readonly surprises: readonly Surprise[];
+  readonly surprised?: TrafficForecast | undefined;
+  /** Of processes for a processor. */
+  readonly waits: Waits;
+}
+
+export interface TrafficForecast {
+  /** Of connections and requests, in this order. */
+  readonly expectations: readonly Expectation[];
+  readonly datagramForecasts: readonly DatagramForecast[];
 }
 
 export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, report: LoadReport): ScenarioOutcome {
-  const { connections, requests, expectations, digest, marks, moves, startMs } = evidence;
+  const { connections, requests, expectations, digest, marks, moves, startMs, surprised } = evidence;
+  const surprises = evidence.surprises.map(({ nextHops, atMs }) => ({ nextHops, fromMs: atMs, toMs: atMs, plannedToMs: atMs }));
   /** What pods, faults and the router's kernel know of a flow. */
   const seenOf = (
     { service, flow }: ScenarioConnection | ScenarioRequest,
@@ -121,13 +135,19 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
   };
   const recordOf = new Map<string, ConnectionRecord>(report.connections.map((record) => [record.flow, record]));
   const requestOf = new Map<string, RequestRecord>(report.requests.map((record) => [record.flow, record]));
-  const differences = Object.fromEntries(Object.keys(REASONS).map((name) => [name, 0])) as Record<ReasonName, number>;
+  const differences = Object.fromEntries(REASON_NAMES.map((name) => [name, 0])) as Record<ReasonName, number>;
   const told: string[] = [];
-  const compare = (expectation: Expectation, observed: ObservedFlow) => {
-    const reason = explainDifference({ expectation, observed, marks, moves, router: scenario.router });
+  const compare = (index: number, observed: ObservedFlow) => {
+    const [expectation, again] = [expectations[index], surprised?.expectations[index]];
+    const router = scenario.router;
+    const reason = explainDifference({ expectation, observed, marks, moves, router, surprises, surprised: again });
     if (reason) differences[reason] += 1;
     if (reason === "unexplained") told.push(describe(expectation, observed, startMs));
     return reason;
+  };
+  /** Until it was given up. */
+  const silenceOf = ({ service }: ScenarioConnection | ScenarioRequest, { pod }: PodWords, fromMs: number, toMs: number) => {
+    return { lastedMs: toMs - fromMs, waitedMs: longestWait(evidence.waits, processesOnWay(lab, service, pod), fromMs, toMs) };
   };
 
   const long = connections.map((planned, i): JudgedConnection => {
@@ -142,9 +162,10 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
       short: false,
       fromMs: startMs,
       toMs: brokenAtMs(record) ?? record.lastEchoAtMs,
+      silence: record.timedOutAtMs ? silenceOf(planned, record, record.lastEchoAtMs, record.timedOutAtMs) : undefined,
       ...seenOf(planned, target, record),
     };
-    const reason = compare(expectations[i], observed);
+    const reason = compare(i, observed);
     const disorder = evidence.disorder.get(target.flow) ?? 0;
     const reordered = observed.broken ? undefined : disorder;
     return { service: service.name, record, expectation: expectations[i], observed, node, reordered, reason };
@@ -155,13 +176,14 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     if (!record) throw new Error(`the load client never heard of ${expectation.flow}`);
     const { begunAtMs: fromMs, endedAtMs: endedMs, failed } = record;
     const toMs = fromMs + request.toMs - request.fromMs;
-    const reason = compare(expectation, {
+    const reason = compare(connections.length + i, {
       broken: failed !== undefined,
       wasReset: failed === "ECONNRESET",
       short: true,
       fromMs,
       toMs,
       endedMs,
+      silence: failed === NO_ANSWER && endedMs ? silenceOf(request, record, record.awaitedSinceMs ?? fromMs, endedMs) : undefined,
       ...seenOf(request, request.order, record),
     });
     const node = entryNode(lab, request.service, request.order.sourceAddress, record);
@@ -205,6 +227,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     recoverMs: recoverMs({ ...judged, marks: marksSinceStart }),
     marks: marksSinceStart,
     moves: moves.map(sinceStart),
+    surprises: evidence.surprises.map((each) => ({ ...each, atMs: Math.round((each.atMs - startMs) * 100) / 100 })),
     brokenAtMs: broken.map(({ record }) => (brokenAtMs(record) ?? startMs) - startMs),
     reopenedAtMs: broken.flatMap(({ record: { reopenedAtMs } }) => (reopenedAtMs === undefined ? [] : reopenedAtMs - startMs)),
     failedAtMs: short.flatMap(({ record: { failed, endedAtMs } }) =>
@@ -237,7 +260,7 @@ export function recoverMs({ startMs, connections, marks }: JudgedTraffic & Pick<
 
 function describe(
   { flow, nextHops, fate }: Expectation,
-  { broken, wasReset, entry, pod, leftFor, lostPackets, wentAstray, fromMs, toMs }: ObservedFlow,
+  { broken, wasReset, entry, pod, leftFor, lostPackets, wentAstray, silence, fromMs, toMs, endedMs }: ObservedFlow,
   startMs: number,
 ): string {
   const path = nextHops.map((nextHop) => nextHop ?? "nowhere").join(" > ");
@@ -247,7 +270,12 @@ function describe(
     ...(leftFor ? [`left for ${[...leftFor].join(" and ")}`] : []),
     ...(lostPackets ? ["lost packets"] : []),
     ...(wentAstray ? ["was told another address"] : []),
+    ...(silence
+      ? [`heard nothing for ${silence.lastedMs.toFixed(0)} ms (${silence.waitedMs.toFixed(0)} of them a process waited)`]
+      : []),
   ];
-  const when = `from ${(fromMs - startMs).toFixed(0)} to ${(toMs - startMs).toFixed(0)} ms`;
+  const since = (atMs: number) => (atMs - startMs).toFixed(0);
+  const ended = endedMs === undefined ? "" : ` and ended at ${since(endedMs)} ms`;
+  const when = `from ${since(fromMs)} to ${since(toMs)} ms${ended}`;
   return `${flow}: forecast ${path} (${fate}); it ${seen.join(", ")}, ${when}`;
 }

@@ -16,7 +16,14 @@ import type { Scenario } from "./scenario.ts";
 import type { ScenarioSuite } from "./scenario-file.ts";
 import { playScenario } from "./scenario-run.ts";
 import { buildStage, checkPrograms, LAB_DIRECTORY } from "./stage.ts";
-import { failures, type PlayedScenario, renderStrategies, renderVerdicts, strategiesToJson } from "./strategies.ts";
+import {
+  failures,
+  type PlayedScenario,
+  renderReasons,
+  renderStrategies,
+  renderVerdicts,
+  strategiesToJson,
+} from "./strategies.ts";
 import type { Tell } from "./timeline.ts";
 import { wordsAsked } from "./traffic.ts";
 import { Lifeline } from "./tree.ts";
@@ -65,7 +72,9 @@ export async function performScenarios(
   }
   const wrong = failures(played);
   if (json) console.log(JSON.stringify({ ...strategiesToJson(suite, played), unplayed }));
-  else for (const table of [renderStrategies(played), renderVerdicts(played)]) console.log(`\n${table.join("\n")}`);
+  else
+    for (const table of [renderStrategies(played), renderReasons(played), renderVerdicts(played)])
+      if (table.length > 0) console.log(`\n${table.join("\n")}`);
   if (report) writeReport(report, strategyReports(suite, played), clock.timestamp());
   if (connections) writeConnections(played);
   for (const text of wrong.slice(0, FAILURES_SHOWN)) process.stderr.write(`  ${text}\n`);

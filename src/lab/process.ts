@@ -34,6 +34,8 @@ export const mergeOutput = (command: readonly string[]): string[] => ["sh", "-c"
 /** Every daemon that runs, whoever started it. */
 const running = new Set<Daemon>();
 
+export const runningDaemons = (): readonly Daemon[] => [...running];
+
 /** Ends whatever runs: what came up of something that did not come up whole. */
 export const stopAllDaemons = async (clock: Clock): Promise<void> =>
   void (await Promise.all([...running].map((daemon) => daemon.stop(clock))));

@@ -1,6 +1,7 @@
 /** A short request: what the client is asked to send and when, and what became of it. */
-import type { Clock } from "../net/clock.ts";
+import type { CancelTimer, Clock } from "../net/clock.ts";
 import type { ConnectionTarget } from "./connection.ts";
+import { afterSilence } from "./silence.ts";
 
 export interface RequestOrder extends ConnectionTarget {
   /** After the client was told to begin. */
@@ -28,7 +29,8 @@ export interface RequestRecord {
   sourceSeen?: string;
   /** When its first attempt was over, one way or the other. */
   endedAtMs?: number;
-  /** Why its first attempt failed. */
+  /** Since when its first attempt waited for its last answer, and why it failed. */
+  awaitedSinceMs?: number;
   failed?: string;
   attempts: number;
   /** Of all answers. */
@@ -49,4 +51,10 @@ export interface Attempt {
   /** Undefined: the system's choice, as of all attempts but the first. */
   readonly localPort: number | undefined;
   readonly record: RequestRecord;
+}
+
+/** `fail` when the answer that is awaited from now on takes too long. */
+export function awaitAnswer({ clock, localPort, record }: Attempt, fail: () => void): CancelTimer {
+  if (localPort !== undefined) record.awaitedSinceMs = clock.nowMs();
+  return afterSilence(clock, ANSWER_TIMEOUT_MS, fail);
 }

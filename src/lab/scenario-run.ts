@@ -5,7 +5,7 @@
 import { writeFile } from "node:fs/promises";
 import { digestPaths } from "../experiment/forecast.ts";
 import { type Clock, delay } from "../net/clock.ts";
-import { type Cast, viewsOf } from "./cast.ts";
+import { type Cast, routersIn, viewsOf } from "./cast.ts";
 import { listTracked, parseTranslations, readTrackedBy } from "./connection-tracking.ts";
 import { forecastVisits } from "./datagram-forecast.ts";
 import { type Expectation, forecastFates, type Plan, planChanges, withPods } from "./expectation.ts";
@@ -15,6 +15,8 @@ import { Load } from "./load.ts";
 import { translate } from "./nat.ts";
 import { judgeScenario, type ScenarioOutcome } from "./outcome.ts";
 import { placeOf } from "./place.ts";
+import { runningDaemons } from "./process.ts";
+import { ProcessorWaits } from "./processor-wait.ts";
 import { type FaultStep, heartbeatMsOf, patienceMsOf, type Scenario } from "./scenario.ts";
 import {
   planDatagrams,
@@ -25,9 +27,10 @@ import {
   type ScenarioRequest,
 } from "./scenario-traffic.ts";
 import { readDisorder } from "./socket-disorder.ts";
+import { surprisesOf, withSurprises } from "./surprise.ts";
 import type { RouterStates } from "./tiers.ts";
 import { type AtWork, carryOut, endAll, flowsStruck, type Tell } from "./timeline.ts";
-import { nodeOfPod } from "./witness.ts";
+import { nodeOfPod, processesOnWay } from "./witness.ts";
 
 export async function playScenario(
   clock: Clock,
@@ -49,14 +52,16 @@ export async function playScenario(
     datagrams: planDatagrams(lab, scenario),
   };
   const place = placeOf(lab.clients[0].node);
+  const onWay = new Set(lab.services.flatMap((service) => processesOnWay(lab, service, undefined)));
   const load = await Load.start(place, planned.connections.length, {
     redial: true,
     heartbeatMs: heartbeatMsOf(scenario),
     timeoutMs: patienceMsOf(scenario),
   });
   const atWork: AtWork = { steps: new Set(), ended: new Set() };
+  const waits = new ProcessorWaits(clock, () => runningDaemons().filter(({ name }) => onWay.has(name)));
   try {
-    const { traffic, forecast } = await openTraffic({ cast, scenario, plan, planned, load, directory, tell });
+    const { traffic, forecast, complete } = await openTraffic({ cast, scenario, plan, planned, load, directory, tell });
     const { connections, requests, datagrams } = traffic;
     await load.begin(requests.map(({ order }) => order));
     const startMs = clock.nowMs();
@@ -69,9 +74,25 @@ export async function playScenario(
     const departures = await cast.router.view.departures?.();
     await load.close();
     const trackedBy = datagrams.length > 0 ? await readTrackedBy(lab) : new Map<string, ReadonlySet<string>>();
-    const witnesses = { marks, moves, startMs, struck, departures, trackedBy, disorder };
+    const surprises = routersIn(cast).flatMap(({ view }) => surprisesOf(lab, plan, marks, view.events.all(), startMs));
+    for (const { atMs, ...surprise } of surprises) tell("surprise", atMs - startMs, surprise);
+    const again = () => complete(forecastTraffic(lab, forecast.states, withSurprises(lab, plan, surprises, startMs), traffic));
+    const surprised = surprises.length > 0 ? again() : undefined;
+    const witnesses = {
+      marks,
+      moves,
+      startMs,
+      struck,
+      departures,
+      trackedBy,
+      disorder,
+      surprises,
+      surprised,
+      waits: waits.stop(),
+    };
     return judgeScenario(lab, scenario, { ...traffic, ...forecast, ...witnesses }, report);
   } finally {
+    waits.stop();
     await endAll(clock, cast, atWork);
     await load.stop(clock);
   }
@@ -111,10 +132,13 @@ async function openTraffic({ cast, scenario, plan, planned, load, directory, tel
   const podOf = new Map((openedEarly ?? (await open())).map(({ flow, pod }) => [flow, pod]));
   const count = traffic.connections.length;
   const pods = traffic.connections.map(({ target }) => nodeOfPod(lab, podOf.get(target.flow)));
-  const long = withPods(plan, byPath.slice(0, count), pods, patienceMsOf(scenario));
-  const expectations = [...long, ...byPath.slice(count)];
-  tell("pods", 0, { breaks: breaksOf(expectations) });
-  return { traffic, forecast: { ...forecast, expectations } };
+  const complete = (made: typeof forecast) => {
+    const long = withPods(plan, made.expectations.slice(0, count), pods, patienceMsOf(scenario));
+    return { ...made, expectations: [...long, ...made.expectations.slice(count)] };
+  };
+  const completed = complete(forecast);
+  tell("pods", 0, { breaks: breaksOf(completed.expectations) });
+  return { traffic, forecast: completed, complete };
 }
 
 /** Behind a NAT the flows have to be open before anybody knows what it makes of them. */

@@ -1,6 +1,7 @@
 /** The strategies of a scenario file side by side: the table that people read, and the same as one JSON object. */
 import { describeFound, type Verdict } from "./assertion.ts";
 import { formatCsv } from "./csv.ts";
+import { REASON_NAMES, REASONS, type ReasonName } from "./difference.ts";
 import type { ScenarioOutcome } from "./outcome.ts";
 import type { Scenario } from "./scenario.ts";
 import type { ScenarioSuite } from "./scenario-file.ts";
@@ -49,6 +50,28 @@ const percent = (part: number, whole: number): string => (whole === 0 ? "-" : `$
 const milliseconds = (value: number): string => (Number.isFinite(value) ? `${value.toFixed(0)} ms` : "never ended");
 const seconds = (value: number): string => (Number.isFinite(value) ? `${(value / 1000).toFixed(2)} s` : "never");
 
+/** A reason, how often it was one, what it means, and who bears witness to it. */
+export interface CountedReason {
+  readonly reason: ReasonName;
+  readonly times: number;
+  readonly means: string;
+  readonly witness: string;
+}
+
+/** All of the closed list. */
+export const countReasons = (played: readonly PlayedScenario[]): CountedReason[] =>
+  REASON_NAMES.map((reason) => {
+    const times = played.reduce((sum, { outcome }) => sum + outcome.differences[reason], 0);
+    const { means, witness } = REASONS[reason];
+    return { reason, times, means, witness };
+  });
+
+/** Those that were one, for people. */
+export const renderReasons = (played: readonly PlayedScenario[]): string[] =>
+  countReasons(played)
+    .filter(({ times }) => times > 0)
+    .flatMap(({ reason, times, means, witness }) => [`${reason}, ${times} times: ${means}`, `  witness: ${witness}`]);
+
 /** Each with its counter, by name; a dash where there is none. */
 function describeDifferences({ differences }: ScenarioOutcome): string {
   const counted = Object.entries(differences).filter(([, count]) => count > 0);
@@ -91,6 +114,7 @@ export function strategiesToJson({ name, lab }: ScenarioSuite, played: readonly 
   return {
     scenario: name,
     lab,
+    reasons: countReasons(played),
     strategies: played.map(({ scenario, outcome, verdicts }) => {
       const { told, judged: _, ...figures } = outcome;
       const router = scenario.router;

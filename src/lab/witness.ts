@@ -11,6 +11,7 @@
  */
 import { addressFamily, formatAddress } from "../net/address.ts";
 import type { ConnectionRecord } from "./connection.ts";
+import { ingressName } from "./ingress.ts";
 import {
   type Addressed,
   type ClusterNode,
@@ -19,12 +20,13 @@ import {
   nodeNamed,
   ofFamily,
   podsOf,
+  routersOf,
   type Service,
   serviceNamed,
 } from "./lab.ts";
 
 /** What a pod has said. */
-type PodWords = Pick<ConnectionRecord, "pod" | "sourceSeen">;
+export type PodWords = Pick<ConnectionRecord, "pod" | "sourceSeen">;
 
 export const nodeOfPod = (lab: Lab, name: string | undefined): string | undefined =>
   lab.nodes.find(({ pods }) => pods.some((pod) => pod.name === name))?.name;
@@ -55,4 +57,12 @@ export function entryNextHop(lab: Lab, service: Service, clientAddress: string, 
   const node = entryNode(lab, service, clientAddress, words);
   const nextHop = node === undefined ? undefined : nextHopFor(nodeNamed(lab, node), service);
   return nextHop === undefined ? undefined : formatAddress(nextHop);
+}
+
+/** By name, the processes that packets may have gone through; an ingress asks any pod, whichever has answered first. */
+export function processesOnWay(lab: Lab, service: Service, pod: string | undefined): readonly string[] {
+  const behind = service.ingressTo === undefined ? service : serviceNamed(lab, service.ingressTo);
+  const ingresses = behind === service ? [] : podsOf(lab, service).map(({ name }) => ingressName(service, name));
+  const pods = pod === undefined || behind !== service ? podsOf(lab, behind).map(({ name }) => name) : [pod];
+  return [...routersOf(lab).map(({ name }) => name), ...ingresses, ...pods];
 }

@@ -149,7 +149,7 @@ describe("a connection whose pod is known", () => {
 describe("a difference", () => {
   const [expectation] = forecastFates(lab, { router: stateWith("hrw") }, { changes: [], outages: [], podLosses: [] }, long);
   const observed = { broken: true, short: false, fromMs: 0, toMs: 5000, entry: expectation.nextHops[0] };
-  const base: Case = { expectation, observed, marks: [], moves: [], router: { kind: "ecmp-router", ecmp: {} } };
+  const base: Case = { expectation, observed, marks: [], moves: [], router: { kind: "ecmp-router", ecmp: {} }, surprises: [] };
   const mark = {
     fault: "loss",
     node: "n1",
@@ -162,6 +162,9 @@ describe("a difference", () => {
   const move = { name: "www.example.test", to: "other", fromMs: 1000, toMs: 1004, plannedToMs: 1000 };
   const entry = expectation.nextHops[0] ?? "";
   const brief = { ...observed, short: true };
+  const surprise = { nextHops: [entry], fromMs: 1000, toMs: 1000, plannedToMs: 1000 };
+  const surprised = { ...expectation, fate: "breaks" } as const;
+  const silence = (waitedMs: number) => ({ lastedMs: 1000, waitedMs });
   const policy1 = { kind: "linux", policy: 1, seed: 1 } as const;
   const cases: [string | undefined, Case][] = [
     [undefined, { ...base, observed: { ...observed, broken: false } }],
@@ -200,6 +203,16 @@ describe("a difference", () => {
     ["late", { ...base, observed: { ...brief, toMs: 700, endedMs: 1100 }, marks: [{ ...mark, fault: "withdraw" }] }],
     ["unexplained", { ...base, observed: { ...brief, toMs: 700, endedMs: 900 }, marks: [{ ...mark, fault: "withdraw" }] }],
     ["unexplained", { ...base, observed: { ...observed, toMs: 900 }, marks: [{ ...mark, fault: "withdraw" }] }],
+    ["routes-surprised", { ...base, surprises: [surprise], surprised }],
+    ["unexplained", { ...base, surprises: [surprise], surprised: expectation }],
+    ["unexplained", { ...base, surprises: [surprise], surprised, observed: { ...observed, entry: "10.0.0.99" } }],
+    ["at-the-edge", { ...base, observed: { ...brief, fromMs: 900 }, surprises: [surprise], surprised: expectation }],
+    ["late", { ...base, observed: { ...brief, toMs: 700, endedMs: 1100 }, surprises: [surprise], surprised: expectation }],
+    ["stalled", { ...base, observed: { ...observed, silence: silence(500) } }],
+    ["stalled", { ...base, observed: { ...brief, silence: silence(900) } }],
+    ["unexplained", { ...base, observed: { ...observed, silence: silence(499) } }],
+    ["unexplained", { ...base, observed: { ...observed, wasReset: true, silence: silence(900) } }],
+    ["unexplained", { ...base, observed: { ...observed, broken: false, entry: "10.0.0.99", silence: silence(900) } }],
   ];
   it.each(cases)("has the reason %s", (reason, difference) => expect(explainDifference(difference)).toBe(reason));
 });

@@ -1,7 +1,16 @@
 /** The strategies side by side: the table, the JSON, the CSV and the page, of a result made by hand. */
+import { readFileSync, writeFileSync } from "node:fs";
 import { expect, it } from "vitest";
+import { REASON_NAMES, REASONS } from "#src/lab/difference.ts";
 import { renderStrategiesPage } from "#src/lab/page/strategies-page.ts";
-import { failures, renderStrategies, renderVerdicts, strategiesToCsv, strategiesToJson } from "#src/lab/strategies.ts";
+import {
+  failures,
+  renderReasons,
+  renderStrategies,
+  renderVerdicts,
+  strategiesToCsv,
+  strategiesToJson,
+} from "#src/lab/strategies.ts";
 import { OUTCOME, played, SUITE } from "./strategies-result.ts";
 
 const PROVENANCE = { version: "1", node: "v20", kernel: "6", timestamp: "2026-01-01T00:00:00Z" };
@@ -31,6 +40,42 @@ it("every assertion is told with what was found, kept or not", () => {
     "one       failed requests = 0  0                   holds",
     "two       p99 gap < 1 s        nothing to measure  does NOT hold",
   ]);
+});
+
+it("each reason that was one is told with its count, its meaning and its witness, and no other", () => {
+  const told = renderReasons([played([]), played([])]);
+  expect(told.filter((line) => !line.startsWith(" ")).map((line) => line.split(":")[0])).toEqual([
+    "pod-gone, 4 times",
+    "at-the-edge, 2 times",
+    "unexplained, 2 times",
+  ]);
+  expect(told[1]).toBe(`  witness: ${REASONS["pod-gone"].witness}`);
+});
+
+it("the JSON and the page have the whole list, with what was counted", () => {
+  const { reasons } = strategiesToJson(SUITE, [played([])]);
+  expect(reasons.map(({ reason }) => reason)).toEqual(REASON_NAMES);
+  expect(reasons.filter(({ times }) => times > 0).map(({ reason, times }) => [reason, times])).toEqual([
+    ["pod-gone", 2],
+    ["at-the-edge", 1],
+    ["unexplained", 1],
+  ]);
+  const page = renderStrategiesPage(SUITE, [played([])], PROVENANCE);
+  for (const name of REASON_NAMES) expect(page).toContain(`>${name}<`);
+});
+
+it("lab/README.md has the closed list as the code has it", () => {
+  const file = new URL("../../lab/README.md", import.meta.url);
+  const text = readFileSync(file, "utf8");
+  const rows = REASON_NAMES.map((name) => `| \`${name}\` | ${REASONS[name].means} | ${REASONS[name].witness} |\n`);
+  const wanted = `| reason | what it means | witness |\n|---|---|---|\n${rows.join("")}`;
+  const found = /^\| reason \| what it means \| witness \|\n(?:\|.*\n)*/m.exec(text)?.[0];
+  if (process.env.UPDATE_EXPECTED && found)
+    writeFileSync(
+      file,
+      text.replace(found, () => wanted),
+    );
+  else expect(found, "UPDATE_EXPECTED=1 writes it anew").toBe(wanted);
 });
 
 it("the JSON has all of it", () => {

@@ -2,11 +2,11 @@
  * The strategies of a scenario file as one page: the table, what broke over time with the faults marked, and every difference
  * that no named reason explains. Pure; `report-file.ts` writes it.
  */
-import { REASONS, type ReasonName } from "../difference.ts";
 import { FAULTS } from "../fault.ts";
 import type { ScenarioOutcome } from "../outcome.ts";
 import type { ScenarioSuite } from "../scenario-file.ts";
 import {
+  countReasons,
   failures,
   NUMERIC_COLUMNS,
   type PlayedScenario,
@@ -46,7 +46,7 @@ export function renderStrategiesPage(suite: ScenarioSuite, played: readonly Play
     header,
     section("Strategies", table("Strategies", strategyRows(played), NUMERIC_COLUMNS)),
     section("What broke, and when", paragraph(LEGEND, "note"), element("div", { class: "figures" }, ...played.map(drawStrategy))),
-    section("Why forecast and observation differ", table("Reasons", reasonRows(played), [false, true, false])),
+    section("Why forecast and observation differ", table("Reasons", reasonRows(played), [false, true, false, false])),
     section("Unexplained, or not as demanded", wrong.length === 0 ? paragraph("Nothing.") : list(wrong)),
     section("Settings", settings(suite, played, provenance)),
     downloads([
@@ -65,13 +65,10 @@ function drawStrategy({ scenario, outcome }: PlayedScenario): string {
   return figure(scenario.name, drawBroken(outcome), scenario.description || "The event that all strategies share.");
 }
 
-/** Each reason with what it means and how often it was one. */
+/** Each reason with how often it was one, what it means, and its witness. */
 function reasonRows(played: readonly PlayedScenario[]): string[][] {
-  const rows = Object.entries(REASONS).map(([name, { means }]) => {
-    const count = played.reduce((sum, { outcome }) => sum + outcome.differences[name as ReasonName], 0);
-    return [name, String(count), means];
-  });
-  return [["reason", "times", "means"], ...rows];
+  const rows = countReasons(played).map(({ reason, times, means, witness }) => [reason, String(times), means, witness]);
+  return [["reason", "times", "means", "witness"], ...rows];
 }
 
 /**

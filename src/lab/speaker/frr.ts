@@ -4,8 +4,10 @@
  * answers for next hops; there is no watchfrr, which would bring a killed bgpd back.
  *
  * A service's link bandwidth, which MetalLB never announces, is an entry of the route map before its own.
- * Three differences, none of which the router can see: the log goes to stdout, and `timers connect 1` (MetalLB's `connectTime`)
- * and `bgp route-map delay-timer 0` make a lab start quickly: FRR holds its sessions until route maps are at rest, 4 s by default.
+ * Four differences. The log goes to stdout; `timers connect 1` (MetalLB's `connectTime`) and `bgp route-map delay-timer 0` make a lab
+ * start quickly: FRR holds its sessions until route maps are at rest, 4 s by default. None of these the router can see. And networks
+ * come before neighbors: FRR says End-of-RIB a second after a session is up, so with networks last, as MetalLB has them, a restart on
+ * a busy machine loses at End-of-RIB what graceful restart had kept.
  */
 import { fullTable, TABLE_RANGE } from "../full-table.ts";
 import type { BfdTimers } from "../lab.ts";
@@ -145,7 +147,12 @@ const bfdProfile = ({ intervalMs, multiplier }: BfdTimers): string => `bfd
 exit
 `;
 
-function family({ routers }: SpeakerPlan, name: "ipv4" | "ipv6", prefixes: readonly string[]): string {
+const networks = (name: "ipv4" | "ipv6", prefixes: readonly string[]): string => `  address-family ${name} unicast
+${prefixes.map((prefix) => `    network ${prefix}`).join("\n")}
+  exit-address-family
+`;
+
+function activations({ routers }: SpeakerPlan, name: "ipv4" | "ipv6"): string {
   const activate = routers.map(
     ({ address }) => `    neighbor ${address} activate
     neighbor ${address} route-map ${address}-in in
@@ -154,9 +161,6 @@ function family({ routers }: SpeakerPlan, name: "ipv4" | "ipv6", prefixes: reado
   );
   return `  address-family ${name} unicast
 ${activate.join("")}  exit-address-family
-  address-family ${name} unicast
-${prefixes.map((prefix) => `    network ${prefix}`).join("\n")}
-  exit-address-family
 `;
 }
 
@@ -174,6 +178,7 @@ ${plan.bfd ? bfdProfile(plan.bfd) : ""}router bgp ${plan.asn}
   no bgp default ipv4-unicast
   bgp graceful-restart preserve-fw-state
 
-  bgp router-id ${plan.address}${plan.routers.map((router) => neighborLines(plan, router)).join("")}
-${family(plan, "ipv4", ipv4Of(plan.prefixes))}${plan.address6 ? family(plan, "ipv6", ipv6Of(plan.prefixes)) : ""}`;
+  bgp router-id ${plan.address}
+${networks("ipv4", ipv4Of(plan.prefixes))}${plan.address6 ? networks("ipv6", ipv6Of(plan.prefixes)) : ""}${plan.routers.map((router) => neighborLines(plan, router)).join("")}
+${activations(plan, "ipv4")}${plan.address6 ? activations(plan, "ipv6") : ""}`;
 }
