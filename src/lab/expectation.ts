@@ -11,7 +11,7 @@ import { type Address, formatAddress } from "../net/address.ts";
 import type { Flow } from "../net/flow.ts";
 import { FAULTS } from "./fault.ts";
 import { consequenceOf } from "./fault-consequence.ts";
-import { faultSettings } from "./fault-target.ts";
+import { faultSettings } from "./fault-setting.ts";
 import { type ClusterNode, type FaultKind, type Lab, nextHopsOf, nodeNamed, type SessionSettings } from "./lab.ts";
 import { forecastStuck } from "./path-mtu.ts";
 import type { FaultStep, Scenario } from "./scenario.ts";
@@ -88,7 +88,7 @@ export function planChanges(lab: Lab, { timeline, ...settings }: Scenario): Plan
       podLosses.push({ node: step.node, kind: "cut-off", fromMs, toMs });
     }
     if (!FAULTS[step.fault].podsGo) continue;
-    const graceMs = FAULTS[step.fault].goOn ? faultSettings(step).graceSeconds * 1000 : 0;
+    const graceMs = FAULTS[step.fault].halves ? faultSettings(step).graceSeconds * 1000 : 0;
     podLosses.push({ node: step.node, kind: "gone", fromMs: fromMs + graceMs, toMs });
   }
   return { changes: changes.toSorted((a, b) => a.plannedMs - b.plannedMs), outages, podLosses };

@@ -19,9 +19,9 @@ import {
 import { listTracked, parseTranslations } from "./connection-tracking.ts";
 import { ECMP_COMMAND } from "./ecmp-command.ts";
 import { LabFailure } from "./failure.ts";
-import { FAULTS } from "./fault.ts";
+import { DEEDS } from "./fault-deed.ts";
 import { serveFaults } from "./fault-server.ts";
-import { faultSettings } from "./fault-target.ts";
+import { makeTarget } from "./fault-target.ts";
 import { enterCommand } from "./inspect.ts";
 import type { Lab } from "./lab.ts";
 import { placeOf } from "./place.ts";
@@ -93,7 +93,8 @@ function playOf(clock: Clock, cast: Cast): Play {
     translations: async ({ host }) => parseTranslations(await listTracked(lab, placeOf(host))),
     strike: async (departed) => {
       const atMs = clock.nowMs();
-      await FAULTS[lab.experiment.event.kind].begin({ clock, cast, node: departed, ...faultSettings({}) });
+      const { kind } = lab.experiment.event;
+      await DEEDS[kind].begin(makeTarget(clock, cast, { fault: kind, node: departed.name }));
       return atMs;
     },
   };

@@ -21,6 +21,9 @@ export async function bringPodsBack(clock: Clock, { lab, pods }: Cast, moved: Cl
   await tellNodes(lab, lab);
 }
 
+export const hasPods = ({ pods }: Cast, node: ClusterNode): boolean =>
+  pods.some(({ name, running }) => running && node.pods.some((pod) => pod.name === name));
+
 /** What kube-proxy knows of, on every node. */
 async function tellNodes({ nodes }: Lab, known: Lab): Promise<void> {
   await Promise.all(nodes.map((node) => execute(inNamespace(node.name, ["nft", "-f", "-"]), replaceKubeProxy(known, node))));

@@ -56,5 +56,9 @@ function mutatedAt(start: number, { bytes }: Mutation): string {
 /** In nft's words: so many bits at an offset into what TCP carries. */
 const holds = (offset: number, bits: number, what: string): string => `@ih,${offset * 8},${bits} ${what}`;
 
+/** Also when nothing was mutated. */
 export const leaveUpdates = async ({ name }: ClusterNode): Promise<void> =>
-  void (await execute(inNamespace(name, ["nft", "delete", "table", "netdev", TABLE])));
+  void (await execute(inNamespace(name, ["nft", "-f", "-"]), `table netdev ${TABLE} {}\ndelete table netdev ${TABLE}\n`));
+
+export const areMutated = async ({ name }: ClusterNode): Promise<boolean> =>
+  (await execute(inNamespace(name, ["nft", "list", "tables", "netdev"]))).includes(` ${TABLE}\n`);

@@ -40,9 +40,16 @@ export async function dropPackets(
   await execute(inNamespace(node.name, ["nft", "-f", "-"]), rules);
 }
 
-/** The rules go, and what they noted stays until it is forgotten: also for when the same befalls the node again. */
+/** The rules go, if there are any, and what they noted stays until it is forgotten: also for when the same befalls the node again. */
 export const endDropping = async ({ name: node }: ClusterNode, name: FilterName): Promise<void> =>
-  void (await execute(inNamespace(node, ["nft", "flush", "table", "netdev", tableOf(name)])));
+  void (await execute(
+    inNamespace(node, ["nft", "-f", "-"]),
+    `table netdev ${tableOf(name)} {}\nflush table netdev ${tableOf(name)}\n`,
+  ));
+
+/** Fails where it never has. */
+export const isDropping = async ({ name: node }: ClusterNode, name: FilterName): Promise<boolean> =>
+  (await execute(inNamespace(node, ["nft", "list", "table", "netdev", tableOf(name)]))).includes("drop");
 
 export const forgetDropped = ({ name: node }: ClusterNode): Promise<string> => {
   const tables = FILTER_NAMES.map((name) => `table netdev ${tableOf(name)}`);

@@ -3,6 +3,7 @@
  * lines are kept, to be shown when something it should have done did not happen.
  */
 import { type ChildProcessByStdio, execFile, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import type { Clock } from "../net/clock.ts";
@@ -84,6 +85,13 @@ export class Daemon {
 
   get running(): boolean {
     return this.#exit === undefined;
+  }
+
+  /** What its first process does, as the kernel has it; its children may hold its output open for longer. */
+  get state(): "runs" | "stopped" | "ended" {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return "ended";
+    const stat = readFileSync(`/proc/${this.pid}/stat`, "utf8");
+    return /^[Tt]/.test(stat.slice(stat.lastIndexOf(")") + 2)) ? "stopped" : "runs";
   }
 
   /** Hands every line of its standard output to `listener`, from now on. */

@@ -46,6 +46,10 @@ export class RouterProcess implements LabRouter {
     return router;
   }
 
+  get running(): boolean {
+    return this.#daemon.running;
+  }
+
   lastLines = (count: number): string[] => this.#daemon.lastLines(count);
 
   /** SIGKILL: its peers are told by its kernel. */

@@ -9,10 +9,12 @@ import { type ConfigMistake, readYaml } from "../config/read.ts";
 import { whole } from "../config/scalar.ts";
 import { parseAssertion } from "./assertion.ts";
 import { MOST_EXCHANGES } from "./exchanges.ts";
+import { seconds } from "./fault-setting.ts";
 import { LARGEST_TABLE } from "./full-table.ts";
 import { type Lab, routersOf, type Service, serviceNamed } from "./lab.ts";
 import { type Assertion, MOST_BEATS_PER_SECOND, type Scenario } from "./scenario.ts";
-import { checkStep, expandStep, seconds, stepSchema } from "./step-file.ts";
+import { expandStep, stepSchema } from "./step-file.ts";
+import { checkTimeline } from "./timeline-file.ts";
 
 const rate = z.number({ error: "wanted a rate, 0.1 to 1000 a second" }).min(0.1).max(1000);
 const FIRST_EPHEMERAL_PORT = 32_768;
@@ -200,16 +202,12 @@ export function readScenarios(
 function checkReferences(file: ScenarioFile, lab: Lab | undefined, context: z.core.$RefinementCtx<ScenarioFile>): void {
   const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: "custom", path, message });
   if (!lab) return refuse(["lab"], "wanted one of `ecmp lab list`, or a lab file's path from here (./lab.yaml)");
-  const parts: [
-    PropertyKey[],
-    Pick<ScenarioFile, "router" | "traffic" | "timeline" | "holdTimeSeconds" | "bfd" | "prefixLimit">,
-  ][] = [
+  const parts: [PropertyKey[], Pick<ScenarioFile, "router" | "traffic" | "bfd" | "prefixLimit">][] = [
     [[], file],
     ...Object.entries(file.strategies).map(([name, own]): [PropertyKey[], typeof own] => [["strategies", name], own]),
   ];
   const routers = routersOf(lab).map(({ name }) => name);
-  for (const [path, { router, traffic = [], timeline = [], ...part }] of parts) {
-    const holdTimeSeconds = part.holdTimeSeconds ?? file.holdTimeSeconds ?? DEFAULT_HOLD_TIME_SECONDS;
+  for (const [path, { router, traffic = [], ...part }] of parts) {
     const isLinux = (router ?? file.router)?.kind === "linux";
     for (const key of ["bfd", "prefixLimit"] as const) {
       if (isLinux && (part[key] ?? file[key])) refuse([...path, key], `wanted our router, where there is ${key}`);
@@ -231,12 +229,24 @@ function checkReferences(file: ScenarioFile, lab: Lab | undefined, context: z.co
       const wanted = fit.length > 0 ? `one of ${fit.join(", ")}` : `a lab with a service for ${kind}, by ${protocol}`;
       refuse([...path, "traffic", i, "service"], `wanted ${wanted}`);
     });
-    timeline.forEach((step, i) => {
-      const refuseStep = (key: string, wanted: string) => refuse([...path, "timeline", i, key], `wanted ${wanted}`);
-      checkStep(lab, step, { holdTimeSeconds, isLinux }, refuseStep);
-    });
   }
   for (const [name, own] of Object.entries(file.strategies)) {
     if (!own.traffic && !file.traffic) refuse(["strategies", name], "wanted some traffic, here or for all");
+  }
+  checkTimelines(file, lab, refuse);
+}
+
+/** Each as its strategies play it: with their own router and sessions. What it is wrong for all of them is said once. */
+function checkTimelines(file: ScenarioFile, lab: Lab, refuse: (path: PropertyKey[], message: string) => void): void {
+  const said = new Set<string>();
+  for (const [name, own] of Object.entries(file.strategies)) {
+    const { timeline = [], router, holdTimeSeconds = DEFAULT_HOLD_TIME_SECONDS, prefixLimit, seed } = { ...file, ...own };
+    const path = own.timeline ? ["strategies", name, "timeline"] : ["timeline"];
+    const settings = { session: { holdTimeSeconds, prefixLimit }, seed, linuxIn: router?.kind === "linux" ? name : undefined };
+    checkTimeline(lab, timeline, settings, (index, key, wanted) => {
+      const mistake = JSON.stringify([path, index, key, wanted]);
+      if (!said.has(mistake)) refuse([...path, index, key], `wanted ${wanted}`);
+      said.add(mistake);
+    });
   }
 }

@@ -2,7 +2,8 @@
  * A scenario as a value: which lab, which router in the middle of it, what traffic, what happens to whom and when, and what
  * must come of it. `scenario-file.ts` makes it from YAML; `scenario-run.ts` plays it. Times are seconds since the traffic is up.
  */
-import type { FaultKind, SessionSettings } from "./lab.ts";
+import type { ToldFault } from "./fault-setting.ts";
+import type { SessionSettings } from "./lab.ts";
 import type { RouterSettings } from "./router-settings.ts";
 
 /** Long-lived connections with a heartbeat, one from each source port; one that breaks is dialed again from another port. */
@@ -61,16 +62,9 @@ export interface DatagramTraffic {
 export type Traffic = ConnectionTraffic | RequestTraffic | DatagramTraffic;
 
 /** Something happens to a node; with `untilSeconds` it is undone then. */
-export interface FaultStep {
+export interface FaultStep extends ToldFault {
   readonly atSeconds: number;
-  readonly fault: FaultKind;
-  readonly node: string;
   readonly untilSeconds?: number | undefined;
-  /** What else it is told, where it asks for it (`FaultSettings` of `fault.ts`). */
-  readonly percent?: number | undefined;
-  readonly prefixes?: number | undefined;
-  readonly seed?: number | undefined;
-  readonly graceSeconds?: number | undefined;
 }
 
 /** Nothing of what stands behind it begins before the router has done what the faults before it lead to. */

@@ -44,14 +44,14 @@ async function tellSpeaker({ clock, node }: Target, commands: readonly (readonly
 
 export async function flood(target: Target, what: "begin" | "end"): Promise<void> {
   const { plan } = speakerOf(target);
-  const plans = SPEAKERS[target.node.kind].flood?.(plan, target.prefixes);
+  const plans = SPEAKERS[target.node.kind].flood?.(plan, target.settings.prefixes);
   for (const [name, text] of Object.entries(plans?.files ?? {})) await writeFile(`${plan.directory}/${name}`, text);
   await tellSpeaker(target, plans?.[what] ?? []);
   if (what === "begin") await untilFlooded(target);
 }
 
 /** Until the router has counted them all, or has had enough. */
-async function untilFlooded({ clock, cast, node, prefixes }: Target): Promise<void> {
+async function untilFlooded({ clock, cast, node, settings: { prefixes } }: Target): Promise<void> {
   const { view } = cast.router;
   const peer = formatAddress(node.address.address);
   for (let waitedMs = 0; waitedMs < FLOOD_DEADLINE_MS; waitedMs += LOOK_AGAIN_MS) {

@@ -10,7 +10,10 @@ import { detectionMs, type Plan } from "./expectation.ts";
 import { LabFailure } from "./failure.ts";
 import { FAULTS } from "./fault.ts";
 import { consequenceOf, witnessOf } from "./fault-consequence.ts";
-import { faultSettings, makeTarget, type Target } from "./fault-target.ts";
+import { DEEDS } from "./fault-deed.ts";
+import { clashOf } from "./fault-overlap.ts";
+import { faultSettings } from "./fault-setting.ts";
+import { makeTarget } from "./fault-target.ts";
 import { type FaultKind, type Lab, nextHopsOf, nodeNamed, nodesOf, type RouterNode, serviceNamed } from "./lab.ts";
 import type { LabView } from "./lab-router.ts";
 import type { FaultStep, NameStep, Scenario, WaitName } from "./scenario.ts";
@@ -64,35 +67,37 @@ export async function carryOut(
   atWork: AtWork,
   tell: Tell,
 ): Promise<{ readonly marks: readonly FaultMark[]; readonly moves: readonly NameMark[] }> {
-  const marks: Promise<FaultMark>[] = [];
   const moves: NameMark[] = [];
-  const begun = new Map<FaultStep, Promise<FaultMark>>();
+  const struck: { readonly step: FaultStep; readonly marked: Promise<FaultMark> }[] = [];
   const act = async ({ atMs, step, what }: Action) => {
     await delay(clock, Math.max(0, startMs + atMs - clock.nowMs()));
-    // A busy machine may be late: what a fault leads to is seen before it is undone.
     if (what === "moves") return void moves.push(await moveName(clock, cast, step, startMs, tell));
-    await begun.get(step);
-    const target = targetOf(clock, cast, step);
+    // A busy machine may be late: what a fault leads to is seen before it is undone, or another comes that has to do with it.
+    const before = struck.filter((other) => clashOf(cast.lab, scenario, other.step, step));
+    await Promise.all(before.map(({ marked }) => marked));
+    const target = makeTarget(clock, cast, step, atWork.steps);
     const fromMs = clock.nowMs();
     tell("fault", fromMs - startMs, { fault: step.fault, node: step.node, what });
-    const { begin, goOn, end } = FAULTS[step.fault];
+    const { begin, goOn, end } = DEEDS[step.fault];
     if (what === "goes on") return await goOn?.(target);
-    await (what === "begins" ? begin(target) : end(target));
+    // What fails halfway is at work as well, and ended with the rest.
     if (what === "begins") atWork.steps.add(step);
-    else if (atWork.steps.delete(step)) atWork.ended.add(step);
+    await (what === "begins" ? begin(target) : end(target));
+    if (what === "ends" && atWork.steps.delete(step)) atWork.ended.add(step);
     const marked = mark(clock, cast, scenario, plan, { step, what, fromMs, startMs, tell });
-    marks.push(marked);
-    if (what === "begins") begun.set(step, marked);
+    // Told where it is waited for.
+    marked.catch(() => {});
+    struck.push({ step, marked });
   };
   // What waits holds back whatever stands behind it, ends of faults too.
   for (const part of splitAtWaits(scenario)) {
     for (const action of part.actions) await act(action);
-    await Promise.all(marks);
+    await Promise.all(struck.map(({ marked }) => marked));
     if (part.wait === "established") {
       await Promise.all(routersIn(cast).map(({ node, view }) => untilEstablished(cast.lab, node, view, () => [])));
     }
   }
-  return { marks: await Promise.all(marks), moves };
+  return { marks: await Promise.all(struck.map(({ marked }) => marked)), moves };
 }
 
 async function moveName(
@@ -124,10 +129,12 @@ function splitAtWaits({ timeline }: Scenario) {
     }
     part.actions.push({ atMs, step, what: "begins" });
     const { graceSeconds } = faultSettings(step);
-    if (FAULTS[step.fault].goOn) part.actions.push({ atMs: atMs + graceSeconds * 1000, step, what: "goes on" });
+    if (FAULTS[step.fault].halves) part.actions.push({ atMs: atMs + graceSeconds * 1000, step, what: "goes on" });
     if (step.untilSeconds !== undefined) part.actions.push({ atMs: step.untilSeconds * 1000, step, what: "ends" });
   }
-  for (const { actions } of parts) actions.sort((a, b) => a.atMs - b.atMs);
+  // One that ends makes way for one that begins in the same moment.
+  const isEnd = ({ what }: Action) => Number(what === "ends");
+  for (const { actions } of parts) actions.sort((a, b) => a.atMs - b.atMs || isEnd(b) - isEnd(a));
   return parts;
 }
 
@@ -237,17 +244,17 @@ async function untilAnnounced(
 
 /** The next run begins on the same kernels: what is still at work in one of them ends now. */
 export async function endAll(clock: Clock, cast: Cast, { steps }: AtWork): Promise<void> {
-  for (const step of steps) {
-    if (FAULTS[step.fault].outlivesRun) await FAULTS[step.fault].end(targetOf(clock, cast, step));
+  const left = [...steps].filter(({ fault }) => FAULTS[fault].outlivesRun);
+  const failures: unknown[] = [];
+  for (const step of left) {
+    await DEEDS[step.fault].end(makeTarget(clock, cast, step)).catch((error: unknown) => failures.push(error));
   }
+  // Each has had its turn before one that could not be ended is told.
+  if (failures.length > 0) throw failures[0];
 }
 
 /** The flows of which packets were thrown away. To read them takes a while: never between two faults that are to come together. */
 export async function flowsStruck(clock: Clock, cast: Cast, { steps, ended }: AtWork): Promise<Set<string>> {
-  const flows = [...steps, ...ended].map(async (step) => (await FAULTS[step.fault].struck?.(targetOf(clock, cast, step))) ?? []);
+  const flows = [...steps, ...ended].map(async (step) => (await DEEDS[step.fault].struck?.(makeTarget(clock, cast, step))) ?? []);
   return new Set((await Promise.all(flows)).flat());
-}
-
-function targetOf(clock: Clock, cast: Cast, step: FaultStep): Target {
-  return makeTarget(clock, cast, step.node, faultSettings(step));
 }

@@ -109,3 +109,72 @@ strategies:
     expect("mistakes" in result && result.mistakes.map((mistake) => mistake.path)).toContain(path);
   });
 });
+
+describe("a timeline", () => {
+  const of = (steps: string, more = "", strategies = "{ one: {} }") =>
+    read(`${HEAD}${TRAFFIC}${more}timeline: [${steps}]\nstrategies: ${strategies}\n`);
+  const mistakesIn = (...words: Parameters<typeof of>) => {
+    const result = of(...words);
+    return "mistakes" in result ? result.mistakes.map(({ path, value, wanted }) => [path, value, wanted].join(" | ")) : [];
+  };
+
+  it("refuses by its name what a fault does not heed", () => {
+    expect(mistakesIn("{ at: 1, fault: withdraw, node: n2, percent: 20 }")).toEqual([
+      "timeline[0].percent | 20 | none: withdraw heeds no setting",
+    ]);
+    expect(mistakesIn("{ at: 1, fault: loss, node: n2, prefixes: 20, graceSeconds: 1, colour: red }")).toEqual([
+      "timeline[0].prefixes | 20 | none: loss heeds percent",
+      "timeline[0].graceSeconds | 1 | none: loss heeds percent",
+      'timeline[0].colour | "red" | no such key here',
+    ]);
+    expect(mistakesIn("{ at: 1, fault: session-flap, node: n2, until: 2 }")).toEqual([
+      "timeline[0].until | 2 | none: session-flap passes by itself",
+    ]);
+  });
+
+  it("says what of a step is wrong, and not that it is none", () => {
+    expect(mistakesIn("{ at: 1, fault: loss, node: n2, percent: 101 }, { wait: godot }, { until: 2 }")).toEqual([
+      "timeline[0].percent | 101 | a whole number from 1 to 100",
+      'timeline[1].wait | "godot" | converged or established',
+      'timeline[2] | {"until":2} | {wait: converged | established}, {at, name, to} or {at, fault, node, until}',
+    ]);
+    expect(mistakesIn("{ at: 1, fault: earthquake, node: n2 }")[0]).toMatch(
+      /^timeline\[0\]\.fault \| "earthquake" \| one of kill-speaker/,
+    );
+  });
+
+  it("refuses what cannot be at work at once, and names both", () => {
+    const stopped = "{ at: 1, fault: stop-speaker, node: n2, until: 9 }";
+    expect(mistakesIn(`${stopped}, { at: 2, fault: kill-speaker, node: n2, until: 3 }`)).toEqual([
+      "timeline[1].at | 2 | a time when stop-speaker of n2 (1 to 9 s) is not at work: both want the speaker",
+    ]);
+    expect(mistakesIn(`${stopped}, { at: 2, fault: kill-speaker, node: n3, until: 3 }`)).toEqual([]);
+    expect(mistakesIn("{ at: 1, fault: withdraw, node: n2, until: 3, repeat: { times: 3, everySeconds: 1 } }")).toEqual([
+      "timeline[0].at | 1 | a time when withdraw of n2 (1 to 3 s) is not at work: there is one of a kind",
+    ]);
+  });
+
+  it("refuses a wait for a session that is not to come back", () => {
+    const wait = "{ wait: established }";
+    expect(mistakesIn(`{ at: 1, fault: kill-speaker, node: n2 }, { at: 1, fault: withdraw, node: n3 }, ${wait}`)).toEqual([
+      'timeline[2].wait | "established" | nothing to wait for, or an end of kill-speaker of n2: its session stays down for good',
+    ]);
+    expect(mistakesIn(`{ at: 1, fault: kill-speaker, node: n2, until: 2 }, ${wait}`)).toEqual([]);
+    expect(mistakesIn(`${wait}, { at: 1, fault: kill-speaker, node: n2 }`)).toEqual([]);
+    const flood = "{ at: 1, fault: prefix-flood, node: n2, prefixes: 600, until: 2 }";
+    expect(mistakesIn(`${flood}, ${wait}`)).toEqual([]);
+    expect(mistakesIn(`${flood}, ${wait}`, "prefixLimit: 500\n")).toHaveLength(1);
+  });
+
+  it("is held against the router and the sessions of each strategy that plays it", () => {
+    const linux = "{ ours: {}, theirs: { router: { linux: { policy: 1 } } } }";
+    expect(mistakesIn("{ at: 1, fault: kill-worker, node: router }, { at: 1, fault: delay, node: n2 }", "", linux)).toEqual([
+      'timeline[0].fault | "kill-worker" | our router, where theirs has a Linux router',
+      'timeline[1].fault | "delay" | our router, where theirs has a Linux router',
+    ]);
+    const slow = "{ quick: {}, slow: { holdTimeSeconds: 9 } }";
+    expect(mistakesIn("{ at: 1, fault: silent-node, node: n2, until: 6 }", "", slow)).toEqual([
+      "timeline[0].until | 6 | an end that the hold timer surely misses or sees: before 3 s, or after 10 s",
+    ]);
+  });
+});
