@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { askOnce } from "#src/commands/control-client.ts";
 import { accountedFor } from "../common/counters.ts";
 import { ECMP, Host, type Program, showOf, start } from "../common/host.ts";
 import { inNamespace, run } from "../common/namespace.ts";
@@ -89,6 +90,34 @@ workers: 2
     until("its counters go on", () => answers("10.0.12.2") && show("ports")[2].counters.transmittedFrames > before);
     // The kernel keeps its hands off what comes in by the new one.
     expect(run("nft list ruleset")).toMatch(/port0.*port1.*port2/);
+  });
+
+  test("a node whose namespace is gone takes the port along, and one of the same name brings it back", {
+    timeout: 60_000,
+  }, async () => {
+    const before = show("ports")[2];
+    const counted = show("counters");
+    hosts.pop()?.end();
+    until("node 1 has all", () => membersOf().join() === "10.0.11.2");
+    expect(show("ports")[2]).toMatchObject({ state: "gone", changes: before.changes + 1 });
+    expect([answers(SERVICE), answers("10.0.12.2")]).toEqual([true, false]);
+    until("what was for it is dropped by name", () => {
+      const dropped = (counters: typeof counted): number => counters.dropped["no-route"] ?? 0;
+      return !answers("10.0.12.2") && dropped(show("counters")) > dropped(counted);
+    });
+    hosts.push(await plug(2));
+    until("both have it again", () => membersOf().join() === "10.0.11.2,10.0.12.2");
+    until("node 2 answers", () => answers("10.0.12.2"));
+    const after = show("ports")[2];
+    const events = (await askOnce(control, { show: ["events"] })) as { kind: string; interface?: string; state?: string }[];
+    const states = events.flatMap((event) => (event.kind === "port" && event.interface === "port2" ? [event.state] : []));
+    expect(after).toMatchObject({ state: "up", changes: states.length });
+    expect(states.slice(before.changes)).toEqual(expect.arrayContaining(["gone", "up"]));
+    until("its counters go on", () => {
+      const { transmittedFrames, receivedFrames } = show("ports")[2].counters;
+      const hasMore = transmittedFrames > before.counters.transmittedFrames && receivedFrames > before.counters.receivedFrames;
+      return answers("10.0.12.2") && hasMore;
+    });
   });
 
   test("a MAC and an address that change are followed", { timeout: 60_000 }, () => {
