@@ -4,6 +4,7 @@
  *   client 10.0.1.2 -- port0 [router] port1 -- 10.0.11.2 node 1 (198.51.100.10)
  *                                     port2 -- 10.0.12.2 node 2 (198.51.100.10)
  */
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,6 +35,13 @@ await inNamespace(import.meta.url, () => {
   };
   const membersOf = (): string[] =>
     show("groups").groups.flatMap((group: { members: { address: string }[] }) => group.members.map(({ address }) => address));
+  /** The prefix that decides where a packet of the client's to that address goes, and why, for what goes by no group. */
+  const explain = (address: string): [string | null, string] => {
+    const words = ["explain", "--live", "--control", control, "--flow", `icmp 10.0.1.2 ${address}`, "--json"];
+    const { prefix, nextHop, reason } = JSON.parse(execFileSync(process.execPath, [ECMP, ...words], { encoding: "utf8" }));
+    expect(nextHop).toBeNull();
+    return [prefix, reason];
+  };
   const plug = async (node: number): Promise<Host> => {
     const host = await Host.create(`port${node}`, `10.0.1${node}.2/24`, `10.0.1${node}.1`);
     run(`ip addr add 10.0.1${node}.1/24 dev port${node}`);
@@ -127,8 +135,18 @@ workers: 2
     run("ip addr add 10.0.99.1/24 dev port1");
     hosts[1].run("ip addr add 10.0.99.2/24 dev eth0");
     until("a new subnet is routed", () => answers("10.0.99.2"));
+    expect(explain("10.0.99.1")).toEqual(["10.0.99.1/32", "10.0.99.1 is the router's own address"]);
+    expect(explain("10.0.99.2")).toEqual([
+      "10.0.99.0/24",
+      "10.0.99.0/24 is directly connected, no group: it goes to 10.0.99.2 itself",
+    ]);
+    // The kernel's own answer has not crossed a router; the host's has.
+    expect(client.run("ping -c 1 -W 5 10.0.99.1")).toContain("ttl=64");
+    expect(client.run("ping -c 1 -W 5 10.0.99.2")).toContain("ttl=63");
     run("ip addr del 10.0.99.1/24 dev port1");
     until("and no more", () => !answers("10.0.99.2"));
+    for (const gone of ["10.0.99.1", "10.0.99.2"]) expect(explain(gone)).toEqual([null, `no group's prefix contains ${gone}`]);
+    expect(client.ask("ping -c 1 -W 5 10.0.99.1")).toMatch(/From 10\.0\.1\.1 .*Unreachable/);
   });
 
   test("nobody died of it, and it ends as it should", { timeout: 60_000 }, async () => {
