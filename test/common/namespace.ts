@@ -109,4 +109,7 @@ export function createCable(near: string, far: string): void {
   }
 }
 
+/** Frames sent by this end of a cable that the queue at the other one had no room for. */
+export const lostBehind = (name: string): number => JSON.parse(run(`ip -j -s link show dev ${name}`))[0].stats64.tx.dropped;
+
 export const deleteInterface = (name: string): string => run(`ip link delete dev ${name}`);

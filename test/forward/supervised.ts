@@ -1,0 +1,204 @@
+/**
+ * Workers of the product over real rings, under traffic, without the rest of the router. At every node a witness hears all that comes.
+ *
+ *   source -- port0 [workers] port1 -- node 11
+ *                             port2 -- node 12
+ */
+import type { Worker } from "node:worker_threads";
+import { expect } from "vitest";
+import { readCounters } from "#src/dataplane/counters.ts";
+import { createOwnSources } from "#src/dataplane/own-sources.ts";
+import type { WorkerStart } from "#src/dataplane/worker.ts";
+import { createFib } from "#src/fib/fib.ts";
+import { createImage } from "#src/fib/image.ts";
+import { parseAddress } from "#src/net/address.ts";
+import { delay, systemClock } from "#src/net/clock.ts";
+import { parsePrefix } from "#src/net/prefix.ts";
+import { createFaultMemory } from "#src/port/fault-rule.ts";
+import { findInterface } from "#src/port/interface.ts";
+import { DEFAULT_RING_SIZE } from "#src/port/packet-ring.ts";
+import { createSharedValue, setSharedValue } from "#src/port/shared-value.ts";
+import { createTapMemory } from "#src/port/tap-memory.ts";
+import { Wake } from "#src/port/wake.ts";
+import { createSupervisor, launchWorker } from "#src/router/supervisor.ts";
+import { accountedFor } from "../common/counters.ts";
+import { createCable, deleteInterface, lostBehind } from "../common/namespace.ts";
+import { makePacket } from "../dataplane/packets.ts";
+import { type Running, startWorker } from "../native/workers.ts";
+
+const address = (text: string) => parseAddress(text) as number;
+const prefix = (text: string) => parsePrefix(text) as NonNullable<ReturnType<typeof parsePrefix>>;
+const HASH = { algorithm: "xxh32", fields: ["5-tuple"], seed: 42 };
+const NAMES = ["port0", "port1", "port2"];
+
+export const NODES = [
+  { address: address("10.0.11.2"), port: 1, mac: 0x020000000a0b },
+  { address: address("10.0.12.2"), port: 2, mac: 0x020000000a0c },
+];
+type Node = (typeof NODES)[number];
+
+/** Where the source sends, and the prefix of it. */
+export const CHANGING = { destination: "198.51.100.10", prefix: prefix("198.51.100.0/24") };
+export const CONSTANT = { destination: "203.0.113.10", prefix: prefix("203.0.113.0/24") };
+type Service = typeof CHANGING;
+
+export interface Heard {
+  readonly right: number;
+  readonly wrong: number;
+  readonly receiveDrops: number;
+}
+
+export interface SupervisedOptions {
+  readonly workers: number;
+  launch?(start: WorkerStart): Worker;
+  onDeath?(): void;
+}
+
+export type Supervised = Awaited<ReturnType<typeof startSupervised>>;
+
+/** As fast as the source can. */
+export const FULL_RATE = 0;
+
+export async function startSupervised({ workers, launch = launchWorker, onDeath = () => {} }: SupervisedOptions) {
+  for (const name of NAMES) createCable(`h-${name}`, name);
+  const wake = new Wake();
+  const links = createSharedValue();
+  const buffers = createImage();
+  const fib = createFib({ buffers, selector: "modulo", selectorOptions: {}, hash: HASH, workers });
+  const macOf = (port: number): number => 0x020000000001 + port;
+  for (const { port } of NODES) fib.attach({ prefix: prefix(`10.0.1${port}.0/24`), port });
+
+  const route = ({ prefix }: Service, nodes: readonly Node[]): void => {
+    const nextHops = nodes.map(({ address }) => ({ address, weight: 1 }));
+    fib.apply([{ prefixes: [prefix], protocol: "bgp", nextHops }]);
+  };
+  route(CHANGING, NODES);
+  route(CONSTANT, [NODES[0]]);
+  for (const { address: node, port, mac } of NODES) fib.setNeighbor(node, port, { mac, source: macOf(port), mtu: 1500 });
+  fib.publish();
+
+  const soundLinks = () =>
+    NAMES.map((name, i) => ({
+      index: findInterface(name).index,
+      macHigh: 0x0200,
+      macLow: i + 1,
+      ...(workers > 1 ? { fanoutGroup: i + 1 } : {}),
+    }));
+  setSharedValue(links, soundLinks());
+  const supervisor = createSupervisor({
+    clock: systemClock,
+    workers,
+    ports: NAMES.map((name) => ({ interface: name, vlans: 0, fault: createFaultMemory(workers), tap: createSharedValue() })),
+    links,
+    ring: DEFAULT_RING_SIZE,
+    busy: false,
+    hash: HASH,
+    selector: "modulo",
+    image: buffers,
+    ownSources: createOwnSources(),
+    taps: Array.from({ length: workers }, () => createTapMemory()),
+    launch,
+    onEntry: () => {},
+    onAcknowledged: () => void fib.reclaim(),
+    onDeath() {
+      onDeath();
+      setSharedValue(links, soundLinks());
+    },
+  });
+  await supervisor.start();
+
+  const counted = () => readCounters(supervisor.counterMemories, NAMES.length);
+
+  /** Of any moment, in the middle of whatever. */
+  const expectBalance = (): void => {
+    const counters = counted();
+    expect(accountedFor(counters)).toBe(counters.received);
+  };
+
+  /** Until the workers have had nothing more to count for half a second. */
+  async function settle(): Promise<void> {
+    for (let seen = -1; ; ) {
+      const { received } = counted();
+      if (received === seen) return;
+      seen = received;
+      await delay(systemClock, 500);
+    }
+  }
+
+  const witnessAt = ({ port, mac }: Node, services: readonly Service[], stop: Int32Array): Running<"ready" | Heard> => {
+    const macs = Buffer.alloc(12);
+    macs.writeUIntBE(mac, 0, 6);
+    macs.writeUIntBE(macOf(port), 6, 6);
+    const destinations = services.map(({ destination }) => address(destination));
+    const setup = { name: `h-port${port}`, macs, destinations, wakeDescriptor: wake.descriptor, stop };
+    return startWorker("../forward/witness.mjs", setup);
+  };
+
+  const sendTo = ({ destination }: Service, packetsPerSecond: number, stop: Int32Array): Promise<{ sent: number }> => {
+    const frame = new Uint8Array(makePacket({ protocol: 17, destination }));
+    // UDP's length, where `makePacket` has filler.
+    frame.set([0, frame.length - 34], 38);
+    const plan = { count: packetsPerSecond / 10 || 10_000, seconds: 30, packetsPerSecond, flows: 64, frame, checksum: false };
+    return startWorker<{ sent: number }>("./generate.mjs", { interfaceName: "h-port0", ...plan, stop }).next();
+  };
+
+  return {
+    supervisor,
+    counted,
+    expectBalance,
+
+    /** In force for every packet that is taken up after this. */
+    change(service: Service, nodes: readonly Node[]): void {
+      route(service, nodes);
+      fib.publish();
+      supervisor.wake();
+    },
+
+    /** A link more than there are ports is a mistake of ours, which a worker does not survive. */
+    breakWorker(): void {
+      setSharedValue(links, [...soundLinks(), { index: 1, macHigh: 0, macLow: 0 }]);
+      supervisor.wake();
+    },
+
+    /** Until they have forwarded so many more. */
+    async forwards(packets: number): Promise<void> {
+      const from = counted().forwarded;
+      while (counted().forwarded < from + packets) await new Promise(setImmediate);
+    },
+
+    /**
+     * Sends until `meanwhile` is over; what each node heard, and how many of what the workers forwarded nobody did: what did not
+     * find room in the kernel's queues, at a node or on the way to it, is known and not among these.
+     */
+    async underTraffic(services: readonly Service[], packetsPerSecond: number, meanwhile: () => Promise<void>) {
+      const [stopSource, stop] = [0, 1].map(() => new Int32Array(new SharedArrayBuffer(4)));
+      const before = { forwarded: counted().forwarded, lost: lostOnCables() };
+      // The first node has all, the other one what is not constant.
+      const witnesses = [witnessAt(NODES[0], services, stop), witnessAt(NODES[1], [CHANGING], stop)];
+      for (const witness of witnesses) expect(await witness.next()).toBe("ready");
+      const sent = services.map((service) => sendTo(service, packetsPerSecond, stopSource));
+      try {
+        await meanwhile();
+      } finally {
+        Atomics.store(stopSource, 0, 1);
+      }
+      await Promise.all(sent);
+      await settle();
+      Atomics.store(stop, 0, 1);
+      const heard: Heard[] = [];
+      for (const witness of witnesses) heard.push((await witness.next()) as Heard);
+      expectBalance();
+      const known = heard.reduce((sum, { right, wrong, receiveDrops }) => sum + right + wrong + receiveDrops, 0);
+      const lost = lostOnCables() - before.lost;
+      return { heard, unheard: counted().forwarded - before.forwarded - known - lost };
+    },
+
+    async stop(): Promise<void> {
+      await supervisor.stop();
+      wake.close();
+      for (const name of NAMES) deleteInterface(name);
+    },
+  };
+}
+
+const lostOnCables = (): number => NODES.reduce((sum, { port }) => sum + lostBehind(`port${port}`), 0);
