@@ -1,5 +1,5 @@
-// Worker: receives what generate sends until all sinks together have `expected` or it is told to stop, and checks that each flow arrives in order without a gap. It
-// posts "ready" once it hears, then its findings.
+// Worker: receives what generate sends until all sinks together have `expected` or it is told to stop, and counts what a flow
+// lacks and what comes again or too late. It posts "ready" once it hears, then its findings.
 
 import { parentPort, workerData } from "node:worker_threads";
 import { ROW, ROW_WORDS } from "#src/port/batch.ts";
@@ -12,6 +12,7 @@ const ring = new PacketRing(options);
 const waiter = new PacketWaiter([ring], wakeDescriptor);
 const next = new Map();
 let disorders = 0;
+let missing = 0;
 let received = 0;
 parentPort.postMessage("ready");
 while (true) {
@@ -26,7 +27,9 @@ while (true) {
     const payload = rows[row + ROW.offset] + 42;
     const number = (bytes[payload] << 24) | (bytes[payload + 1] << 16) | (bytes[payload + 2] << 8) | bytes[payload + 3];
     const flow = number % flows;
-    if (number !== (next.get(flow) ?? flow)) disorders++;
+    const wanted = next.get(flow) ?? flow;
+    if (number < wanted) disorders++;
+    else missing += (number - wanted) / flows;
     if (seen) seen[number] = 1;
     next.set(flow, number + flows);
   }
@@ -36,4 +39,4 @@ while (true) {
 const counters = ring.counters();
 waiter.close();
 ring.close();
-parentPort.postMessage({ received, disorders, flows: [...next.keys()], counters });
+parentPort.postMessage({ received, disorders, missing, flows: [...next.keys()], counters });
