@@ -16,10 +16,10 @@ export interface ObservedFlow {
   /** It broke by a word from the other side, and not by silence. */
   readonly wasReset?: boolean | undefined;
   readonly short: boolean;
+  /** Of a short one: when it was to begin by the plan, when it did, when it was to be over then, and when it was. */
+  readonly dueMs?: number | undefined;
   readonly fromMs: number;
-  /** A short one's: when it was to be over. */
   readonly toMs: number;
-  /** A short one's: when it was. */
   readonly endedMs?: number | undefined;
   readonly pod?: string | undefined;
   /** The next hop by which it entered, where a pod has told. */
@@ -148,11 +148,12 @@ export const REASONS = {
     },
   },
   late: {
-    means: "it was short and took longer than it was to take, and so it met a change of its path",
-    witness: "it took longer, and such a change came in that time",
+    means: "it was short, began later than it was to or took longer, and so it met another path, or a change of it",
+    witness: "between when it was to begin and when it did, or when it was to end and when it did, its path changed",
     ofFlow: (difference) => {
-      const { toMs, endedMs = toMs } = difference.observed;
-      return changesOfPath(difference).some((change) => change.fromMs >= toMs && change.fromMs <= endedMs);
+      const { short, fromMs, toMs, dueMs = fromMs, endedMs = toMs } = difference.observed;
+      const isPutOff = (atMs: number) => (atMs >= dueMs && atMs <= fromMs) || (atMs >= dueMs + toMs - fromMs && atMs <= endedMs);
+      return short && changesOfPath(difference).some((change) => isPutOff(change.fromMs) || isPutOff(change.toMs));
     },
   },
   stalled: {

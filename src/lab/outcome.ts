@@ -180,6 +180,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
       broken: failed !== undefined,
       wasReset: failed === "ECONNRESET",
       short: true,
+      dueMs: startMs + request.fromMs,
       fromMs,
       toMs,
       endedMs,
@@ -260,7 +261,7 @@ export function recoverMs({ startMs, connections, marks }: JudgedTraffic & Pick<
 
 function describe(
   { flow, nextHops, fate }: Expectation,
-  { broken, wasReset, entry, pod, leftFor, lostPackets, wentAstray, silence, fromMs, toMs, endedMs }: ObservedFlow,
+  { broken, wasReset, entry, pod, leftFor, lostPackets, wentAstray, silence, dueMs, fromMs, toMs, endedMs }: ObservedFlow,
   startMs: number,
 ): string {
   const path = nextHops.map((nextHop) => nextHop ?? "nowhere").join(" > ");
@@ -276,6 +277,7 @@ function describe(
   ];
   const since = (atMs: number) => (atMs - startMs).toFixed(0);
   const ended = endedMs === undefined ? "" : ` and ended at ${since(endedMs)} ms`;
-  const when = `from ${since(fromMs)} to ${since(toMs)} ms${ended}`;
+  const due = dueMs === undefined ? "" : `due at ${since(dueMs)} ms, `;
+  const when = `${due}from ${since(fromMs)} to ${since(toMs)} ms${ended}`;
   return `${flow}: forecast ${path} (${fate}); it ${seen.join(", ")}, ${when}`;
 }

@@ -207,6 +207,23 @@ describe("a difference", () => {
     ["unexplained", { ...base, surprises: [surprise], surprised: expectation }],
     ["unexplained", { ...base, surprises: [surprise], surprised, observed: { ...observed, entry: "10.0.0.99" } }],
     ["at-the-edge", { ...base, observed: { ...brief, fromMs: 900 }, surprises: [surprise], surprised: expectation }],
+    ["late", { ...base, observed: { ...brief, dueMs: 700, fromMs: 1300, toMs: 1700 }, marks: [{ ...mark, fault: "withdraw" }] }],
+    [
+      "late",
+      {
+        ...base,
+        observed: { ...brief, dueMs: 400, fromMs: 700, toMs: 1200, endedMs: 1001 },
+        marks: [{ ...mark, fault: "withdraw" }],
+      },
+    ],
+    [
+      "unexplained",
+      { ...base, observed: { ...brief, dueMs: 1200, fromMs: 1300, toMs: 1700 }, marks: [{ ...mark, fault: "withdraw" }] },
+    ],
+    [
+      "unexplained",
+      { ...base, observed: { ...observed, fromMs: 0, toMs: 700, endedMs: 1100 }, marks: [{ ...mark, fault: "withdraw" }] },
+    ],
     ["late", { ...base, observed: { ...brief, toMs: 700, endedMs: 1100 }, surprises: [surprise], surprised: expectation }],
     ["stalled", { ...base, observed: { ...observed, silence: silence(500) } }],
     ["stalled", { ...base, observed: { ...brief, silence: silence(900) } }],
