@@ -5,7 +5,7 @@
 import { type Address, type AddressFamily, addressFamily, formatAddress } from "../net/address.ts";
 import { makePrefix, type Prefix, prefixContains } from "../net/prefix.ts";
 
-export const SPEAKER_KINDS = ["frr", "bird", "gobgp", "exabgp", "openbgpd"] as const;
+export const SPEAKER_KINDS = ["frr-metallb", "frr", "bird", "gobgp", "exabgp", "openbgpd"] as const;
 export type SpeakerKindName = (typeof SPEAKER_KINDS)[number];
 
 export interface Endpoint {

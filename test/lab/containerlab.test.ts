@@ -99,13 +99,11 @@ describe("the check itself", () => {
 const schemaFile = process.env.CONTAINERLAB_SCHEMA;
 
 describe.skipIf(schemaFile === undefined)("containerlab's own schema (needs CONTAINERLAB_SCHEMA, its file)", () => {
-  const check = schemaFile === undefined ? () => [] : checkBySchema(readFileSync(schemaFile, "utf8"));
-
-  it.each(labNames())("takes the lab %s", (name) => {
-    expect(check(parse(renderContainerlab(loadLab(name))))).toEqual([]);
-  });
-
-  it.each(MISTAKES.filter(([, , , isTheirs]) => isTheirs))("finds %s", (_, good, bad) => {
-    expect(check(parse(renderContainerlab(loadLab("metallb-bgp")).replace(good, bad)))).not.toEqual([]);
+  it("takes every lab, and finds what is wrong", () => {
+    const check = checkBySchema(readFileSync(schemaFile ?? "", "utf8"));
+    for (const name of labNames()) expect(check(parse(renderContainerlab(loadLab(name)))), name).toEqual([]);
+    const text = renderContainerlab(loadLab("metallb-bgp"));
+    const found = MISTAKES.map(([, good, bad]) => check(parse(text.replace(good, bad))).length > 0);
+    expect(found).toEqual(MISTAKES.map(([, , , isTheirs]) => isTheirs));
   });
 });

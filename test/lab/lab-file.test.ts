@@ -31,8 +31,8 @@ describe("the lab metallb-bgp", () => {
       pods.map((pod) => pod.name),
     ]);
     expect(nodes).toEqual([
-      ["n1", "frr", "10.0.0.11/24", ["n1-a", "n1-b"]],
-      ["n2", "frr", "10.0.0.12/24", ["n2-a", "n2-b"]],
+      ["n1", "frr-metallb", "10.0.0.11/24", ["n1-a", "n1-b"]],
+      ["n2", "frr-metallb", "10.0.0.12/24", ["n2-a", "n2-b"]],
       ["n3", "bird", "10.0.0.13/24", ["n3-a", "n3-b"]],
       ["n4", "gobgp", "10.0.0.14/24", ["n4-a", "n4-b"]],
     ]);
@@ -65,7 +65,7 @@ describe("a lab file", () => {
       .replace("description: one client, 1 nodes\n", "");
     expect(mistakesOf(bad)).toEqual([
       "description: wanted a description",
-      'topology.nodes.n1.kind: "brid", wanted one of linux, bridge, ecmp-router, frr, bird, gobgp, exabgp, openbgpd',
+      'topology.nodes.n1.kind: "brid", wanted one of linux, bridge, ecmp-router, frr-metallb, frr, bird, gobgp, exabgp, openbgpd',
       'topology.links[0].ipv4[0]: "10.0.1.256/24", wanted an IPv4 address with its length, like 10.0.0.1/24',
       'services[0].externalTrafficPolicy: "cluster", wanted Cluster or Local',
       'services[0].color: "red", wanted no such key here',

@@ -9,6 +9,7 @@ import { loadLab } from "#src/lab/catalog.ts";
 import { judge } from "#src/lab/judgment.ts";
 import { announcersOf, type Lab, nodeNamed, podsOf, type SelectorChoice, type Service } from "#src/lab/lab.ts";
 import type { LabResult } from "#src/lab/report.ts";
+import { SPEAKERS } from "#src/lab/speaker/kinds.ts";
 import { planConnections } from "#src/lab/traffic.ts";
 import { formatAddress } from "#src/net/address.ts";
 import { formatPrefix, hostPrefix } from "#src/net/prefix.ts";
@@ -17,10 +18,9 @@ const KILLED_AT_MS = 5000;
 
 export function makeLabResult(disobedient: boolean): LabResult {
   const lab = loadLab("metallb-bgp");
-  const implementations = { frr: "FRR", bird: "BIRD", gobgp: "GoBGP", exabgp: "ExaBGP", openbgpd: "OpenBGPD" };
   const speakers = lab.nodes.map(({ name, kind }) => ({
     node: name,
-    implementation: implementations[kind],
+    implementation: SPEAKERS[kind].implementation,
     version: "10.10.10",
     state: "Established",
   }));

@@ -13,6 +13,7 @@ import { renderRouterConfig } from "#src/lab/router-config.ts";
 import { renderBirdConf } from "#src/lab/speaker/bird.ts";
 import { exabgp } from "#src/lab/speaker/exabgp.ts";
 import { renderFrrConf } from "#src/lab/speaker/frr.ts";
+import { renderMetallbConf } from "#src/lab/speaker/frr-metallb.ts";
 import { renderGobgpToml } from "#src/lab/speaker/gobgp.ts";
 import { renderOpenbgpdConf } from "#src/lab/speaker/openbgpd.ts";
 import { planSpeaker } from "#src/lab/speakers.ts";
@@ -39,15 +40,24 @@ const asRoot = (...command: string[]) =>
 
 describe("a speaker's configuration", () => {
   it("of FRR is what MetalLB renders", async () => {
-    await expect(renderFrrConf(plan(n1))).toMatchFileSnapshot(expected("n1-frr.conf"));
+    await expect(renderMetallbConf(plan(n1))).toMatchFileSnapshot(expected("n1-frr.conf"));
   });
 
-  it("of FRR is taken whole by vtysh", () => {
+  it("of FRR by hand has no word of policy", async () => {
+    const text = renderFrrConf(plan(n1));
+    await expect(text).toMatchFileSnapshot(expected("n1-frr-by-hand.conf"));
+    expect(text).not.toMatch(/route-map \S+ (permit|in|out)|prefix-list/);
+  });
+
+  it.each([
+    ["MetalLB's", renderMetallbConf],
+    ["one by hand", renderFrrConf],
+  ])("of FRR is taken whole by vtysh: %s", (_, render) => {
     const asked = { ...lab, router: { ...lab.router, bfd: { intervalMs: 100, multiplier: 3 }, gracefulRestart: true } };
-    const text = renderFrrConf(planSpeaker(asked, n1, "/run/lab/n1"));
+    const text = render(planSpeaker(asked, n1, "/run/lab/n1"));
     expect(text).toContain("neighbor 10.0.0.1 bfd profile lab\n");
     expect(text).toContain("neighbor 10.0.0.1 graceful-restart\n");
-    for (const each of [renderFrrConf(plan(n1)), text]) {
+    for (const each of [render(plan(n1)), text]) {
       expect(judgedBy(each, "vtysh", "--dryrun", "--inputfile")).not.toMatch(/%|rror/);
     }
   });
@@ -65,7 +75,9 @@ describe("a speaker's configuration", () => {
   });
 
   it("of OpenBGPD waits for the router, and OpenBGPD takes it", async () => {
-    const text = renderOpenbgpdConf(plan({ ...n4, kind: "openbgpd" }));
+    const other: typeof n4 = { ...n4, kind: "openbgpd" };
+    const text = renderOpenbgpdConf(planSpeaker({ ...lab, nodes: [n1, n2, n3, other] }, other, "/run/lab/n4"));
+    expect(text).toContain("neighbor 10.0.0.1");
     await expect(text).toMatchFileSnapshot(expected("n4-openbgpd.conf"));
     judgedBy(text, "/usr/sbin/bgpd", "-n", "-f");
   });
@@ -79,9 +91,12 @@ describe("a speaker's configuration with link bandwidths", () => {
     return planSpeaker(weights, node, directory);
   };
 
-  it("of FRR is taken whole by vtysh", async () => {
-    const text = renderFrrConf(planOf("frr"));
-    await expect(text).toMatchFileSnapshot(expected("weights-frr.conf"));
+  it.each([
+    ["MetalLB's", renderMetallbConf, "weights-frr.conf"],
+    ["one by hand", renderFrrConf, "weights-frr-by-hand.conf"],
+  ])("of FRR is taken whole by vtysh: %s", async (_, render, golden) => {
+    const text = render(planOf("frr-metallb"));
+    await expect(text).toMatchFileSnapshot(expected(golden));
     expect(judgedBy(text, "vtysh", "--dryrun", "--inputfile")).not.toMatch(/%|rror/);
   });
 
@@ -105,9 +120,12 @@ describe("a speaker's configuration for both families", () => {
   const dual = loadLab("dual-stack");
   const planOf = (index: number) => planSpeaker(dual, dual.nodes[index], `/run/lab/${dual.nodes[index].name}`);
 
-  it("of FRR has an address family each, and vtysh takes it", async () => {
-    const text = renderFrrConf(planOf(0));
-    await expect(text).toMatchFileSnapshot(expected("dual-frr.conf"));
+  it.each([
+    ["MetalLB's", renderMetallbConf, "dual-frr.conf"],
+    ["one by hand", renderFrrConf, "dual-frr-by-hand.conf"],
+  ])("of FRR has an address family each, and vtysh takes it: %s", async (_, render, golden) => {
+    const text = render(planOf(0));
+    await expect(text).toMatchFileSnapshot(expected(golden));
     expect(judgedBy(text, "vtysh", "--dryrun", "--inputfile")).not.toMatch(/%|rror/);
   });
 

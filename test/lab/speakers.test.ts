@@ -23,14 +23,15 @@ describe.skipIf(!canRunLabs || user !== "root")("the lab of all speakers", () =>
       expect(connections).toMatchObject({ opened: 60, broken: connections.forecast, brokenOnSurvivors: 0 });
       expect(connections.broken).toBe(60 - connections.perNode.steady);
     }
-    expect(strategies[0].marks).toHaveLength(13);
+    expect(strategies[0].marks).toHaveLength(15);
     // A flood beyond the limit costs its own node the session; of a mutated UPDATE it depends on what is wrong with it.
     const seen = events.filter(({ kind }) => kind === "observed").map(({ node, event }) => [node, event?.kind]);
     expect(Object.fromEntries(seen)).toEqual({
+      frr: "prefix-limit-exceeded",
       bird: "prefix-limit-exceeded",
       exabgp: "prefix-limit-exceeded",
       openbgpd: "prefix-limit-exceeded",
-      frr: "update-fault",
+      metallb: "update-fault",
       gobgp: "session-down",
     });
   });
