@@ -22,6 +22,13 @@ export interface PortIdentity {
   readonly vlans: VlanStack;
 }
 
+/** Which is brought up to date in place. A worker makes all of its own here: what is compiled for one is good for the others. */
+export const createPortIdentity = (vlans: VlanStack): { -readonly [Field in keyof PortIdentity]: PortIdentity[Field] } => ({
+  macHigh: 0,
+  macLow: 0,
+  vlans,
+});
+
 // Imported objects are looked up at every use; these are not.
 const {
   destination: FIELD_DESTINATION,

@@ -10,7 +10,7 @@ import { PcapLive } from "../port/pcap-live.ts";
 import type { CaptureMemory } from "../port/pcap-live-memory.ts";
 import type { Waiter } from "../port/port.ts";
 import { createSharedReader } from "../port/shared-value.ts";
-import type { PortIdentity } from "./classify.ts";
+import type { createPortIdentity } from "./classify.ts";
 
 /** One port's part of the shared value. */
 export interface Link {
@@ -28,7 +28,7 @@ export interface LinkOptions {
   /** A shared value: Link[]. */
   readonly links: SharedArrayBuffer;
   /** Brought up to date in place, as the forwarding core has them. */
-  readonly identities: readonly { -readonly [Field in keyof PortIdentity]: PortIdentity[Field] }[];
+  readonly identities: readonly ReturnType<typeof createPortIdentity>[];
 }
 
 /** What libpcap serves stays open: it is the capture that comes and goes. */

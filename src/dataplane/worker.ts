@@ -13,7 +13,7 @@ import type { CaptureMemory } from "../port/pcap-live-memory.ts";
 import { TapPort } from "../port/tap.ts";
 import { nameThread } from "../port/thread.ts";
 import { createChannelWriter } from "./channel.ts";
-import type { PortIdentity } from "./classify.ts";
+import { createPortIdentity, type PortIdentity } from "./classify.ts";
 import { createCounterWriter } from "./counters.ts";
 import { createForwarder } from "./forward.ts";
 import { allowInlining } from "./inlining.ts";
@@ -138,7 +138,7 @@ function run(seat: WorkerSeat): void {
 const start = workerData as WorkerStart;
 allowInlining();
 warmUp(start.hash, start.selector);
-const identities = start.ports.map(({ vlans }) => ({ macHigh: 0, macLow: 0, vlans }));
+const identities = start.ports.map(({ vlans }) => createPortIdentity(vlans));
 const listen = openLinks({ ports: start.ports, ring: start.ring, links: start.links, identities });
 nameThread("ecmp stand-by");
 parentPort?.once("message", run);
