@@ -12,10 +12,10 @@ type FaultOptions = { readonly lab?: string; readonly json?: true } & Readonly<R
 
 /** Of each setting, an option that names the faults which heed it. */
 const OPTIONS = SETTING_NAMES.map((name) => {
-  const { flag, says, schema, default: usual } = FAULT_SETTINGS[name];
+  const { flag, says, schema, read, default: usual } = FAULT_SETTINGS[name];
   const heeding = FAULT_KINDS.filter((kind) => FAULTS[kind].heeds?.includes(name)).join(", ");
-  const option = new Option(flag, `${says} (${usual}): ${heeding}`).argParser((text) => {
-    const result = schema.safeParse(text.trim() === "" ? text : Number(text));
+  const option = new Option(flag, `${says}${usual === undefined ? "" : ` (${usual})`}: ${heeding}`).argParser((text) => {
+    const result = schema.safeParse(read(text));
     if (result.success) return result.data;
     throw new InvalidArgumentError(result.error.issues[0].message);
   });

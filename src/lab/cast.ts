@@ -53,6 +53,8 @@ export interface Cast {
   readonly furtherRouters: readonly LabRouter[];
   readonly ingresses: readonly Daemon[];
   readonly nameServers: readonly NameServer[];
+  /** The nodes whose pods are not where they belong, and what runs of them on other nodes. */
+  readonly moves: Map<string, readonly Pod[]>;
 }
 
 export const routersIn = ({ router, furtherRouters }: Cast): readonly LabRouter[] => [router, ...furtherRouters];
@@ -91,7 +93,7 @@ export async function startCast(
     ]);
     const [router, ...furtherRouters] = all[2];
     const further = { ingresses: all[3], nameServers: all[4] };
-    return { lab, pods: all[0], speakers: all[1], router, settings, directory, furtherRouters, ...further };
+    return { lab, pods: all[0], speakers: all[1], router, settings, directory, furtherRouters, ...further, moves: new Map() };
   } catch (error) {
     // Who did come up must not stand in the way of the next cast.
     await Promise.allSettled([...pods, ...speakers, ...routers, ...ingresses, ...nameServers]);

@@ -86,8 +86,8 @@ export const DEEDS: Readonly<Record<FaultKind, Deed>> = {
   },
   "pods-move": {
     begin: async (target) => {
-      const { clock, cast, node } = target;
-      await movePods(clock, cast, node);
+      const { clock, cast, node, settings } = target;
+      await movePods(clock, cast, node, settings.to);
       await ask(target, "withdraw", localServicesOf(cast.lab, node));
     },
     end: async (target) => {

@@ -32,6 +32,9 @@ function partsOf(lab: Lab, session: SessionSettings, told: ToldFault): Parts {
 /** Why these two are not at work at once, in words; undefined: they may be. */
 export function clashOf(lab: Lab, session: SessionSettings, one: ToldFault, other: ToldFault): string | undefined {
   const isRouters = FAULTS[one.fault].befalls === "router" || FAULTS[other.fault].befalls === "router";
+  if (FAULTS[one.fault].podsGo && FAULTS[other.fault].podsGo && (one.to === other.node || other.to === one.node)) {
+    return `both want ${PART_WORDS.pods}`;
+  }
   if (!isRouters && one.node !== other.node) return undefined;
   if (one.fault === other.fault) return "there is one of a kind";
   const [a, b] = [partsOf(lab, session, one), partsOf(lab, session, other)];

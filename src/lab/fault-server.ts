@@ -13,6 +13,7 @@ import { mayBefall } from "./fault-consequence.ts";
 import { type SomeSettings, settingsShape, type ToldFault, whyUnheeded } from "./fault-setting.ts";
 import { FaultsAtWork } from "./faults-at-work.ts";
 import { FAULT_KINDS, type FaultKind, type Lab } from "./lab.ts";
+import { whyNoPlace } from "./pod-guest.ts";
 import { LAB_DIRECTORY } from "./stage.ts";
 
 export const FAULT_SOCKET = `${LAB_DIRECTORY}/fault.sock`;
@@ -70,7 +71,10 @@ function readRequest(line: string, lab: Lab): ReadRequest {
   if (!isFault(fault)) throw new LabFailure("fault", `found "${fault}"`, `one of ${FAULT_KINDS.join(", ")}`);
   const names = mayBefall(lab, fault);
   if (!node || !names.includes(node)) throw new LabFailure("node", `found "${node}"`, `one of ${names.join(", ")}`);
-  return { does: action, told: { ...readSettings(fault, settings), fault, node } };
+  const told = { ...readSettings(fault, settings), fault, node };
+  const place = whyNoPlace(lab, told);
+  if (place !== undefined) throw new LabFailure("to", `found "${told.to}"`, place);
+  return { does: action, told };
 }
 
 function readSettings(fault: FaultKind, given: Readonly<Record<string, unknown>>): SomeSettings {

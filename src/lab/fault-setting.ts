@@ -13,7 +13,7 @@ const A_DAY = 86_400;
 const wantedSeconds = `wanted seconds, 0 to ${A_DAY}`;
 export const seconds = z.number({ error: wantedSeconds }).min(0, { error: wantedSeconds }).max(A_DAY, { error: wantedSeconds });
 
-export type SomeSettings = { readonly [name in SettingName]?: number | undefined };
+export type SomeSettings = { readonly [name in SettingName]?: FaultSettings[name] | undefined };
 
 /** A fault and what it was told. */
 export interface ToldFault extends SomeSettings {
@@ -21,19 +21,42 @@ export interface ToldFault extends SomeSettings {
   readonly node: string;
 }
 
-interface Setting {
-  readonly schema: z.ZodType<number>;
-  readonly default: number;
+const number = (text: string): number => (text.trim() === "" ? Number.NaN : Number(text));
+
+interface Setting<Value> {
+  readonly schema: z.ZodType<NonNullable<Value>>;
+  /** What the schema is given of a word. */
+  readonly read: (text: string) => unknown;
+  readonly default: Value;
   /** As an option of `ecmp lab fault begin`. */
   readonly flag: string;
   readonly says: string;
 }
 
-export const FAULT_SETTINGS: Readonly<Record<SettingName, Setting>> = {
-  percent: { schema: whole(1, 100), default: 100, flag: "--percent <n>", says: "of the packets" },
-  prefixes: { schema: whole(1, LARGEST_TABLE), default: 10_000, flag: "--prefixes <n>", says: "how many more it announces" },
-  seed: { schema: whole(0, 0xffffffff), default: 1, flag: "--seed <n>", says: "of what is drawn: which mutation" },
-  graceSeconds: { schema: seconds, default: 1, flag: "--grace <seconds>", says: "before the node goes" },
+export const FAULT_SETTINGS: { readonly [name in SettingName]: Setting<FaultSettings[name]> } = {
+  percent: { schema: whole(1, 100), read: number, default: 100, flag: "--percent <n>", says: "of the packets" },
+  prefixes: {
+    schema: whole(1, LARGEST_TABLE),
+    read: number,
+    default: 10_000,
+    flag: "--prefixes <n>",
+    says: "how many more it announces",
+  },
+  seed: {
+    schema: whole(0, 0xffffffff),
+    read: number,
+    default: 1,
+    flag: "--seed <n>",
+    says: "of what is drawn: which mutation",
+  },
+  graceSeconds: { schema: seconds, read: number, default: 1, flag: "--grace <seconds>", says: "before the node goes" },
+  to: {
+    schema: z.string({ error: "wanted a node's name" }),
+    read: String,
+    default: undefined,
+    flag: "--to <node>",
+    says: "where its pods are meanwhile",
+  },
 };
 
 export const SETTING_NAMES = Object.keys(FAULT_SETTINGS) as SettingName[];

@@ -31,6 +31,8 @@ export interface FaultSettings {
   readonly seed: number;
   /** Between the two halves of one that has them. */
   readonly graceSeconds: number;
+  /** The node that pods move to; undefined: away, and nowhere in the lab. */
+  readonly to: string | undefined;
 }
 
 export type SettingName = keyof FaultSettings;
@@ -158,6 +160,7 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
     takes: ["speaker", "routes", "pods"],
     // A node without pods of its own has nothing to announce of these.
     concerns: localServicesOf,
+    heeds: ["to"],
     podsGo: true,
     silent: false,
     outlivesRun: true,

@@ -15,6 +15,7 @@ import { Load } from "./load.ts";
 import { translate } from "./nat.ts";
 import { judgeScenario, type ScenarioOutcome } from "./outcome.ts";
 import { placeOf } from "./place.ts";
+import { withGuests } from "./pod-guest.ts";
 import { runningDaemons } from "./process.ts";
 import { ProcessorWaits } from "./processor-wait.ts";
 import { type FaultStep, heartbeatMsOf, patienceMsOf, type Scenario } from "./scenario.ts";
@@ -39,7 +40,7 @@ export async function playScenario(
   directory: string,
   tell: Tell,
 ): Promise<ScenarioOutcome> {
-  const { lab } = cast;
+  const lab = withGuests(cast.lab, scenario.timeline);
   const plan = planChanges(lab, scenario);
   const lastStepMs = Math.max(
     0,

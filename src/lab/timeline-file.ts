@@ -6,6 +6,7 @@ import { FAULTS } from "./fault.ts";
 import { endsSession, mayBefall } from "./fault-consequence.ts";
 import { obstaclesIn } from "./fault-overlap.ts";
 import type { Lab, SessionSettings } from "./lab.ts";
+import { whyNoPlace } from "./pod-guest.ts";
 import type { FaultStep } from "./scenario.ts";
 import { checkStep, expandStep, type FileStep } from "./step-file.ts";
 
@@ -28,6 +29,10 @@ export function checkTimeline(lab: Lab, timeline: readonly FileStep[], settings:
   );
   // Who is nobody has been told of above.
   const known = steps.filter(({ step }) => mayBefall(lab, step.fault).includes(step.node));
+  for (const { index, step } of known) {
+    const place = whyNoPlace(lab, step);
+    if (place !== undefined) refuse(index, "to", place);
+  }
   checkOverlaps(lab, session, known, refuse);
   timeline.forEach((step, index) => {
     if ("wait" in step && step.wait === "established") checkWait(session, known, index, refuse);

@@ -18,6 +18,7 @@ import {
   type Lab,
   type MaybeAddressed,
   ofFamily,
+  type Pod,
   portsTo,
   routersAt,
   routersOf,
@@ -57,10 +58,7 @@ export function planTopology(lab: Lab): Topology {
   for (const end of lab.links.flat()) configureAt(end.node, ...linkEnd(lab, end));
   for (const node of lab.nodes) {
     configureAt(node.name, ...nodeSide(lab, node));
-    for (const pod of node.pods) {
-      configureAt(pod.name, ...addAddresses(pod, "eth0"), "link set eth0 up");
-      configureAt(pod.name, ...podRoutes(node));
-    }
+    for (const pod of node.pods) configureAt(pod.name, ...podSide(node, pod));
   }
   for (const host of lab.hosts) {
     configureAt(host, ...hostRoutes(lab, host));
@@ -99,9 +97,19 @@ function linkEnd(lab: Lab, end: Endpoint): string[] {
 /** A node as a CNI plugin leaves it: a bridge for its pods, a route to every other node's, the router for the rest. */
 function nodeSide(lab: Lab, node: ClusterNode): string[] {
   const lines = ["link add cni0 type bridge", ...addAddresses(node.podGateway, "cni0"), "link set cni0 up"];
-  for (const pod of node.pods) lines.push(`link set ${pod.name} master cni0`, `link set ${pod.name} up`);
+  for (const pod of node.pods) lines.push(...nodeEnd(pod));
   return [...lines, ...nodeRoutes(lab, node)];
 }
+
+/** The same of one pod that comes later, in the order in which it is done: lines for `ip -batch`, by namespace (undefined: ours). */
+export const podNamespace = (node: ClusterNode, pod: Pod): readonly (readonly [string | undefined, readonly string[]])[] => [
+  [undefined, [`netns add ${pod.name}`, `link add ${pod.name} netns ${node.name} type veth peer name eth0 netns ${pod.name}`]],
+  [pod.name, ["link set lo up", ...podSide(node, pod)]],
+  [node.name, nodeEnd(pod)],
+];
+
+const podSide = (node: ClusterNode, pod: Pod): string[] => [...addAddresses(pod, "eth0"), "link set eth0 up", ...podRoutes(node)];
+const nodeEnd = ({ name }: Pod): string[] => [`link set ${name} master cni0`, `link set ${name} up`];
 
 /** `nodad`: nobody else has them, and one that is tentative is no use for a second. */
 const addAddresses = ({ address, address6 }: MaybeAddressed, name: string): string[] => [

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { askOnce } from "#src/commands/control-client.ts";
 import { askForFault, chooseLab } from "#src/lab/fault-client.ts";
 import type { FaultRequest } from "#src/lab/fault-server.ts";
+import { enterCommand } from "#src/lab/inspect.ts";
 import { networkOf, processesOf, standingLabs } from "#src/lab/standing.ts";
 import { childrenOf } from "./process-tree.ts";
 import { MAIN, users } from "./users.ts";
@@ -145,6 +146,27 @@ describe.each(users.slice(0, 1))("ecmp lab fault, as %s", (_, prefix, possible) 
       );
       expect(await list()).toEqual([]);
       await untilAll();
+    });
+
+    it("has the pods of two nodes away at once, and every kube-proxy knows it", async () => {
+      const endpoints = async () => {
+        const enter = enterCommand(chooseLab("metallb-bgp").pid, process.getuid?.() !== 0, "n1").split(" ");
+        const list = [...enter.slice(1), "nft", "list", "table", "ip", "kube-proxy"];
+        const { stdout } = await promisify(execFile)(enter[0], list);
+        return new Set(stdout.match(/(?<=chain endpoint-\w+__)n\d-[a-z]/g));
+      };
+      const own = await endpoints();
+      const without = (...nodes: string[]) => new Set([...own].filter((pod) => !nodes.includes(pod.slice(0, 2))));
+      expect(await refusal("pods-move", "n2", { to: "n2" })).toContain('to: found "n2"\n  wanted  one of n1, n3, n4');
+      await begin("pods-move", "n2");
+      await begin("pods-move", "n4", { to: "n3" });
+      const both = await endpoints();
+      expect([...both].filter((pod) => /^n[24]/.test(pod))).toEqual([]);
+      expect(both.size).toBeGreaterThan(without("n2", "n4").size);
+      await end("pods-move", "n4");
+      expect(await endpoints()).toEqual(without("n2"));
+      expect(await end("pods-move", "n2")).toEqual([]);
+      expect(await endpoints()).toEqual(own);
     });
 
     it("lists what is, and not what was asked for: a speaker that died has forgotten it", async () => {
