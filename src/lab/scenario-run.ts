@@ -31,6 +31,7 @@ import { readDisorder } from "./socket-disorder.ts";
 import { surprisesOf, withSurprises } from "./surprise.ts";
 import type { RouterStates } from "./tiers.ts";
 import { type AtWork, carryOut, endAll, flowsStruck, type Tell } from "./timeline.ts";
+import { wordsAsked } from "./traffic.ts";
 import { nodeOfPod, processesOnWay } from "./witness.ts";
 
 export async function playScenario(
@@ -75,7 +76,9 @@ export async function playScenario(
     const departures = await cast.router.view.departures?.();
     await load.close();
     const trackedBy = datagrams.length > 0 ? await readTrackedBy(lab) : new Map<string, ReadonlySet<string>>();
-    const surprises = routersIn(cast).flatMap(({ view }) => surprisesOf(lab, plan, marks, view.events.all(), startMs));
+    const asked = wordsAsked(lab, scenario);
+    const labAsked = { ...lab, services: lab.services.filter(({ name }) => asked.has(name)) };
+    const surprises = routersIn(cast).flatMap(({ view }) => surprisesOf(labAsked, plan, marks, view.events.all(), startMs));
     for (const { atMs, ...surprise } of surprises) tell("surprise", atMs - startMs, surprise);
     const again = () => complete(forecastTraffic(lab, forecast.states, withSurprises(lab, plan, surprises, startMs), traffic));
     const surprised = surprises.length > 0 ? again() : undefined;

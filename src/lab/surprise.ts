@@ -19,7 +19,7 @@ export interface Surprise {
   readonly atMs: number;
   /** The event behind which it came: "session-down (hold timer expired)". */
   readonly because: string;
-  /** The prefixes that the router named. */
+  /** Of the services. */
   readonly prefixes: readonly string[];
 }
 
@@ -29,7 +29,7 @@ const CAUSES: ReadonlySet<string> = new Set(["session-down", "session-up", "stal
 /** A change is told a moment after packets go by it. */
 const TOLD_LATE_MS = 50;
 
-/** Of the events of one router since `startMs`, in their order. */
+/** Of the events of one router since `startMs`, in their order, and of the lab's services: those that somebody asks for. */
 export function surprisesOf(
   lab: Lab,
   { changes }: Plan,
@@ -41,6 +41,7 @@ export function surprisesOf(
   const changing = marks.filter(({ node, fault }) => planned.has(node) || FAULTS[fault].route === "router");
   const isPlanned = ({ atMs }: RouterEvent) => changing.some(({ fromMs, toMs }) => atMs >= fromMs && atMs <= toMs + TOLD_LATE_MS);
   const nodeOf = nodesByNextHop(lab);
+  const known = new Set(lab.services.map(prefixOf));
   const absent = new Set<string>();
   const surprises: Surprise[] = [];
   let cause: RouterEvent | undefined;
@@ -54,7 +55,7 @@ export function surprisesOf(
       .map(formatAddress);
     const because = typeof cause.reason === "string" ? `${cause.kind} (${cause.reason})` : cause.kind;
     // Of each prefix what went before comes now.
-    const named = Array.isArray(event.prefixes) ? event.prefixes.map(String) : [];
+    const named = Array.isArray(event.prefixes) ? event.prefixes.filter((prefix) => known.has(prefix)) : [];
     const back = named.filter((prefix) => absent.delete(`${node} ${prefix}`));
     const gone = named.filter((prefix) => !back.includes(prefix));
     for (const prefix of gone) absent.add(`${node} ${prefix}`);

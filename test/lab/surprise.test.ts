@@ -57,6 +57,7 @@ describe("a surprise", () => {
       [down(1990, PEER.n1), routes(2050, cluster)],
     ],
     ["what was before the traffic", calm, [], [down(900, PEER.n1), routes(910, cluster)]],
+    ["what no service of the lab has", calm, [], [down(1500, PEER.n1), routes(1510, "203.0.113.0/24")]],
     ["a session that ends and takes no routes along", calm, [], [down(3000, PEER.n1)]],
   ])("is not %s", (_, plan, marks, events) => expect(surprisesOf(lab, plan, marks, events, START_MS)).toEqual([]));
 });
@@ -71,10 +72,5 @@ describe("the plan with surprises", () => {
       ["departs", "n2", 1000],
     ]);
     expect(changes[0]).toMatchObject({ address: n1.address.address, services: [lab.services[0].address] });
-  });
-
-  it("is the plan where they concern no service", () => {
-    const events = [down(1500, PEER.n1), routes(1510, "203.0.113.0/24")];
-    expect(withSurprises(lab, struck, surprisesOf(lab, struck, [], events, START_MS), START_MS)).toEqual(struck);
   });
 });
