@@ -94,7 +94,7 @@ export function labCommand(): Command {
   lab
     .command("export")
     .description("a lab as a file for another tool, of the images that our Dockerfile makes")
-    .argument("<name>", "one of `ecmp lab list`")
+    .argument("<name>", NAME)
     .addOption(new Option("--compose [file]", "a docker-compose file; printed when no file is named").conflicts("containerlab"))
     .option("--containerlab [file]", "a containerlab topology file, likewise")
     .action((name: string, options: ExportOptions) => guard(() => exportLab(name, options)));
@@ -138,10 +138,10 @@ interface ExportOptions {
 function exportLab(name: string, { compose, containerlab }: ExportOptions): number {
   const file = compose ?? containerlab;
   if (file === undefined) throw new LabFailure("lab export", "no format", "--compose or --containerlab");
-  // A container plays its machine from the lab that is in its image.
-  if (!labNames().includes(name)) throw new LabFailure("lab export", `found "${name}"`, `one of ${labNames().join(", ")}`);
   const lab = loadLab(name);
-  const text = (compose ? renderCompose : renderContainerlab)(lab);
+  // A container plays its machine from the lab that is in its image, or from the file.
+  const source = { name, file: labNames().includes(name) ? undefined : labSource(name) };
+  const text = (compose ? renderCompose : renderContainerlab)(lab, source);
   if (file === true) return print(text);
   try {
     writeFileSync(file, text);

@@ -11,6 +11,7 @@ import { formatAddress } from "../net/address.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import { containerEventOf } from "./container-event.ts";
 import { clientsHost, meets, SOCKET_FOLDER, socketOf } from "./container-sockets.ts";
+import { type LabSource, playedAs, sourceBinds } from "./container-source.ts";
 import { type EngineNetwork, planNetworks } from "./engine-network.ts";
 import { type Lab, routersOf } from "./lab.ts";
 import { sysctlsOf } from "./sysctls.ts";
@@ -29,7 +30,8 @@ const ROUTER = {
 const OURS = { image: "ecmp-router-lab", build: { context: ".", target: "lab" }, cap_add: ["NET_ADMIN"] };
 const NODE = { ...OURS, cap_add: ["NET_ADMIN", "SYS_ADMIN"] };
 
-export function renderCompose(lab: Lab): string {
+/** `source`: what the command was given, and the file that the containers read where it is none of the image's. */
+export function renderCompose(lab: Lab, source: LabSource = { name: lab.name }): string {
   const networks = planNetworks(lab);
   const selector = { ECMP_SELECTOR: `\${ECMP_SELECTOR:-${lab.experiment.selectors[0].name}}` };
   const service = (name: string, kind: object, more: object = {}): [string, object] => [
@@ -37,9 +39,9 @@ export function renderCompose(lab: Lab): string {
     {
       ...kind,
       init: true,
-      command: ["lab", "play", lab.name, name],
+      command: ["lab", "play", playedAs(source), name],
       ...sysctlsSection(sysctlsOf(lab, name)),
-      ...(meets(lab, name) ? { volumes: [`control:${SOCKET_FOLDER}`] } : {}),
+      ...volumesSection([...(meets(lab, name) ? [`control:${SOCKET_FOLDER}`] : []), ...sourceBinds(source)]),
       networks: networksOf(name, networks),
       ...more,
     },
@@ -64,15 +66,16 @@ export function renderCompose(lab: Lab): string {
     networks: Object.fromEntries(networks.map((network) => [network.name, describeNetwork(network)])),
     volumes: { control: {} },
   };
-  return `${introduction(lab)}${stringify(file, { aliasDuplicateObjects: false, lineWidth: 0, flowCollectionPadding: true })}`;
+  return `${introduction(lab, source)}${stringify(file, { aliasDuplicateObjects: false, lineWidth: 0, flowCollectionPadding: true })}`;
 }
 
+const volumesSection = (volumes: readonly string[]): object => (volumes.length > 0 ? { volumes } : {});
 const sysctlsSection = (sysctls: object): object => (Object.keys(sysctls).length > 0 ? { sysctls } : {});
 
-function introduction(lab: Lab): string {
+function introduction(lab: Lab, source: LabSource): string {
   const { node } = lab.experiment.event;
   const others = lab.experiment.selectors.slice(1).map(({ name }) => name);
-  return `# The lab ${lab.name} in containers. Made by: ecmp lab export ${lab.name} --compose
+  return `# The lab ${lab.name} in containers. Made by: ecmp lab export ${source.name} --compose
 #
 #   docker compose up                          brings it up; the client opens its connections and waits
 #   docker compose kill -s SIGUSR1 ${node.padEnd(11)} the event: ${node}'s ${containerEventOf(lab).what(lab)}; the client tells what broke

@@ -8,6 +8,7 @@
 import { stringify } from "yaml";
 import { containerEventOf } from "./container-event.ts";
 import { clientsHost, meets, SOCKET_FOLDER, socketOf } from "./container-sockets.ts";
+import { type LabSource, playedAs, sourceBinds } from "./container-source.ts";
 import { hasIpv6, type Lab, routersOf } from "./lab.ts";
 import { sysctlsOf } from "./sysctls.ts";
 import { linkEnds, planTopology } from "./topology.ts";
@@ -20,13 +21,15 @@ const SOCKETS_BIND = `__clabDir__:${SOCKET_FOLDER}`;
 /** Of a link that says nothing: containerlab would take 9500. */
 const DEFAULT_MTU = 1500;
 
-export function renderContainerlab(lab: Lab): string {
+/** `source`: as `compose.ts` has it. */
+export function renderContainerlab(lab: Lab, source: LabSource = { name: lab.name }): string {
   const routers = routersOf(lab).map(({ name }) => name);
   const nodes = [...planTopology(lab).configure].map(([name, commands]) => {
     const sysctls = sysctlsOf(lab, name);
-    const play = lab.bridges.includes(name) ? [] : [inBackground(`ecmp lab play ${lab.name} ${name}`)];
+    const play = lab.bridges.includes(name) ? [] : [inBackground(`ecmp lab play ${playedAs(source)} ${name}`)];
+    const binds = [...(meets(lab, name) ? [SOCKETS_BIND] : []), ...(play.length > 0 ? sourceBinds(source) : [])];
     const node = {
-      ...(meets(lab, name) ? { binds: [SOCKETS_BIND] } : {}),
+      ...(binds.length > 0 ? { binds } : {}),
       ...(routers.includes(name) ? { env: { ECMP_CONTROL: socketOf(name) } } : {}),
       ...(Object.keys(sysctls).length > 0 ? { sysctls } : {}),
       exec: [...commands.map((command) => `ip ${command}`), ...play],
@@ -50,16 +53,16 @@ export function renderContainerlab(lab: Lab): string {
     name: lab.name,
     topology: { kinds: { linux }, defaults: { kind: "linux" }, nodes: Object.fromEntries(nodes), links },
   };
-  return `${introduction(lab)}${stringify(file, { aliasDuplicateObjects: false, lineWidth: 0, flowCollectionPadding: true })}`;
+  return `${introduction(lab, source)}${stringify(file, { aliasDuplicateObjects: false, lineWidth: 0, flowCollectionPadding: true })}`;
 }
 
 /** What it says is told by `docker logs`, as if the node had been started with it. */
 const inBackground = (command: string): string => `sh -c '${command} >/proc/1/fd/1 2>&1 &'`;
 
-function introduction(lab: Lab): string {
+function introduction(lab: Lab, source: LabSource): string {
   const { name, experiment } = lab;
   const { node } = experiment.event;
-  return `# The lab ${name} for containerlab. Made by: ecmp lab export ${name} --containerlab FILE
+  return `# The lab ${name} for containerlab. Made by: ecmp lab export ${source.name} --containerlab FILE
 #
 #   docker build --target lab --tag ${IMAGE} .      the nodes' image, in a clone of ecmp-router
 #   containerlab deploy --topo FILE                       brings it up; the client opens its connections and waits

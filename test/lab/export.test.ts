@@ -1,5 +1,7 @@
 /** What `ecmp lab export` can express: every ready lab in both forms; and of other labs, what each form refuses, with its reason. */
 import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { labNames, loadLab } from "#src/lab/catalog.ts";
@@ -144,6 +146,45 @@ describe("the event", () => {
       }
     });
     expect(possible).toEqual(["kill-speaker", "stop-speaker"]);
+  });
+});
+
+describe("a lab of one's own", () => {
+  const lab = labOf(`# mine\n${text}`);
+  const source = { name: "./mine.yaml", file: "/home/me/mine.yaml" };
+  const [played, bind] = ["/etc/ecmp/lab.yaml", "/home/me/mine.yaml:/etc/ecmp/lab.yaml:ro"];
+
+  it("is played in compose by every container from the file", () => {
+    const { services } = parse(renderCompose(lab, source)) as {
+      services: Record<string, { command: string[]; volumes: string[] }>;
+    };
+    for (const [name, { command, volumes }] of Object.entries(services)) {
+      expect(command).toEqual(["lab", "play", played, name]);
+      expect(volumes).toContain(bind);
+    }
+  });
+
+  it("is played in containerlab by every node but a bridge from the file", () => {
+    const { topology } = parse(renderContainerlab(lab, source)) as {
+      topology: { nodes: Record<string, { exec: string[]; binds?: string[] }> };
+    };
+    for (const [name, { exec, binds = [] }] of Object.entries(topology.nodes)) {
+      const plays = !lab.bridges.includes(name);
+      expect(exec.at(-1)?.includes(`ecmp lab play ${played} ${name} `)).toBe(plays);
+      expect(binds.includes(bind)).toBe(plays);
+    }
+  });
+
+  it("is exported by its path, which may be said from anywhere", () => {
+    const folder = mkdtempSync(`${tmpdir()}/ecmp-export-`);
+    writeFileSync(`${folder}/mine.yaml`, text);
+    const said = execFileSync(process.execPath, [MAIN, "lab", "export", "./mine.yaml", "--compose"], {
+      cwd: folder,
+      encoding: "utf8",
+    });
+    rmSync(folder, { recursive: true });
+    expect(said).toContain(`- ${folder}/mine.yaml:${played}:ro\n`);
+    expect(said).toContain("Made by: ecmp lab export ./mine.yaml --compose");
   });
 });
 
