@@ -11,7 +11,7 @@ import type { JudgedConnection, JudgedRequest } from "./outcome.ts";
 import { NO_ANSWER } from "./request.ts";
 import type { PlayedScenario } from "./strategies.ts";
 
-interface FlowRow {
+export interface FlowRow {
   readonly kind: "connection" | "request" | "datagrams";
   readonly flow: string;
   /** As the router sees it, where a NAT made another of it. */
@@ -61,12 +61,12 @@ const COLUMNS = [
 /** A cell is empty where a kind has no such thing, or nobody saw it. */
 export function flowsToCsv(played: readonly PlayedScenario[]): string {
   const rows = played.flatMap((each) =>
-    rowsOf(each).map((row) => [each.scenario.name, ...COLUMNS.map((column) => String(row[column] ?? ""))]),
+    flowRows(each).map((row) => [each.scenario.name, ...COLUMNS.map((column) => String(row[column] ?? ""))]),
   );
   return formatCsv([["strategy", ...COLUMNS], ...rows]);
 }
 
-function rowsOf({ outcome: { judged } }: PlayedScenario): FlowRow[] {
+export function flowRows({ outcome: { judged } }: PlayedScenario): FlowRow[] {
   const since = (atMs: number | undefined) => (atMs === undefined ? undefined : Math.round((atMs - judged.startMs) * 100) / 100);
   return [
     ...judged.connections.map((each) => rowOfConnection(each, since)),

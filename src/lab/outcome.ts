@@ -3,7 +3,7 @@
  * Pure. The witness is the client, and of the way in the pod; never the router's own counters.
  */
 import { formatAddress } from "../net/address.ts";
-import { formatFlow } from "../net/flow.ts";
+import { type Flow, formatFlow } from "../net/flow.ts";
 import { brokenAtMs, type ConnectionRecord, type ConnectionTarget, isBroken } from "./connection.ts";
 import type { DatagramForecast } from "./datagram-forecast.ts";
 import { type DatagramFigures, type DatagramOutcome, describeDatagrams, judgeDatagrams, sumUp } from "./datagram-outcome.ts";
@@ -17,6 +17,7 @@ import { NO_ANSWER, type RequestRecord } from "./request.ts";
 import type { Scenario } from "./scenario.ts";
 import type { ScenarioConnection, ScenarioDatagrams, ScenarioRequest } from "./scenario-traffic.ts";
 import type { Surprise } from "./surprise.ts";
+import type { RouterStates } from "./tiers.ts";
 import type { FaultMark, NameMark } from "./timeline.ts";
 import { entryNextHop, entryNode, type PodWords, processesOnWay } from "./witness.ts";
 
@@ -56,6 +57,13 @@ export interface ScenarioOutcome {
   readonly failedAtMs: readonly number[];
   /** One by one. */
   readonly judged: JudgedTraffic;
+  readonly foundation: Foundation;
+}
+
+/** All that the forecast was made from but the timeline: what the routers told, and the flows that they see. */
+export interface Foundation {
+  readonly states: RouterStates;
+  readonly flows: readonly Flow[];
 }
 
 export interface JudgedConnection {
@@ -89,6 +97,8 @@ export interface JudgedTraffic {
 export interface Evidence extends TrafficForecast {
   readonly connections: readonly ScenarioConnection[];
   readonly requests: readonly ScenarioRequest[];
+  /** As the routers told them before anything happened. */
+  readonly states: RouterStates;
   readonly datagrams: readonly ScenarioDatagrams[];
   readonly digest: string;
   readonly marks: readonly FaultMark[];
@@ -235,6 +245,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
       failed === undefined || endedAtMs === undefined ? [] : endedAtMs - startMs,
     ),
     judged,
+    foundation: { states: evidence.states, flows: [...connections, ...requests, ...planned].map(({ flow }) => flow) },
   };
 }
 

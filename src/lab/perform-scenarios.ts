@@ -75,7 +75,7 @@ export async function performScenarios(
   else
     for (const table of [renderStrategies(played), renderReasons(played), renderVerdicts(played)])
       if (table.length > 0) console.log(`\n${table.join("\n")}`);
-  if (report) writeReport(report, strategyReports(suite, played), clock.timestamp());
+  if (report) writeReport(report, strategyReports(lab, suite, played), clock.timestamp());
   if (connections) writeConnections(played);
   for (const text of wrong.slice(0, FAILURES_SHOWN)) process.stderr.write(`  ${text}\n`);
   const exitCode = unplayed.length > 0 ? 2 : wrong.length > 0 ? 1 : 0;
@@ -104,9 +104,9 @@ async function playOne(clock: Clock, lab: Lab, scenario: Scenario, tell: Tell): 
   const asked = wordsAsked(lab, scenario);
   const cast = await startCast(clock, { ...lab, ...routers }, router, directory, (name) => asked.has(name));
   try {
-    await untilLearned(cast, { step: (subject, result) => tell(subject, 0, { result }) });
+    const speakers = await untilLearned(cast, { step: (subject, result) => tell(subject, 0, { result }) });
     const outcome = await playScenario(clock, cast, scenario, directory, tell);
-    return { scenario, outcome, verdicts: judgeAssertions(scenario.assertions, outcome) };
+    return { scenario, outcome, verdicts: judgeAssertions(scenario.assertions, outcome), speakers };
   } finally {
     await stopCast(clock, cast);
   }

@@ -7,13 +7,15 @@ import { release } from "node:os";
 import { extname } from "node:path";
 import { LabFailure } from "./failure.ts";
 import { flowsToCsv } from "./flow-rows.ts";
+import type { Lab } from "./lab.ts";
 import { renderCsv } from "./page/connections.ts";
+import { labReport, scenarioReport } from "./page/data.ts";
 import type { Provenance } from "./page/document.ts";
 import { renderPage } from "./page/page.ts";
 import { renderStrategiesPage } from "./page/strategies-page.ts";
-import { type LabResult, toJson } from "./report.ts";
+import type { LabResult } from "./report.ts";
 import type { ScenarioSuite } from "./scenario-file.ts";
-import { type PlayedScenario, strategiesToCsv, strategiesToJson } from "./strategies.ts";
+import { type PlayedScenario, strategiesToCsv } from "./strategies.ts";
 import { CONNECTIONS_FD, REPORT_FD } from "./tree.ts";
 
 /** What is written, by the end of the file's name. */
@@ -22,13 +24,13 @@ export type Reports = Readonly<Record<(typeof FORMATS)[number], (provenance: Pro
 
 export const labReports = (result: LabResult): Reports => ({
   ".html": (provenance) => renderPage(result, provenance),
-  ".json": (provenance) => `${JSON.stringify({ ...toJson(result), provenance }, null, 2)}\n`,
+  ".json": (provenance) => `${JSON.stringify({ ...labReport(result), provenance }, null, 2)}\n`,
   ".csv": () => renderCsv(result),
 });
 
-export const strategyReports = (suite: ScenarioSuite, played: readonly PlayedScenario[]): Reports => ({
-  ".html": (provenance) => renderStrategiesPage(suite, played, provenance),
-  ".json": (provenance) => `${JSON.stringify({ ...strategiesToJson(suite, played), provenance }, null, 2)}\n`,
+export const strategyReports = (lab: Lab, suite: ScenarioSuite, played: readonly PlayedScenario[]): Reports => ({
+  ".html": (provenance) => renderStrategiesPage(lab, suite, played, provenance),
+  ".json": (provenance) => `${JSON.stringify({ ...scenarioReport(lab, suite, played), provenance }, null, 2)}\n`,
   ".csv": () => strategiesToCsv(played),
 });
 

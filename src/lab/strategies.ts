@@ -3,6 +3,7 @@ import { describeFound, type Verdict } from "./assertion.ts";
 import { formatCsv } from "./csv.ts";
 import { REASON_NAMES, REASONS, type ReasonName } from "./difference.ts";
 import type { ScenarioOutcome } from "./outcome.ts";
+import type { SpeakerReport } from "./report.ts";
 import type { Scenario } from "./scenario.ts";
 import type { ScenarioSuite } from "./scenario-file.ts";
 
@@ -10,6 +11,7 @@ export interface PlayedScenario {
   readonly scenario: Scenario;
   readonly outcome: ScenarioOutcome;
   readonly verdicts: readonly Verdict[];
+  readonly speakers: readonly SpeakerReport[];
 }
 
 interface Column {
@@ -40,6 +42,10 @@ const COLUMNS: readonly Column[] = [
   { title: "failed", value: ({ outcome }) => outcome.requests.failed },
   { title: "to fail", value: ({ outcome }) => outcome.requests.forecast },
   { title: "after retry", value: ({ outcome }) => outcome.requests.failedAfterRetry },
+  { title: "UDP flows", value: ({ outcome }) => outcome.datagrams.flows },
+  { title: "moved", value: ({ outcome }) => outcome.datagrams.moved },
+  { title: "to move", value: ({ outcome }) => outcome.datagrams.forecast },
+  { title: "lost", value: ({ outcome }) => outcome.datagrams.lost },
   { title: "differences", value: ({ outcome }) => describeDifferences(outcome) },
 ];
 
@@ -87,18 +93,19 @@ export const strategyRows = (played: readonly PlayedScenario[]): string[][] => [
 export const renderStrategies = (played: readonly PlayedScenario[]): string[] => renderTable(strategyRows(played));
 
 /** Each assertion of each strategy, with what was found. */
-export const renderVerdicts = (played: readonly PlayedScenario[]): string[] =>
-  renderTable([
-    ["strategy", "assertion", "found", "verdict"],
-    ...played.flatMap(({ scenario, verdicts }) =>
-      verdicts.map((verdict) => [
-        scenario.name,
-        verdict.assertion,
-        describeFound(verdict),
-        verdict.holds ? "holds" : "does NOT hold",
-      ]),
-    ),
-  ]);
+export const verdictRows = (played: readonly PlayedScenario[]): string[][] => [
+  ["strategy", "assertion", "found", "verdict"],
+  ...played.flatMap(({ scenario, verdicts }) =>
+    verdicts.map((verdict) => [
+      scenario.name,
+      verdict.assertion,
+      describeFound(verdict),
+      verdict.holds ? "holds" : "does NOT hold",
+    ]),
+  ),
+];
+
+export const renderVerdicts = (played: readonly PlayedScenario[]): string[] => renderTable(verdictRows(played));
 
 function renderTable(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
@@ -116,7 +123,7 @@ export function strategiesToJson({ name, lab }: ScenarioSuite, played: readonly 
     lab,
     reasons: countReasons(played),
     strategies: played.map(({ scenario, outcome, verdicts }) => {
-      const { told, judged: _, ...figures } = outcome;
+      const { told, judged: _judged, foundation: _foundation, ...figures } = outcome;
       const router = scenario.router;
       return { strategy: scenario.name, description: scenario.description, router, ...figures, unexplained: told, verdicts };
     }),

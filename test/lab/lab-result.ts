@@ -8,7 +8,7 @@ import type { FibState } from "#src/fib/state.ts";
 import { loadLab } from "#src/lab/catalog.ts";
 import { judge } from "#src/lab/judgment.ts";
 import { announcersOf, type Lab, nodeNamed, podsOf, type SelectorChoice, type Service } from "#src/lab/lab.ts";
-import type { LabResult } from "#src/lab/report.ts";
+import type { LabResult, SpeakerReport } from "#src/lab/report.ts";
 import { SPEAKERS } from "#src/lab/speaker/kinds.ts";
 import { planConnections } from "#src/lab/traffic.ts";
 import { formatAddress } from "#src/net/address.ts";
@@ -16,15 +16,22 @@ import { formatPrefix, hostPrefix } from "#src/net/prefix.ts";
 
 const KILLED_AT_MS = 5000;
 
-export function makeLabResult(disobedient: boolean): LabResult {
-  const lab = loadLab("metallb-bgp");
-  const speakers = lab.nodes.map(({ name, kind }) => ({
+export function makeSpeakers(lab: Lab): SpeakerReport[] {
+  return lab.nodes.map(({ name, kind }) => ({
     node: name,
     implementation: SPEAKERS[kind].implementation,
     version: "10.10.10",
     state: "Established",
   }));
-  return { lab, speakers, runs: lab.experiment.selectors.map((selector) => makeRun(lab, selector, disobedient)) };
+}
+
+export function makeLabResult(disobedient: boolean): LabResult {
+  const lab = loadLab("metallb-bgp");
+  return {
+    lab,
+    speakers: makeSpeakers(lab),
+    runs: lab.experiment.selectors.map((selector) => makeRun(lab, selector, disobedient)),
+  };
 }
 
 function makeRun(lab: Lab, selector: SelectorChoice, disobedient: boolean): LabResult["runs"][number] {
@@ -64,14 +71,14 @@ function makeRun(lab: Lab, selector: SelectorChoice, disobedient: boolean): LabR
 }
 
 /** What a pod of the service says to a connection that entered by the node with this address. */
-function seenBy(lab: Lab, service: Service, nextHop: string | undefined) {
+export function seenBy(lab: Lab, service: Service, nextHop: string | undefined) {
   const entry = lab.nodes.find(({ address }) => formatAddress(address.address) === nextHop);
   const pod = podsOf(lab, service).find((each) => each.node === entry?.name);
   if (service.externalTrafficPolicy === "Local" || !entry || !pod) return { pod: pod?.name ?? "" };
   return { pod: pod.name, sourceSeen: formatAddress(entry.podGateway.address.address) };
 }
 
-function makeState(lab: Lab, { name, ...options }: SelectorChoice): FibState {
+export function makeState(lab: Lab, { name, ...options }: SelectorChoice): FibState {
   const groups = lab.services.map((service, id) => {
     const members = announcersOf(lab, service).map(({ address }) => ({ address: address.address, weight: 1 }));
     const table = SELECTORS[name].fill(members, options);

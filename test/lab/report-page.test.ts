@@ -15,7 +15,8 @@ import { renderStrategiesPage } from "#src/lab/page/strategies-page.ts";
 import { escapeText } from "#src/lab/page/svg.ts";
 import { parseIpv4 } from "#src/net/address.ts";
 import { makeLabResult } from "./lab-result.ts";
-import { HARD, SUITE } from "./strategies-result.ts";
+import { LAB, PLAYED, SUITE } from "./report-scenario.ts";
+import { HARD, SUITE as HARD_SUITE } from "./strategies-result.ts";
 
 const PROVENANCE = { version: "0.1.0", node: "v20.19.0", kernel: "6.1.0", timestamp: "2026-01-02T03:04:05.678Z" };
 const good = makeLabResult(false);
@@ -103,6 +104,51 @@ describe("the page", () => {
   });
 });
 
+describe("a scenario's page", () => {
+  const page = renderStrategiesPage(LAB, SUITE, PLAYED, PROVENANCE);
+  const [json, , flows] = [...page.matchAll(/href="data:[a-z/]+;base64,([^"]+)"/g)].map(([, text]) =>
+    Buffer.from(text, "base64").toString(),
+  );
+  const report = JSON.parse(json);
+
+  it("has for each strategy its course, the ways of its flows before and after, and each group's buckets and balance", () => {
+    for (const title of ["Over time", "Connections before", "Connections after", "Datagrams after", "Requests"]) {
+      expect(page.split(`<h3>${title}</h3>`)).toHaveLength(1 + PLAYED.length);
+    }
+    for (const title of ["Buckets of cluster", "Balance of cluster", "Buckets of local", "Balance of local"]) {
+      expect(page.split(`<h3>${title}, `)).toHaveLength(1 + PLAYED.length);
+    }
+  });
+
+  it("says every difference with its reason, the versions and the seed", () => {
+    const [differs] = PLAYED[1].outcome.judged.connections.filter(({ reason }) => reason !== undefined);
+    expect(page).toContain(`<td>${differs.record.flow}</td><td>lives</td><td>reset</td>`);
+    expect(page).toContain("10.10.10");
+    expect(page).toContain("seed 7");
+  });
+
+  it("has a phase of a group for each change of it, in which as many parts move as it lights", () => {
+    const [cluster, local] = report.strategies[0].groups;
+    expect(cluster.phases.map(({ name, moved }: { name: string; moved: number }) => [name, moved])).toEqual([
+      ["before", 0],
+      ["1 s", 9],
+      ["2.5 s", 9],
+    ]);
+    expect(local.phases).toHaveLength(1);
+    const entered = cluster.balance.reduce((sum: number, { count }: { count: number }) => sum + count, 0);
+    expect(entered).toBeGreaterThan(240);
+    expect(entered).toBeLessThan(317);
+  });
+
+  it("has every flow in its JSON and in its CSV", () => {
+    const { connections, requests, datagrams } = PLAYED[0].outcome.judged;
+    const all = connections.length + requests.length + datagrams.length;
+    expect(report.strategies[0].flows).toHaveLength(all);
+    expect(flows.trimEnd().split("\r\n")).toHaveLength(1 + 2 * all);
+    expect(report.strategies[0].states[LAB.router.name].groups).toHaveLength(2);
+  });
+});
+
 it("the CSV has a line for each connection of each run, and says what the judgment counted", () => {
   const [header, ...rows] = renderCsv(good).trimEnd().split("\r\n");
   expect(header).toMatch(/^selector,service,flow,/);
@@ -142,14 +188,15 @@ interface Measured {
 }
 
 const PAGES = [
-  { page: "report", text: () => renderPage(bad, PROVENANCE), labels: 100 },
-  { page: "strategies", text: () => renderStrategiesPage(SUITE, HARD, PROVENANCE), labels: 30 },
-];
+  { page: "report", render: () => renderPage(bad, PROVENANCE), labels: 100 },
+  { page: "scenario", render: () => renderStrategiesPage(LAB, SUITE, PLAYED, PROVENANCE), labels: 100 },
+  { page: "strategies", render: () => renderStrategiesPage(LAB, HARD_SUITE, HARD, PROVENANCE), labels: 30 },
+].map((page) => ({ ...page, text: page.render() }));
 const VIEWS = [
-  { width: 1280, scheme: "light", ground: "rgb(253, 253, 251)" },
-  { width: 1280, scheme: "dark", ground: "rgb(21, 24, 28)" },
-  { width: 480, scheme: "light", ground: "rgb(253, 253, 251)" },
-  { width: 480, scheme: "dark", ground: "rgb(21, 24, 28)" },
+  { width: 1280, colorScheme: "light", ground: "rgb(253, 253, 251)" },
+  { width: 1280, colorScheme: "dark", ground: "rgb(21, 24, 28)" },
+  { width: 480, colorScheme: "light", ground: "rgb(253, 253, 251)" },
+  { width: 480, colorScheme: "dark", ground: "rgb(21, 24, 28)" },
 ] as const;
 
 const CHROMIUM = "/usr/bin/chromium";
@@ -164,8 +211,8 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", { timeout: 60_000
   afterAll(() => browser?.close());
 
   /** A window that refuses every request; what it refused, and what the page complained of. */
-  async function open(text: string, width: number, colorScheme: "light" | "dark") {
-    const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
+  async function open(text: string) {
+    const page = await browser.newPage();
     const complaints: string[] = [];
     await page.route("**", (route) => {
       complaints.push(`asks for ${route.request().url()}`);
@@ -179,32 +226,30 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", { timeout: 60_000
 
   const measure = (page: Page): Promise<Measured> => page.evaluate<Measured>(MEASURE);
 
-  it.each(PAGES.flatMap((page) => VIEWS.map((view) => ({ ...page, ...view }))))(
-    "$page at $width px, $scheme: nothing overlaps, is clipped, or comes from elsewhere",
-    async ({ page: name, text, labels, ground, width, scheme }) => {
-      const { page, complaints } = await open(text(), width, scheme);
-      const measured = await measure(page);
+  it.each(PAGES)("$page: nothing overlaps, is clipped, or comes from elsewhere, at two widths, light and dark", async (one) => {
+    const { page, complaints } = await open(one.text);
+    for (const { width, colorScheme, ground } of VIEWS) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.emulateMedia({ colorScheme });
       if (process.env.ECMP_SCREENSHOTS) {
-        await page.screenshot({ path: `${process.env.ECMP_SCREENSHOTS}/${name}-${width}-${scheme}.png`, fullPage: true });
+        await page.screenshot({
+          path: `${process.env.ECMP_SCREENSHOTS}/${one.page}-${width}-${colorScheme}.png`,
+          fullPage: true,
+        });
       }
-      await page.close();
+      const measured = await measure(page);
       expect(measured).toMatchObject({ wrong: [], width, ground });
-      expect(measured.labels).toBeGreaterThan(labels);
-      expect(complaints).toEqual([]);
-    },
-  );
-
-  it.each(PAGES)("would be told of labels that touch, on the page of $page", async ({ text }) => {
-    const { page } = await open(text(), 1280, "light");
+      expect(measured.labels).toBeGreaterThan(one.labels);
+    }
+    expect(complaints).toEqual([]);
     await page.evaluate(`for (const text of document.querySelectorAll("svg[role=img] text"))
       for (const [name, value] of Object.entries({ x: 40, y: 40, transform: "" })) text.setAttribute(name, value);`);
-    const { wrong } = await measure(page);
+    expect((await measure(page)).wrong.join(), "labels put on top of each other").toContain("overlap");
     await page.close();
-    expect(wrong.join()).toContain("overlap");
   });
 
   it("would be told of what a page asks others for", async () => {
-    const { page, complaints } = await open(`<img src="http://192.0.2.1/x.png">`, 480, "light");
+    const { page, complaints } = await open(`<img src="http://192.0.2.1/x.png">`);
     await page.close();
     expect(complaints.join()).toContain("192.0.2.1");
   });
@@ -216,14 +261,16 @@ it("the page's source names no other place", () => {
 });
 
 it("every color of a chart is one of the style sheet, and no id is the process's own", () => {
-  const svgs = PAGES.flatMap(({ text }) => text().match(/<svg [^>]*role="img".*?<\/svg>/gs) ?? []);
+  const svgs = PAGES.flatMap(({ text }) => text.match(/<svg [^>]*role="img".*?<\/svg>/gs) ?? []);
   expect(svgs.length).toBeGreaterThan(10);
+  // A line is filled with nothing, whatever it says.
+  const line = /<path d="M[-\d. ]+L[-\d. ]+"[^>]* fill="#000"/g;
   for (const svg of svgs) {
-    expect(svg.match(/(?:fill|stroke)="(?!none|var\(--|url\(#hatch\))[^"]*"/g)).toBeNull();
+    expect(svg.replace(line, "").match(/(?:fill|stroke)="(?!none|var\(--|url\(#hatch\))[^"]*"/g)).toBeNull();
     expect(svg).not.toMatch(/ id=|<style|<defs/);
   }
 });
 
 it("the same result is the same page", () => {
-  for (const { text } of PAGES) expect(text()).toBe(text());
+  for (const { text, render } of PAGES) expect(render()).toBe(text);
 });

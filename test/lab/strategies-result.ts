@@ -12,7 +12,7 @@ const marked = (fault: FaultMark["fault"], node: string, what: FaultMark["what"]
 export const OUTCOME: ScenarioOutcome = {
   connections: { opened: 200, broken: 3, forecast: 2, forecastByPod: 1, brokenOnSurvivors: 1, perNode: { n1: 120, n2: 80 } },
   requests: { count: 90, failed: 4, forecast: 4, failedAfterRetry: 2 },
-  datagrams: { flows: 0, sent: 0, answered: 0, lost: 0, duplicated: 0, reordered: 0, moved: 0, forecast: 0 },
+  datagrams: { flows: 7, sent: 70, answered: 65, lost: 5, duplicated: 0, reordered: 0, moved: 3, forecast: 2 },
   differences: {
     "socket-hash": 0,
     "routes-surprised": 0,
@@ -38,6 +38,7 @@ export const OUTCOME: ScenarioOutcome = {
   reopenedAtMs: [1400, 1900],
   failedAtMs: [1010, 1050, 1300, 2000],
   judged: { startMs: 0, connections: [], requests: [], datagrams: [] },
+  foundation: { states: {}, flows: [] },
 };
 
 export function assertionOf(text: string): Assertion {
@@ -51,7 +52,7 @@ export function played(sentences: readonly string[], outcome = OUTCOME, name = "
   const router = { kind: "ecmp-router", ecmp: {} } as const;
   const rest = { lab: "metallb-bgp", seed: 1, holdTimeSeconds: 3, traffic: [], timeline: [], watchSeconds: 1 };
   const scenario = { name, description: 'A "quoted" <one>', router, assertions, ...rest };
-  return { scenario, outcome, verdicts: judgeAssertions(assertions, outcome) };
+  return { scenario, outcome, verdicts: judgeAssertions(assertions, outcome), speakers: [] };
 }
 
 export const SUITE = { name: "suite", description: "Which one?", lab: "metallb-bgp", scenarios: [] };

@@ -1,7 +1,9 @@
 /** The strategies side by side: the table, the JSON, the CSV and the page, of a result made by hand. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect, it } from "vitest";
+import { loadLab } from "#src/lab/catalog.ts";
 import { REASON_NAMES, REASONS } from "#src/lab/difference.ts";
+import { scenarioReport } from "#src/lab/page/data.ts";
 import { renderStrategiesPage } from "#src/lab/page/strategies-page.ts";
 import {
   failures,
@@ -13,12 +15,15 @@ import {
 } from "#src/lab/strategies.ts";
 import { OUTCOME, played, SUITE } from "./strategies-result.ts";
 
+const LAB = loadLab("metallb-bgp");
 const PROVENANCE = { version: "1", node: "v20", kernel: "6", timestamp: "2026-01-01T00:00:00Z" };
 
 it("the table has a row for each strategy, with every difference under its name", () => {
   const [head, row] = renderStrategies([played([])]);
   expect(head).toMatch(/^strategy +connections +broken +forecast/);
-  expect(row).toMatch(/^one +200 +3 \(1.5 %\) +2 +1 +301 ms +1.23 s +90 +4 +4 +2 +2 pod-gone, 1 at-the-edge, 1 unexplained$/);
+  expect(row).toMatch(
+    /^one +200 +3 \(1.5 %\) +2 +1 +301 ms +1.23 s +90 +4 +4 +2 +7 +3 +2 +5 +2 pod-gone, 1 at-the-edge, 1 unexplained$/,
+  );
 });
 
 it("who never comes back is told so", () => {
@@ -60,7 +65,7 @@ it("the JSON and the page have the whole list, with what was counted", () => {
     ["at-the-edge", 1],
     ["unexplained", 1],
   ]);
-  const page = renderStrategiesPage(SUITE, [played([])], PROVENANCE);
+  const page = renderStrategiesPage(LAB, SUITE, [played([])], PROVENANCE);
   for (const name of REASON_NAMES) expect(page).toContain(`>${name}<`);
 });
 
@@ -89,28 +94,28 @@ it("the CSV has a line each, in numbers, and no two columns of one name", () => 
   const [head, one, other, rest] = strategiesToCsv([played([]), played([], never)]).split("\r\n");
   expect(new Set(head.split(",")).size).toBe(head.split(",").length);
   expect(head).toContain("longest gap ms,recovered in ms");
-  expect(one).toBe('one,200,3,2,1,301.4,1234,90,4,4,2,"2 pod-gone, 1 at-the-edge, 1 unexplained"');
+  expect(one).toBe('one,200,3,2,1,301.4,1234,90,4,4,2,7,3,2,5,"2 pod-gone, 1 at-the-edge, 1 unexplained"');
   expect(other).toMatch(/^one,200,3,2,1,,1234,/);
   expect(rest).toBe("");
 });
 
 it("the page carries the very JSON and CSV", () => {
-  const page = renderStrategiesPage(SUITE, [played([])], PROVENANCE);
+  const page = renderStrategiesPage(LAB, SUITE, [played([])], PROVENANCE);
   const files = [...page.matchAll(/href="data:[a-z/]+;base64,([^"]+)"/g)].map(([, text]) =>
     Buffer.from(text, "base64").toString(),
   );
   expect(JSON.parse(files[0])).toEqual(
-    JSON.parse(JSON.stringify({ ...strategiesToJson(SUITE, [played([])]), provenance: PROVENANCE })),
+    JSON.parse(JSON.stringify({ ...scenarioReport(LAB, SUITE, [played([])]), provenance: PROVENANCE })),
   );
   expect(files[1]).toBe(strategiesToCsv([played([])]));
 });
 
 it("the page needs nothing else, escapes what it is told, and says what went wrong", () => {
-  const page = renderStrategiesPage(SUITE, [played(["as forecast"])], PROVENANCE);
+  const page = renderStrategiesPage(LAB, SUITE, [played(["as forecast"])], PROVENANCE);
   expect(page).not.toContain("<script");
   expect(page).not.toMatch(/(?:src|href)="(?!data:)/);
   expect(page).toContain("A &quot;quoted&quot; &lt;one&gt;");
   expect(page).toContain("tcp &lt;10.0.1.2&gt;");
   expect(page).toContain("✗ 2 of what was");
-  expect(renderStrategiesPage(SUITE, [played([], { ...OUTCOME, told: [] })], PROVENANCE)).toContain("✓ Everything");
+  expect(renderStrategiesPage(LAB, SUITE, [played([], { ...OUTCOME, told: [] })], PROVENANCE)).toContain("✓ Everything");
 });

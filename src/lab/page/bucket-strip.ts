@@ -2,8 +2,8 @@
  * A group's hash space as strips, before the changes and after each, with what changed hands lit between them. Not a chart, so not
  * the library's: it has no axis, and hundreds of cells without a label.
  */
-import { movedCells, type Owners, type Strip } from "../../experiment/bucket-strip.ts";
-import type { Address } from "../../net/address.ts";
+import type { GroupPhase } from "./groups.ts";
+import { NODE_COLORS } from "./style.ts";
 import { CHART_WIDTH, chart, element, label } from "./svg.ts";
 
 const LEFT = 52;
@@ -16,27 +16,32 @@ const LINES = 4;
 /** Below a line, where another one follows. */
 const LINE_GAP = 13;
 
-export type NodeOf = (address: Address) => { readonly name: string; readonly index: number };
+type Owners = GroupPhase["owners"];
 
-/** `names` of the phases, `nodeOf` a next hop: its name, and which of the lab's nodes it is. */
-export function drawStrip({ phases }: Strip, names: readonly string[], nodeOf: NodeOf): string {
-  const cells = phases[0].length;
+/** `indexOf`: which of the lab's nodes it is. */
+export function drawStrip(phases: readonly GroupPhase[], indexOf: (node: string) => number): string {
+  const cells = phases[0].owners.length;
   const perLine = cells > MOST_IN_A_LINE ? Math.ceil(cells / LINES) : cells;
   const height = phases.length * (ROW + BETWEEN) - BETWEEN;
   const lines = Array.from({ length: Math.ceil(cells / perLine) }, (_, line) => {
-    const parts = phases.map((owners) => owners.slice(line * perLine, (line + 1) * perLine));
-    return drawLine(parts, names, line * (height + LINE_GAP), (CHART_WIDTH - LEFT) / perLine, nodeOf);
+    const parts = phases.map(({ name, owners }) => ({ name, owners: owners.slice(line * perLine, (line + 1) * perLine) }));
+    return drawLine(parts, line * (height + LINE_GAP), (CHART_WIDTH - LEFT) / perLine, indexOf);
   });
-  const moved = phases.slice(1).map((after, index) => movedCells(phases[index], after));
-  const description = `${moved.join(", then ")} of ${cells} parts change hands.`;
+  const moved = phases.slice(1).map((phase) => phase.moved);
+  const description = `${moved.join(", then ") || "None"} of ${cells} parts change hands.`;
   return chart(lines.length * (height + LINE_GAP), "Who owns which part of the hash space", description, ...lines.flat());
 }
 
-function drawLine(phases: readonly Owners[], names: readonly string[], top: number, width: number, nodeOf: NodeOf): string[] {
-  return phases.flatMap((owners, phase) => {
+function drawLine(
+  phases: readonly { readonly name: string; readonly owners: Owners }[],
+  top: number,
+  width: number,
+  indexOf: (node: string) => number,
+): string[] {
+  return phases.flatMap(({ name, owners }, phase) => {
     const y = top + phase * (ROW + BETWEEN);
-    const strip = [...drawOwners(owners, y, width, nodeOf), label(0, y + 17, names[phase], { class: "quiet" })];
-    return phase === 0 ? strip : [...drawMoved(phases[phase - 1], owners, y - BETWEEN, width), ...strip];
+    const strip = [...drawOwners(owners, y, width, indexOf), label(0, y + 17, name, { class: "quiet" })];
+    return phase === 0 ? strip : [...drawMoved(phases[phase - 1].owners, owners, y - BETWEEN, width), ...strip];
   });
 }
 
@@ -50,14 +55,13 @@ function drawMoved(before: Owners, after: Owners, top: number, width: number): s
   ];
 }
 
-function drawOwners(owners: Owners, y: number, width: number, nodeOf: NodeOf): string[] {
+function drawOwners(owners: Owners, y: number, width: number, indexOf: (node: string) => number): string[] {
   return runsOf(owners).flatMap(({ value, start, length }) => {
-    const node = value === undefined ? undefined : nodeOf(value);
     const x = LEFT + start * width;
     const box = { x, y, width: length * width, height: ROW };
-    const cell = element("rect", { class: node ? `cell node-${node.index % 8}` : "cell nobody", ...box });
-    if (!node || length * width < LEAST_LABELLED) return [cell];
-    return [cell, label(x + (length * width) / 2, y + 17, node.name, { class: "on-cell", "text-anchor": "middle" })];
+    const cell = element("rect", { class: value === null ? "cell nobody" : `cell node-${indexOf(value) % NODE_COLORS}`, ...box });
+    if (value === null || length * width < LEAST_LABELLED) return [cell];
+    return [cell, label(x + (length * width) / 2, y + 17, value, { class: "on-cell", "text-anchor": "middle" })];
   });
 }
 

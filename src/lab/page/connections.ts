@@ -1,8 +1,9 @@
 /** Each connection of a lab's runs as one row: what was forecast for it, and what happened. The report's tables and CSV are of these. */
 import { brokenAtMs, type ConnectionRecord, isBroken } from "../connection.ts";
 import { formatCsv } from "../csv.ts";
-import { nodesByNextHop } from "../lab.ts";
+import { type Lab, nodesByNextHop } from "../lab.ts";
 import type { LabResult } from "../report.ts";
+import type { RunResult } from "../run.ts";
 import { entryNode } from "../witness.ts";
 
 /** undefined: it lives. */
@@ -24,26 +25,28 @@ const COLUMNS = [
   "broken-after-ms",
 ] as const;
 
+type Row = Readonly<Record<(typeof COLUMNS)[number], string>>;
+
 /** RFC 4180, a header and a line for each connection of each run. */
-export function renderCsv({ lab, runs }: LabResult): string {
+export const renderCsv = ({ lab, runs }: LabResult): string =>
+  formatCsv([COLUMNS, ...runs.flatMap((run) => connectionRows(lab, run).map((row) => COLUMNS.map((column) => row[column])))]);
+
+export function connectionRows(lab: Lab, { selector, services, struckAtMs }: RunResult): Row[] {
   const nameOf = nodesByNextHop(lab);
-  const rows = runs.flatMap(({ selector, services, struckAtMs }) =>
-    services.flatMap(({ service, outcomes }) =>
-      outcomes.map(({ forecast, record, clientAddress }) => [
-        selector.name,
-        service.name,
-        record.flow,
-        nameOf.get(forecast.before ?? "") ?? "",
-        nameOf.get(forecast.after ?? "") ?? "",
-        String(forecast.moved),
-        entryNode(lab, service, clientAddress, record) ?? "",
-        record.pod ?? "",
-        describeEnd(record),
-        brokenAfterMs(record, struckAtMs)?.toFixed(2) ?? "",
-      ]),
-    ),
+  return services.flatMap(({ service, outcomes }) =>
+    outcomes.map(({ forecast, record, clientAddress }) => ({
+      selector: selector.name,
+      service: service.name,
+      flow: record.flow,
+      "forecast-before": nameOf.get(forecast.before ?? "") ?? "",
+      "forecast-after": nameOf.get(forecast.after ?? "") ?? "",
+      "forecast-broken": String(forecast.moved),
+      "entered-by": entryNode(lab, service, clientAddress, record) ?? "",
+      pod: record.pod ?? "",
+      observed: describeEnd(record),
+      "broken-after-ms": brokenAfterMs(record, struckAtMs)?.toFixed(2) ?? "",
+    })),
   );
-  return formatCsv([COLUMNS, ...rows]);
 }
 
 function describeEnd(record: ConnectionRecord): string {

@@ -1,14 +1,15 @@
 /** Flows as ribbons from client to pod by all that they pass, each as wide as flows are many; what broke ends in a hatched box. */
 import { drawChart, words } from "./chart.ts";
-import { paint } from "./style.ts";
+import { nodePaint, paint } from "./style.ts";
 import { count } from "./words.ts";
 
 /** Beside a label, and between two of them that stand above each other. */
 const GAP = 20;
 const LEAST_HEIGHT = 150;
 const BOX_WIDTH = 10;
-/** Of the last column's labels. */
-const RIGHT = 108;
+/** About what a character of a label takes, and what the last column's labels may take. */
+const CHARACTER_WIDTH = 8;
+const MOST_RIGHT = 200;
 const LEFT = 2;
 /** Of the labels of client and router, above their boxes: those of the others stand on their own ribbons. */
 const TOP = 26;
@@ -23,6 +24,8 @@ const NODE = 2;
 /** For a flow that broke: hatched, because it must not depend on color. */
 export const BROKEN = "broken";
 
+const sayBox = (name: string, flows: number): string => `${name} ${flows}`;
+
 const ABOVE = { position: [0, -6] as [number, number], verticalAlign: "bottom" as const };
 
 interface Ribbon {
@@ -32,22 +35,27 @@ interface Ribbon {
   readonly width: number;
 }
 
-/** `paintOf`: the color of a node. */
-export function drawFlows(title: string, ways: readonly Way[], paintOf: (node: string) => string): string {
+/** `nodes` in the order and with the colors that they have everywhere; what is none of them stands below. */
+export function drawFlows(title: string, ways: readonly Way[], nodes: readonly string[]): string {
   const ribbons = joinRibbons(ways);
   const columns = Array.from({ length: Math.max(0, ...ways.map(({ length }) => length)) }, (_, column) =>
-    countBy(ways.flatMap((way) => way[column] ?? [])),
+    countInOrder(
+      ways.flatMap((way) => way[column] ?? []),
+      nodes,
+    ),
   );
   const most = Math.max(1, ...columns.map(({ size }) => size));
   const height = TOP + BOTTOM + Math.max(LEAST_HEIGHT, most * (GAP + 14));
+  const longest = Math.max(0, ...[...(columns.at(-1) ?? [])].map(([name, flows]) => sayBox(name, flows).length));
+  const right = Math.min(MOST_RIGHT, longest * CHARACTER_WIDTH + GAP);
   const idOf = (column: number, name: string) => `${column} ${name}`;
-  const fill = (name: string) => (name === BROKEN ? "url(#hatch)" : paintOf(name));
+  const fill = (name: string) => (name === BROKEN ? "url(#hatch)" : nodePaint(nodes.indexOf(name)));
   const told = [...(columns[NODE] ?? [])].map(([name, flows]) => `${name}: ${flows}`).join(", ");
   return drawChart(title, `${count(ways.length, "flow")}; ${told}.`, height, {
     series: {
       type: "sankey",
       left: LEFT,
-      right: RIGHT,
+      right,
       top: TOP,
       bottom: BOTTOM,
       nodeWidth: BOX_WIDTH,
@@ -62,7 +70,9 @@ export function drawFlows(title: string, ways: readonly Way[], paintOf: (node: s
           itemStyle: { color: column === NODE ? fill(name) : paint("quiet") },
           label: {
             ...words(name === BROKEN ? "alarm" : "ink"),
-            formatter: `${name} ${flows}`,
+            formatter: sayBox(name, flows),
+            width: right,
+            overflow: "break",
             textBorderColor: paint("panel"),
             textBorderWidth: 3,
             ...(column < NODE && ABOVE),
@@ -91,8 +101,13 @@ function joinRibbons(ways: readonly Way[]): Ribbon[] {
   return [...ribbons.values()];
 }
 
-function countBy(names: readonly string[]): Map<string, number> {
+/** Pods are called by their nodes' names, so these are in order too; a name for what broke is none of either. */
+function countInOrder(names: readonly string[], nodes: readonly string[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return counts;
+  const placeOf = (name: string) => {
+    const place = nodes.findIndex((node) => name === node || name.startsWith(`${node}-`));
+    return place === -1 ? nodes.length : place;
+  };
+  return new Map([...counts].sort(([a], [b]) => placeOf(a) - placeOf(b) || a.localeCompare(b, "en")));
 }

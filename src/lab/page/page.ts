@@ -4,16 +4,16 @@
  */
 import { brokenAtMs, isBroken } from "../connection.ts";
 import { FAULTS } from "../fault.ts";
-import { type Lab, nextHopsOf, nodeNamed } from "../lab.ts";
-import { differencesOf, type LabResult, toJson } from "../report.ts";
+import type { Lab } from "../lab.ts";
+import { differencesOf, type LabResult } from "../report.ts";
 import type { RunResult, ServiceResult } from "../run.ts";
-import { planConnections } from "../traffic.ts";
 import { entryNode } from "../witness.ts";
 import { renderCsv } from "./connections.ts";
+import { labReport } from "./data.ts";
 import { downloads, figure, list, type Provenance, paragraph, renderDocument, section, settingsList, table } from "./document.ts";
 import { BROKEN, drawFlows, type Way } from "./flow-chart.ts";
-import { drawGroup } from "./groups.ts";
-import { nodePaint } from "./style.ts";
+import { drawGroup } from "./group-figures.ts";
+import { groupsOfRun } from "./run-groups.ts";
 import { element, escapeText } from "./svg.ts";
 import { type Course, drawTimeline } from "./timeline-chart.ts";
 import { count, percent } from "./words.ts";
@@ -29,7 +29,7 @@ export function renderPage(result: LabResult, provenance: Provenance): string {
       {
         file: `${result.lab.name}.json`,
         type: "application/json",
-        text: JSON.stringify({ ...toJson(result), provenance }),
+        text: JSON.stringify({ ...labReport(result), provenance }),
         words: "JSON",
       },
       { file: `${result.lab.name}.csv`, type: "text/csv", text: renderCsv(result), words: "CSV, a line for each connection" },
@@ -95,22 +95,17 @@ function strategies({ runs }: LabResult): string {
 
 function runSection({ lab }: LabResult, run: RunResult): string {
   const ways = waysOf(lab, run);
-  const paintOf = (name: string) => nodePaint(lab.nodes.findIndex((node) => node.name === name));
+  const nodes = lab.nodes.map(({ name }) => name);
   const { drawing, legend } = drawTimeline(courseOf(run));
-  const departs = nextHopsOf(nodeNamed(lab, run.event.node)).map((address) => ({ kind: "departs" as const, address }));
-  const flows = planConnections(lab).map(({ flow }) => flow);
-  const phases = [{ name: "after", changes: departs }];
   const figures = [
-    figure("Flows before", drawFlows("Flows before the event", ways.before, paintOf), WIDTHS),
-    figure("Flows after", drawFlows("Flows after the event", ways.after, paintOf), `Who lived; hatched: who broke. ${WIDTHS}`),
+    figure("Flows before", drawFlows("Flows before the event", ways.before, nodes), WIDTHS),
+    figure("Flows after", drawFlows("Flows after the event", ways.after, nodes), `Who lived; hatched: who broke. ${WIDTHS}`),
     figure(
       "Alive and broken",
       drawing,
       [...legend, "As the client saw it. Connections are asked in turn, ten times a second."].join(". "),
     ),
-    ...run.services.flatMap(({ service, judgment: { perNode } }) =>
-      drawGroup(lab, service, { state: run.state, phases, flows, perNode }),
-    ),
+    ...groupsOfRun(lab, run).flatMap((group) => drawGroup(lab, group)),
   ];
   const title = `With ${run.selector.name}${run.selector.buckets ? `, ${run.selector.buckets} buckets` : ""}`;
   return section(title, element("div", { class: "figures" }, ...figures));
@@ -132,13 +127,9 @@ function waysOf(lab: Lab, { services }: RunResult): { before: Way[]; after: Way[
       return [{ way, broken: isBroken(record) }];
     }),
   );
-  const ofNode = (each: { readonly way: Way }) => lab.nodes.findIndex(({ name }) => name === each.way[2]);
-  all.sort((a, b) => ofNode(a) - ofNode(b));
   return {
     before: all.map(({ way }) => way),
-    after: all
-      .toSorted((a, b) => Number(a.broken) - Number(b.broken))
-      .map(({ way, broken }) => (broken ? [...way.slice(0, 2), BROKEN] : way)),
+    after: all.map(({ way, broken }) => (broken ? [...way.slice(0, 2), BROKEN] : way)),
   };
 }
 

@@ -3,13 +3,13 @@
  * below it explain. Of faults, labels of any length may meet at any place; a letter has room, and those too close to each other
  * share one.
  */
-import type { SeriesOption } from "echarts";
+import type { LineSeriesOption } from "echarts";
 import { drawChart, numberAxis, words } from "./chart.ts";
 import { type ColorName, paint } from "./style.ts";
 import { duration } from "./words.ts";
 
-const HEIGHT = 252;
-const GRID = { left: 42, right: 104, top: 26, bottom: 40 };
+const HEIGHT = 268;
+const GRID = { left: 42, right: 18, top: 26, bottom: 56 };
 /** Of the axis: marks closer than that have one letter. */
 const CLOSE = 0.04;
 
@@ -67,6 +67,19 @@ export function drawTimeline(course: Course): Timeline {
   const level = { yAxis: forecast, lineStyle: { color: paint("alarm"), width: 1, type: [1, 3] } };
   const drawing = drawChart("Over time", describe(course, alive), HEIGHT, {
     grid: GRID,
+    legend: {
+      bottom: 0,
+      left: GRID.left,
+      itemWidth: 28,
+      itemGap: 22,
+      selectedMode: false,
+      textStyle: words("ink"),
+      backgroundColor: "none",
+      borderColor: "none",
+      itemStyle: { color: "none" },
+      inactiveColor: paint("quiet"),
+      data: lines.map(({ name = "" }) => `${name}`),
+    },
     xAxis: {
       ...numberAxis(duration),
       min: fromMs,
@@ -94,13 +107,12 @@ export function drawTimeline(course: Course): Timeline {
   return { drawing, legend: groups.map(sayGroup) };
 }
 
-const line = (label: string, data: number[][], color: ColorName, type: "solid" | "dashed" | "dotted"): SeriesOption => ({
+const line = (name: string, data: number[][], color: ColorName, type: "solid" | "dashed" | "dotted"): LineSeriesOption => ({
+  name,
   type: "line",
   step: "end",
-  showSymbol: false,
+  symbol: "none",
   lineStyle: { color: paint(color), width: 2.2, type },
-  endLabel: { show: true, ...words("ink"), color: paint(color), formatter: label, distance: 6 },
-  labelLayout: { moveOverlap: "shiftY" },
   data,
 });
 

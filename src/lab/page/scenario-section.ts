@@ -1,0 +1,50 @@
+/** What one strategy of a scenario did, drawn: its course, the ways of its flows, and the groups that they went by. */
+import { FAULTS } from "../fault.ts";
+import type { Lab } from "../lab.ts";
+import type { ScenarioOutcome } from "../outcome.ts";
+import type { PlayedScenario } from "../strategies.ts";
+import type { FaultMark, NameMark } from "../timeline.ts";
+import { figure, paragraph, section } from "./document.ts";
+import { drawFlows } from "./flow-chart.ts";
+import { drawGroup } from "./group-figures.ts";
+import { groupsOfScenario } from "./scenario-groups.ts";
+import { waysOf } from "./scenario-ways.ts";
+import { element } from "./svg.ts";
+import { type Course, drawTimeline, type Mark } from "./timeline-chart.ts";
+
+export function scenarioSection(lab: Lab, { scenario, outcome }: PlayedScenario): string {
+  const { drawing, legend } = drawTimeline(courseOf(outcome));
+  const nodes = lab.nodes.map(({ name }) => name);
+  const figures = [
+    figure("Over time", drawing, [...legend, "Dotted: as many as were forecast to break."].join(". ")),
+    ...waysOf(lab, outcome).map(({ title, caption, ways }) => figure(title, drawFlows(title, ways, nodes), caption)),
+    ...groupsOfScenario(lab, { scenario, outcome }).flatMap((group) => drawGroup(lab, group)),
+  ];
+  const words = scenario.description || "The event that all strategies share.";
+  return section(scenario.name, paragraph(words, "note"), element("div", { class: "figures" }, ...figures));
+}
+
+const STILL_TO_COME = 1.1;
+
+/** Milliseconds since the traffic began. */
+function courseOf({ connections, marks, moves, brokenAtMs, reopenedAtMs, failedAtMs }: ScenarioOutcome): Course {
+  const happened = [...brokenAtMs, ...reopenedAtMs, ...failedAtMs, ...[...marks, ...moves].map(({ toMs }) => toMs)];
+  return {
+    fromMs: 0,
+    toMs: Math.max(1000, ...happened) * STILL_TO_COME,
+    opened: connections.opened,
+    forecast: connections.forecast,
+    brokenAtMs,
+    reopenedAtMs,
+    failedAtMs,
+    marks: [...marks.map(sayFault), ...moves.map(sayMove)],
+  };
+}
+
+const sayFault = ({ fault, node, what, fromMs, toMs }: FaultMark): Mark => ({
+  words: what === "begins" ? `${node}'s ${FAULTS[fault].past}` : `end of ${node}'s ${fault}`,
+  fromMs,
+  toMs,
+});
+
+const sayMove = ({ name, to, fromMs, toMs }: NameMark): Mark => ({ words: `${name} leads to ${to}`, fromMs, toMs });
