@@ -5,19 +5,21 @@ import { isScenario, labNames, labSource, loadLab, loadScenarios, scenarioNames 
 import { renderCompose } from "../lab/compose.ts";
 import { SOCKET_FOLDER, socketOf } from "../lab/container-sockets.ts";
 import { renderContainerlab } from "../lab/containerlab.ts";
+import { experimentOf } from "../lab/experiment.ts";
+import { experimentProgram } from "../lab/experiment-program.ts";
 import { LabFailure } from "../lab/failure.ts";
 import { renderMermaid } from "../lab/graph.ts";
-import { perform } from "../lab/inside.ts";
 import { inspect, renderInspection } from "../lab/inspect.ts";
 import { type Lab, routersOf } from "../lab/lab.ts";
 import { renderJsonSchema } from "../lab/lab-schema.ts";
 import { playPart } from "../lab/part.ts";
-import { performScenarios } from "../lab/perform-scenarios.ts";
+import { perform } from "../lab/perform.ts";
 import { createProgress } from "../lab/progress.ts";
 import { openConnections, openReport } from "../lab/report-file.ts";
 import { renderRouterConfig } from "../lab/router-config.ts";
 import { settle } from "../lab/settle.ts";
 import { endLab, standingLabs } from "../lab/standing.ts";
+import { strategiesProgram } from "../lab/strategies-program.ts";
 import { describeTopology, planTopology } from "../lab/topology.ts";
 import { enterTree } from "../lab/tree.ts";
 import { systemClock } from "../net/clock.ts";
@@ -114,17 +116,18 @@ interface PlayOptions {
 
 async function playMachine(name: string, machine: string, options: PlayOptions): Promise<number> {
   const lab = loadLab(name);
-  const { selectors } = lab.experiment;
-  const selector = options.selector === undefined ? selectors[0] : selectors.find((each) => each.name === options.selector);
-  if (!selector) {
-    const names = selectors.map((each) => each.name).join(", ");
+  const scenarios = experimentOf(lab);
+  const { selector = scenarios[0].name } = options;
+  const scenario = scenarios.find(({ name }) => name === selector);
+  if (!scenario) {
+    const names = scenarios.map(({ name }) => name).join(", ");
     throw new LabFailure("--selector", `found "${options.selector}"`, `one of the lab's experiment: ${names}`);
   }
   const { sockets, json } = options;
   const router = routersOf(lab).find(({ name }) => name === machine);
-  if (!router) return await playPart(systemClock, lab, machine, { selector, sockets, json: json === true });
+  if (!router) return await playPart(systemClock, lab, machine, { scenario, sockets, json: json === true });
   const file = `${sockets}/${router.name}.yaml`;
-  writeFileSync(file, renderRouterConfig(lab, router, { hash: lab.experiment.hash, selector }, "by address"));
+  writeFileSync(file, renderRouterConfig(lab, router, scenario.router.ecmp, "by address"));
   await run(file, { control: socketOf(router.name, sockets), metrics: `0.0.0.0:${METRICS_PORT}` });
   // It goes on until a signal ends it, and the process with it.
   return await new Promise(() => {});
@@ -221,7 +224,11 @@ async function play(verb: "run" | "up", name: string, options: RunOptions): Prom
   if (options.connections !== undefined)
     throw new LabFailure("--connections", "a lab", "a scenario; of a lab, --report FILE.csv");
   const lab = loadLab(name);
-  if (inside) return await perform(systemClock, lab, { json: json === true, keep: keep === true, upOnly: verb === "up", report });
+  if (inside) {
+    const progress = createProgress(systemClock);
+    const program = experimentProgram(systemClock, lab, { json: json === true, report }, progress);
+    return await perform(systemClock, program, { keep: keep === true, upOnly: verb === "up" }, progress);
+  }
   const words = ["lab", verb, labSource(name), ...(json ? ["--json"] : []), ...(keep ? ["--keep"] : [])];
   if (report === undefined) return await enterTree(lab.name, words);
   return await enterTree(lab.name, [...words, "--report", report], { report: openReport(report) });
@@ -245,7 +252,9 @@ async function playScenarios(name: string, { json, inside, only, report, connect
   }
   const scenarios = suite.scenarios.filter((scenario) => wanted.includes(scenario.name));
   const told = { json: json === true, report, connections: connections !== undefined };
-  return await performScenarios(systemClock, loadLab(suite.lab), { ...suite, scenarios }, told);
+  const progress = createProgress(systemClock);
+  const program = strategiesProgram(systemClock, loadLab(suite.lab), { ...suite, scenarios }, told, progress);
+  return await perform(systemClock, program, { keep: false, upOnly: false }, progress);
 }
 
 async function guard(action: () => number | Promise<number>): Promise<void> {

@@ -19,16 +19,6 @@ import { createDecider } from "./decision.ts";
 import { isMoved } from "./disruption.ts";
 import { type RestoredFib, type RestoredGroup, restoreFib } from "./restore.ts";
 
-export interface FlowForecast {
-  readonly flow: string;
-  /** That the flow matches before the change. */
-  readonly prefix: string | undefined;
-  /** Its next hop. */
-  readonly before: string | undefined;
-  readonly after: string | undefined;
-  readonly moved: boolean;
-}
-
 /** A member of some groups departs, or comes back to them. */
 export interface MemberChange {
   readonly kind: "departs" | "returns";
@@ -55,13 +45,6 @@ export function forecastTables(state: FibState, changes: readonly MemberChange[]
     prefixes: prefixes.map(formatPrefix),
     tables: fibs.map(({ groups }) => groups.find((group) => group.prefixes === prefixes)?.table),
   }));
-}
-
-export function forecastRemoval(state: FibState, flows: Iterable<Flow>, departed: Address): FlowForecast[] {
-  return forecastPaths(state, flows, [{ kind: "departs", address: departed }]).map(({ flow, prefix, nextHops }) => {
-    const [before, after] = nextHops;
-    return { flow, prefix, before, after, moved: isMoved(before, after) };
-  });
 }
 
 export function forecastPaths(state: FibState, flows: Iterable<Flow>, changes: readonly MemberChange[]): FlowPath[] {
@@ -130,20 +113,15 @@ function withMember(current: RestoredFib, first: RestoredFib, address: Address):
 const formatMaybe = (address: Address | undefined): string | undefined =>
   address === undefined ? undefined : formatAddress(address);
 
-/** SHA-256 in hex over one JSON array a line: flow, prefix, before, after (null where there is none), moved; in given order. */
-export function digestForecast(forecast: readonly FlowForecast[]): string {
-  const digest = createHash("sha256");
-  for (const { flow, prefix = null, before = null, after = null, moved } of forecast) {
-    digest.update(`${JSON.stringify([flow, prefix, before, after, moved])}\n`);
-  }
-  return digest.digest("hex");
-}
+/** Whether it ever changes its next hop: leaves the one that it had, for another or for nowhere. */
+const everMoves = ({ nextHops }: FlowPath): boolean => nextHops.some((nextHop, i) => i > 0 && isMoved(nextHops[i - 1], nextHop));
 
-/** The same over paths: flow, prefix, and the next hops in turn. */
+/** SHA-256 in hex over one JSON array a line: flow, prefix, its next hops in turn (null where there is none), whether it moves; in given order. */
 export function digestPaths(paths: readonly FlowPath[]): string {
   const digest = createHash("sha256");
-  for (const { flow, prefix = null, nextHops } of paths) {
-    digest.update(`${JSON.stringify([flow, prefix, ...nextHops.map((nextHop) => nextHop ?? null)])}\n`);
+  for (const path of paths) {
+    const { flow, prefix = null, nextHops } = path;
+    digest.update(`${JSON.stringify([flow, prefix, ...nextHops.map((nextHop) => nextHop ?? null), everMoves(path)])}\n`);
   }
   return digest.digest("hex");
 }

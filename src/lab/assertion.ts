@@ -1,6 +1,6 @@
 /**
  * What a scenario may demand of its outcome: "as forecast", or a quantity of the table below, of all its flows or of those of one
- * service, compared with a number: "p99 gap of web < 1 s". `scenario-file.ts` reads such sentences, `perform-scenarios.ts` has them judged.
+ * service, compared with a number: "p99 gap of web < 1 s". `scenario-file.ts` reads such sentences, `scenario-run.ts` has them judged.
  * Percentiles are by nearest rank: of n values the one at place ceil(p * n).
  */
 import { isBroken } from "./connection.ts";
@@ -179,8 +179,8 @@ export const judgeAssertions = (assertions: readonly Assertion[], outcome: Scena
 function ofService(judged: JudgedTraffic, wanted: string | undefined): JudgedTraffic {
   if (wanted === undefined) return judged;
   const isOf = ({ service }: { readonly service: string }) => service === wanted;
-  const { startMs, connections, requests, datagrams } = judged;
-  return { startMs, connections: connections.filter(isOf), requests: requests.filter(isOf), datagrams: datagrams.filter(isOf) };
+  const { connections, requests, datagrams } = judged;
+  return { ...judged, connections: connections.filter(isOf), requests: requests.filter(isOf), datagrams: datagrams.filter(isOf) };
 }
 
 /** What was found, as people read it. */

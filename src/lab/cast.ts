@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { addressFamily, formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { formatPrefix, hostPrefix } from "../net/prefix.ts";
+import { listTracked, parseTranslations } from "./connection-tracking.ts";
 import { LabFailure } from "./failure.ts";
 import { ingressPods, startIngress } from "./ingress.ts";
 import {
@@ -26,11 +27,13 @@ import {
 import type { LabRouter, LabView } from "./lab-router.ts";
 import { LinuxRouter } from "./linux-router.ts";
 import { NameServer } from "./name-server.ts";
-import { placeOf } from "./place.ts";
+import type { Translations } from "./nat.ts";
+import { type Place, placeOf } from "./place.ts";
 import { Daemon, stopAllDaemons } from "./process.ts";
 import { RouterProcess } from "./router-process.ts";
 import type { RouterSettings } from "./router-settings.ts";
 import type { RouteSummary } from "./router-view.ts";
+import type { FaultStep } from "./scenario.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 import { type Speaker, startSpeaker } from "./speakers.ts";
 import { forgetConnections } from "./stage.ts";
@@ -50,11 +53,17 @@ export interface Cast {
   router: LabRouter;
   readonly settings: RouterSettings;
   readonly directory: string;
+  /** Where the clients are. */
+  readonly clients: Place;
+  /** What the NAT makes of flows that are open; of none where there is no NAT. */
+  readonly translations: () => Promise<Translations>;
   readonly furtherRouters: readonly LabRouter[];
   readonly ingresses: readonly Daemon[];
   readonly nameServers: readonly NameServer[];
   /** The nodes whose pods are not where they belong, and what runs of them on other nodes. */
   readonly moves: Map<string, readonly Pod[]>;
+  /** Where faults are not ours to make: waits until somebody has made this one; when that was. */
+  readonly untilMade?: ((step: FaultStep) => Promise<number>) | undefined;
 }
 
 export const routersIn = ({ router, furtherRouters }: Cast): readonly LabRouter[] => [router, ...furtherRouters];
@@ -92,8 +101,12 @@ export async function startCast(
       Promise.all(nameServers),
     ]);
     const [router, ...furtherRouters] = all[2];
-    const further = { ingresses: all[3], nameServers: all[4] };
-    return { lab, pods: all[0], speakers: all[1], router, settings, directory, furtherRouters, ...further, moves: new Map() };
+    const { nat } = lab;
+    return {
+      ...{ lab, pods: all[0], speakers: all[1], router, settings, directory, furtherRouters, moves: new Map() },
+      ...{ ingresses: all[3], nameServers: all[4], clients: placeOf(lab.clients[0].node) },
+      translations: async () => (nat ? parseTranslations(await listTracked(lab, placeOf(nat.host))) : new Map()),
+    };
   } catch (error) {
     // Who did come up must not stand in the way of the next cast.
     await Promise.allSettled([...pods, ...speakers, ...routers, ...ingresses, ...nameServers]);

@@ -32,6 +32,8 @@ export interface ObservedFlow {
   readonly wentAstray?: boolean | undefined;
   /** It ended in a silence of so long, and for so long of it one process on its way waited for a processor. */
   readonly silence?: { readonly lastedMs: number; readonly waitedMs: number } | undefined;
+  /** What is wrong with it whatever was forecast. */
+  readonly amiss?: string | undefined;
 }
 
 /** What is to be known of a change, of whatever came. */
@@ -74,8 +76,8 @@ function wentElsewhere({ expectation, observed: { broken, leftFor } }: Case): bo
 const isPolicy1 = (router: RouterSettings): boolean => router.kind === "linux" && router.policy === 1;
 
 /** Fate and way in are those of an expectation. */
-const isAs = ({ fate, entry }: Expectation, { broken, entry: entered = entry, wentAstray }: ObservedFlow): boolean =>
-  broken === (fate === "breaks") && entered === entry && !wentAstray;
+const isAs = ({ fate, entry }: Expectation, { broken, entry: entered = entry, wentAstray, amiss }: ObservedFlow): boolean =>
+  broken === (fate === "breaks") && entered === entry && !wentAstray && !amiss;
 
 interface Reason {
   readonly means: string;

@@ -47,7 +47,12 @@ export class EventLog {
     return this.until(async () => this.#events.find(wanted), deadlineMs);
   }
 
-  /** The latest of those that are here. */
+  /** The first of those that are here. */
+  earliest(wanted: (event: RouterEvent) => boolean): RouterEvent | undefined {
+    return this.#events.find(wanted);
+  }
+
+  /** The latest of them. */
   latest(wanted: (event: RouterEvent) => boolean): RouterEvent | undefined {
     return this.#events.findLast(wanted);
   }

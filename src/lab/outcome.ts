@@ -8,9 +8,9 @@ import { brokenAtMs, type ConnectionRecord, type ConnectionTarget, isBroken } fr
 import type { DatagramForecast } from "./datagram-forecast.ts";
 import { type DatagramFigures, type DatagramOutcome, describeDatagrams, judgeDatagrams, sumUp } from "./datagram-outcome.ts";
 import { explainDifference, type ObservedFlow, REASON_NAMES, type ReasonName } from "./difference.ts";
+import { describeDifference } from "./difference-text.ts";
 import type { Expectation } from "./expectation.ts";
-import { LabFailure } from "./failure.ts";
-import type { Lab } from "./lab.ts";
+import { type Lab, nodesByNextHop } from "./lab.ts";
 import type { LoadReport } from "./load.ts";
 import { longestWait, type Waits } from "./processor-wait.ts";
 import { NO_ANSWER, type RequestRecord } from "./request.ts";
@@ -69,6 +69,8 @@ export interface Foundation {
 export interface JudgedConnection {
   /** That it was planned to reach. */
   readonly service: string;
+  /** As the router sees it. */
+  readonly flow: Flow;
   readonly record: ConnectionRecord;
   readonly expectation: Expectation;
   readonly observed: ObservedFlow;
@@ -145,14 +147,16 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
   };
   const recordOf = new Map<string, ConnectionRecord>(report.connections.map((record) => [record.flow, record]));
   const requestOf = new Map<string, RequestRecord>(report.requests.map((record) => [record.flow, record]));
+  const firstMs = marks[0]?.fromMs ?? startMs;
   const differences = Object.fromEntries(REASON_NAMES.map((name) => [name, 0])) as Record<ReasonName, number>;
   const told: string[] = [];
+  const nodeOf = nodesByNextHop(lab);
   const compare = (index: number, observed: ObservedFlow) => {
     const [expectation, again] = [expectations[index], surprised?.expectations[index]];
     const router = scenario.router;
     const reason = explainDifference({ expectation, observed, marks, moves, router, surprises, surprised: again });
     if (reason) differences[reason] += 1;
-    if (reason === "unexplained") told.push(describe(expectation, observed, startMs));
+    if (reason === "unexplained") told.push(describeDifference(expectation, observed, startMs, nodeOf));
     return reason;
   };
   /** Until it was given up. */
@@ -163,11 +167,11 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
   const long = connections.map((planned, i): JudgedConnection => {
     const { service, target, flow } = planned;
     const record = recordOf.get(target.flow);
-    if (!record?.opened)
-      throw new LabFailure("load client", `${target.flow}: ${record?.error ?? "unknown"}`, "a connection that opens");
+    if (!record) throw new Error(`the load client never heard of ${target.flow}`);
     const node = entryNode(lab, service, formatAddress(flow.source), record);
     const observed: ObservedFlow = {
       broken: isBroken(record),
+      amiss: whatIsAmiss(record, node, firstMs),
       wasReset: record.resetAtMs !== undefined,
       short: false,
       fromMs: startMs,
@@ -178,7 +182,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     const reason = compare(i, observed);
     const disorder = evidence.disorder.get(target.flow) ?? 0;
     const reordered = observed.broken ? undefined : disorder;
-    return { service: service.name, record, expectation: expectations[i], observed, node, reordered, reason };
+    return { service: service.name, flow, record, expectation: expectations[i], observed, node, reordered, reason };
   });
   const short = requests.map((request, i): JudgedRequest => {
     const expectation = expectations[connections.length + i];
@@ -210,14 +214,15 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
 
   const sinceStart = <Mark extends FaultMark | NameMark>(mark: Mark): Mark => {
     const since = (atMs: number) => Math.round((atMs - startMs) * 100) / 100;
-    return { ...mark, fromMs: since(mark.fromMs), toMs: since(mark.toMs), plannedToMs: since(mark.plannedToMs) };
+    const seen = "seenMs" in mark && mark.seenMs !== undefined ? { seenMs: since(mark.seenMs) } : {};
+    return { ...mark, ...seen, fromMs: since(mark.fromMs), toMs: since(mark.toMs), plannedToMs: since(mark.plannedToMs) };
   };
   const broken = long.filter(({ observed }) => observed.broken);
   const judged = { startMs, connections: long, requests: short, datagrams };
   const marksSinceStart = marks.map(sinceStart);
   return {
     connections: {
-      opened: long.length,
+      opened: long.filter(({ record }) => record.opened).length,
       broken: broken.length,
       forecast: long.filter(({ expectation }) => expectation.fate === "breaks").length,
       perNode: Object.fromEntries(lab.nodes.map(({ name }) => [name, long.filter(({ node }) => node === name).length])),
@@ -270,25 +275,9 @@ export function recoverMs({ startMs, connections, marks }: JudgedTraffic & Pick<
   return Math.max(0, ...broken.map(({ record }) => (record.reopenedAtMs ?? Number.POSITIVE_INFINITY) - firstMs));
 }
 
-function describe(
-  { flow, nextHops, fate }: Expectation,
-  { broken, wasReset, entry, pod, leftFor, lostPackets, wentAstray, silence, dueMs, fromMs, toMs, endedMs }: ObservedFlow,
-  startMs: number,
-): string {
-  const path = nextHops.map((nextHop) => nextHop ?? "nowhere").join(" > ");
-  const seen = [
-    broken ? (wasReset ? "was reset" : "fell silent") : "lived",
-    ...(entry ? [`entered by ${entry}, pod ${pod}`] : []),
-    ...(leftFor ? [`left for ${[...leftFor].join(" and ")}`] : []),
-    ...(lostPackets ? ["lost packets"] : []),
-    ...(wentAstray ? ["was told another address"] : []),
-    ...(silence
-      ? [`heard nothing for ${silence.lastedMs.toFixed(0)} ms (${silence.waitedMs.toFixed(0)} of them a process waited)`]
-      : []),
-  ];
-  const since = (atMs: number) => (atMs - startMs).toFixed(0);
-  const ended = endedMs === undefined ? "" : ` and ended at ${since(endedMs)} ms`;
-  const due = dueMs === undefined ? "" : `due at ${since(dueMs)} ms, `;
-  const when = `${due}from ${since(fromMs)} to ${since(toMs)} ms${ended}`;
-  return `${flow}: forecast ${path} (${fate}); it ${seen.join(", ")}, ${when}`;
+/** What no forecast foresees: the traffic is up before anything happens, and a pod's words agree with each other. */
+function whatIsAmiss(record: ConnectionRecord, node: string | undefined, firstMs: number): string | undefined {
+  if (!record.opened) return `did not open (${record.error ?? "no answer"})`;
+  if ((brokenAtMs(record) ?? firstMs) < firstMs) return "broke before anything happened";
+  return node === undefined ? `entered by no node that would show ${record.pod} the source ${record.sourceSeen}` : undefined;
 }

@@ -9,23 +9,16 @@
 import { mkdir } from "node:fs/promises";
 import { formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
-import { podCommand, untilEstablished, untilTaught } from "./cast.ts";
+import { type Cast, podCommand, untilEstablished, untilTaught } from "./cast.ts";
 import { containerEventOf } from "./container-event.ts";
 import { clientsHost, socketOf } from "./container-sockets.ts";
 import { ECMP_COMMAND } from "./ecmp-command.ts";
+import { experimentProgram } from "./experiment-program.ts";
 import { LabFailure } from "./failure.ts";
 import { ingressPods, startIngress } from "./ingress.ts";
 import { renderKubeProxy } from "./kube-proxy.ts";
-import {
-  type ClusterNode,
-  hasIpv6,
-  type Lab,
-  nodesOf,
-  type Pod,
-  type RouterNode,
-  routersOf,
-  type SelectorChoice,
-} from "./lab.ts";
+import { type ClusterNode, hasIpv6, type Lab, nodeNamed, nodesOf, type Pod, type RouterNode, routersOf } from "./lab.ts";
+import type { LabRouter } from "./lab-router.ts";
 import { NameServer } from "./name-server.ts";
 import { executeUntilDone } from "./namespace.ts";
 import { startNat } from "./nat.ts";
@@ -34,10 +27,11 @@ import { here } from "./place.ts";
 import { Daemon, execute } from "./process.ts";
 import { createProgress } from "./progress.ts";
 import { RouterView } from "./router-view.ts";
-import { runOnce } from "./run.ts";
+import type { FaultStep, Scenario } from "./scenario.ts";
+import { playScenario } from "./scenario-run.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 import { startSpeaker, versionOf } from "./speakers.ts";
-import { tell } from "./tell.ts";
+import type { Tell } from "./timeline.ts";
 import { hostRoutes, nodeRoutes, podRoutes } from "./topology.ts";
 
 const DIRECTORY = "/run/lab";
@@ -46,7 +40,8 @@ const ROUTER_DEADLINE_MS = 60_000;
 const A_DAY_MS = 86_400_000;
 
 export interface PartOptions {
-  readonly selector: SelectorChoice;
+  /** That of the lab's experiment which the router is set for. */
+  readonly scenario: Scenario;
   /** The folder in which the containers meet. */
   readonly sockets: string;
   readonly json: boolean;
@@ -123,49 +118,56 @@ async function interfaceWith(address: string): Promise<string> {
   throw new LabFailure("lab play", `no interface has ${address}`, "the addresses of the lab file");
 }
 
-async function playClients(clock: Clock, lab: Lab, { selector, sockets, json }: PartOptions): Promise<number> {
+async function playClients(clock: Clock, lab: Lab, { scenario, sockets, json }: PartOptions): Promise<number> {
   const progress = createProgress(clock);
-  const views = new Map<RouterNode, RouterView>();
-  for (const router of routersOf(lab)) views.set(router, await followRouter(clock, socketOf(router.name, sockets)));
-  const all = [...views];
-  const told = await Promise.all(all.map(([router, view]) => untilEstablished(lab, router, view, () => [])));
+  const routers: LabRouter[] = [];
+  for (const node of routersOf(lab)) routers.push(await followRouter(clock, node, sockets));
+  const told = await Promise.all(routers.map(({ node, view }) => untilEstablished(lab, node, view, () => [])));
   const states: Readonly<Record<string, string>> = Object.assign({}, ...told);
-  await Promise.all(all.map(([router, view]) => untilTaught(lab, router, view)));
+  await Promise.all(routers.map(({ node, view }) => untilTaught(lab, node, view)));
   progress.step("routes", `learned in ${told.reduce((count, each) => count + Object.keys(each).length, 0)} sessions`);
-  const strike = (departed: ClusterNode) => {
-    const { name } = departed;
-    progress.step("waiting", `for the event: SIGUSR1 to ${name}, and its ${containerEventOf(lab).what(lab)}`);
-    return untilSessionDown(clock, lab, views, departed);
+  const untilMade = ({ node }: FaultStep) => {
+    progress.step("waiting", `for the event: SIGUSR1 to ${node}, and its ${containerEventOf(lab).what(lab)}`);
+    return untilSessionDown(clock, lab, routers, nodeNamed(lab, node));
   };
-  const routers = Object.fromEntries(all.map(([{ name }, view]) => [name, view]));
-  const translations = ({ host }: { readonly host: string }) => askTranslations(host, socketOf(host, sockets));
-  const result = await runOnce(clock, { lab, routers, place: here, translations, strike }, selector, DIRECTORY, progress);
-  await Promise.all(all.map(([, view]) => view.stop(clock)));
   // The clients' container is of the same image as the nodes': what is installed here runs there.
   const speakers = lab.nodes.map(async ({ name, kind }) => {
     const { implementation } = SPEAKERS[kind];
     return { node: name, implementation, version: await versionOf(SPEAKERS[kind]), state: states[name] };
   });
-  return tell({ lab, speakers: await Promise.all(speakers), runs: [result] }, json);
+  const program = experimentProgram(clock, lab, { json }, progress);
+  const reports = await Promise.all(speakers);
+  program.learned(reports);
+  const tell: Tell = (kind, atMs, detail) => program.told(scenario, kind, atMs, detail);
+  const cast = { ...castOfClients(lab, scenario, routers, sockets), untilMade };
+  program.played(await playScenario(clock, cast, scenario, reports, tell));
+  await Promise.all(routers.map((router) => router.stop(clock)));
+  return program.end();
 }
 
-async function followRouter(clock: Clock, control: string): Promise<RouterView> {
+/** Of all who play, the clients' container has itself, a view of each router, and the NAT's word. */
+function castOfClients(lab: Lab, { router: settings }: Scenario, routers: readonly LabRouter[], sockets: string): Cast {
+  const [router, ...furtherRouters] = routers;
+  const nobody = { pods: [], speakers: [], ingresses: [], nameServers: [], moves: new Map() };
+  const { nat } = lab;
+  const translations = async () => (nat ? await askTranslations(nat.host, socketOf(nat.host, sockets)) : new Map());
+  return { lab, ...nobody, router, furtherRouters, settings, directory: DIRECTORY, clients: here, translations };
+}
+
+async function followRouter(clock: Clock, node: RouterNode, sockets: string): Promise<LabRouter> {
+  const control = socketOf(node.name, sockets);
   await executeUntilDone(clock, [...ECMP_COMMAND, "show", "ports", "--control", control], ROUTER_DEADLINE_MS);
-  return await RouterView.follow(clock, here, control);
+  const view = await RouterView.follow(clock, here, control);
+  return { node, view, lastLines: () => [], stop: () => view.stop(clock) };
 }
 
 /** With every router that the node speaks with; when the first one was told. */
-async function untilSessionDown(
-  clock: Clock,
-  lab: Lab,
-  views: ReadonlyMap<RouterNode, RouterView>,
-  node: ClusterNode,
-): Promise<number> {
+async function untilSessionDown(clock: Clock, lab: Lab, routers: readonly LabRouter[], node: ClusterNode): Promise<number> {
   const peer = formatAddress(node.address.address);
   const sinceMs = clock.nowMs();
-  const ends = [...views]
-    .filter(([router]) => nodesOf(lab, router).includes(node))
-    .map(([, view]) =>
+  const ends = routers
+    .filter((router) => nodesOf(lab, router.node).includes(node))
+    .map(({ view }) =>
       view.events.find(({ kind, peer: of, atMs }) => kind === "session-down" && of === peer && atMs > sinceMs, A_DAY_MS),
     );
   const seen = await Promise.all(ends);

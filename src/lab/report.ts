@@ -4,16 +4,9 @@
  */
 import { formatAddress } from "../net/address.ts";
 import { FAULTS } from "./fault.ts";
-import type { Judgment } from "./judgment.ts";
 import type { Lab, Nat } from "./lab.ts";
-import type { RunResult } from "./run.ts";
-
-export interface SpeakerReport {
-  readonly node: string;
-  readonly implementation: string;
-  readonly version: string;
-  readonly state: string;
-}
+import type { Judgment, RunResult } from "./run.ts";
+import type { SpeakerReport } from "./speakers.ts";
 
 export interface LabResult {
   readonly lab: Lab;
@@ -22,9 +15,7 @@ export interface LabResult {
 }
 
 export const differencesOf = (result: LabResult): string[] =>
-  result.runs.flatMap(({ selector, services }) =>
-    services.flatMap(({ judgment }) => judgment.differences.map((difference) => `${selector.name}: ${difference}`)),
-  );
+  result.runs.flatMap(({ selector, differences }) => differences.map((difference) => `${selector.name}: ${difference}`));
 
 export function toJson(result: LabResult) {
   return {
@@ -40,7 +31,7 @@ export function toJson(result: LabResult) {
         opened: judgment.opened,
         perNode: judgment.perNode,
         explained: { checked: sum((each) => each.checked), equal: sum((each) => each.equal), digest },
-        event: { ...event, detectedMs: round(event.detectedMs), convergedMs: round(event.convergedMs) },
+        event: { ...event, detectedMs: event.detectedMs && round(event.detectedMs), convergedMs: round(event.convergedMs) },
         broken: judgment.broken,
         ...(local && {
           local: {
@@ -69,7 +60,8 @@ export function renderTable(result: LabResult, bold: (text: string) => string): 
   const { selector, event } = first;
   const [{ service, nextHops, judgment }, ...further] = first.services;
   const policy = `hash ${hash.algorithm} over ${hash.fields}, selector ${selector.name}`;
-  const times = `seen after ${event.detectedMs.toFixed(1)} ms, converged after ${event.convergedMs.toFixed(1)} ms`;
+  const seen = event.detectedMs === undefined ? "" : `seen after ${event.detectedMs.toFixed(1)} ms, `;
+  const times = `${seen}converged after ${event.convergedMs.toFixed(1)} ms`;
   return [
     speakers,
     line(formatAddress(service.address), `${nextHops} next hops, ${policy}`),

@@ -1,20 +1,21 @@
 /**
- * One scenario played: the forecast made and its digest told, the traffic begun, the timeline carried out, and all of it judged.
- * Called inside a lab's tree, once for each strategy, with a cast that has been taught.
+ * One scenario played: the forecast made, written down and its digest told, the traffic begun, the timeline carried out, and all of it
+ * judged. Called inside a lab's tree, or by the clients' container of one, once for each strategy or selector, with a cast that
+ * has been taught. The witness of the entry is the pod (`witness.ts`), that of the breakage the client; never our counters.
  */
 import { writeFile } from "node:fs/promises";
 import { digestPaths } from "../experiment/forecast.ts";
 import { type Clock, delay } from "../net/clock.ts";
+import { judgeAssertions } from "./assertion.ts";
 import { type Cast, routersIn, viewsOf } from "./cast.ts";
-import { listTracked, parseTranslations, readTrackedBy } from "./connection-tracking.ts";
+import { readTrackedBy } from "./connection-tracking.ts";
 import { forecastVisits } from "./datagram-forecast.ts";
 import { type Expectation, forecastFates, type Plan, planChanges, withPods } from "./expectation.ts";
 import type { Lab } from "./lab.ts";
 import { statesOf } from "./lab-router.ts";
 import { Load } from "./load.ts";
 import { translate } from "./nat.ts";
-import { judgeScenario, type ScenarioOutcome } from "./outcome.ts";
-import { placeOf } from "./place.ts";
+import { judgeScenario } from "./outcome.ts";
 import { withGuests } from "./pod-guest.ts";
 import { runningDaemons } from "./process.ts";
 import { ProcessorWaits } from "./processor-wait.ts";
@@ -28,6 +29,8 @@ import {
   type ScenarioRequest,
 } from "./scenario-traffic.ts";
 import { readDisorder } from "./socket-disorder.ts";
+import type { SpeakerReport } from "./speakers.ts";
+import type { PlayedScenario } from "./strategies.ts";
 import { surprisesOf, withSurprises } from "./surprise.ts";
 import type { RouterStates } from "./tiers.ts";
 import { type AtWork, carryOut, endAll, flowsStruck, type Tell } from "./timeline.ts";
@@ -38,9 +41,9 @@ export async function playScenario(
   clock: Clock,
   cast: Cast,
   scenario: Scenario,
-  directory: string,
+  speakers: readonly SpeakerReport[],
   tell: Tell,
-): Promise<ScenarioOutcome> {
+): Promise<PlayedScenario> {
   const lab = withGuests(cast.lab, scenario.timeline);
   const plan = planChanges(lab, scenario);
   const lastStepMs = Math.max(
@@ -53,9 +56,8 @@ export async function playScenario(
     requests: planRequests(lab, scenario, durationMs),
     datagrams: planDatagrams(lab, scenario),
   };
-  const place = placeOf(lab.clients[0].node);
   const onWay = new Set(lab.services.flatMap((service) => processesOnWay(lab, service, undefined)));
-  const load = await Load.start(place, planned.connections.length, {
+  const load = await Load.start(cast.clients, planned.connections.length, {
     redial: true,
     heartbeatMs: heartbeatMsOf(scenario),
     timeoutMs: patienceMsOf(scenario),
@@ -63,14 +65,14 @@ export async function playScenario(
   const atWork: AtWork = { steps: new Set(), ended: new Set() };
   const waits = new ProcessorWaits(clock, () => runningDaemons().filter(({ name }) => onWay.has(name)));
   try {
-    const { traffic, forecast, complete } = await openTraffic({ cast, scenario, plan, planned, load, directory, tell });
+    const { traffic, forecast, complete } = await openTraffic({ cast, scenario, plan, planned, load, tell });
     const { connections, requests, datagrams } = traffic;
     await load.begin(requests.map(({ order }) => order));
     const startMs = clock.nowMs();
     tell("traffic", 0, { connections: connections.length, requests: requests.length, datagrams: datagrams.length });
     const { marks, moves } = await carryOut(clock, cast, scenario, plan, startMs, atWork, tell);
     await delay(clock, Math.max(0, startMs + durationMs - clock.nowMs(), scenario.watchSeconds * 1000));
-    const disorder = await readDisorder(place);
+    const disorder = await readDisorder(cast.clients);
     const report = await load.report();
     const struck = await flowsStruck(clock, cast, atWork);
     const departures = await cast.router.view.departures?.();
@@ -82,19 +84,10 @@ export async function playScenario(
     for (const { atMs, ...surprise } of surprises) tell("surprise", atMs - startMs, surprise);
     const again = () => complete(forecastTraffic(lab, forecast.states, withSurprises(lab, plan, surprises, startMs), traffic));
     const surprised = surprises.length > 0 ? again() : undefined;
-    const witnesses = {
-      marks,
-      moves,
-      startMs,
-      struck,
-      departures,
-      trackedBy,
-      disorder,
-      surprises,
-      surprised,
-      waits: waits.stop(),
-    };
-    return judgeScenario(lab, scenario, { ...traffic, ...forecast, ...witnesses }, report);
+    const happened = { marks, moves, startMs, surprises, surprised };
+    const witnesses = { struck, departures, trackedBy, disorder, waits: waits.stop() };
+    const outcome = judgeScenario(lab, scenario, { ...traffic, ...forecast, ...happened, ...witnesses }, report);
+    return { scenario, outcome, verdicts: judgeAssertions(scenario.assertions, outcome), speakers };
   } finally {
     waits.stop();
     await endAll(clock, cast, atWork);
@@ -114,12 +107,11 @@ interface Opening {
   readonly plan: Plan;
   readonly planned: ScenarioTraffic;
   readonly load: Load;
-  readonly directory: string;
   readonly tell: Tell;
 }
 
 /** The forecast made and told, what is long-lived open, and the forecast completed by what its pods said. */
-async function openTraffic({ cast, scenario, plan, planned, load, directory, tell }: Opening) {
+async function openTraffic({ cast, scenario, plan, planned, load, tell }: Opening) {
   const { lab } = cast;
   const open = async () => {
     const records = await load.open(planned.connections.map(({ target }) => target));
@@ -127,13 +119,15 @@ async function openTraffic({ cast, scenario, plan, planned, load, directory, tel
     return records;
   };
   const openedEarly = lab.nat && (await open());
-  const traffic = await asRouterSees(lab, planned);
+  const traffic = await asRouterSees(cast, planned);
   const forecast = forecastTraffic(lab, await statesOf(viewsOf(cast)), plan, traffic);
   const { digest, expectations: byPath, datagramForecasts } = forecast;
-  await writeFile(`${directory}/forecast.json`, JSON.stringify(forecast));
+  await writeFile(`${cast.directory}/forecast.json`, JSON.stringify(forecast));
   tell("forecast", 0, { flows: byPath.length + datagramForecasts.length, breaks: breaksOf(byPath), digest });
 
-  const podOf = new Map((openedEarly ?? (await open())).map(({ flow, pod }) => [flow, pod]));
+  const records = openedEarly ?? (await open());
+  tell("opened", 0, { connections: records.filter(({ opened }) => opened).length, of: records.length });
+  const podOf = new Map(records.map(({ flow, pod }) => [flow, pod]));
   const count = traffic.connections.length;
   const pods = traffic.connections.map(({ target }) => nodeOfPod(lab, podOf.get(target.flow)));
   const complete = (made: typeof forecast) => {
@@ -146,9 +140,10 @@ async function openTraffic({ cast, scenario, plan, planned, load, directory, tel
 }
 
 /** Behind a NAT the flows have to be open before anybody knows what it makes of them. */
-async function asRouterSees(lab: Lab, traffic: ScenarioTraffic): Promise<ScenarioTraffic> {
+async function asRouterSees(cast: Cast, traffic: ScenarioTraffic): Promise<ScenarioTraffic> {
+  const { lab } = cast;
   if (!lab.nat) return traffic;
-  const translations = parseTranslations(await listTracked(lab, placeOf(lab.nat.host)));
+  const translations = await cast.translations();
   const connections = translate(lab, translations, traffic.connections);
   return { ...traffic, connections, datagrams: translate(lab, translations, traffic.datagrams) };
 }

@@ -13,6 +13,14 @@ import type { SpeakerKind, SpeakerPlan } from "./speaker/plan.ts";
 
 const SET_UP_DEADLINE_MS = 60_000;
 
+/** As a report names it. */
+export interface SpeakerReport {
+  readonly node: string;
+  readonly implementation: string;
+  readonly version: string;
+  readonly state: string;
+}
+
 export interface Speaker {
   readonly node: ClusterNode;
   readonly implementation: string;

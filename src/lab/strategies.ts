@@ -3,9 +3,9 @@ import { describeFound, type Verdict } from "./assertion.ts";
 import { formatCsv } from "./csv.ts";
 import { REASON_NAMES, REASONS, type ReasonName } from "./difference.ts";
 import type { ScenarioOutcome } from "./outcome.ts";
-import type { SpeakerReport } from "./report.ts";
 import type { Scenario } from "./scenario.ts";
 import type { ScenarioSuite } from "./scenario-file.ts";
+import type { SpeakerReport } from "./speakers.ts";
 
 export interface PlayedScenario {
   readonly scenario: Scenario;

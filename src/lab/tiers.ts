@@ -2,12 +2,11 @@
  * A flow's way through every router of a lab, from the one that its clients enter by to a node: the offline decision of each, one
  * after the other (`experiment/forecast.ts` has that of one). Made from the routers' saved states, before anything happens. Pure.
  */
-import { isMoved } from "../experiment/disruption.ts";
-import { type FlowForecast, type FlowPath, forecastPaths, type MemberChange } from "../experiment/forecast.ts";
+import { type FlowPath, forecastPaths, type MemberChange } from "../experiment/forecast.ts";
 import type { FibState } from "../fib/state.ts";
 import { formatAddress } from "../net/address.ts";
 import type { Flow } from "../net/flow.ts";
-import { type ClusterNode, type Lab, nextHopsOf, routersOf } from "./lab.ts";
+import { type Lab, nextHopsOf, routersOf } from "./lab.ts";
 
 /** Each router's state, by the router's name. */
 export type RouterStates = Readonly<Record<string, FibState>>;
@@ -38,13 +37,4 @@ export function forecastTiers(
   };
   const entered = pathsOf.get(lab.router.name) ?? [];
   return entered.map((path, flow) => ({ ...path, nextHops: path.nextHops.map((_, phase) => endOf(flow, phase)) }));
-}
-
-/** What becomes of each flow when a node goes. */
-export function forecastLoss(lab: Lab, states: RouterStates, flows: readonly Flow[], node: ClusterNode): FlowForecast[] {
-  const changes = nextHopsOf(node).map((address): MemberChange => ({ kind: "departs", address }));
-  return forecastTiers(lab, states, flows, changes).map(({ flow, prefix, nextHops }) => {
-    const [before, after] = [nextHops[0], nextHops[nextHops.length - 1]];
-    return { flow, prefix, before, after, moved: isMoved(before, after) };
-  });
 }

@@ -31,6 +31,8 @@ export interface FaultMark {
   readonly nextHops: readonly string[];
   readonly what: "begins" | "ends";
   readonly fromMs: number;
+  /** When every router that it speaks with had seen its session end; absent where none did. */
+  readonly seenMs?: number | undefined;
   readonly toMs: number;
   /** The same as the forecast had it, by the timeline: a busy machine, or a wait, may have put the fault off. */
   readonly plannedToMs: number;
@@ -76,13 +78,14 @@ export async function carryOut(
     const before = struck.filter((other) => clashOf(cast.lab, scenario, other.step, step));
     await Promise.all(before.map(({ marked }) => marked));
     const target = makeTarget(clock, cast, step, atWork.steps);
-    const fromMs = clock.nowMs();
+    const madeMs = await cast.untilMade?.(step);
+    const fromMs = madeMs ?? clock.nowMs();
     tell("fault", fromMs - startMs, { fault: step.fault, node: step.node, what });
     const { begin, goOn, end } = DEEDS[step.fault];
     if (what === "goes on") return await goOn?.(target);
     // What fails halfway is at work as well, and ended with the rest.
     if (what === "begins") atWork.steps.add(step);
-    await (what === "begins" ? begin(target) : end(target));
+    if (madeMs === undefined) await (what === "begins" ? begin(target) : end(target));
     if (what === "ends" && atWork.steps.delete(step)) atWork.ended.add(step);
     const marked = mark(clock, cast, scenario, plan, { step, what, fromMs, startMs, tell });
     // Told where it is waited for.
@@ -157,7 +160,8 @@ async function mark(clock: Clock, cast: Cast, scenario: Scenario, plan: Plan, st
   const plannedToMs = startMs + planned;
   const witness = what === "begins" ? witnessOf(step, scenario) : undefined;
   if (witness !== undefined) tell("observed", ...(await untilWitnessed(cast, step, witness, fromMs, startMs)));
-  const done = (toMs: number): FaultMark => ({ fault: step.fault, node: step.node, nextHops, what, fromMs, toMs, plannedToMs });
+  const { fault, node } = step;
+  const done = (toMs: number, seenMs?: number): FaultMark => ({ fault, node, nextHops, what, fromMs, seenMs, toMs, plannedToMs });
   if (route === "router") {
     if (what === "ends") await untilRestored(cast);
     return done(clock.nowMs());
@@ -172,16 +176,22 @@ async function mark(clock: Clock, cast: Cast, scenario: Scenario, plan: Plan, st
   const changed = routers.map(async ({ node: router, view }) => {
     if (route === "flaps") await untilConvergedSince(view, fromMs, deadlineMs);
     await untilAnnounced(wantedOf(lab, router, step), view, nextHops, route === "flaps" || what === "ends", deadlineMs);
-    return view.events.latest(({ kind, atMs }) => kind === "converged" && atMs >= fromMs)?.atMs ?? clock.nowMs();
+    const peer = formatAddress(nodes[0].address.address);
+    return {
+      seenMs: view.events.earliest(({ kind, peer: of, atMs }) => kind === "session-down" && of === peer && atMs >= fromMs)?.atMs,
+      toMs: (await inForceMs(view, fromMs, deadlineMs)) ?? clock.nowMs(),
+    };
   });
-  const toMs = Math.max(...(await Promise.all(changed)));
+  const all = await Promise.all(changed);
+  const toMs = Math.max(...all.map((each) => each.toMs));
+  const seen = all.flatMap(({ seenMs }) => seenMs ?? []);
   tell("converged", toMs - startMs, {
     fault: step.fault,
     node: step.node,
     what,
     tookMs: Math.round((toMs - fromMs) * 100) / 100,
   });
-  return done(toMs);
+  return done(toMs, seen.length > 0 ? Math.max(...seen) : undefined);
 }
 
 /** The routes that a fault concerns. */
@@ -211,6 +221,16 @@ async function untilWitnessed(
 async function untilRestored({ lab, router: { node, view } }: Cast): Promise<void> {
   await untilEstablished(lab, node, view, () => []);
   await untilTaught(lab, node, view);
+}
+
+/** When packets went by the latest change of routes. A Linux router tells only that they go by one. */
+async function inForceMs({ events }: LabView, sinceMs: number, deadlineMs: number): Promise<number | undefined> {
+  const isSince = (wanted: string) => (event: RouterEvent) => event.kind === wanted && event.atMs >= sinceMs;
+  const [hasChanged, hasConverged] = [isSince("routes"), isSince("converged")];
+  const change = events.latest(hasChanged);
+  if (!change) return events.latest(hasConverged)?.atMs;
+  const isInForce = (event: RouterEvent) => hasConverged(event) && Number(event.generation) >= Number(change.generation);
+  return (await events.find(isInForce, deadlineMs))?.atMs;
 }
 
 async function untilConvergedSince(view: LabView, sinceMs: number, deadlineMs: number): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * Connections as flows (for the forecast) and as targets (for the load client), in one order: those of a lab's clients here,
- * those of a scenario in `scenario-traffic.ts`. Pure.
+ * One connection as a flow (for the forecast) and as a target (for the load client), and what the words of a scenario's traffic mean
+ * in its lab. `scenario-traffic.ts` makes all flows of a scenario with it. Pure.
  */
 import { addressFamily, formatAddress } from "../net/address.ts";
 import { type Flow, formatFlow, PROTOCOLS } from "../net/flow.ts";
@@ -38,11 +38,6 @@ export function targetName(lab: Lab, word: string): TargetName | undefined {
   const server = formatAddress(hostAddresses(lab, found.server).address.address);
   return { name: word, server, family: addressFamily(serviceNamed(lab, found.service).address) };
 }
-
-export const planConnections = (lab: Lab): PlannedConnection[] =>
-  lab.clients.flatMap(({ node, service, connections, firstSourcePort }) =>
-    Array.from({ length: connections }, (_, i) => planConnection(lab, node, serviceNamed(lab, service), firstSourcePort + i)),
-  );
 
 export function planConnection(
   lab: Lab,

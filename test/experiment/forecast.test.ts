@@ -2,10 +2,11 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SELECTORS, type SelectorName } from "#src/ecmp/selector.ts";
-import { digestForecast, type FlowForecast, forecastRemoval } from "#src/experiment/forecast.ts";
+import { digestPaths, type FlowPath } from "#src/experiment/forecast.ts";
 import { type Address, parseAddress } from "#src/net/address.ts";
 import { type Flow, formatFlow, parseFlow } from "#src/net/flow.ts";
 import { slowForecast } from "../oracle/forecast.ts";
+import { forecastRemoval } from "./removal.ts";
 import { sketchState } from "./state.ts";
 
 const NODES = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"];
@@ -13,7 +14,7 @@ const address = (text: string): Address => parseAddress(text) as Address;
 const flowsTo = (destination: string, count: number): Flow[] =>
   Array.from({ length: count }, (_, i) => parseFlow(`tcp 10.1.0.2:${20000 + i} ${destination}:80`) as Flow);
 
-describe("forecastRemoval", () => {
+describe("the forecast of a departure", () => {
   const lab = (selector: SelectorName) =>
     sketchState({
       selector,
@@ -119,33 +120,38 @@ function spellOut(fields: readonly string[]): string[] {
   );
 }
 
-describe("digestForecast", () => {
-  const line: FlowForecast = {
+describe("the digest of paths", () => {
+  const path: FlowPath = {
     flow: "tcp 10.1.0.2:1 198.51.100.10:80",
     prefix: "198.51.100.10/32",
-    before: "10.0.0.1",
-    after: undefined,
-    moved: true,
+    nextHops: ["10.0.0.1", undefined],
   };
+  const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
-  it("is the SHA-256 of one JSON array a line", () => {
-    const text = '["tcp 10.1.0.2:1 198.51.100.10:80","198.51.100.10/32","10.0.0.1",null,true]\n';
-    expect(digestForecast([line, line])).toBe(
-      createHash("sha256")
-        .update(text + text)
-        .digest("hex"),
-    );
+  it.each([
+    ["leads nowhere in the end", path.nextHops, '"10.0.0.1",null,true'],
+    ["stays", ["10.0.0.1", "10.0.0.1"], '"10.0.0.1","10.0.0.1",false'],
+    ["leads away and back", ["10.0.0.1", "10.0.0.2", "10.0.0.1"], '"10.0.0.1","10.0.0.2","10.0.0.1",true'],
+    ["knows of no change", ["10.0.0.1"], '"10.0.0.1",false'],
+    ["had nowhere to go", [undefined, "10.0.0.1"], 'null,"10.0.0.1",false'],
+  ])("is the SHA-256 of one JSON array a line, of one that %s", (_, nextHops, words) => {
+    const line = `["tcp 10.1.0.2:1 198.51.100.10:80","198.51.100.10/32",${words}]\n`;
+    expect(
+      digestPaths([
+        { ...path, nextHops },
+        { ...path, nextHops },
+      ]),
+    ).toBe(sha256(line + line));
   });
 
   it("is another one when anything differs, the order included", () => {
-    const others: FlowForecast[] = [
-      { ...line, flow: "tcp 10.1.0.2:2 198.51.100.10:80" },
-      { ...line, prefix: undefined },
-      { ...line, before: "10.0.0.2" },
-      { ...line, after: "10.0.0.2" },
-      { ...line, moved: false },
+    const others: FlowPath[] = [
+      { ...path, flow: "tcp 10.1.0.2:2 198.51.100.10:80" },
+      { ...path, prefix: undefined },
+      { ...path, nextHops: ["10.0.0.2", undefined] },
+      { ...path, nextHops: ["10.0.0.1", "10.0.0.2"] },
     ];
-    const digests = [[line], [], [line, others[0]], [others[0], line], ...others.map((other) => [other])].map(digestForecast);
+    const digests = [[path], [], [path, others[0]], [others[0], path], ...others.map((other) => [other])].map(digestPaths);
     expect(new Set(digests).size).toBe(digests.length);
   });
 });

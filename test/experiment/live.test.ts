@@ -9,7 +9,6 @@ import { takesOption } from "#src/ecmp/selector-options.ts";
 import type { SelectorOptions } from "#src/ecmp/table.ts";
 import { createExplainer } from "#src/experiment/explain.ts";
 import { generateFlows } from "#src/experiment/flows.ts";
-import { forecastRemoval } from "#src/experiment/forecast.ts";
 import { createFib } from "#src/fib/fib.ts";
 import { createImage } from "#src/fib/image.ts";
 import { formatAddress } from "#src/net/address.ts";
@@ -20,6 +19,7 @@ import type { RoutePeer, RouteUpdate } from "#src/rib/route.ts";
 import { createRib } from "#src/rib/table.ts";
 import { makePacket } from "../dataplane/packets.ts";
 import { ribConfiguration } from "../rib/sketch.ts";
+import { forecastRemoval } from "./removal.ts";
 
 const SERVICES = [0xc633640a, 0xc6336414, 0xc633641e];
 const NODES = [1, 2, 3, 4, 5, 6];

@@ -6,8 +6,9 @@ import { describe, expect, it } from "vitest";
 import { readConfig } from "#src/config/read.ts";
 import { stateOfConfig } from "#src/experiment/configured.ts";
 import { loadLab } from "#src/lab/catalog.ts";
+import { experimentOf } from "#src/lab/experiment.ts";
 import { forecastStuck, narrowLinkOf } from "#src/lab/path-mtu.ts";
-import { planConnections } from "#src/lab/traffic.ts";
+import { planLongLived } from "#src/lab/scenario-traffic.ts";
 import { formatAddress } from "#src/net/address.ts";
 import { formatFlow } from "#src/net/flow.ts";
 import { slowForecast } from "../oracle/forecast.ts";
@@ -31,7 +32,7 @@ describe.skipIf(!canRunLabs)("ecmp lab run anycast-pmtu", () => {
 
 describe("the forecast of what gets stuck", () => {
   const lab = loadLab("anycast-pmtu");
-  const flows = planConnections(lab).map(({ flow }) => ({ flow, bytes: 20_000 }));
+  const flows = planLongLived(lab, experimentOf(lab)[0]).map(({ flow }) => ({ flow, bytes: 20_000 }));
 
   function stateWith(icmpErrors: string) {
     const ecmp = { hash: { seed: 42, icmpErrors }, selector: { name: "modulo" } };

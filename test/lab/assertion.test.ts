@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { describeFound, judgeAssertions, parseAssertion, QUANTITIES } from "#src/lab/assertion.ts";
 import type { JudgedConnection, JudgedRequest, ScenarioOutcome } from "#src/lab/outcome.ts";
+import type { Flow } from "#src/net/flow.ts";
 import { canRunLabs, LAB_DEADLINE_MS } from "./run-lab.ts";
 import { assertionOf, OUTCOME } from "./strategies-result.ts";
 import { MAIN, users } from "./users.ts";
@@ -41,6 +42,7 @@ describe("an assertion", () => {
 });
 
 const AT_MS = 1000;
+const FLOW: Flow = { protocol: 6, source: 1, destination: 2, sourcePort: 3, destinationPort: 4 };
 
 /** A connection that was silent for so long; one that broke was open again after it. */
 function connection(service: string, node: string, gapMs: number, ends?: "reset" | "for good"): JudgedConnection {
@@ -49,7 +51,8 @@ function connection(service: string, node: string, gapMs: number, ends?: "reset"
   const end = { ...(ends && { resetAtMs: AT_MS }), ...(ends === "reset" && { reopenedAtMs: AT_MS + gapMs }) };
   const observed = { broken: ends !== undefined, wasReset: false, short: false, fromMs: 0, toMs: AT_MS, entry: node };
   const expectation = { ...flow, entry: node, fate: "lives" } as const;
-  return { service, record: { ...record, ...end }, expectation, observed, node, reordered: undefined, reason: undefined };
+  const planned = { service, flow: FLOW };
+  return { ...planned, record: { ...record, ...end }, expectation, observed, node, reordered: undefined, reason: undefined };
 }
 
 function request(service: string, latencyMs: number | undefined): JudgedRequest {

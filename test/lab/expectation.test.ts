@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { readConfig } from "#src/config/read.ts";
 import { stateOfConfig } from "#src/experiment/configured.ts";
-import { forecastPaths, forecastRemoval } from "#src/experiment/forecast.ts";
+import { forecastPaths } from "#src/experiment/forecast.ts";
 import { loadLab } from "#src/lab/catalog.ts";
 import { type Case, explainDifference } from "#src/lab/difference.ts";
 import { forecastFates, type PlannedFlow, planChanges, withPods } from "#src/lab/expectation.ts";
@@ -10,6 +10,7 @@ import { linuxState, readKernelRoutes } from "#src/lab/linux-router.ts";
 import type { Step } from "#src/lab/scenario.ts";
 import { parseIpv4 } from "#src/net/address.ts";
 import type { Flow } from "#src/net/flow.ts";
+import { forecastRemoval } from "../experiment/removal.ts";
 import { scenarioOf } from "./scenario-of.ts";
 
 const lab = loadLab("metallb-bgp");

@@ -43,7 +43,7 @@ const flowsTo = (service: string, count: number, firstPort: number) =>
   Array.from({ length: count }, (_, index) => `tcp 10.0.1.2:${firstPort + index} ${service}:80`);
 const FLOWS = [...flowsTo("198.51.100.10", 400, 20000), ...flowsTo("198.51.100.20", 100, 25000)];
 
-/** The digest of the forecast as the slow twin makes it, over the lines that `digestForecast` documents. */
+/** The digest of the forecast as the slow twin makes it, over the lines that `digestPaths` documents. */
 function slowDigest(state: PlainState): string {
   const digest = createHash("sha256");
   for (const flow of FLOWS) {

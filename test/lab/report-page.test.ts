@@ -13,6 +13,7 @@ import { renderCsv } from "#src/lab/page/connections.ts";
 import { renderPage } from "#src/lab/page/page.ts";
 import { renderStrategiesPage } from "#src/lab/page/strategies-page.ts";
 import { escapeText } from "#src/lab/page/svg.ts";
+import { differencesOf } from "#src/lab/report.ts";
 import { parseIpv4 } from "#src/net/address.ts";
 import { makeLabResult } from "./lab-result.ts";
 import { LAB, PLAYED, SUITE } from "./report-scenario.ts";
@@ -88,7 +89,7 @@ describe("the page", () => {
   });
 
   it("lists every difference", () => {
-    const differences = bad.runs.flatMap(({ services }) => services.flatMap(({ judgment }) => judgment.differences));
+    const differences = differencesOf(bad);
     expect(differences.length).toBeGreaterThan(0);
     const page = renderPage(bad, PROVENANCE);
     for (const difference of differences) expect(page).toContain(escapeText(difference));

@@ -13,7 +13,8 @@ import { planDatagrams, planLongLived, planRequests } from "#src/lab/scenario-tr
 import type { PlayedScenario } from "#src/lab/strategies.ts";
 import type { FaultMark } from "#src/lab/timeline.ts";
 import { formatAddress } from "#src/net/address.ts";
-import { makeSpeakers, makeState, seenBy } from "./lab-result.ts";
+import { makeSpeakers } from "./lab-result.ts";
+import { makeState, seenBy } from "./on-paper.ts";
 
 export const LAB = loadLab("metallb-bgp");
 

@@ -3,14 +3,15 @@ import { describe, expect, it } from "vitest";
 import { readConfig } from "#src/config/read.ts";
 import { stateOfConfig } from "#src/experiment/configured.ts";
 import { loadLab } from "#src/lab/catalog.ts";
+import { experimentOf } from "#src/lab/experiment.ts";
 import { nodeNamed } from "#src/lab/lab.ts";
-import { forecastLoss, forecastTiers, type RouterStates } from "#src/lab/tiers.ts";
-import { planConnections } from "#src/lab/traffic.ts";
+import { planLongLived } from "#src/lab/scenario-traffic.ts";
+import { forecastTiers, type RouterStates } from "#src/lab/tiers.ts";
 import { formatFlow } from "#src/net/flow.ts";
 import { slowForecast } from "../oracle/forecast.ts";
 
 const lab = loadLab("metallb-l3-tor-pair");
-const FLOWS = planConnections(lab).map(({ flow }) => flow);
+const FLOWS = planLongLived(lab, experimentOf(lab)[0]).map(({ flow }) => flow);
 const [TOR1, TOR2] = ["10.0.2.2", "10.0.2.10"];
 
 function stateOf(seed: number, ...nextHops: string[]) {
@@ -30,15 +31,16 @@ const statesWith = (seed: number): RouterStates => ({
 describe("a forecast through two tiers", () => {
   it.each([42, 43])("is what each router's slow twin says, one after the other (the second tier's seed: %i)", (seed) => {
     const states = statesWith(seed);
-    const forecast = forecastLoss(lab, states, FLOWS, nodeNamed(lab, "n1"));
+    const { address } = nodeNamed(lab, "n1").address;
+    const forecast = forecastTiers(lab, states, FLOWS, [{ kind: "departs", address }]);
     expect(forecast).toHaveLength(400);
-    for (const [i, { flow, before, after, moved }] of forecast.entries()) {
+    for (const [i, { flow, nextHops }] of forecast.entries()) {
       expect(flow).toBe(formatFlow(FLOWS[i]));
       const first = slowForecast(states.spine, flow, "10.0.0.11").before;
       const second = slowForecast(first === TOR1 ? states.tor1 : states.tor2, flow, "10.0.0.11");
-      expect({ before, after, moved }).toEqual({ before: second.before, after: second.after, moved: second.moved });
+      expect(nextHops).toEqual([second.before, second.after]);
     }
-    const used = new Set(forecast.map(({ before }) => before));
+    const used = new Set(forecast.map(({ nextHops: [before] }) => before));
     expect([...used].sort()).toEqual(
       seed === 42 ? ["10.0.0.11", "10.0.0.14"] : ["10.0.0.11", "10.0.0.12", "10.0.0.13", "10.0.0.14"],
     );

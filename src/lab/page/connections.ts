@@ -4,7 +4,6 @@ import { formatCsv } from "../csv.ts";
 import { type Lab, nodesByNextHop } from "../lab.ts";
 import type { LabResult } from "../report.ts";
 import type { RunResult } from "../run.ts";
-import { entryNode } from "../witness.ts";
 
 /** undefined: it lives. */
 export function brokenAfterMs(record: ConnectionRecord, struckAtMs: number): number | undefined {
@@ -32,16 +31,17 @@ export const renderCsv = ({ lab, runs }: LabResult): string =>
   formatCsv([COLUMNS, ...runs.flatMap((run) => connectionRows(lab, run).map((row) => COLUMNS.map((column) => row[column])))]);
 
 export function connectionRows(lab: Lab, { selector, services, struckAtMs }: RunResult): Row[] {
-  const nameOf = nodesByNextHop(lab);
-  return services.flatMap(({ service, outcomes }) =>
-    outcomes.map(({ forecast, record, clientAddress }) => ({
+  const nodeOf = nodesByNextHop(lab);
+  const nameOf = (nextHop: string | undefined) => nodeOf.get(nextHop ?? "") ?? "";
+  return services.flatMap(({ service, connections }) =>
+    connections.map(({ expectation, record, node }) => ({
       selector: selector.name,
       service: service.name,
       flow: record.flow,
-      "forecast-before": nameOf.get(forecast.before ?? "") ?? "",
-      "forecast-after": nameOf.get(forecast.after ?? "") ?? "",
-      "forecast-broken": String(forecast.moved),
-      "entered-by": entryNode(lab, service, clientAddress, record) ?? "",
+      "forecast-before": nameOf(expectation.nextHops[0]),
+      "forecast-after": nameOf(expectation.nextHops.at(-1)),
+      "forecast-broken": String(expectation.fate === "breaks"),
+      "entered-by": node ?? "",
       pod: record.pod ?? "",
       observed: describeEnd(record),
       "broken-after-ms": brokenAfterMs(record, struckAtMs)?.toFixed(2) ?? "",

@@ -7,7 +7,6 @@ import { FAULTS } from "../fault.ts";
 import type { Lab } from "../lab.ts";
 import { differencesOf, type LabResult } from "../report.ts";
 import type { RunResult, ServiceResult } from "../run.ts";
-import { entryNode } from "../witness.ts";
 import { renderCsv } from "./connections.ts";
 import { labReport } from "./data.ts";
 import { downloads, figure, list, type Provenance, paragraph, renderDocument, section, settingsList, table } from "./document.ts";
@@ -41,7 +40,10 @@ export function renderPage(result: LabResult, provenance: Provenance): string {
 function introduction(result: LabResult): string {
   const { lab } = result;
   const wrong = differencesOf(result).length;
-  const flows = result.runs.reduce((sum, { services }) => sum + services.reduce((all, each) => all + each.outcomes.length, 0), 0);
+  const flows = result.runs.reduce(
+    (sum, { services }) => sum + services.reduce((all, each) => all + each.connections.length, 0),
+    0,
+  );
   const verdict =
     wrong === 0
       ? `Every one of ${count(flows, "connection")} did what was forecast before it was opened.`
@@ -115,16 +117,10 @@ const WIDTHS = "All services together; width is connections, the node is the one
 
 function waysOf(lab: Lab, { services }: RunResult): { before: Way[]; after: Way[] } {
   const clients = [...new Set(lab.clients.map(({ node }) => node))].join(", ");
-  const all = services.flatMap(({ service, outcomes }) =>
-    outcomes.flatMap(({ record, clientAddress }) => {
+  const all = services.flatMap(({ connections }) =>
+    connections.flatMap(({ record, node = "unknown" }) => {
       if (!record.opened) return [];
-      const way = [
-        clients,
-        lab.router.name,
-        entryNode(lab, service, clientAddress, record) ?? "unknown",
-        record.pod ?? "unknown",
-      ];
-      return [{ way, broken: isBroken(record) }];
+      return [{ way: [clients, lab.router.name, node, record.pod ?? "unknown"], broken: isBroken(record) }];
     }),
   );
   return {
@@ -138,7 +134,7 @@ const BEFORE_MS = 50;
 
 /** Milliseconds since the event. */
 function courseOf({ event, services, struckAtMs }: RunResult): Course {
-  const opened = services.flatMap(({ outcomes }) => outcomes).filter(({ record }) => record.opened);
+  const opened = services.flatMap(({ connections }) => connections).filter(({ record }) => record.opened);
   const broken = opened.flatMap(({ record }) => {
     const atMs = brokenAtMs(record);
     return atMs === undefined ? [] : [atMs - struckAtMs];
@@ -147,7 +143,7 @@ function courseOf({ event, services, struckAtMs }: RunResult): Course {
     fromMs: -BEFORE_MS,
     toMs: Math.max(100, event.convergedMs * 2, ...broken.map((atMs) => atMs * 1.15)),
     opened: opened.length,
-    forecast: opened.filter(({ forecast }) => forecast.moved).length,
+    forecast: opened.filter(({ expectation }) => expectation.fate === "breaks").length,
     brokenAtMs: broken,
     reopenedAtMs: [],
     failedAtMs: [],

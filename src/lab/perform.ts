@@ -1,77 +1,63 @@
 /**
- * What process 1 of a lab does: builds the stage, plays the runs, tells the result, and (on request) stays. Standard error
- * has the progress, standard output the result.
+ * What process 1 of a lab does: builds the stage, plays one scenario of a program after the other, each with a cast of its own, has
+ * the program tell what came of them, and (on request) stays. Standard error has the progress, standard output the result.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import type { Clock } from "../net/clock.ts";
 import { formatPrefix, hostPrefix } from "../net/prefix.ts";
-import {
-  type Cast,
-  lastWords,
-  routersIn,
-  startCast,
-  stopCast,
-  untilEstablished,
-  untilTaught,
-  untilWatched,
-  viewsOf,
-} from "./cast.ts";
-import { listTracked, parseTranslations } from "./connection-tracking.ts";
+import { type Cast, lastWords, routersIn, startCast, stopCast, untilEstablished, untilTaught, untilWatched } from "./cast.ts";
 import { ECMP_COMMAND } from "./ecmp-command.ts";
 import { LabFailure } from "./failure.ts";
-import { DEEDS } from "./fault-deed.ts";
 import { serveFaults } from "./fault-server.ts";
-import { makeTarget } from "./fault-target.ts";
 import { enterCommand } from "./inspect.ts";
 import type { Lab } from "./lab.ts";
-import { placeOf } from "./place.ts";
-import { createProgress, type Progress } from "./progress.ts";
-import type { SpeakerReport } from "./report.ts";
-import { labReports, writeReport } from "./report-file.ts";
-import { type Play, type RunResult, runOnce } from "./run.ts";
+import type { Program } from "./program.ts";
+import type { Progress } from "./progress.ts";
+import type { Scenario } from "./scenario.ts";
+import { playScenario } from "./scenario-run.ts";
+import type { SpeakerReport } from "./speakers.ts";
 import { buildStage, checkPrograms, LAB_DIRECTORY, UP_MARK } from "./stage.ts";
-import { tell } from "./tell.ts";
+import type { Tell } from "./timeline.ts";
+import { wordsAsked } from "./traffic.ts";
 import { Lifeline, type Outside } from "./tree.ts";
 
-export interface LabOptions {
-  readonly json: boolean;
+export interface Staying {
   /** Stay up when done. */
   readonly keep: boolean;
   /** Bring it up and stay: no connections, no event. */
   readonly upOnly: boolean;
-  /** The file's name as it was given; the file itself is open already (`report-file.ts`). */
-  readonly report?: string | undefined;
 }
 
-/** Returns the exit code: 0 when everything was as forecast, else 1. */
-export async function perform(clock: Clock, lab: Lab, options: LabOptions): Promise<number> {
+/** Returns the exit code: the program's, when all of it was played. */
+export async function perform(clock: Clock, program: Program, { keep, upOnly }: Staying, progress: Progress): Promise<number> {
+  const { lab } = program;
   const lifeline = new Lifeline();
   const outside = await lifeline.outside;
-  const progress = createProgress(clock);
   await checkPrograms(lab, outside);
   const { namespaces, linkCount } = await buildStage(lab);
   progress.step(
     "namespaces",
     `${namespaces.length} of them, ${linkCount} links, kube-proxy's rules on ${lab.nodes.length} nodes`,
   );
-
-  const selectors = options.upOnly ? lab.experiment.selectors.slice(0, 1) : lab.experiment.selectors;
-  const runs: RunResult[] = [];
-  let speakers: readonly SpeakerReport[] = [];
+  const stays = keep || upOnly;
   let cast: Cast | undefined;
-  for (const selector of selectors) {
+  for (const scenario of upOnly ? program.scenarios.slice(0, 1) : program.scenarios) {
     if (cast) await stopCast(clock, cast);
-    const directory = `${LAB_DIRECTORY}/${selector.name}`;
-    await mkdir(directory, { recursive: true });
-    cast = await startCast(clock, lab, { kind: "ecmp-router", ecmp: { hash: lab.experiment.hash, selector } }, directory);
-    progress.step("started", `router with selector ${selector.name}, ${cast.speakers.length} speakers, ${cast.pods.length} pods`);
-    speakers = await untilLearned(cast, progress);
-    if (!options.upOnly) runs.push(await runOnce(clock, playOf(clock, cast), selector, directory, progress));
+    cast = undefined;
+    const tell: Tell = (kind, atMs, detail) => program.told(scenario, kind, atMs, detail);
+    try {
+      cast = await startFor(clock, program, scenario, stays);
+      tell("started", 0, { speakers: cast.speakers.length, pods: cast.pods.length });
+      const speakers = await untilLearned(cast, tell);
+      program.learned(speakers);
+      if (!upOnly) program.played(await playScenario(clock, cast, scenario, speakers, tell));
+    } catch (error) {
+      if (!(error instanceof LabFailure)) throw error;
+      program.failed(scenario, error);
+    }
   }
-  const result = { lab, speakers, runs };
-  const exitCode = tell(result, options.json);
-  if (options.report) writeReport(options.report, labReports(result), clock.timestamp());
-  if (cast && (options.keep || options.upOnly)) {
+  const exitCode = program.end();
+  if (cast && stays) {
     serveFaults(clock, cast);
     process.stderr.write(`${howToLookInside(lab, outside, cast).join("\n")}\n`);
     await writeFile(UP_MARK, "");
@@ -83,26 +69,17 @@ export async function perform(clock: Clock, lab: Lab, options: LabOptions): Prom
   return exitCode;
 }
 
-/** The event of a run in namespaces. */
-function playOf(clock: Clock, cast: Cast): Play {
-  const { lab } = cast;
-  return {
-    lab,
-    routers: viewsOf(cast),
-    place: placeOf(lab.clients[0].node),
-    translations: async ({ host }) => parseTranslations(await listTracked(lab, placeOf(host))),
-    strike: async (departed) => {
-      const atMs = clock.nowMs();
-      const { kind } = lab.experiment.event;
-      await DEEDS[kind].begin(makeTarget(clock, cast, { fault: kind, node: departed.name }));
-      return atMs;
-    },
-  };
+/** What stays is for people to ask, whatever the scenario's traffic asks. */
+async function startFor(clock: Clock, program: Program, scenario: Scenario, stays: boolean): Promise<Cast> {
+  const directory = `${LAB_DIRECTORY}/${scenario.name}`;
+  await mkdir(directory, { recursive: true });
+  const asked = wordsAsked(program.lab, scenario);
+  return await startCast(clock, program.labFor(scenario), scenario.router, directory, (name) => stays || asked.has(name));
 }
 
 /** Who dies meanwhile is waited for no longer. */
-export const untilLearned = (cast: Cast, progress: Progress): Promise<readonly SpeakerReport[]> =>
-  Promise.race([learn(cast, progress), oneEnds(cast)]);
+const untilLearned = (cast: Cast, tell: Tell): Promise<readonly SpeakerReport[]> =>
+  Promise.race([learn(cast, tell), oneEnds(cast)]);
 
 async function oneEnds({ pods, speakers }: Cast): Promise<never> {
   const daemons = [...pods, ...speakers.flatMap((speaker) => speaker.daemons)];
@@ -115,16 +92,16 @@ async function oneEnds({ pods, speakers }: Cast): Promise<never> {
   );
 }
 
-async function learn(cast: Cast, progress: Progress): Promise<readonly SpeakerReport[]> {
+async function learn(cast: Cast, tell: Tell): Promise<readonly SpeakerReport[]> {
   const { lab } = cast;
   const told = await Promise.all(
     routersIn(cast).map(({ node, view }) => untilEstablished(lab, node, view, (machine) => lastWords(cast, machine))),
   );
   const states: Readonly<Record<string, string>> = Object.assign({}, ...told);
-  progress.step("sessions", `${told.reduce((count, each) => count + Object.keys(each).length, 0)} Established`);
+  tell("sessions", 0, { result: `${told.reduce((count, each) => count + Object.keys(each).length, 0)} Established` });
   await Promise.all(routersIn(cast).map(({ node, view }) => untilTaught(lab, node, view)));
   await Promise.all(routersIn(cast).map(({ node, view }) => untilWatched(lab, node, view)));
-  progress.step("routes", lab.services.map(({ address }) => formatPrefix(hostPrefix(address))).join(", "));
+  tell("routes", 0, { result: lab.services.map(({ address }) => formatPrefix(hostPrefix(address))).join(", ") });
   return cast.speakers.map(({ node: { name }, implementation, version }) => ({
     node: name,
     implementation,
