@@ -5,10 +5,11 @@
  */
 import type { z } from "zod";
 import { type ConfigMistake, readYaml } from "../config/read.ts";
-import { type AddressFamily, addressFamily, isIpv4 } from "../net/address.ts";
+import { type AddressFamily, addressFamily } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type { Addressed, ClusterNode, Endpoint, Lab, RouterNode, SpeakerKindName } from "./lab.ts";
 import { type LabFile, labSchema, type PodPlan } from "./lab-schema.ts";
+import { podAt, podGateway } from "./pod-address.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 import { FORWARD_IPV4 } from "./sysctls.ts";
 
@@ -198,22 +199,11 @@ function toEndpoint({ endpoints, ipv4, ipv6, mtu }: LabFile["topology"]["links"]
   return { node, interface: name, address: ipv4[side], address6: ipv6[side], mtu };
 }
 
-/** The gateway is the subnet's first host, the pods are the ones after it. */
 function expandPods(
   node: string,
   { subnet, subnet6, count }: PodPlan,
 ): Pick<ClusterNode, "podSubnet" | "podSubnet6" | "podGateway" | "pods"> {
-  const at = (host: number): Addressed => ({ address: hostOf(subnet, host), address6: subnet6 && hostOf(subnet6, host) });
-  const pods = Array.from({ length: count }, (_, index) => ({
-    name: `${node}-${String.fromCharCode("a".charCodeAt(0) + index)}`,
-    node,
-    ...at(2 + index),
-  }));
-  return { podSubnet: subnet, podSubnet6: subnet6, podGateway: at(1), pods };
+  const subnets = { podSubnet: subnet, podSubnet6: subnet6 };
+  const pods = Array.from({ length: count }, (_, index) => podAt(node, subnets, index));
+  return { ...subnets, podGateway: podGateway(subnets), pods };
 }
-
-/** Subnets are large enough: the last digits of one are zero. */
-const hostOf = ({ address, length }: Prefix, host: number): Prefix =>
-  isIpv4(address)
-    ? { address: address + host, length }
-    : { address: address.slice(0, -2) + host.toString(16).padStart(2, "0"), length };

@@ -3,27 +3,21 @@
  * any of that node's, with addresses of its subnet, behind those that it has anyway; where each would be follows from the lab alone,
  * so whoever judges knows it before. Pure; `moved-pods.ts` starts them.
  */
-import { type Address, isIpv4 } from "../net/address.ts";
-import type { Prefix } from "../net/prefix.ts";
 import type { ToldFault } from "./fault-setting.ts";
 import { type ClusterNode, type Lab, nodeNamed, type Pod, podsOf } from "./lab.ts";
+import { mostPods, podAt } from "./pod-address.ts";
 import type { Step } from "./scenario.ts";
 
-const LETTERS = "abcdefghijklmnopqrstuvwxyz";
-/** The gateway is the first host of a subnet. */
-const FIRST_POD = 2;
-
 /** The pods of a node as those of another, each at its own place whoever else moves there. */
-export function guestsOf({ nodes }: Lab, node: ClusterNode, to: ClusterNode): readonly Pod[] {
-  const before = nodes.slice(0, nodes.indexOf(nodes.find(({ name }) => name === node.name) ?? node));
-  const first = to.pods.length + before.reduce((count, { pods }) => count + pods.length, 0);
-  const { podSubnet, podSubnet6 } = to;
-  return node.pods.map((_, i) => ({
-    name: `${to.name}-${LETTERS[first + i]}`,
-    node: to.name,
-    address: hostOf(podSubnet, FIRST_POD + first + i),
-    address6: podSubnet6 && hostOf(podSubnet6, FIRST_POD + first + i),
-  }));
+export function guestsOf(lab: Lab, node: ClusterNode, to: ClusterNode): readonly Pod[] {
+  const first = placesBefore(lab, node, to);
+  return node.pods.map((_, i) => podAt(to.name, to, first + i));
+}
+
+/** Those of its own pods, and of all that might come of nodes that stand before this one in the lab. */
+function placesBefore({ nodes }: Lab, node: ClusterNode, to: ClusterNode): number {
+  const index = nodes.findIndex(({ name }) => name === node.name);
+  return to.pods.length + nodes.slice(0, index).flatMap(({ pods }) => pods).length;
 }
 
 /** Where the pods of a node can go: there is room, and whatever they serve is served there already, so that no route changes. */
@@ -31,9 +25,7 @@ export function placesFor(lab: Lab, node: ClusterNode): readonly string[] {
   const served = lab.services.filter((service) => podsOf(lab, service).some((pod) => pod.node === node.name));
   // A share by pods would change, and an ingress does not know them.
   if (served.some(({ linkBandwidth, ingressTo }) => linkBandwidth !== undefined || ingressTo !== undefined)) return [];
-  const most = Math.max(...lab.nodes.map(({ pods }) => pods.length)) * (lab.nodes.length + 1);
-  const hasRoom = ({ podSubnet: { length } }: ClusterNode) =>
-    FIRST_POD + most < Math.min(2 ** (32 - length), 256) && most <= LETTERS.length;
+  const hasRoom = (other: ClusterNode) => placesBefore(lab, node, other) + node.pods.length <= mostPods(other);
   const serves = (other: ClusterNode) => served.every(({ podsOn }) => podsOn?.includes(other.name) ?? true);
   return lab.nodes.filter((other) => other.name !== node.name && hasRoom(other) && serves(other)).map(({ name }) => name);
 }
@@ -55,9 +47,3 @@ export function withGuests(lab: Lab, timeline: readonly Step[]): Lab {
   });
   return { ...lab, nodes };
 }
-
-/** Subnets are large enough: the last digits of one are zero. */
-const hostOf = ({ address, length }: Prefix, host: number): Prefix => ({ address: plus(address, host), length });
-
-const plus = (address: Address, host: number): Address =>
-  isIpv4(address) ? address + host : address.slice(0, -2) + host.toString(16).padStart(2, "0");
