@@ -178,7 +178,8 @@ const MEASURE = `(() => {
   if (scrollWidth > innerWidth) wrong.push("overflow: " + scrollWidth + " > " + innerWidth);
   const size = Math.min(...[...document.querySelectorAll("svg text")].map((node) => parseFloat(getComputedStyle(node).fontSize) * node.getScreenCTM().a));
   if (size < 10) wrong.push("too small: " + size + " px");
-  return { wrong, labels: document.querySelectorAll("svg text").length, width: innerWidth, ground: getComputedStyle(document.body).backgroundColor };
+  const alarms = [...document.querySelectorAll('svg text[fill="var(--alarm)"]')].map((node) => getComputedStyle(node).fill);
+  return { wrong, labels: document.querySelectorAll("svg text").length, width: innerWidth, ground: getComputedStyle(document.body).backgroundColor, alarms: [...new Set(alarms)] };
 })()`;
 
 interface Measured {
@@ -186,6 +187,8 @@ interface Measured {
   readonly labels: number;
   readonly width: number;
   readonly ground: string;
+  /** The colors of labels that are to stand out. */
+  readonly alarms: readonly string[];
 }
 
 const PAGES = [
@@ -194,10 +197,10 @@ const PAGES = [
   { page: "strategies", render: () => renderStrategiesPage(LAB, HARD_SUITE, HARD, PROVENANCE), labels: 30 },
 ].map((page) => ({ ...page, text: page.render() }));
 const VIEWS = [
-  { width: 1280, colorScheme: "light", ground: "rgb(253, 253, 251)" },
-  { width: 1280, colorScheme: "dark", ground: "rgb(21, 24, 28)" },
-  { width: 480, colorScheme: "light", ground: "rgb(253, 253, 251)" },
-  { width: 480, colorScheme: "dark", ground: "rgb(21, 24, 28)" },
+  { width: 1280, colorScheme: "light", ground: "rgb(253, 253, 251)", alarm: "rgb(179, 38, 30)" },
+  { width: 1280, colorScheme: "dark", ground: "rgb(21, 24, 28)", alarm: "rgb(255, 147, 138)" },
+  { width: 480, colorScheme: "light", ground: "rgb(253, 253, 251)", alarm: "rgb(179, 38, 30)" },
+  { width: 480, colorScheme: "dark", ground: "rgb(21, 24, 28)", alarm: "rgb(255, 147, 138)" },
 ] as const;
 
 const CHROMIUM = "/usr/bin/chromium";
@@ -229,7 +232,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", { timeout: 60_000
 
   it.each(PAGES)("$page: nothing overlaps, is clipped, or comes from elsewhere, at two widths, light and dark", async (one) => {
     const { page, complaints } = await open(one.text);
-    for (const { width, colorScheme, ground } of VIEWS) {
+    for (const { width, colorScheme, ground, alarm } of VIEWS) {
       await page.setViewportSize({ width, height: 900 });
       await page.emulateMedia({ colorScheme });
       if (process.env.ECMP_SCREENSHOTS) {
@@ -239,7 +242,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", { timeout: 60_000
         });
       }
       const measured = await measure(page);
-      expect(measured).toMatchObject({ wrong: [], width, ground });
+      expect(measured).toMatchObject({ wrong: [], width, ground, alarms: [alarm] });
       expect(measured.labels).toBeGreaterThan(one.labels);
     }
     expect(complaints).toEqual([]);

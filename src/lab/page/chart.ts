@@ -10,7 +10,7 @@ import type { EChartsOption } from "echarts";
 import { paint } from "./style.ts";
 import { CHART_WIDTH, chart } from "./svg.ts";
 
-export const FONT_SIZE = 13;
+const FONT_SIZE = 13;
 
 export interface Size {
   readonly width: number;

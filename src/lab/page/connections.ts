@@ -6,7 +6,7 @@ import type { LabResult } from "../report.ts";
 import type { RunResult } from "../run.ts";
 
 /** undefined: it lives. */
-export function brokenAfterMs(record: ConnectionRecord, struckAtMs: number): number | undefined {
+function brokenAfterMs(record: ConnectionRecord, struckAtMs: number): number | undefined {
   const at = brokenAtMs(record);
   return at === undefined ? undefined : at - struckAtMs;
 }

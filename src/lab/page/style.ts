@@ -87,30 +87,16 @@ dd{margin:0;overflow-wrap:anywhere}
 .differences{padding-left:1.2em;font-size:14.5px;overflow-wrap:anywhere}
 footer{margin-top:52px;padding-top:20px;border-top:1px solid var(--rule);color:var(--quiet);font-size:14.5px}
 a{color:var(--node-0)}
-text{fill:var(--ink)}
+text:not([fill]){fill:var(--ink)}
 .strong{font-weight:600}
 text.quiet{fill:var(--quiet)}
 text.alarm{fill:var(--alarm);font-weight:600}
 text.on-cell{fill:var(--on-cell);font-weight:600}
 ${nodes}
-.machine{fill:var(--panel);stroke:var(--quiet)}
-.machine.departed{stroke:var(--alarm);stroke-dasharray:5 3}
-.trunk{fill:var(--quiet);opacity:.45}
-.flow{opacity:.85}
-.flow.broken{fill:url(#hatch);opacity:1}
 .hatch-ground{fill:var(--hatch)}
 .hatch-line{fill:var(--alarm)}
-.grid{stroke:var(--rule);fill:none}
-.stroke{stroke:var(--alarm);stroke-width:1.4}
-.mark{stroke:var(--alarm);fill:none}
-.mark.converged{stroke:var(--quiet);stroke-dasharray:3 3}
-.line{fill:none;stroke-width:2.2}
-.line.alive{stroke:var(--ink)}
-.line.broken-line{stroke:var(--alarm);stroke-dasharray:6 3}
 .cell{stroke:var(--panel);stroke-width:.6}
 .nobody{fill:var(--band)}
 .lit{fill:var(--alarm)}
 .unlit{fill:var(--band)}
-.band{fill:var(--band);stroke:var(--quiet);stroke-width:.8}
-.mean{stroke:var(--ink);stroke-width:1.6;fill:none}
 `;
