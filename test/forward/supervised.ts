@@ -31,16 +31,23 @@ const prefix = (text: string) => parsePrefix(text) as NonNullable<ReturnType<typ
 const HASH = { algorithm: "xxh32", fields: ["5-tuple"], seed: 42 };
 const NAMES = ["port0", "port1", "port2"];
 
-export const NODES = [
-  { address: address("10.0.11.2"), port: 1, mac: 0x020000000a0b },
-  { address: address("10.0.12.2"), port: 2, mac: 0x020000000a0c },
-];
+/** Each with three addresses, so that a group can change without another node being right. */
+export const NODES = [11, 12].map((subnet) => ({
+  addresses: [2, 3, 4].map((last) => address(`10.0.${subnet}.${last}`)),
+  port: subnet - 10,
+  mac: 0x020000000a00 + subnet,
+}));
 type Node = (typeof NODES)[number];
 
-/** Where the source sends, and the prefix of it. */
-export const CHANGING = { destination: "198.51.100.10", prefix: prefix("198.51.100.0/24") };
-export const CONSTANT = { destination: "203.0.113.10", prefix: prefix("203.0.113.0/24") };
-type Service = typeof CHANGING;
+/** Where the source sends, the prefix of it, and the nodes at which that is right. */
+interface Service {
+  readonly destination: string;
+  readonly prefix: ReturnType<typeof prefix>;
+  readonly nodes: readonly Node[];
+}
+export const FIRST: Service = { destination: "203.0.113.10", prefix: prefix("203.0.113.0/24"), nodes: [NODES[0]] };
+export const SECOND: Service = { destination: "192.0.2.10", prefix: prefix("192.0.2.0/24"), nodes: [NODES[1]] };
+export const BOTH: Service = { destination: "198.51.100.10", prefix: prefix("198.51.100.0/24"), nodes: NODES };
 
 export interface Heard {
   readonly right: number;
@@ -68,13 +75,17 @@ export async function startSupervised({ workers, launch = launchWorker, onDeath 
   const macOf = (port: number): number => 0x020000000001 + port;
   for (const { port } of NODES) fib.attach({ prefix: prefix(`10.0.1${port}.0/24`), port });
 
-  const route = ({ prefix }: Service, nodes: readonly Node[]): void => {
-    const nextHops = nodes.map(({ address }) => ({ address, weight: 1 }));
+  const route = ({ prefix }: Service, gateways: readonly number[]): void => {
+    const nextHops = gateways.map((address) => ({ address, weight: 1 }));
     fib.apply([{ prefixes: [prefix], protocol: "bgp", nextHops }]);
   };
-  route(CHANGING, NODES);
-  route(CONSTANT, [NODES[0]]);
-  for (const { address: node, port, mac } of NODES) fib.setNeighbor(node, port, { mac, source: macOf(port), mtu: 1500 });
+  for (const service of [FIRST, SECOND, BOTH])
+    route(
+      service,
+      service.nodes.flatMap(({ addresses }) => addresses),
+    );
+  for (const { addresses, port, mac } of NODES)
+    for (const one of addresses) fib.setNeighbor(one, port, { mac, source: macOf(port), mtu: 1500 });
   fib.publish();
 
   const soundLinks = () =>
@@ -125,10 +136,12 @@ export async function startSupervised({ workers, launch = launchWorker, onDeath 
     }
   }
 
-  const witnessAt = ({ port, mac }: Node, services: readonly Service[], stop: Int32Array): Running<"ready" | Heard> => {
+  const witnessAt = (node: Node, stop: Int32Array): Running<"ready" | Heard> => {
+    const { port, mac } = node;
     const macs = Buffer.alloc(12);
     macs.writeUIntBE(mac, 0, 6);
     macs.writeUIntBE(macOf(port), 6, 6);
+    const services = [FIRST, SECOND, BOTH].filter(({ nodes }) => nodes.includes(node));
     const destinations = services.map(({ destination }) => address(destination));
     const setup = { name: `h-port${port}`, macs, destinations, wakeDescriptor: wake.descriptor, stop };
     return startWorker("../forward/witness.mjs", setup);
@@ -148,8 +161,8 @@ export async function startSupervised({ workers, launch = launchWorker, onDeath 
     expectBalance,
 
     /** In force for every packet that is taken up after this. */
-    change(service: Service, nodes: readonly Node[]): void {
-      route(service, nodes);
+    change(service: Service, gateways: readonly number[]): void {
+      route(service, gateways);
       fib.publish();
       supervisor.wake();
     },
@@ -173,8 +186,7 @@ export async function startSupervised({ workers, launch = launchWorker, onDeath 
     async underTraffic(services: readonly Service[], packetsPerSecond: number, meanwhile: () => Promise<void>) {
       const [stopSource, stop] = [0, 1].map(() => new Int32Array(new SharedArrayBuffer(4)));
       const before = { forwarded: counted().forwarded, lost: lostOnCables() };
-      // The first node has all, the other one what is not constant.
-      const witnesses = [witnessAt(NODES[0], services, stop), witnessAt(NODES[1], [CHANGING], stop)];
+      const witnesses = NODES.map((node) => witnessAt(node, stop));
       for (const witness of witnesses) expect(await witness.next()).toBe("ready");
       const sent = services.map((service) => sendTo(service, packetsPerSecond, stopSource));
       try {

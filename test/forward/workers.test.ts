@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { delay, systemClock } from "#src/net/clock.ts";
 import { launchWorker } from "#src/router/supervisor.ts";
 import { inNamespace } from "../common/namespace.ts";
-import { CHANGING, type Supervised, startSupervised } from "./supervised.ts";
+import { BOTH, type Supervised, startSupervised } from "./supervised.ts";
 
 const BATCH = 64;
 /** The keeper takes its time with one that dies again and again. */
@@ -56,7 +56,7 @@ await inNamespace(import.meta.url, () => {
   }, async () => {
     const { counted, expectBalance, forwards, breakWorker } = supervised;
     const silencesMs: number[] = [];
-    const { heard, unheard } = await supervised.underTraffic([CHANGING], 20_000, async () => {
+    const { heard, unheard } = await supervised.underTraffic([BOTH], 20_000, async () => {
       for (const pauseMs of PAUSES_MS) {
         const before = workers[workers.length - 1];
         await before.forwardsFromMs;
