@@ -170,26 +170,29 @@ describe.skipIf(missing !== undefined)(`docker-compose up${missing ? ` (needs ${
       const compose = (...words: string[]) =>
         engine?.run(["docker-compose", "--file", file, "--project-directory", ROOT, ...words], { ECMP_SELECTOR: selector }) ??
         Promise.reject(new Error("no engine"));
-      await compose("up", "--detach", "--no-build");
-      await engine?.untilLogged("test_client_1", "waiting", 90_000);
-      const { router, experiment } = loadLab(lab);
-      await checkRouter(`test_${router.name}_1`);
+      try {
+        await compose("up", "--detach", "--no-build");
+        await engine?.untilLogged("test_client_1", "waiting", 90_000);
+        const { router, experiment } = loadLab(lab);
+        await checkRouter(`test_${router.name}_1`);
 
-      await compose("kill", "-s", "SIGUSR1", experiment.event.node);
-      const code = await engine?.run(["docker", "wait", "test_client_1"]);
-      const said = (await engine?.run(["docker", "logs", "test_client_1"])) ?? "";
-      expect({ code: code?.trim(), said }).toMatchObject({ code: "0" });
-      const [, broken, forecast] = /broken +(\d+) of \d+ \(forecast (\d+)/.exec(said) ?? [];
-      expect(broken).toBe(forecast);
-      expect(Number(broken)).toBeGreaterThanOrEqual(least);
-      expect(Number(broken)).toBeLessThanOrEqual(most);
-      // The engine says that a container is gone before its network has let go of it: down is said again until it is done.
-      const isDown = (): Promise<boolean> =>
-        compose("down", "--volumes").then(
-          () => true,
-          () => false,
-        );
-      await expect.poll(isDown, { timeout: 60_000, interval: 500 }).toBe(true);
+        await compose("kill", "-s", "SIGUSR1", experiment.event.node);
+        const code = await engine?.run(["docker", "wait", "test_client_1"]);
+        const said = (await engine?.run(["docker", "logs", "test_client_1"])) ?? "";
+        expect({ code: code?.trim(), said }).toMatchObject({ code: "0" });
+        const [, broken, forecast] = /broken +(\d+) of \d+ \(forecast (\d+)/.exec(said) ?? [];
+        expect(broken).toBe(forecast);
+        expect(Number(broken)).toBeGreaterThanOrEqual(least);
+        expect(Number(broken)).toBeLessThanOrEqual(most);
+      } finally {
+        // The engine says that a container is gone before its network has let go of it: down is said again until it is done.
+        const isDown = (): Promise<boolean> =>
+          compose("down", "--volumes").then(
+            () => true,
+            () => false,
+          );
+        await expect.poll(isDown, { timeout: 60_000, interval: 500 }).toBe(true);
+      }
     },
     180_000,
   );
