@@ -79,7 +79,7 @@ export function createFloor(): Contender {
     async start() {
       await execute(["make", "--silent", "-C", NATIVE, "floor"]);
       const addresses = ["10.0.1.1", ...NODES.map(({ gateway }) => gateway)].map((text) => parseAddress(text) ?? 0);
-      const rule = renderIngressRule({ table, interfaces: PORTS, addresses });
+      const rule = renderIngressRule({ table, interfaces: PORTS, addresses, linkLocals: [] });
       await execute(inNamespace("router", ["nft", "-f", "-"]), rule);
       const words = ["in0", await macOf("router", "in0"), await macOf("source", "out")];
       for (const { name, port } of NODES) words.push(port, await macOf("router", port), await macOf(name, "in"));

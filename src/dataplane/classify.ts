@@ -20,6 +20,8 @@ export interface PortIdentity {
   readonly macHigh: number;
   readonly macLow: number;
   readonly vlans: VlanStack;
+  /** Our link-local addresses on this wire, four words each. Absent where nobody knows them (a capture): any may be ours. */
+  readonly linkLocals?: Uint32Array;
 }
 
 /** Which is brought up to date in place. A worker makes all of its own here: what is compiled for one is good for the others. */
@@ -27,6 +29,7 @@ export const createPortIdentity = (vlans: VlanStack): { -readonly [Field in keyo
   macHigh: 0,
   macLow: 0,
   vlans,
+  linkLocals: new Uint32Array(),
 });
 
 // Imported objects are looked up at every use; these are not.
@@ -58,6 +61,7 @@ const UNKNOWN_ETHERTYPE = drop(DROP["unknown-ethertype"]);
 const IP_HEADER = drop(DROP["ip-header"]);
 const IP_CHECKSUM = drop(DROP["ip-checksum"]);
 const MARTIAN = drop(DROP.martian);
+const GROUP_MAC = drop(DROP["group-mac"]);
 const GROUP_ADDRESS = punt(PUNT["group-address"]);
 const ARP = punt(PUNT.arp);
 const NEIGHBOR_DISCOVERY = punt(PUNT["neighbor-discovery"]);
@@ -84,20 +88,24 @@ export function classify(bytes: Uint8Array, rows: Uint32Array, row: number, port
 /** A frame without tags. */
 function classifyPlain(bytes: Uint8Array, frame: number, length: number, port: PortIdentity, fields: Fields): number {
   const ethertype = readEthertype(bytes, frame);
-  if (isGroupMac(bytes, frame)) return classifyGroup(bytes, frame, length, ethertype);
+  if (isGroupMac(bytes, frame)) return classifyIp(bytes, frame, length, ethertype, port, fields) || GROUP_MAC;
   if (readMacLow(bytes, frame) !== port.macLow || readMacHigh(bytes, frame) !== port.macHigh) return OTHER_HOST;
-  const ip = frame + ETHERNET_HEADER_LENGTH;
-  if (ethertype === ETHERTYPE_IPV4) return classifyIpv4(bytes, ip, frame + length, fields);
-  if (ethertype === ETHERTYPE_IPV6) return classifyIpv6(bytes, ip, frame + length, fields);
-  return ethertype === ETHERTYPE_ARP ? ARP : UNKNOWN_ETHERTYPE;
+  return classifyIp(bytes, frame, length, ethertype, port, fields);
 }
 
-/** The kernel has all of these; of some we make something too. */
-function classifyGroup(bytes: Uint8Array, frame: number, length: number, ethertype: number): number {
+/** What is in a frame that is for us, or for a group. */
+function classifyIp(
+  bytes: Uint8Array,
+  frame: number,
+  length: number,
+  ethertype: number,
+  port: PortIdentity,
+  fields: Fields,
+): number {
   const ip = frame + ETHERNET_HEADER_LENGTH;
-  if (ethertype === ETHERTYPE_ARP) return ARP;
-  const isIpv6 = ethertype === ETHERTYPE_IPV6 && ip + ipv6.IPV6_HEADER_LENGTH < frame + length;
-  return isIpv6 && isDiscoveryMessage(bytes, ip) ? NEIGHBOR_DISCOVERY : GROUP_ADDRESS;
+  if (ethertype === ETHERTYPE_IPV4) return classifyIpv4(bytes, ip, frame + length, fields);
+  if (ethertype === ETHERTYPE_IPV6) return classifyIpv6(bytes, ip, frame + length, port, fields);
+  return ethertype === ETHERTYPE_ARP ? ARP : UNKNOWN_ETHERTYPE;
 }
 
 /** `end`: of the frame; padding may follow the packet. */
@@ -112,7 +120,7 @@ function classifyIpv4(bytes: Uint8Array, ip: number, end: number, fields: Fields
 
   const sourceNetwork = bytes[ip + 12];
   const destinationNetwork = bytes[ip + 16];
-  if (destinationNetwork >= 224 && destinationNetwork < 240) return GROUP_ADDRESS;
+  if (destinationNetwork >= 224 && isIpv4Group(readWord(bytes, ip + 16))) return GROUP_ADDRESS;
   if (isMartianNetwork(sourceNetwork) || isMartianNetwork(destinationNetwork)) return MARTIAN;
 
   const protocol = ipv4.readProtocol(bytes, ip);
@@ -130,18 +138,21 @@ function classifyIpv4(bytes: Uint8Array, ip: number, end: number, fields: Fields
   return 0;
 }
 
-function classifyIpv6(bytes: Uint8Array, ip: number, end: number, fields: Fields): number {
+function classifyIpv6(bytes: Uint8Array, ip: number, end: number, port: PortIdentity, fields: Fields): number {
   if (end < ip + ipv6.IPV6_HEADER_LENGTH || ipv4.readVersion(bytes, ip) !== 6) return IP_HEADER;
   const packetEnd = ip + ipv6.IPV6_HEADER_LENGTH + ipv6.readPayloadLength(bytes, ip);
   if (packetEnd > end) return IP_HEADER;
-  if (bytes[ip + 24] === 0xff) return GROUP_ADDRESS;
+  if (bytes[ip + 24] === 0xff) return isDiscoveryMessage(bytes, ip) ? NEIGHBOR_DISCOVERY : GROUP_ADDRESS;
   for (let i = 0; i < 4; i++) {
     fields[FIELD_SOURCE + i] = readWord(bytes, ip + 8 + i * 4);
     fields[FIELD_DESTINATION + i] = readWord(bytes, ip + 24 + i * 4);
   }
   if (bytes[ip + 8] === 0xff || isMartianIpv6(fields, FIELD_SOURCE) || isMartianIpv6(fields, FIELD_DESTINATION)) return MARTIAN;
-  // Link-local is never routed, so it is ours or nobody's (RFC 4291 2.5.6).
-  if (fields[FIELD_DESTINATION] >>> 22 === LINK_LOCAL) return isDiscoveryMessage(bytes, ip) ? NEIGHBOR_DISCOVERY : LOCAL;
+  if (fields[FIELD_DESTINATION] >>> 22 === LINK_LOCAL) {
+    // Never routed (RFC 4291 2.5.6), so ours or nobody's; the FIB does not know on which link an address is.
+    if (!isOurLinkLocal(port, fields)) return MARTIAN;
+    return isDiscoveryMessage(bytes, ip) ? NEIGHBOR_DISCOVERY : LOCAL;
+  }
 
   readUpperLayer(bytes, ip, packetEnd, upper);
   fields[FIELD_FAMILY] = 6;
@@ -167,8 +178,25 @@ const readWord = (bytes: Uint8Array, at: number): number =>
 /** 0/8 "this network", 127/8 loopback, 224/3 multicast and reserved. */
 export const isMartianNetwork = (network: number): boolean => network === 0 || network === 127 || network >= 224;
 
+/** Multicast, and the broadcast of whatever link it is on. */
+const isIpv4Group = (address: number): boolean => address >>> 28 === 0xe || address === -1;
+
 /** fe80::/10, as the upper ten bits of a word. */
 const LINK_LOCAL = 0x3fa;
+
+function isOurLinkLocal({ linkLocals }: PortIdentity, fields: Fields): boolean {
+  if (linkLocals === undefined) return true;
+  for (let at = 0; at < linkLocals.length; at += 4) {
+    if (
+      linkLocals[at] === fields[FIELD_DESTINATION] &&
+      linkLocals[at + 1] === fields[FIELD_DESTINATION + 1] &&
+      linkLocals[at + 2] === fields[FIELD_DESTINATION + 2] &&
+      linkLocals[at + 3] === fields[FIELD_DESTINATION + 3]
+    )
+      return true;
+  }
+  return false;
+}
 
 /** The unspecified and the loopback address (RFC 4291 2.5.2, 2.5.3), and those of IPv4 in disguise (::ffff:0:0/96, RFC 4942 2.2). */
 const isMartianIpv6 = (fields: Fields, at: number): boolean =>

@@ -50,6 +50,7 @@ const {
   "tunneled-gso": DROP_TUNNELED_GSO,
 } = DROP;
 const { local: PUNT_LOCAL, "neighbor-discovery": PUNT_NEIGHBOR_DISCOVERY } = PUNT;
+const CODE_GROUP_MAC = (VERDICT.drop << 8) | DROP["group-mac"];
 const { fragmentation: SLOW_FRAGMENTATION, neighbor: SLOW_NEIGHBOR } = SLOW;
 
 export interface ForwarderOptions {
@@ -85,12 +86,15 @@ export function createForwarder(options: ForwarderOptions): Forward {
     rows[row + ROW_REASON] = reason;
   };
 
-  /** Does the packet claim to come from us? A group that is local has one member. */
-  const hasOwnSource = (isIpv4: boolean): boolean => {
-    if (!mayBeOwn(ownSources, endingOf(fields[isIpv4 ? FIELD_SOURCE : FIELD_SOURCE + 3]))) return false;
-    const record = words[GROUPS + (isIpv4 ? lookup(image, fields[FIELD_SOURCE]) : lookup6(image, fields, FIELD_SOURCE))];
+  /** Is the address at this field one of ours? A group that is local has one member. */
+  const isOurs = (isIpv4: boolean, field: number): boolean => {
+    const record = words[GROUPS + (isIpv4 ? lookup(image, fields[field]) : lookup6(image, fields, field))];
     return record !== 0 && words[words[NEXT_HOPS + words[record + GROUP_OWNERS]] + HOP_KIND] === KIND_LOCAL;
   };
+
+  /** Does the packet claim to come from us? */
+  const hasOwnSource = (isIpv4: boolean): boolean =>
+    mayBeOwn(ownSources, endingOf(fields[isIpv4 ? FIELD_SOURCE : FIELD_SOURCE + 3])) && isOurs(isIpv4, FIELD_SOURCE);
 
   /** The next-hop index for the packet whose frame begins at `frame`; `record` is the group's. */
   const pick = (record: number, bytes: Uint8Array, frame: number, ingress: number): number => {
@@ -103,8 +107,10 @@ export function createForwarder(options: ForwarderOptions): Forward {
 
   const forwardFrame = (bytes: Uint8Array, rows: Uint32Array, row: number, ingress: number): void => {
     const code = classify(bytes, rows, row, ports[ingress], fields);
-    if (code !== 0) return settle(rows, row, code >>> 8, code & 0xff);
     const isIpv4 = fields[FIELD_FAMILY] === 4;
+    // The broadcast of a subnet; or a sender that takes a group's MAC for ours, whom the kernel hears.
+    const isForUs = code === CODE_GROUP_MAC && isOurs(isIpv4, FIELD_DESTINATION);
+    if (code !== 0 && !isForUs) return settle(rows, row, code >>> 8, code & 0xff);
     if (hasOwnSource(isIpv4)) return settle(rows, row, VERDICT_DROP, DROP_MARTIAN);
     const group = isIpv4 ? lookup(image, fields[FIELD_DESTINATION]) : lookup6(image, fields, FIELD_DESTINATION);
     const record = words[GROUPS + group];

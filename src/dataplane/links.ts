@@ -18,6 +18,8 @@ export interface Link {
   readonly index: number;
   readonly macHigh: number;
   readonly macLow: number;
+  /** The words of `PortIdentity`. */
+  readonly linkLocals: readonly number[];
   /** One for each interface that was ever a port, shared by all workers; absent where there is one worker. */
   readonly fanoutGroup?: number;
 }
@@ -75,7 +77,8 @@ export function openLinks(options: LinkOptions): ListenToLinks {
     const before = known;
     known = wanted;
     for (const [i, link] of wanted.entries()) {
-      Object.assign(identities[i], { macHigh: link.macHigh, macLow: link.macLow });
+      const { macHigh, macLow, linkLocals } = link;
+      Object.assign(identities[i], { macHigh, macLow, linkLocals: Uint32Array.from(linkLocals) });
       const port = rings[i];
       if (port === undefined || link.index === before[i]?.index) continue;
       if (link.index === 0) port.drop();

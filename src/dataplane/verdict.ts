@@ -7,6 +7,8 @@ export const DROP_REASONS = [
   "truncated",
   /** For another station on the segment: a bridge flooded it. */
   "other-host",
+  /** To a group's MAC, with an IP address that is neither a group's nor ours: not to be routed (RFC 1812 5.3.4). */
+  "group-mac",
   /** With other VLAN tags than the port's, or with any where the port has none. */
   "vlan-tagged",
   /** Without tags where the port has some. */
@@ -15,7 +17,7 @@ export const DROP_REASONS = [
   /** Version, header length or total length contradict the frame. */
   "ip-header",
   "ip-checksum",
-  /** A source or destination that no host may use on a wire (RFC 1812 5.3.7). */
+  /** A source or destination that no host may use on a wire (RFC 1812 5.3.7), or a link-local one beyond its link (RFC 4291 2.5.6). */
   "martian",
   /** By the rule `fragments: dropped`. */
   "fragment",

@@ -6,15 +6,22 @@
  * `renderIngressRule` is pure; `installIngressRule` runs `nft`, and whoever calls it removes what it returns.
  */
 import { spawnSync } from "node:child_process";
-import { type Address, compareAddresses, formatAddress, isIpv4 } from "../net/address.ts";
+import { type Address, compareAddresses, formatAddress, isIpv4, isLinkLocal } from "../net/address.ts";
 import { findInterface, type InterfaceInfo, listInterfaces, subnetBroadcast } from "./interface.ts";
 
 export interface IngressRule {
   /** Of nftables, in the netdev family: one for each router of a network namespace. */
   readonly table: string;
   readonly interfaces: readonly string[];
-  /** What the kernel is to have besides ARP, multicast and link-local: the router's own addresses and their broadcasts. */
+  /** What the kernel is to have besides ARP and multicast: the router's own addresses and their broadcasts. */
   readonly addresses: readonly Address[];
+  /** And the link-local ones, each at its interface alone: at another the kernel would look for a neighbor of that address. */
+  readonly linkLocals: readonly LinkLocal[];
+}
+
+export interface LinkLocal {
+  readonly interface: string;
+  readonly address: Address;
 }
 
 export interface InstalledRule {
@@ -31,6 +38,28 @@ export function ownAddresses(interfaces: readonly InterfaceInfo[]): Address[] {
   return [...new Set([LIMITED_BROADCAST, ...own])].sort(compareAddresses);
 }
 
+/**
+ * What the kernel is to have at these interfaces, of all that there are. A link-local address of another interface is accepted at
+ * each: that may be a VLAN of any of them, whose frames come by here first.
+ */
+export function allowedAt(
+  interfaces: readonly string[],
+  all: readonly InterfaceInfo[],
+): Pick<IngressRule, "addresses" | "linkLocals"> {
+  const ours = all.filter(({ name }) => interfaces.includes(name));
+  const linkLocals = ours.flatMap((info) =>
+    info.addresses.filter(({ address }) => isLinkLocal(address)).map(({ address }) => ({ interface: info.name, address })),
+  );
+  const others = all.filter((info) => !ours.includes(info));
+  const addresses = ownAddresses([...others, ...ours.map(withoutLinkLocals)]);
+  return { addresses, linkLocals };
+}
+
+const withoutLinkLocals = (info: InterfaceInfo): InterfaceInfo => ({
+  ...info,
+  addresses: info.addresses.filter(({ address }) => !isLinkLocal(address)),
+});
+
 /** 127.0.0.0/8 and ::1 never come from a wire; the other addresses of the loopback interface (a router id) may be meant. */
 const isHostLoopback = (address: Address): boolean => (isIpv4(address) ? address >>> 24 === 127 : /^0{31}1$/.test(address));
 
@@ -39,6 +68,7 @@ export function renderIngressRule(rule: IngressRule): string {
   const devices = rule.interfaces.map((name) => `"${name}"`).join(", ");
   const ipv4 = rule.addresses.filter(isIpv4).map(formatAddress);
   const ipv6 = rule.addresses.filter((address) => !isIpv4(address)).map(formatAddress);
+  const ofLinks = rule.linkLocals.map((one) => `"${one.interface}" . ${formatAddress(one.address)}`);
   const rules = [
     // What most packets are comes first: the sender's processor pays for every line that one passes.
     ...(ipv4.length > 0 ? [`ip daddr { ${ipv4.join(", ")} } accept`] : []),
@@ -46,8 +76,9 @@ export function renderIngressRule(rule: IngressRule): string {
     "meta protocol arp accept",
     "ip daddr 224.0.0.0/4 accept",
     ...(ipv6.length > 0 ? [`ip6 daddr { ${ipv6.join(", ")} } accept`] : []),
-    // Link-local addresses come late (duplicate detection, carrier) and are never transit (RFC 4291 section 2.5.6).
-    "ip6 daddr { fe80::/10, ff00::/8 } accept",
+    // What duplicate detection has to hear comes to groups (RFC 4862 section 5.4); by its end the address has long been listed.
+    "ip6 daddr ff00::/8 accept",
+    ...(ofLinks.length > 0 ? [`iifname . ip6 daddr { ${ofLinks.join(", ")} } accept`] : []),
   ];
   return [
     `table netdev ${rule.table}`,
@@ -71,7 +102,7 @@ export function installIngressRule(interfaces: readonly string[], table = DEFAUL
   if (!/^[A-Za-z_][A-Za-z0-9_]{0,30}$/.test(table))
     throw new Error(`ingress rule: table "${table}"; wanted letters, digits and _`);
   for (const name of interfaces) findInterface(name);
-  runNft(renderIngressRule({ table, interfaces, addresses: ownAddresses(listInterfaces()) }));
+  runNft(renderIngressRule({ table, interfaces, ...allowedAt(interfaces, listInterfaces()) }));
   return { remove: () => runNft(`table netdev ${table}\ndelete table netdev ${table}\n`) };
 }
 

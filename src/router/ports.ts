@@ -4,7 +4,7 @@
  */
 import type { Link } from "../dataplane/links.ts";
 import { innerVlan, TAG_BYTES, vlanStack } from "../dataplane/vlan.ts";
-import { type Address, isLinkLocal } from "../net/address.ts";
+import { type Address, addressToBytes, isLinkLocal } from "../net/address.ts";
 import { macHigh, macLow } from "../net/mac.ts";
 import { makePrefix, type Prefix, prefixContains, prefixKey } from "../net/prefix.ts";
 import type { InterfaceInfo } from "../port/interface.ts";
@@ -26,7 +26,7 @@ export function createPorts(infos: readonly InterfaceInfo[], vlans: readonly (re
   const facts = infos.map((info) => ({ ...info }));
   /** Devices without a carrier at their start may be such that never tell of one. */
   const hadCarrier = facts.map(({ running }) => running);
-  const identities = facts.map(({ mac }, i) => ({ macHigh: macHigh(mac), macLow: macLow(mac), vlans: vlanStack(...vlans[i]) }));
+  const identities = facts.map((info, i) => ({ ...identify(info), vlans: vlanStack(...vlans[i]) }));
   const openings = facts.map(() => 0);
   const links = createSharedValue();
   const known = new Map<string, Prefix>();
@@ -46,10 +46,10 @@ export function createPorts(infos: readonly InterfaceInfo[], vlans: readonly (re
   const publish = (): void => {
     for (const { prefix } of subnets()) known.set(String(prefixKey(prefix)), prefix);
     const group = (port: number): number => (process.pid + port + openings[port] * GROUPS_PER_PORT) & 0xffff;
-    const wanted: Link[] = facts.map(({ index, mac }, port) => ({
-      index,
-      macHigh: macHigh(mac),
-      macLow: macLow(mac),
+    const wanted: Link[] = facts.map((info, port) => ({
+      index: info.index,
+      ...identify(info),
+      linkLocals: [...identify(info).linkLocals],
       ...(isShared ? { fanoutGroup: group(port) } : {}),
     }));
     setSharedValue(links, wanted);
@@ -90,11 +90,26 @@ export function createPorts(infos: readonly InterfaceInfo[], vlans: readonly (re
       const now = info ?? { ...before, index: 0, up: false, running: false, addresses: [] };
       hadCarrier[port] ||= now.running;
       facts[port] = now;
-      Object.assign(identities[port], { macHigh: macHigh(now.mac), macLow: macLow(now.mac) });
+      Object.assign(identities[port], identify(now));
       const isAnother = now.index !== before.index;
       if (isAnother) openings[port]++;
       publish();
       return isAnother;
     },
   };
+}
+
+/** What frames to the interface are known by. */
+function identify({ mac, addresses }: InterfaceInfo) {
+  const ours = addresses.filter(({ address }) => isLinkLocal(address));
+  return {
+    macHigh: macHigh(mac),
+    macLow: macLow(mac),
+    linkLocals: Uint32Array.from(ours.flatMap(({ address }) => toWords(address))),
+  };
+}
+
+function toWords(address: Address): number[] {
+  const view = new DataView(addressToBytes(address).buffer);
+  return [0, 4, 8, 12].map((at) => view.getUint32(at));
 }

@@ -64,8 +64,8 @@ function makeRouter(selector = "modulo", hash: HashOptions = HASH, vlans = [0, 0
   const counters = createCounterMemory();
   const channel = createChannelMemory(1 << 16);
   const macs = [
-    { macHigh: 0x0200, macLow: 1, vlans: vlans[0] },
-    { macHigh: 0x0200, macLow: 2, vlans: vlans[1] },
+    { macHigh: 0x0200, macLow: 1, vlans: vlans[0], linkLocals: Uint32Array.of(0xfe800000, 0, 0, 9, 0xfe800000, 0, 0, 1) },
+    { macHigh: 0x0200, macLow: 2, vlans: vlans[1], linkLocals: new Uint32Array() },
   ];
   const forward = createForwarder({ image: fib.image, hash, selector, ports: macs, ownSources });
   const breathe = createLoop({ ports, forward, counters: createCounterWriter(counters), channel: createChannelWriter(channel) });
@@ -157,11 +157,24 @@ describe("every frame ends with one verdict and reason", () => {
     ["punted group-address", makePacket({ to: "01005e000005", destination: "224.0.0.5" })],
     ["punted group-address", makePacket({ destination: "224.0.0.5" })],
     ["punted group-address", makePacket({ to: "ffffffffffff", destination: "255.255.255.255" })],
+    ["punted group-address", makePacket({ destination: "255.255.255.255", source: "0.0.0.0" })],
+    ["punted local", makePacket({ to: "ffffffffffff", destination: "10.0.1.255" })],
+    ["punted local", makePacket({ to: "03bf0a000101", destination: "10.0.1.1" })],
+    ["dropped group-mac", makePacket({ to: "ffffffffffff" })],
+    ["dropped group-mac", makePacket({ to: "01005e000005", destination: "203.0.113.1" })],
+    ["dropped group-mac", makePacket({ to: "ffffffffffff", ttl: 1 })],
+    ["dropped group-mac", makePacket6({ to: "333300000001" })],
+    ["dropped martian", makePacket({ to: "ffffffffffff", destination: "127.0.0.1" })],
+    ["dropped ip-header", makePacket({ to: "ffffffffffff", destination: "255.255.255.255" }).subarray(0, 33)],
+    ["dropped unknown-ethertype", makePacket({ to: "0180c200000e", ethertype: 0x88cc })],
     ["punted arp", makePacket({ ethertype: 0x0806 })],
     ["punted arp", makePacket({ to: "ffffffffffff", ethertype: 0x0806 })],
     ["forwarded", makePacket({ options: Uint8Array.of(7, 4, 4, 0) })],
     ["punted local", makePacket6({ destination: "20010db8000000000000000000000001" })],
     ["punted local", makePacket6({ destination: "fe800000000000000000000000000001" })],
+    ["punted local", makePacket6({ to: "333300000001", destination: "fe800000000000000000000000000001" })],
+    ["dropped martian", makePacket6({ destination: "fe800000000000000000000000000099" })],
+    ["dropped martian", makePacket6({ destination: "febf0000000000000000000000000001" })],
     ["punted group-address", makePacket6({ destination: "ff020000000000000000000000000001" })],
     ["punted group-address", makePacket6({ to: "333300000001", destination: "ff020000000000000000000000000001" })],
     ["dropped no-route", makePacket6({ destination: "20010db8000000000000000000000002" })],

@@ -13,6 +13,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { accountedFor } from "../common/counters.ts";
 import { ECMP, Host, type Program, start } from "../common/host.ts";
 import { inNamespace, run } from "../common/namespace.ts";
+import { until } from "../common/until.ts";
 
 const SERVICE = "2001:db8:51::10";
 
@@ -51,7 +52,14 @@ function kernelCounter(name: string): number {
     .map((line) => line.split(" "));
   return Number(numbers[names.indexOf(name)]);
 }
-const HANDS_OFF = ["Ip6OutForwDatagrams", "Icmp6OutDestUnreachs", "Icmp6OutTimeExcds", "Icmp6OutPktTooBigs", "OutRsts"];
+const HANDS_OFF = [
+  "Ip6OutForwDatagrams",
+  "Icmp6OutRedirects",
+  "Icmp6OutDestUnreachs",
+  "Icmp6OutTimeExcds",
+  "Icmp6OutPktTooBigs",
+  "OutRsts",
+];
 
 await inNamespace(import.meta.url, () => {
   const folder = mkdtempSync(join(tmpdir(), "ecmp-ipv6-"));
@@ -66,6 +74,8 @@ await inNamespace(import.meta.url, () => {
     if (status !== 0) throw new Error(`ecmp ${words.join(" ")}: exit code ${status}: ${stderr}`);
     return stdout;
   };
+
+  const readCounters = () => JSON.parse(ecmp("show", "counters", "--json", "--control", control)) as Counters;
 
   beforeAll(async () => {
     run("ip link set lo up");
@@ -126,7 +136,16 @@ ecmp: {hash: {seed: 7}}
         // To the router itself the kernel answers; through it, with one hop less; to a host that nobody asked for before.
         expect(client.run("ping -c 1 -W 5 2001:db8:1::1")).toContain("1 received");
         expect(client.run("ping -c 2 -i 0.2 -W 5 2001:db8:12::2")).toMatch(/ttl=63[\s\S]*2 received/);
-        const counters = JSON.parse(ecmp("show", "counters", "--json", "--control", control)) as Counters;
+        // Of link-local addresses the kernel has its own, one that comes late too, and nobody has the others.
+        const late = `fe80::7${forwarding}`;
+        run(`ip addr add ${late}/64 dev port0 nodad`);
+        until(`${late} answers`, () => client.ask(`ping -c 1 -W 1 ${late}%eth0`).includes("1 received"));
+        const routerMac = JSON.parse(run("ip -j link show port0"))[0].address as string;
+        client.run(`ip neigh replace fe80::99 lladdr ${routerMac} dev eth0`);
+        const martians = readCounters().dropped.martian;
+        expect(client.ask("ping -c 2 -i 0.2 -W 1 fe80::99%eth0")).toMatch(/ 0 received/);
+        const counters = readCounters();
+        expect(counters.dropped.martian).toBe(martians + 2);
         expect(accountedFor(counters)).toBe(counters.received);
         expect(counters.dropped["no-route"]).toBe(0);
         expect(counters.punted["neighbor-discovery"]).toBeGreaterThan(0);

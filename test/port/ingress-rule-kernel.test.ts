@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { formatAddress, readIpv6 } from "#src/net/address.ts";
 import { type InstalledRule, installIngressRule } from "#src/port/ingress-rule.ts";
 import { PacketRing } from "#src/port/packet-ring.ts";
 import { PacketWaiter } from "#src/port/packet-waiter.ts";
@@ -27,6 +28,7 @@ await inNamespace(import.meta.url, () => {
       writeFileSync(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, "0");
       run(`ip addr add 10.${subnet}.0.1/24 brd + dev ${name}`);
       run(`ip addr add 2001:db8:${subnet}::1/64 dev ${name} nodad`);
+      run(`ip addr add fe80::${subnet}/64 dev ${name} nodad`);
       run(`ip neigh add 10.${subnet}.0.2 lladdr 02:00:00:00:00:0${subnet} dev ${name}`);
       run(`ip neigh add 2001:db8:${subnet}::2 lladdr 02:00:00:00:00:0${subnet} dev ${name}`);
     }
@@ -56,10 +58,12 @@ await inNamespace(import.meta.url, () => {
     const fence = echoRequest(mac(), "10.1.0.2", "10.1.0.1", FENCE);
     expect(client.transmit(batchOf([...frames, fence], 0), 0)).toBe(0);
     const answered: SeenFrame[] = [];
-    const seen = { answered: 0, forwarded: 0, atTheRing: 0 };
+    const seen = { answered: 0, forwarded: 0, solicited: 0, atTheRing: 0 };
     for (let turn = 0; turn < 100 && !answered.some(isFence); turn++) {
       waiter.wait(20);
-      answered.push(...drain(client).filter(isForTheClient));
+      const heard = drain(client);
+      answered.push(...heard.filter(isForTheClient));
+      seen.solicited += heard.filter(isSolicitation).length;
       seen.forwarded += drain(server).filter(isForTheServer).length;
       seen.atTheRing += drain(router).filter(({ bytes }) => bytes[0] === Number.parseInt(mac().slice(0, 2), 16)).length;
     }
@@ -82,22 +86,26 @@ await inNamespace(import.meta.url, () => {
     tcpSyn(mac(), "10.1.0.2", "198.51.100.1", 64),
     tcpSyn(mac(), "2001:db8:1::2", "2001:db8:ffff::1", 64),
   ];
+  /** To nobody's address; to one that we have at the other interface. */
+  const NOT_THERE = ["fe80::99", "fe80::2"];
+  const linkLocal = () => NOT_THERE.map((to) => echoRequest(mac(), "2001:db8:1::2", to, 9));
   const local = () => [
     echoRequest(mac(), "10.1.0.2", "10.2.0.1", 6),
     echoRequest(mac(), "2001:db8:1::2", "2001:db8:1::1", 7),
     echoRequest(mac(), "2001:db8:1::2", "2001:db8:2::1", 8),
+    echoRequest(mac(), "2001:db8:1::2", "fe80::1", 10),
     tcpSyn(mac(), "10.1.0.2", "10.1.0.1", 64),
   ];
 
   test("without the rule this kernel forwards and answers (or the tests below could not fail)", () => {
-    expect(kernelReaction(transit())).toEqual({ answered: 0, forwarded: 4, atTheRing: 4 });
-    expect(kernelReaction(answerable())).toEqual({ answered: 4, forwarded: 0, atTheRing: 4 });
+    expect(kernelReaction(transit())).toEqual({ answered: 0, forwarded: 4, solicited: 0, atTheRing: 4 });
+    expect(kernelReaction(answerable())).toEqual({ answered: 4, forwarded: 0, solicited: 0, atTheRing: 4 });
   });
 
   test("with it the ring sees every frame, and the kernel forwards none and answers none", () => {
     rule = installIngressRule(["r0", "r1"]);
     const frames = [...transit(), ...answerable()];
-    expect(kernelReaction(frames)).toEqual({ answered: 0, forwarded: 0, atTheRing: frames.length });
+    expect(kernelReaction(frames)).toEqual({ answered: 0, forwarded: 0, solicited: 0, atTheRing: frames.length });
   });
 
   const noVlans = spawnSync("ip", "link add link lo name vlan-probe type vlan id 1".split(" ")).status !== 0;
@@ -106,14 +114,24 @@ await inNamespace(import.meta.url, () => {
     run("ip addr add 10.5.0.1/24 dev r0.5");
     run("ip link set dev r0.5 up");
     const frames = [withTag(echoRequest(mac(), "10.5.0.2", "10.2.0.2", 5), 5)];
-    expect(kernelReaction(frames)).toEqual({ answered: 0, forwarded: 1, atTheRing: 1 });
+    expect(kernelReaction(frames)).toEqual({ answered: 0, forwarded: 1, solicited: 0, atTheRing: 1 });
     rule = installIngressRule(["r0", "r1"]);
-    expect(kernelReaction(frames)).toEqual({ answered: 0, forwarded: 0, atTheRing: 1 });
+    expect(kernelReaction(frames)).toEqual({ answered: 0, forwarded: 0, solicited: 0, atTheRing: 1 });
   });
 
   test("with it the kernel still answers for its own addresses, those of other interfaces too", () => {
     rule = installIngressRule(["r0", "r1"]);
-    expect(kernelReaction(local())).toEqual({ answered: 4, forwarded: 0, atTheRing: 4 });
+    expect(kernelReaction(local())).toEqual({ answered: 5, forwarded: 0, solicited: 0, atTheRing: 5 });
+  });
+
+  test("with it no link-local address but the interface's own is looked for, nor anybody sent there", () => {
+    rule = installIngressRule(["r0", "r1"]);
+    expect(kernelReaction(linkLocal())).toEqual({ answered: 0, forwarded: 0, solicited: 0, atTheRing: 2 });
+    rule.remove();
+    rule = undefined;
+    const withoutRule = kernelReaction(linkLocal());
+    expect(withoutRule.answered).toBeGreaterThan(0);
+    expect(withoutRule.solicited).toBeGreaterThan(0);
   });
 
   test("a table that a killed router left behind is replaced, and nothing is left in the end", () => {
@@ -148,6 +166,8 @@ await inNamespace(import.meta.url, () => {
 
   const isFor = (last: number) => (frame: SeenFrame) => frame.bytes[0] === 2 && frame.bytes[4] === 0 && frame.bytes[5] === last;
   const isForTheClient = isFor(1);
+  const isSolicitation = ({ bytes }: SeenFrame) =>
+    bytes[0] === 0x33 && bytes[54] === 135 && NOT_THERE.includes(formatAddress(readIpv6(bytes, 62)));
   const isForTheServer = isFor(2);
   const isFence = ({ bytes }: SeenFrame) => bytes[23] === 1 && bytes[34] === 0 && ((bytes[38] << 8) | bytes[39]) === FENCE;
 });
