@@ -1,6 +1,8 @@
 /**
  * The packet path of a running router, put together: the ports' facts, the ingress rule that keeps the kernel off transit
  * packets, the FIB, the workers over their rings, the neighbor table and the slow path. `router.ts` hands it route changes.
+ *
+ * More than 300 lines, because it is where every part of the packet path is given what it needs of the others.
  */
 import type { Config } from "../config/schema.ts";
 import { readCounters, readNextHopCounters } from "../dataplane/counters.ts";
@@ -13,13 +15,13 @@ import { type Address, type AddressFamily, addressFamily, formatAddress, isLinkL
 import type { Clock } from "../net/clock.ts";
 import { formatMac } from "../net/mac.ts";
 import type { Prefix } from "../net/prefix.ts";
-import { installIngressRule } from "../port/ingress-rule.ts";
+import type { InterfaceInfo } from "../port/interface.ts";
 import { adviseLargePages } from "../port/large-pages.ts";
 import type { RouteChange } from "../rib/route.ts";
 import { startBucketTimers } from "./bucket-timers.ts";
 import { openCaptures } from "./captures.ts";
-import { claimNamespace } from "./claim.ts";
 import type { EventRecord } from "./events.ts";
+import type { Guard } from "./guard.ts";
 import { createIcmpErrors } from "./icmp-errors.ts";
 import { createNeighbors } from "./neighbors.ts";
 import { createNextNeighbors } from "./next-neighbor.ts";
@@ -38,13 +40,16 @@ import { openWaysOut } from "./ways-out.ts";
 export type Dataplane = Awaited<ReturnType<typeof startDataplane>>;
 
 /**
- * `links`: the names of the unnumbered links, as of now. `onPorts`: what is connected is another than it was. If anything cannot
- * be had, what was had already is given back before this rejects.
+ * All but the workers: nothing comes in before `open`, until when the routes are filled in. `had`: the ports before these. `links`: the names of the unnumbered links,
+ * as of now. `onPorts`: what is connected is another than it was. If anything cannot be had, what was had already is given back
+ * before this rejects.
  */
 export async function startDataplane(
   config: Config,
+  had: readonly InterfaceInfo[],
   clock: Clock,
   events: EventRecord,
+  guard: Guard,
   links: () => readonly string[],
   onPorts: () => void,
 ) {
@@ -53,7 +58,7 @@ export async function startDataplane(
     for (const undo of cleanUp.splice(0).reverse()) await undo();
   };
   try {
-    return await build(config, clock, events, links, onPorts, cleanUp, stop);
+    return await build(config, had, clock, events, guard, links, onPorts, cleanUp, stop);
   } catch (error) {
     await stop();
     throw error;
@@ -62,16 +67,17 @@ export async function startDataplane(
 
 async function build(
   config: Config,
+  had: readonly InterfaceInfo[],
   clock: Clock,
   events: EventRecord,
+  guard: Guard,
   links: () => readonly string[],
   onPorts: () => void,
   cleanUp: (() => unknown)[],
   stop: () => Promise<void>,
 ) {
-  const infos = requirePorts(config);
   const vlans = config.ports.map(({ vlan = [0, 0] }) => vlan);
-  const portTable = createPorts(infos, vlans, config.workers > 1);
+  const portTable = createPorts(requirePorts(config, had), vlans, config.workers > 1);
   const { facts, identities } = portTable;
   const names = facts.map(({ name }) => name);
   const { hash, selector, memberOrder } = config.ecmp;
@@ -92,8 +98,6 @@ async function build(
     onNextHop: (index) => void nextHopBases.set(index, countNextHop(index)),
   });
 
-  const claim = await claimNamespace();
-  cleanUp.push(() => claim.close());
   const faults = createPortFaults({ ports: names, workers: config.workers, indexOf: fib.nextHopIndex });
   // The workers' and, last, that of the slow path.
   const taps = createPortTaps({ clock, events, ports: names, threads: config.workers + 1, nextHopName: fib.nextHopName });
@@ -107,10 +111,9 @@ async function build(
   await configurePorts(config);
   const captures = await openCaptures(config, names, config.workers + 1, events);
   cleanUp.push(captures.stop);
-  const waysOut = openWaysOut({ names, captures, taps, thread: config.workers, unixMicroseconds: clock.unixMicroseconds });
+  const waysOut = openWaysOut({ facts, captures, taps, thread: config.workers, unixMicroseconds: clock.unixMicroseconds });
   cleanUp.push(waysOut.close);
-  const ingressRule = installIngressRule(names);
-  cleanUp.push(() => ingressRule.remove());
+  guard.keepKernelOff(facts.filter(({ index }) => index !== 0).map(({ name }) => name));
 
   const forward = createForwarder({ image: fib.image, hash, selector: name, ports: identities });
   const { nextHopName, portOf } = fib;
@@ -129,6 +132,11 @@ async function build(
   });
 
   let announced = 0;
+  let isOpen = false;
+  /** Before, nobody would hear the answers. */
+  const askForNextHops = (): void => {
+    if (isOpen) resolveNextHops(fib, neighbors.resolve);
+  };
   const publish = (): number => {
     const generation = fib.publish();
     faults.refresh();
@@ -208,29 +216,36 @@ async function build(
     reopen: waysOut.reopen,
     forgetNeighbors: neighbors.forget,
     onOwn: (addresses) => setOwnSources(ownSources, addresses),
-    guard: (interfaces) => void installIngressRule(interfaces),
+    guard: guard.keepKernelOff,
     onChange() {
       publish();
       onPorts();
-      resolveNextHops(fib, neighbors.resolve);
+      askForNextHops();
     },
   });
   cleanUp.push(watch.stop);
   cleanUp.push(() => supervisor.stop());
-  await supervisor.start();
-  publish();
   const onMoved = (buckets: number): void => events.add("buckets-moved", { buckets, generation: publish() });
   cleanUp.push(startBucketTimers({ fib, clock, onMoved }));
 
   return {
+    facts,
     interfaces: portTable.interfaces,
     links: portTable.usable,
-    withoutCutOff: portTable.withoutCutOff,
+    onlyConnected: portTable.onlyConnected,
     faults,
     killWorker: supervisor.kill,
     configurePorts,
     routerOn: discovery.routerOn,
     stop,
+
+    /** Once: workers take what comes in. */
+    async open(): Promise<void> {
+      await supervisor.start();
+      publish();
+      isOpen = true;
+      askForNextHops();
+    },
 
     /** The port that has the address. */
     linkOf: (address: Address): string | undefined =>
@@ -248,7 +263,7 @@ async function build(
     apply(changes: readonly RouteChange[]): { generation: number; refused: Prefix[] } {
       const refused = fib.apply(changes);
       const generation = publish();
-      resolveNextHops(fib, neighbors.resolve);
+      askForNextHops();
       return { generation, refused };
     },
 

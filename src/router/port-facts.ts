@@ -4,10 +4,16 @@ import { type Address, formatAddress, isLinkLocal } from "../net/address.ts";
 import { makePrefix, type Prefix, prefixContains } from "../net/prefix.ts";
 import { findInterface, type InterfaceInfo, listInterfaces } from "../port/interface.ts";
 
-/** Every interface of the configuration, or the first reason why it cannot be a port. */
-export function requirePorts(config: Config): InterfaceInfo[] {
+/** Of an interface that is gone there is its name, and what it was. */
+export const goneOf = (info: InterfaceInfo): InterfaceInfo => ({ ...info, index: 0, up: false, running: false, addresses: [] });
+
+/**
+ * Every interface of the configuration, or the first reason why it cannot be a port. One that was a port before (`had`) may be down, or
+ * gone, for the time being.
+ */
+export function requirePorts(config: Config, had: readonly InterfaceInfo[] = []): InterfaceInfo[] {
   if (config.ports.length === 0) throw new Error("ports: [], wanted at least one port to forward on");
-  const infos = config.ports.map(requireInterface);
+  const infos = config.ports.map((port) => requireInterface(port, had));
   const twice = infos.find((info, i) => infos.findIndex(({ name }) => name === info.name) !== i);
   if (twice) throw new Error(`ports: two entries mean the interface "${twice.name}", wanted each interface once`);
   return infos;
@@ -23,9 +29,12 @@ export const linkLocalOf = (name: string): Address | undefined =>
 export const sourceFor = (addresses: readonly Prefix[], address: Address): Address | undefined =>
   addresses.find((own) => prefixContains(makePrefix(own.address, own.length), address))?.address;
 
-function requireInterface({ interface: name, address }: Config["ports"][number]): InterfaceInfo {
+function requireInterface({ interface: name, address }: Config["ports"][number], had: readonly InterfaceInfo[]): InterfaceInfo {
+  const before = had.find((info) => info.name === name);
+  if (before && !listInterfaces().some((info) => info.name === name)) return goneOf(before);
   const info = name === undefined ? findInterfaceOf(address as Address) : findInterface(name);
-  if (!info.up) throw new Error(`ports: "${info.name}" is down, wanted an interface that is up (ip link set ${info.name} up)`);
+  if (!info.up && !before)
+    throw new Error(`ports: "${info.name}" is down, wanted an interface that is up (ip link set ${info.name} up)`);
   return info;
 }
 

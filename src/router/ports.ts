@@ -4,12 +4,13 @@
  */
 import type { Link } from "../dataplane/links.ts";
 import { innerVlan, TAG_BYTES, vlanStack } from "../dataplane/vlan.ts";
-import { type Address, addressToBytes, isLinkLocal } from "../net/address.ts";
+import { type Address, addressToBytes, isLinkLocal, zoneOf } from "../net/address.ts";
 import { macHigh, macLow } from "../net/mac.ts";
 import { makePrefix, type Prefix, prefixContains, prefixKey } from "../net/prefix.ts";
 import type { InterfaceInfo } from "../port/interface.ts";
 import { createSharedValue, setSharedValue } from "../port/shared-value.ts";
 import type { StaticRoute } from "../rib/next-hop.ts";
+import { goneOf } from "./port-facts.ts";
 
 export interface PortSubnet {
   readonly port: number;
@@ -29,7 +30,6 @@ export function createPorts(infos: readonly InterfaceInfo[], vlans: readonly (re
   const identities = facts.map((info, i) => ({ ...identify(info), vlans: vlanStack(...vlans[i]) }));
   const openings = facts.map(() => 0);
   const links = createSharedValue();
-  const known = new Map<string, Prefix>();
 
   const isUsable = (port: number): boolean => facts[port].up && (facts[port].running || !hadCarrier[port]);
 
@@ -44,7 +44,6 @@ export function createPorts(infos: readonly InterfaceInfo[], vlans: readonly (re
     });
 
   const publish = (): void => {
-    for (const { prefix } of subnets()) known.set(String(prefixKey(prefix)), prefix);
     const group = (port: number): number => (process.pid + port + openings[port] * GROUPS_PER_PORT) & 0xffff;
     const wanted: Link[] = facts.map((info, port) => ({
       index: info.index,
@@ -56,10 +55,11 @@ export function createPorts(infos: readonly InterfaceInfo[], vlans: readonly (re
   };
   publish();
 
-  /** It was on a subnet of a port, and is on none now. */
-  const isCutOff = (address: Address): boolean =>
-    !subnets().some(({ prefix }) => prefixContains(prefix, address)) &&
-    [...known.values()].some((prefix) => prefixContains(prefix, address));
+  /** On the link of a port that can be used. */
+  const isConnected = (address: Address): boolean =>
+    isLinkLocal(address)
+      ? facts.some(({ name }, port) => name === zoneOf(address) && isUsable(port))
+      : subnets().some(({ prefix }) => prefixContains(prefix, address));
 
   return {
     facts: facts as readonly InterfaceInfo[],
@@ -78,16 +78,16 @@ export function createPorts(infos: readonly InterfaceInfo[], vlans: readonly (re
     /** The names of the ports that can be used. */
     usable: (): string[] => facts.filter((_, port) => isUsable(port)).map(({ name }) => name),
 
-    /** The route without the next hops whose port cannot be used any more, as long as it has others. */
-    withoutCutOff(route: StaticRoute): StaticRoute {
-      const nextHops = route.nextHops.filter(({ address }) => !isCutOff(address));
+    /** The route without the next hops that no port leads to, as long as it has others. */
+    onlyConnected(route: StaticRoute): StaticRoute {
+      const nextHops = route.nextHops.filter(({ address }) => isConnected(address));
       return nextHops.length === 0 ? route : { ...route, nextHops };
     },
 
     /** What is behind the port from now on; whether that is another interface, to be opened anew. */
     set(port: number, info: InterfaceInfo | undefined): boolean {
       const before = facts[port];
-      const now = info ?? { ...before, index: 0, up: false, running: false, addresses: [] };
+      const now = info ?? goneOf(before);
       hadCarrier[port] ||= now.running;
       facts[port] = now;
       Object.assign(identities[port], identify(now));

@@ -19,9 +19,11 @@ export type JournalConfig = NonNullable<Config["journal"]>;
 
 export type Action =
   | { readonly kind: "configure-journal"; readonly journal: JournalConfig | undefined }
+  | { readonly kind: "guard-namespace" }
   | { readonly kind: "start-dataplane"; readonly config: Config }
   | { readonly kind: "configure-ports"; readonly config: Config }
   | { readonly kind: "configure-routes"; readonly config: Config }
+  | { readonly kind: "open-ports" }
   | { readonly kind: "start-speaker"; readonly bgp: BgpConfig }
   | { readonly kind: "remove-neighbor"; readonly address: Address }
   | { readonly kind: "add-neighbor"; readonly neighbor: NeighborConfig }
@@ -30,7 +32,8 @@ export type Action =
   | { readonly kind: "add-range"; readonly range: RangeConfig }
   | { readonly kind: "configure-bfd" }
   | { readonly kind: "stop-speaker" }
-  | { readonly kind: "stop-dataplane" };
+  | { readonly kind: "stop-dataplane" }
+  | { readonly kind: "release-namespace" };
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
@@ -81,11 +84,15 @@ export function reconcile(current: Config | undefined, wanted: Config | undefine
     : [{ kind: "configure-journal", journal: wanted?.journal }];
   if (wanted) actions.push(...newJournal);
   if (isNewSpeaker && current?.bgp) actions.push({ kind: "stop-speaker" });
+  if (wanted && !current) actions.push({ kind: "guard-namespace" });
   if (isNewDataplane && current) actions.push({ kind: "stop-dataplane" });
   if (isNewDataplane && wanted) actions.push({ kind: "start-dataplane", config: wanted });
   else if (wanted && !same(aroundPorts(current), aroundPorts(wanted))) actions.push({ kind: "configure-ports", config: wanted });
   if (wanted && (isNewDataplane || !same(routesOf(current, wanted), routesOf(wanted, current))))
     actions.push({ kind: "configure-routes", config: wanted });
+  // Its table is full before the first packet comes in.
+  if (isNewDataplane && wanted) actions.push({ kind: "open-ports" });
+  if (current && !wanted) actions.push({ kind: "release-namespace" });
   if (isNewSpeaker && wanted?.bgp) actions.push({ kind: "start-speaker", bgp: wanted.bgp });
   actions.push(...reconcileNeighbors(before, wanted?.bgp), ...reconcileRanges(before, wanted?.bgp));
   if (!same(bfdOf(current), bfdOf(wanted))) actions.push({ kind: "configure-bfd" });

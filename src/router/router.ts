@@ -14,6 +14,7 @@ import type { Clock } from "../net/clock.ts";
 import { createLimiter } from "../net/limiter.ts";
 import { formatPrefix, type Prefix } from "../net/prefix.ts";
 import type { Random } from "../net/random.ts";
+import type { InterfaceInfo } from "../port/interface.ts";
 import { readSegmentDrops } from "../port/segment-drops.ts";
 import { createAdjOut } from "../rib/adj-out.ts";
 import type { ImportPolicy } from "../rib/policy.ts";
@@ -28,6 +29,7 @@ import { createBfdWatch } from "./bfd-watch.ts";
 import type { ControlAnswer } from "./control.ts";
 import { type Dataplane, startDataplane } from "./dataplane.ts";
 import { createEventRecord } from "./events.ts";
+import { type Guard, guardNamespace } from "./guard.ts";
 import {
   type BgpConfig,
   exportPolicyOf,
@@ -60,7 +62,10 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
   const rib = createRib();
   const journal = new Journal((file, problem) => events.add("journal-failed", { file, problem }));
   let config: Config | undefined;
+  let guard: Guard | undefined;
   let dataplane: Dataplane | undefined;
+  /** The ports of the data plane, or of the last one. */
+  let ports: readonly InterfaceInfo[] = [];
   let speaker: Speaker | undefined;
   let unwatchSegments = (): void => {};
 
@@ -111,7 +116,7 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
   const configureRoutes = (wanted: Config): void => {
     const { staticRoutes, ...rest } = ribConfiguration(wanted);
     const beside = { interfaces: dataplane?.interfaces() ?? [], links: dataplane?.links() ?? [] };
-    const routes = dataplane ? staticRoutes.map(dataplane.withoutCutOff) : staticRoutes;
+    const routes = dataplane ? staticRoutes.map(dataplane.onlyConnected) : staticRoutes;
     take(rib.configure({ ...rest, ...beside, staticRoutes: routes, importPolicy }));
     for (const [neighbor, pieces] of adjOut.lookAtAll()) speaker?.announceAll(neighbor, pieces);
     catchUp();
@@ -178,20 +183,28 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     switch (action.kind) {
       case "configure-journal":
         return journal.configure(action.journal);
+      case "guard-namespace":
+        guard = await guardNamespace();
+        return;
       case "start-dataplane":
         dataplane = await startDataplane(
           action.config,
+          ports,
           clock,
           events,
+          guard as Guard,
           () => unnumberedLinks(config?.bgp),
           () => config && configureRoutes(config),
         );
+        ports = dataplane.facts;
         return apply(rib.installed());
       case "configure-ports":
         return dataplane?.configurePorts(action.config);
       case "configure-routes":
         configureRoutes(action.config);
         return limits.reconsider();
+      case "open-ports":
+        return dataplane?.open();
       case "start-speaker":
         return startSpeaker(action.bgp);
       case "add-neighbor":
@@ -213,7 +226,15 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
         await dataplane?.stop();
         dataplane = undefined;
         return;
+      case "release-namespace":
+        return releaseNamespace();
     }
+  };
+
+  const releaseNamespace = async (): Promise<void> => {
+    ports = [];
+    await guard?.release();
+    guard = undefined;
   };
 
   const stopAll = async (): Promise<void> => {
@@ -221,12 +242,13 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     await stopSpeaker();
     await bfd.configure();
     await dataplane?.stop();
-    await journal.configure(undefined);
     dataplane = undefined;
+    await releaseNamespace();
+    await journal.configure(undefined);
   };
 
   const bringTo = async (wanted: Config | undefined): Promise<void> => {
-    if (wanted) requirePorts(wanted);
+    if (wanted) requirePorts(wanted, ports);
     const actions = reconcile(config, wanted);
     config = wanted;
     try {

@@ -1,4 +1,5 @@
 /** The slow path's own way out of each port: it sends what no worker has, tapped as all else is, and receives nothing. */
+import type { InterfaceInfo } from "../port/interface.ts";
 import { LivePort } from "../port/live-port.ts";
 import { PacketRing } from "../port/packet-ring.ts";
 import { PcapLive } from "../port/pcap-live.ts";
@@ -7,8 +8,8 @@ import type { Captures } from "./captures.ts";
 import type { PortTaps } from "./port-taps.ts";
 
 export interface WaysOutOptions {
-  /** Of the interfaces, by port. */
-  readonly names: readonly string[];
+  /** The interfaces, by port. */
+  readonly facts: readonly Pick<InterfaceInfo, "name" | "index">[];
   readonly captures: Captures;
   readonly taps: PortTaps;
   /** Which thread of captures and taps this one is. */
@@ -16,8 +17,8 @@ export interface WaysOutOptions {
   readonly unixMicroseconds: () => number;
 }
 
-export function openWaysOut({ names, captures, taps, thread, unixMicroseconds }: WaysOutOptions) {
-  const inner = names.map((name, i) => {
+export function openWaysOut({ facts, captures, taps, thread, unixMicroseconds }: WaysOutOptions) {
+  const inner = facts.map(({ name }, i) => {
     const memory = captures.memoryOf(i);
     return memory
       ? new PcapLive({ name, memory, index: thread })
@@ -38,7 +39,7 @@ export function openWaysOut({ names, captures, taps, thread, unixMicroseconds }:
     else port.drop();
   };
   try {
-    for (const index of names.keys()) reopen(index, true);
+    for (const [port, { index }] of facts.entries()) reopen(port, index !== 0);
   } catch (error) {
     close();
     throw error;

@@ -6,7 +6,7 @@
  *                                     port2 -- 10.0.12.2 node 2 (198.51.100.10)
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -225,6 +225,62 @@ workers: ${workers}
       router.child.kill("SIGHUP");
       await reloaded;
       expect(nextHops()).toEqual([1]);
+      await stop(router);
+    });
+
+    test("gives nothing to the kernel and knows every route while another data plane takes the place of its own", {
+      timeout: 60_000,
+    }, async () => {
+      run("sysctl -qw net.ipv4.ip_forward=1 net.ipv4.icmp_ratemask=0");
+      const router = await startRouter(configure("another.yaml", withWorkers(1)));
+      const kernel = (): number[] => {
+        const lines = readFileSync("/proc/net/snmp", "utf8").split("\n");
+        return [
+          ["Ip", "ForwDatagrams"],
+          ["Icmp", "OutMsgs"],
+        ].map(([group, field]) => {
+          const [names, values] = lines.filter((line) => line.startsWith(`${group}: `)).map((line) => line.split(" "));
+          return Number(values[names.indexOf(field)]);
+        });
+      };
+      const before = kernel();
+      const pings = client.start(["ping", "-i", "0.005", "-c", "600", "-W", "1", SERVICE]);
+      programs.push(pings);
+      for (const seed of [8, 9]) {
+        configure("another.yaml", withWorkers(1).replace("seed: 7", `seed: ${seed}`));
+        const said = router.said(/configured actions=.*start-dataplane/);
+        router.child.kill("SIGHUP");
+        await said;
+      }
+      const said: string[] = [];
+      while (!said.at(-1)?.includes(" received")) said.push(await pings.line());
+      expect(said.at(-1)).toMatch(/ [1-9][0-9]* received/);
+      expect(said.filter((line) => line.includes("Unreachable"))).toEqual([]);
+      expect(kernel()).toEqual(before);
+      expect(show<Counters>("counters").dropped["no-route"]).toBe(0);
+      await stop(router);
+    });
+
+    test("does not take a next hop without a port back because of another data plane", { timeout: 60_000 }, async () => {
+      const router = await startRouter(configure("cut-off.yaml", withWorkers(1)));
+      const members = () =>
+        show<{ groups: { members: { address: string }[] }[] }>("groups").groups.flatMap((group) =>
+          group.members.map(({ address }) => address),
+        );
+      const gone = router.said(/routes count=1/);
+      run("ip link set port2 down");
+      await gone;
+      expect(members()).toEqual(["10.0.11.2"]);
+      // A port that is down for a while is no reason to refuse what else is new.
+      configure("cut-off.yaml", withWorkers(1).replace("seed: 7", "seed: 8"));
+      const another = router.said(/configured actions=.*start-dataplane/);
+      router.child.kill("SIGHUP");
+      await another;
+      expect(members()).toEqual(["10.0.11.2"]);
+      const back = router.said(/routes count=1/);
+      run("ip link set port2 up");
+      await back;
+      expect(members()).toEqual(["10.0.11.2", "10.0.12.2"]);
       await stop(router);
     });
 

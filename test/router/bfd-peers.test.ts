@@ -94,6 +94,7 @@ describe("a change of BFD", () => {
     expect(reconcile(config(watched), undefined).map(({ kind }) => kind)).toEqual([
       "stop-speaker",
       "stop-dataplane",
+      "release-namespace",
       "configure-bfd",
     ]);
   });

@@ -26,13 +26,15 @@ const kinds = (before: Config | undefined, after: Config | undefined): string[] 
 describe("reconcile", () => {
   it("starts from nothing and stops to nothing by the same road", () => {
     expect(kinds(undefined, config())).toEqual([
+      "guard-namespace",
       "start-dataplane",
       "configure-routes",
+      "open-ports",
       "start-speaker",
       "add-neighbor",
       "add-neighbor",
     ]);
-    expect(kinds(config(), undefined)).toEqual(["stop-speaker", "stop-dataplane"]);
+    expect(kinds(config(), undefined)).toEqual(["stop-speaker", "stop-dataplane", "release-namespace"]);
     expect(kinds(undefined, undefined)).toEqual([]);
   });
 
@@ -52,8 +54,13 @@ describe("reconcile", () => {
     const port = (text: string): Config => (readConfig(`ports: [{interface: eth0${text}}]`) as { config: Config }).config;
     expect(kinds(port(""), port(", tap: {file: a}"))).toEqual(["configure-ports"]);
     expect(kinds(port(", fault: {losePct: 1}"), port(""))).toEqual(["configure-ports"]);
-    expect(kinds(undefined, port(", fault: {losePct: 1}"))).toEqual(["start-dataplane", "configure-routes"]);
-    expect(kinds(port(""), port(", vlan: 5"))).toEqual(["stop-dataplane", "start-dataplane", "configure-routes"]);
+    expect(kinds(undefined, port(", fault: {losePct: 1}"))).toEqual([
+      "guard-namespace",
+      "start-dataplane",
+      "configure-routes",
+      "open-ports",
+    ]);
+    expect(kinds(port(""), port(", vlan: 5"))).toEqual(["stop-dataplane", "start-dataplane", "configure-routes", "open-ports"]);
   });
 
   it("touches only the neighbor that changed", () => {
@@ -91,7 +98,12 @@ describe("reconcile", () => {
   });
 
   it("makes a new data plane when what it is made of changed, and leaves the sessions up", () => {
-    expect(kinds(config(), config("workers: 2"))).toEqual(["stop-dataplane", "start-dataplane", "configure-routes"]);
+    expect(kinds(config(), config("workers: 2"))).toEqual([
+      "stop-dataplane",
+      "start-dataplane",
+      "configure-routes",
+      "open-ports",
+    ]);
   });
 
   it("makes a new speaker when what it says of itself changed", () => {
