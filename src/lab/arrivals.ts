@@ -4,7 +4,7 @@ import type { Arrivals } from "./scenario.ts";
 
 /** All arrivals before `durationMs`, ascending. */
 export function drawArrivals(arrivals: Arrivals, durationMs: number, random: Random): number[] {
-  const highest = arrivals.kind === "diurnal" ? arrivals.peakPerSecond : arrivals.perSecond;
+  const highest = highestRate(arrivals);
   const times: number[] = [];
   for (let atMs = gapMs(arrivals, highest, random); atMs < durationMs; atMs += gapMs(arrivals, highest, random)) {
     // A process of varying rate is one of the highest rate, of whose arrivals some are left out.
@@ -12,6 +12,9 @@ export function drawArrivals(arrivals: Arrivals, durationMs: number, random: Ran
   }
   return times;
 }
+
+export const highestRate = (arrivals: Arrivals): number =>
+  arrivals.kind === "diurnal" ? Math.max(arrivals.troughPerSecond, arrivals.peakPerSecond) : arrivals.perSecond;
 
 function gapMs({ kind }: Arrivals, perSecond: number, random: Random): number {
   return kind === "constant" ? 1000 / perSecond : (-Math.log(1 - uniform(random)) * 1000) / perSecond;

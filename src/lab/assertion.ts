@@ -17,6 +17,8 @@ export interface Quantity {
   readonly unit: Unit;
   /** The traffic without which there is nothing to measure. */
   readonly kind: Traffic["kind"];
+  /** It counts from the first fault on. */
+  readonly ofFaults?: true;
   /** Undefined: of nothing. */
   readonly measure: (observed: Observed) => number | undefined;
 }
@@ -47,7 +49,7 @@ const PERCENTILES = Object.entries(TIMES).flatMap(([name, { kind, valuesOf }]) =
 
 export const QUANTITIES: ReadonlyMap<string, Quantity> = new Map<string, Quantity>([
   ...PERCENTILES,
-  ["recovery", { unit: "ms", kind: "connections", measure: recoverMs }],
+  ["recovery", { unit: "ms", kind: "connections", ofFaults: true, measure: recoverMs }],
   [
     "broken",
     { unit: "", kind: "connections", measure: ({ connections }) => countIf(connections, ({ record }) => isBroken(record)) },

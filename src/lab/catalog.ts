@@ -49,7 +49,7 @@ export function loadScenarios(nameOrPath: string): ScenarioSuite {
 const refusal = (path: string, wanted: string, mistakes: readonly ConfigMistake[]): LabFailure =>
   new LabFailure(
     path,
-    `${mistakes.length} mistakes`,
+    mistakes.length === 1 ? "1 mistake" : `${mistakes.length} mistakes`,
     `${wanted} without any`,
     mistakes.map((mistake) => formatMistake(path, mistake)).join("\n"),
   );

@@ -14,7 +14,7 @@ import { consequenceOf } from "./fault-consequence.ts";
 import { faultSettings } from "./fault-setting.ts";
 import { type ClusterNode, type FaultKind, type Lab, nextHopsOf, nodeNamed, type SessionSettings } from "./lab.ts";
 import { forecastStuck } from "./path-mtu.ts";
-import type { FaultStep, Scenario } from "./scenario.ts";
+import type { FaultStep, Scenario, Step } from "./scenario.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 import { forecastTiers, type RouterStates } from "./tiers.ts";
 
@@ -61,13 +61,28 @@ export const CUTS: ReadonlySet<FaultKind> = new Set<FaultKind>(["link-down", "si
 /** How long routes are kept for a speaker that begins anew: FRR's own default. */
 const RESTART_MS = 120_000;
 
+/** When the last step has been carried out, its end and its second half included. */
+export const lastStepMs = (timeline: readonly Step[]): number =>
+  Math.max(0, ...timeline.flatMap((step) => ("wait" in step ? [] : "name" in step ? step.atSeconds * 1000 : endOf(step))));
+
+function endOf(step: FaultStep): number {
+  const { atSeconds, untilSeconds = 0 } = step;
+  const goesOnSeconds = FAULTS[step.fault].halves ? faultSettings(step).graceSeconds : 0;
+  return Math.max(atSeconds + goesOnSeconds, untilSeconds) * 1000;
+}
+
+/** How long requests arrive: as long as it takes when nothing has to be waited for. */
+export const durationMsOf = ({ timeline, watchSeconds }: Pick<Scenario, "timeline" | "watchSeconds">): number =>
+  lastStepMs(timeline) + watchSeconds * 1000;
+
 /** How long the router takes to find a fault that nobody tells it of. BFD misses the node, the hold timer its speaker. */
 export function detectionMs(fault: FaultKind, { kind }: ClusterNode, { holdTimeSeconds, bfd }: SessionSettings): number {
   if (!FAULTS[fault].silent) return 0;
   return CUTS.has(fault) && bfd && SPEAKERS[kind].bfd ? bfd.intervalMs * bfd.multiplier : holdTimeSeconds * 1000;
 }
 
-export function planChanges(lab: Lab, { timeline, ...settings }: Scenario): Plan {
+/** What the router is told, when and by whom, is all that a plan is made from. */
+export function planChanges(lab: Lab, { timeline, ...settings }: SessionSettings & Pick<Scenario, "timeline">): Plan {
   const changes: PlannedChange[] = [];
   const outages: Outage[] = [];
   const podLosses: PodLoss[] = [];

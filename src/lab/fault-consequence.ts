@@ -4,6 +4,9 @@ import { faultSettings, type ToldFault } from "./fault-setting.ts";
 import type { FaultKind, Lab, SessionSettings } from "./lab.ts";
 import { drawMutation } from "./mutation.ts";
 
+/** Of what a router agrees on with a neighbor: who is shut out. */
+export type ShutOut = Pick<SessionSettings, "prefixLimit">;
+
 /** Whom a fault may befall, by name. */
 export const mayBefall = ({ router, nodes }: Lab, fault: FaultKind): string[] =>
   FAULTS[fault].befalls === "router"
@@ -11,7 +14,7 @@ export const mayBefall = ({ router, nodes }: Lab, fault: FaultKind): string[] =>
     : nodes.filter((node) => FAULTS[fault].canBefall?.(node) ?? true).map(({ name }) => name);
 
 /** The event of the router that shows that what was meant to happen did; undefined: the change of its routes shows it. */
-export function witnessOf(step: ToldFault, session: SessionSettings): string | undefined {
+export function witnessOf(step: ToldFault, session: ShutOut): string | undefined {
   if (step.fault === "kill-worker") return "worker-died";
   if (step.fault === "prefix-flood") return consequenceOf(step, session) === "is-shut-out" ? "prefix-limit-exceeded" : undefined;
   if (step.fault !== "mutate-bgp") return undefined;
@@ -19,14 +22,14 @@ export function witnessOf(step: ToldFault, session: SessionSettings): string | u
 }
 
 /** What the fault of a step means to the router, as it is set. */
-export function consequenceOf(step: ToldFault, { prefixLimit }: SessionSettings): RouteConsequence {
+export function consequenceOf(step: ToldFault, { prefixLimit }: ShutOut): RouteConsequence {
   // Its services are counted too, and it has one at least.
   const isTooMuch = prefixLimit !== undefined && faultSettings(step).prefixes >= prefixLimit;
   return step.fault === "prefix-flood" && isTooMuch ? "is-shut-out" : FAULTS[step.fault].route;
 }
 
 /** Whether no session with whom it befalls is Established from then on, until it ends. */
-export const endsSession = (step: ToldFault, session: SessionSettings): boolean =>
+export const endsSession = (step: ToldFault, session: ShutOut): boolean =>
   FAULTS[step.fault].endsSession === true ||
   consequenceOf(step, session) === "is-shut-out" ||
   witnessOf(step, session) === "session-down";

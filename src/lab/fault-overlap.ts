@@ -3,9 +3,9 @@
  * and no forecast knows what is left. Scenario files are held against it before a run, a running lab before a fault by hand. Pure.
  */
 import { FAULTS, type FaultPart } from "./fault.ts";
-import { consequenceOf } from "./fault-consequence.ts";
+import { consequenceOf, type ShutOut } from "./fault-consequence.ts";
 import type { ToldFault } from "./fault-setting.ts";
-import { type Lab, nodeNamed, type SessionSettings } from "./lab.ts";
+import { type Lab, nodeNamed } from "./lab.ts";
 import type { FaultStep } from "./scenario.ts";
 
 const PART_WORDS: Readonly<Record<FaultPart, string>> = {
@@ -21,7 +21,7 @@ interface Parts {
   readonly needs: readonly FaultPart[];
 }
 
-function partsOf(lab: Lab, session: SessionSettings, told: ToldFault): Parts {
+function partsOf(lab: Lab, session: ShutOut, told: ToldFault): Parts {
   const { takes, needs = [], concerns } = FAULTS[told.fault];
   // Who is shut out is so for as long as the session lives that is not there any more.
   if (consequenceOf(told, session) === "is-shut-out") return { takes: [...takes, "routes"], needs };
@@ -30,7 +30,7 @@ function partsOf(lab: Lab, session: SessionSettings, told: ToldFault): Parts {
 }
 
 /** Why these two are not at work at once, in words; undefined: they may be. */
-export function clashOf(lab: Lab, session: SessionSettings, one: ToldFault, other: ToldFault): string | undefined {
+export function clashOf(lab: Lab, session: ShutOut, one: ToldFault, other: ToldFault): string | undefined {
   const isRouters = FAULTS[one.fault].befalls === "router" || FAULTS[other.fault].befalls === "router";
   if (FAULTS[one.fault].podsGo && FAULTS[other.fault].podsGo && (one.to === other.node || other.to === one.node)) {
     return `both want ${PART_WORDS.pods}`;
@@ -46,7 +46,7 @@ export function clashOf(lab: Lab, session: SessionSettings, one: ToldFault, othe
 /** From when until when, in seconds, by the timeline. */
 type Span = readonly [from: number, to: number];
 
-function spanOf(step: FaultStep, session: SessionSettings): Span {
+function spanOf(step: FaultStep, session: ShutOut): Span {
   const { atSeconds, untilSeconds = Number.POSITIVE_INFINITY } = step;
   if (FAULTS[step.fault].passes) return [atSeconds, atSeconds];
   return [atSeconds, consequenceOf(step, session) === "is-shut-out" ? Number.POSITIVE_INFINITY : untilSeconds];
@@ -58,7 +58,7 @@ function meet([aFrom, aTo]: Span, [bFrom, bTo]: Span): boolean {
 }
 
 /** What stands in the way of each step among those before it, as where a time is wanted says it. */
-export function obstaclesIn(lab: Lab, session: SessionSettings, steps: readonly FaultStep[]): (string | undefined)[] {
+export function obstaclesIn(lab: Lab, session: ShutOut, steps: readonly FaultStep[]): (string | undefined)[] {
   const spans = steps.map((step) => spanOf(step, session));
   return steps.map((step, i) => {
     for (let j = 0; j < i; j++) {

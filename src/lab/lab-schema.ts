@@ -25,9 +25,9 @@ const NODE_KINDS = ["linux", "bridge", "ecmp-router", ...SPEAKER_KINDS];
 const name = z
   .string({ error: "wanted a name" })
   .regex(/^[a-z][a-z0-9-]*$/, { error: "wanted a name of lower-case letters, digits and dashes" });
-const nodeName = z
-  .string({ error: "wanted a node's name" })
-  .regex(/^[a-z][a-z0-9]{0,8}$/, { error: "wanted a name of 1 to 9 lower-case letters and digits" });
+const NODE_NAME_ERROR = "wanted a name of 1 to 9 lower-case letters and digits, a letter first";
+const nodeName = z.string({ error: "wanted a node's name" }).regex(/^[a-z][a-z0-9]{0,8}$/, { error: NODE_NAME_ERROR });
+const nodeNames = z.array(nodeName, { error: "wanted a list of nodes" }).min(1, { error: "wanted a node at least" });
 const asn = whole(1, 0xffffffff);
 const port = whole(1, 65535);
 const podPlan = z
@@ -41,14 +41,13 @@ const node = z.discriminatedUnion(
       .strictObject({
         kind: z.literal("linux"),
         exec: z
-          .array(z.string({ error: "wanted a command" }))
+          .array(z.string({ error: "wanted a command" }), { error: "wanted a list of commands" })
           .default([])
           .describe("what it runs once its links are in place"),
         sysctls: z
-          .record(
-            z.string().regex(/^net\.[a-z0-9_.-]+$/i, { error: "wanted a setting of the network, like net.ipv4.ip_forward" }),
-            whole(0, 0x7fffffff),
-          )
+          .record(z.string().regex(/^net\.[a-z0-9_.-]+$/i), whole(0, 0x7fffffff), {
+            error: "wanted settings of the network, like {net.ipv4.ip_forward: 1}",
+          })
           .default({})
           .describe("what it tells its kernel"),
         masquerade: z
@@ -65,17 +64,17 @@ const node = z.discriminatedUnion(
         holdTimeSeconds: whole(3, 65535).default(90),
         maximumPaths: whole(1, 256).default(16),
         routes: z
-          .array(z.strictObject({ prefix, via: address }))
+          .array(z.strictObject({ prefix, via: address }), { error: "wanted a list of routes, {prefix, via} each" })
           .default([])
           .describe("the way to what is not attached to it"),
       })
       .describe("our router; the clients enter by the first one, others are behind it"),
     z
       .strictObject({
-        kind: z.enum(SPEAKER_KINDS),
+        kind: z.enum(SPEAKER_KINDS, { error: `wanted one of ${SPEAKER_KINDS.join(", ")}` }),
         asn,
         pods: podPlan,
-        routers: z.array(nodeName).min(1).optional().describe("those it speaks with; all on its network when absent"),
+        routers: nodeNames.optional().describe("those it speaks with; all on its network when absent"),
         tableSize: whole(0, LARGEST_TABLE)
           .default(0)
           .describe("so many more prefixes it announces, as a transit would: 16.0.0.0/24 and those after it; bird only"),
@@ -85,7 +84,10 @@ const node = z.discriminatedUnion(
   { error: `wanted one of ${NODE_KINDS.join(", ")}` },
 );
 
-const endpoint = z.string().regex(/^[a-z][a-z0-9]{0,8}:[a-z][a-z0-9-]{0,14}$/, { error: "wanted node:interface, like n1:eth0" });
+const ENDPOINT_ERROR = "wanted node:interface, like n1:eth0";
+const endpoint = z
+  .string({ error: ENDPOINT_ERROR })
+  .regex(/^[a-z][a-z0-9]{0,8}:[a-z][a-z0-9-]{0,14}$/, { error: ENDPOINT_ERROR });
 
 const service = z.strictObject({
   name,
@@ -93,8 +95,10 @@ const service = z.strictObject({
   port,
   targetPort: port,
   protocols: z
-    .array(z.enum(SERVICE_PROTOCOLS, { error: `wanted ${SERVICE_PROTOCOLS.join(" or ")}` }))
-    .min(1)
+    .array(z.enum(SERVICE_PROTOCOLS, { error: `wanted ${SERVICE_PROTOCOLS.join(" or ")}` }), {
+      error: "wanted a list of protocols",
+    })
+    .min(1, { error: "wanted a protocol at least" })
     .default(["tcp"]),
   externalTrafficPolicy: z
     .enum(["Cluster", "Local"], { error: "wanted Cluster or Local" })
@@ -107,47 +111,60 @@ const service = z.strictObject({
     .enum(["by-pods"], { error: "wanted by-pods" })
     .optional()
     .describe("nodes announce it with a link bandwidth community, in proportion to their pods of it"),
-  podsOn: z.array(nodeName).min(1).optional().describe("the nodes that run its pods; all of them when absent"),
+  podsOn: nodeNames.optional().describe("the nodes that run its pods; all of them when absent"),
   ingressTo: name.optional().describe("a HAProxy on each of its nodes, before the pods of that service"),
 });
 
+const DOTTED_ERROR = "wanted a name with a dot, like www.example.test";
 const labName = z.strictObject({
-  name: z.string().regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/, { error: "wanted a name with a dot, like www.example.test" }),
+  name: z.string({ error: DOTTED_ERROR }).regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/, { error: DOTTED_ERROR }),
   server: nodeName.describe("the host that answers for it, by dnsmasq"),
   ttlSeconds: whole(0, 86_400).default(1),
   service: name.describe("whose address it has"),
 });
 
+const word = z.string({ error: "wanted a name" });
 const experiment = z.strictObject({
-  hash: z.strictObject({ algorithm: z.string(), fields: z.string(), seed: whole(0, 0xffffffff) }),
+  hash: z.strictObject({ algorithm: word, fields: word, seed: whole(0, 0xffffffff) }),
   selectors: z
-    .array(z.strictObject({ name: z.string(), buckets: whole(1, 0xffffffff).optional() }))
-    .min(1)
+    .array(z.strictObject({ name: word, buckets: whole(1, 0xffffffff).optional() }), { error: "wanted a list of selectors" })
+    .min(1, { error: "wanted a selector at least" })
     .describe("one run for each"),
   event: z
     .strictObject({ kind: z.enum(FAULT_KINDS, { error: `wanted one of ${FAULT_KINDS.join(", ")}` }), node: nodeName })
     .describe("what befalls a node's speaker"),
 });
 
+const ADDRESSES_ERROR = "wanted a list of two addresses at most, in the order of the endpoints";
+const addressesOf = (one: typeof ipv4) => z.array(one, { error: ADDRESSES_ERROR }).max(2, { error: ADDRESSES_ERROR });
+
 export const labSchema = z.strictObject({
   name,
   description: z.string({ error: "wanted a description" }),
   topology: z.strictObject({
-    nodes: z.record(nodeName, node),
+    nodes: z.record(nodeName, node, {
+      error: ({ code }) => (code === "invalid_key" ? NODE_NAME_ERROR : "wanted a node each: {NAME: {kind, ...}}"),
+    }),
     links: z.array(
       z.strictObject({
-        endpoints: z.tuple([endpoint, endpoint]),
-        ipv4: z.array(ipv4).max(2).default([]),
-        ipv6: z.array(ipv6).max(2).default([]).describe("beside ipv4, never alone: sessions run over IPv4"),
+        endpoints: z.tuple([endpoint, endpoint], { error: "wanted two ends: [node:interface, node:interface]" }),
+        ipv4: addressesOf(ipv4).default([]),
+        ipv6: addressesOf(ipv6).default([]).describe("beside ipv4, never alone: sessions run over IPv4"),
         mtu: whole(1280, 9000).optional(),
       }),
+      { error: "wanted a list of links" },
     ),
   }),
-  services: z.array(service).min(1),
-  names: z.array(labName).default([]).describe("what clients may ask for instead of an address"),
+  services: z.array(service, { error: "wanted a list of services" }).min(1, { error: "wanted a service at least" }),
+  names: z
+    .array(labName, { error: "wanted a list of names" })
+    .default([])
+    .describe("what clients may ask for instead of an address"),
   clients: z
-    .array(z.strictObject({ node: nodeName, service: z.string(), connections: whole(1, 20_000), firstSourcePort: port }))
-    .min(1),
+    .array(z.strictObject({ node: nodeName, service: word, connections: whole(1, 20_000), firstSourcePort: port }), {
+      error: "wanted a list of clients",
+    })
+    .min(1, { error: "wanted a client at least" }),
   experiment,
 });
 

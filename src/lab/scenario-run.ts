@@ -10,7 +10,7 @@ import { judgeAssertions } from "./assertion.ts";
 import { type Cast, routersIn, viewsOf } from "./cast.ts";
 import { readTrackedBy } from "./connection-tracking.ts";
 import { forecastVisits } from "./datagram-forecast.ts";
-import { type Expectation, forecastFates, type Plan, planChanges, withPods } from "./expectation.ts";
+import { durationMsOf, type Expectation, forecastFates, type Plan, planChanges, withPods } from "./expectation.ts";
 import type { Lab } from "./lab.ts";
 import { statesOf } from "./lab-router.ts";
 import { Load } from "./load.ts";
@@ -19,7 +19,7 @@ import { judgeScenario } from "./outcome.ts";
 import { withGuests } from "./pod-guest.ts";
 import { runningDaemons } from "./process.ts";
 import { ProcessorWaits } from "./processor-wait.ts";
-import { type FaultStep, heartbeatMsOf, patienceMsOf, type Scenario } from "./scenario.ts";
+import { heartbeatMsOf, patienceMsOf, type Scenario } from "./scenario.ts";
 import {
   planDatagrams,
   planLongLived,
@@ -46,11 +46,7 @@ export async function playScenario(
 ): Promise<PlayedScenario> {
   const lab = withGuests(cast.lab, scenario.timeline);
   const plan = planChanges(lab, scenario);
-  const lastStepMs = Math.max(
-    0,
-    ...scenario.timeline.flatMap((step) => ("wait" in step ? [] : "name" in step ? step.atSeconds * 1000 : endOf(step))),
-  );
-  const durationMs = lastStepMs + scenario.watchSeconds * 1000;
+  const durationMs = durationMsOf(scenario);
   const planned = {
     connections: planLongLived(lab, scenario),
     requests: planRequests(lab, scenario, durationMs),
@@ -157,5 +153,3 @@ function forecastTraffic(lab: Lab, states: RouterStates, plan: Plan, { connectio
 }
 
 const breaksOf = (expectations: readonly Expectation[]): number => expectations.filter(({ fate }) => fate === "breaks").length;
-
-const endOf = ({ atSeconds, untilSeconds = 0 }: FaultStep): number => Math.max(atSeconds, untilSeconds) * 1000;

@@ -9,7 +9,7 @@ import { drawExchanges, leastExchanges } from "./exchanges.ts";
 import type { PlannedFlow } from "./expectation.ts";
 import { type Lab, type Service, serviceNamed } from "./lab.ts";
 import type { RequestOrder } from "./request.ts";
-import { patienceMsOf, type Scenario } from "./scenario.ts";
+import { patienceMsOf, type RequestTraffic, type Scenario, type Traffic } from "./scenario.ts";
 import { type PlannedConnection, planConnection, serviceAt, targetName } from "./traffic.ts";
 
 const ALWAYS = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
@@ -51,31 +51,37 @@ export function planDatagrams(lab: Lab, { traffic }: Scenario): ScenarioDatagram
   });
 }
 
-/** Those that are over before `durationMs` is. */
-export function planRequests(lab: Lab, { traffic, timeline, seed }: Scenario, durationMs: number): ScenarioRequest[] {
+interface DrawnRequest {
+  readonly atMs: number;
+  readonly exchanges: number;
+}
+
+const lastsMs = ({ everyMs }: RequestTraffic, exchanges: number): number => (exchanges - 1) * everyMs;
+
+/** When requests arrive that are over before `durationMs` is, and how long each is kept: a list for each kind of them. */
+export function drawRequests({ traffic, seed }: Pick<Scenario, "traffic" | "seed">, durationMs: number): DrawnRequest[][] {
   const random = seededRandom(seed);
-  return traffic.flatMap((each) => {
-    if (each.kind !== "requests") return [];
+  return requestsIn(traffic).map((each) => {
+    const arrivals = drawArrivals(each.arrivals, durationMs - lastsMs(each, leastExchanges(each.exchanges)), random);
+    const drawn = arrivals.map((atMs) => ({ atMs, exchanges: drawExchanges(each.exchanges, random) }));
+    return drawn.filter(({ atMs, exchanges }) => atMs + lastsMs(each, exchanges) < durationMs);
+  });
+}
+
+const requestsIn = (traffic: readonly Traffic[]): RequestTraffic[] =>
+  traffic.flatMap((each) => (each.kind === "requests" ? [each] : []));
+
+export function planRequests(lab: Lab, scenario: Scenario, durationMs: number): ScenarioRequest[] {
+  const drawn = drawRequests(scenario, durationMs);
+  return requestsIn(scenario.traffic).flatMap((each, kind) => {
     const { everyMs, bytes, retries } = each;
     const name = targetName(lab, each.service);
-    const lastsMs = (exchanges: number) => (exchanges - 1) * everyMs;
-    const arrivals = drawArrivals(each.arrivals, durationMs - lastsMs(leastExchanges(each.exchanges)), random);
-    const drawn = arrivals.map((atMs) => ({ atMs, exchanges: drawExchanges(each.exchanges, random) }));
-    const inTime = drawn.filter(({ atMs, exchanges }) => atMs + lastsMs(exchanges) < durationMs);
-    return inTime.map(({ atMs, exchanges }, i): ScenarioRequest => {
-      const service = serviceAt(lab, timeline, each.service, atMs);
+    return drawn[kind].map(({ atMs, exchanges }, i): ScenarioRequest => {
+      const service = serviceAt(lab, scenario.timeline, each.service, atMs);
       const { flow, target } = planConnection(lab, lab.clients[0].node, service, each.firstSourcePort + i);
-      const order: RequestOrder = {
-        ...target,
-        name,
-        atMs,
-        language: service.appProtocol ?? "echo",
-        exchanges,
-        everyMs,
-        bytes,
-        retries,
-      };
-      return { service, flow, fromMs: atMs, toMs: atMs + lastsMs(exchanges), bytes, order };
+      const language = service.appProtocol ?? "echo";
+      const order: RequestOrder = { ...target, name, atMs, language, exchanges, everyMs, bytes, retries };
+      return { service, flow, fromMs: atMs, toMs: atMs + lastsMs(each, exchanges), bytes, order };
     });
   });
 }

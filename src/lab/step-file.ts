@@ -5,11 +5,13 @@
 import { z } from "zod";
 import { whole } from "../config/scalar.ts";
 import { addressFamily } from "../net/address.ts";
+import { choice } from "./choice.ts";
 import { FAULTS } from "./fault.ts";
 import { mayBefall } from "./fault-consequence.ts";
 import { faultSettings, type SomeSettings, seconds, settingsShape, whyUnheeded } from "./fault-setting.ts";
 import { FAULT_KINDS, type FaultKind, type Lab, type Service, serviceNamed } from "./lab.ts";
 import { type FaultStep, type NameStep, type Step, WAIT_NAMES, type WaitStep } from "./scenario.ts";
+import type { Refuse, Sound } from "./sound.ts";
 
 const node = z.string({ error: "wanted a node's name" });
 
@@ -44,44 +46,16 @@ const SHAPES = {
   name: z.strictObject({ at: seconds, name: z.string({ error: "wanted a name" }), to: z.string({ error: "wanted a service" }) }),
   fault: z.discriminatedUnion("fault", KINDS as [(typeof KINDS)[number]], { error: `wanted one of ${FAULT_KINDS.join(", ")}` }),
 };
-const SHAPE_NAMES = ["wait", "name", "fault"] as const;
 
 type NameFileStep = z.output<typeof SHAPES.name>;
 export type FileStep = WaitStep | NameFileStep | FaultFileStep;
 
-/** A union of the three would only say that it is none of them. */
-export const stepSchema = z.unknown().transform((value, context): FileStep => {
-  const shape = SHAPE_NAMES.find((name) => typeof value === "object" && value !== null && name in value);
-  const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: "custom", path, message, input: value });
-  if (!shape) {
-    refuse([], `wanted {wait: ${WAIT_NAMES.join(" | ")}}, {at, name, to} or {at, fault, node, until}`);
-    return z.NEVER;
-  }
-  const result = SHAPES[shape].safeParse(value);
-  if (!result.success) {
-    for (const issue of result.error.issues) {
-      if (issue.code !== "unrecognized_keys") context.issues.push({ ...issue, input: value } as z.core.$ZodRawIssue);
-      else
-        for (const key of issue.keys)
-          refuse([key], shape === "fault" ? whyUnheeded((value as FaultFileStep).fault, key) : "wanted no such key here");
-    }
-    return z.NEVER;
-  }
-  const step = result.data as FileStep;
-  if ("fault" in step) checkTimes(step, (key, wanted) => refuse([key], `wanted ${wanted}`));
-  return step;
+export const stepSchema = choice<FileStep>(SHAPES, {
+  wanted: `{wait: ${WAIT_NAMES.join(" | ")}}, {at, name, to} or {at, fault, node, until}`,
+  whyUnknown: (step, key) => (isFaultKind(step.fault) ? whyUnheeded(step.fault, key) : "wanted no such key here"),
 });
 
-type Refuse = (key: string, wanted: string) => void;
-
-function checkTimes({ fault, at, until, node, nodes, everySeconds, ...told }: FaultFileStep, refuse: Refuse): void {
-  if (until !== undefined && until <= at) refuse("until", "a time after `at`");
-  if ((node === undefined) === (nodes === undefined)) refuse("node", "a node, or `nodes` in turn");
-  if ((nodes === undefined) !== (everySeconds === undefined))
-    refuse("everySeconds", "it beside `nodes`: how long after one the next has its turn");
-  if (FAULTS[fault].halves && until !== undefined && until > at && until - at <= faultSettings(told).graceSeconds)
-    refuse("until", "an end after the grace is over");
-}
+const isFaultKind = (value: unknown): value is FaultKind => FAULT_KINDS.some((kind) => kind === value);
 
 const nodesOfStep = ({ node, nodes = [] }: FaultFileStep): readonly string[] => (node === undefined ? nodes : [node]);
 
@@ -100,40 +74,65 @@ export function expandStep(step: FileStep, scenarioSeed: number): Step[] {
 }
 
 /** Where a name leads, clients find the same protocol, port and family. */
-function checkMove(lab: Lab, { name, to }: { name: string; to: string }, refuse: Refuse): void {
+function checkMove(lab: Lab, { name, to }: Sound<NameFileStep>, refuse: Refuse): void {
+  if (name === undefined) return;
   const known = lab.names.find((each) => each.name === name);
-  if (!known)
-    return refuse("name", `one of ${lab.names.map((each) => each.name).join(", ") || "the lab's `names`, which has none"}`);
+  if (!known) {
+    return refuse(["name"], `one of ${lab.names.map((each) => each.name).join(", ") || "the lab's `names`, which has none"}`);
+  }
   const { port, address, appProtocol } = serviceNamed(lab, known.service);
   const isLike = (service: Service) =>
     service.port === port && service.appProtocol === appProtocol && addressFamily(service.address) === addressFamily(address);
   const fit = lab.services.filter((service) => service.protocols.includes("tcp") && isLike(service)).map(({ name }) => name);
-  if (!fit.includes(to)) refuse("to", `one of ${fit.join(", ")}`);
+  if (to !== undefined && !fit.includes(to)) refuse(["to"], `one of ${fit.join(", ")}`);
 }
 
 /** With heartbeats ten times a second; how long a router takes to learn again is not for a forecast to know. */
 const SURELY_GIVEN_UP_SECONDS = 3;
 
-/** That names refer to something, and that the forecast knows whether a fault is found. */
-export function checkStep(
-  lab: Lab,
-  step: FileStep,
-  { holdTimeSeconds, linuxIn }: { readonly holdTimeSeconds: number; readonly linuxIn: string | undefined },
-  refuse: Refuse,
-): void {
-  if ("wait" in step) return;
-  if ("name" in step) return checkMove(lab, step, refuse);
-  const fit = mayBefall(lab, step.fault);
-  for (const node of nodesOfStep(step))
-    if (!fit.includes(node)) refuse(step.nodes ? "nodes" : "node", `one of ${fit.join(", ")}`);
-  const { silent, route, needsOurRouter } = FAULTS[step.fault];
-  if (linuxIn !== undefined && needsOurRouter) refuse("fault", `our router, where ${linuxIn} has a Linux router`);
-  const lasts = (step.until ?? Number.POSITIVE_INFINITY) - step.at;
-  if (route === "router" && lasts < SURELY_GIVEN_UP_SECONDS) {
-    refuse("until", `an end after every client has given up: after ${SURELY_GIVEN_UP_SECONDS} s or more`);
+interface Circumstances {
+  readonly holdTimeSeconds: number | undefined;
+  /** The strategy, where a Linux router is in our place. */
+  readonly linuxIn: string | undefined;
+}
+
+/** That names refer to something, as far as the lab is known, and that the forecast knows whether a fault is found. */
+export function checkStep(lab: Lab | undefined, step: Sound<FileStep>, circumstances: Circumstances, refuse: Refuse): void {
+  if ("fault" in step) {
+    if (lab) checkBefallen(lab, step, refuse);
+    checkFault(step, circumstances, refuse);
+  } else if ("name" in step && lab) checkMove(lab, step, refuse);
+}
+
+function checkBefallen(lab: Lab, { fault, node, nodes }: Sound<FaultFileStep>, refuse: Refuse): void {
+  if (fault === undefined) return;
+  const fit = mayBefall(lab, fault);
+  const wanted = fit.length > 0 ? `one of ${fit.join(", ")}` : `a lab with a node that ${fault} can befall`;
+  if (node !== undefined && !fit.includes(node)) refuse(["node"], wanted);
+  nodes?.forEach((each, i) => {
+    if (each !== undefined && !fit.includes(each)) refuse(["nodes", i], wanted);
+  });
+}
+
+function checkFault(step: Sound<FaultFileStep>, { holdTimeSeconds, linuxIn }: Circumstances, refuse: Refuse): void {
+  const { at, until, fault } = step;
+  if ("node" in step === "nodes" in step) refuse(["node"], "a node, or `nodes` in turn");
+  if ("nodes" in step !== "everySeconds" in step) {
+    refuse(["everySeconds"], "it beside `nodes`: how long after one the next has its turn");
   }
-  if (silent && lasts > holdTimeSeconds / 3 && lasts <= holdTimeSeconds + 1) {
-    const [least, most] = [holdTimeSeconds / 3, holdTimeSeconds + 1];
-    refuse("until", `an end that the hold timer surely misses or sees: before ${least} s, or after ${most} s`);
+  if (at !== undefined && until !== undefined && until <= at) return refuse(["until"], "a time after `at`");
+  if (fault === undefined) return;
+  const { silent, route, halves, needsOurRouter } = FAULTS[fault];
+  if (linuxIn !== undefined && needsOurRouter) refuse(["fault"], `our router, where ${linuxIn} has a Linux router`);
+  if (at === undefined || ("until" in step && until === undefined)) return;
+  const lasts = (until ?? Number.POSITIVE_INFINITY) - at;
+  if (halves && lasts <= faultSettings(step).graceSeconds) refuse(["until"], "an end after the grace is over");
+  if (route === "router" && lasts < SURELY_GIVEN_UP_SECONDS) {
+    refuse(["until"], `an end after every client has given up: after ${SURELY_GIVEN_UP_SECONDS} s or more`);
+  }
+  if (holdTimeSeconds === undefined) return;
+  const [least, most] = [holdTimeSeconds / 3, holdTimeSeconds + 1];
+  if (silent && lasts > least && lasts <= most) {
+    refuse(["until"], `an end that the hold timer surely misses or sees: before ${least} s, or after ${most} s`);
   }
 }

@@ -3,60 +3,72 @@
  * what a wait would wait for in vain. `scenario-file.ts` reads with it, once for each strategy. Pure.
  */
 import { FAULTS } from "./fault.ts";
-import { endsSession, mayBefall } from "./fault-consequence.ts";
+import { endsSession, type ShutOut } from "./fault-consequence.ts";
 import { obstaclesIn } from "./fault-overlap.ts";
-import type { Lab, SessionSettings } from "./lab.ts";
+import type { Lab } from "./lab.ts";
 import { whyNoPlace } from "./pod-guest.ts";
-import type { FaultStep } from "./scenario.ts";
+import type { FaultStep, Step } from "./scenario.ts";
+import { isWhole, type Refuse, type Sound } from "./sound.ts";
 import { checkStep, expandStep, type FileStep } from "./step-file.ts";
 
 export interface TimelineSettings {
-  readonly session: SessionSettings;
-  readonly seed: number;
+  /** Undefined where it is wrong. */
+  readonly holdTimeSeconds: number | undefined;
+  readonly prefixLimit: number | undefined;
+  readonly seed: number | undefined;
   /** The strategy, where a Linux router is in our place. */
   readonly linuxIn: string | undefined;
 }
 
-type Refuse = (index: number, key: string, wanted: string) => void;
-
-export function checkTimeline(lab: Lab, timeline: readonly FileStep[], settings: TimelineSettings, refuse: Refuse): void {
-  const { session, seed, linuxIn } = settings;
-  timeline.forEach((step, index) => {
-    checkStep(lab, step, { holdTimeSeconds: session.holdTimeSeconds, linuxIn }, (key, wanted) => refuse(index, key, wanted));
+/** The steps that it means, if all of them are sound. Steps that are wrong are held against nothing. */
+export function checkTimeline(
+  lab: Lab | undefined,
+  timeline: readonly (Sound<FileStep> | undefined)[],
+  settings: TimelineSettings,
+  refuse: Refuse,
+): Step[] | undefined {
+  const { seed = 0 } = settings;
+  const expanded = timeline.map((step, index) => {
+    if (step === undefined) return undefined;
+    let isSound = isWhole(step);
+    checkStep(lab, step, settings, (path, wanted) => {
+      isSound = false;
+      refuse([index, ...path], wanted);
+    });
+    return isSound ? expandStep(step as FileStep, seed) : undefined;
   });
-  const steps = timeline.flatMap((step, index) =>
-    "fault" in step ? expandStep(step, seed).map((each) => ({ index, step: each as FaultStep })) : [],
-  );
-  // Who is nobody has been told of above.
-  const known = steps.filter(({ step }) => mayBefall(lab, step.fault).includes(step.node));
-  for (const { index, step } of known) {
-    const place = whyNoPlace(lab, step);
-    if (place !== undefined) refuse(index, "to", place);
+  const known = expanded.flatMap((steps, index) => (steps ?? []).flatMap((step) => ("fault" in step ? [{ index, step }] : [])));
+  if (lab) {
+    for (const { index, step } of known) {
+      const place = whyNoPlace(lab, step);
+      if (place !== undefined) refuse([index, "to"], place);
+    }
+    checkOverlaps(lab, settings, known, refuse);
   }
-  checkOverlaps(lab, session, known, refuse);
-  timeline.forEach((step, index) => {
-    if ("wait" in step && step.wait === "established") checkWait(session, known, index, refuse);
+  timeline.forEach((step = {}, index) => {
+    if ("wait" in step && step.wait === "established") checkWait(settings, known, index, refuse);
   });
+  return settings.seed !== undefined && expanded.every((steps) => steps !== undefined) ? expanded.flat() : undefined;
 }
 
 type Known = readonly { readonly index: number; readonly step: FaultStep }[];
 
 /** One mistake for a step of the file, of whatever it is repeated for. */
-function checkOverlaps(lab: Lab, session: SessionSettings, known: Known, refuse: Refuse): void {
+function checkOverlaps(lab: Lab, session: ShutOut, known: Known, refuse: Refuse): void {
   const told = new Set<number>();
   const steps = known.map(({ step }) => step);
   obstaclesIn(lab, session, steps).forEach((obstacle, i) => {
     const { index } = known[i];
-    if (obstacle !== undefined && !told.has(index)) refuse(index, "at", obstacle);
+    if (obstacle !== undefined && !told.has(index)) refuse([index, "at"], obstacle);
     if (obstacle !== undefined) told.add(index);
   });
 }
 
 /** Sessions come back before a wait if what ended them ends before it. */
-function checkWait(session: SessionSettings, known: Known, wait: number, refuse: Refuse): void {
+function checkWait(session: ShutOut, known: Known, wait: number, refuse: Refuse): void {
   const isForGood = ({ fault, untilSeconds, ...told }: FaultStep) =>
     endsSession({ fault, ...told }, session) && (untilSeconds === undefined || !FAULTS[fault].endsSession);
   const { step } = known.find((each) => each.index < wait && isForGood(each.step)) ?? {};
   if (step)
-    refuse(wait, "wait", `nothing to wait for, or an end of ${step.fault} of ${step.node}: its session stays down for good`);
+    refuse([wait, "wait"], `nothing to wait for, or an end of ${step.fault} of ${step.node}: its session stays down for good`);
 }

@@ -136,7 +136,7 @@ describe("a timeline", () => {
     expect(mistakesIn("{ at: 1, fault: loss, node: n2, percent: 101 }, { wait: godot }, { until: 2 }")).toEqual([
       "timeline[0].percent | 101 | a whole number from 1 to 100",
       'timeline[1].wait | "godot" | converged or established',
-      'timeline[2] | {"until":2} | {wait: converged | established}, {at, name, to} or {at, fault, node, until}',
+      "timeline[2] |  | {wait: converged | established}, {at, name, to} or {at, fault, node, until}",
     ]);
     expect(mistakesIn("{ at: 1, fault: earthquake, node: n2 }")[0]).toMatch(
       /^timeline\[0\]\.fault \| "earthquake" \| one of kill-speaker/,
