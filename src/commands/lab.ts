@@ -41,7 +41,7 @@ export function labCommand(): Command {
   const lab = new Command("lab").description("labs: real speakers, real connections, and our router between them");
   lab
     .command("list")
-    .description("the labs there are, and which of them stand")
+    .description("the ready labs and scenarios, the question of each, and which of them stand")
     .option("--json", "one JSON array")
     .action(({ json }: RunOptions) => guard(() => list(json === true)));
   lab
@@ -160,14 +160,12 @@ function print(text: string): number {
 }
 
 function list(json: boolean): number {
-  const labs = [
-    ...labNames().map((name) => ({ name, description: loadLab(name).description })),
-    ...scenarioNames()
-      .filter((name) => !labNames().includes(name))
-      .map((name) => ({ name, description: loadScenarios(name).description })),
-  ].map((each) => ({
-    ...each,
-    standing: standingLabs(each.name).map(({ verb, pid }) => ({ verb, pid })),
+  // Of a folder with both files it is the scenario that is played.
+  const names = [...new Set([...labNames(), ...scenarioNames()])].toSorted();
+  const labs = names.map((name) => ({
+    name,
+    description: (isScenario(name) ? loadScenarios(name) : loadLab(name)).description,
+    standing: standingLabs(name).map(({ verb, pid }) => ({ verb, pid })),
   }));
   if (json) console.log(JSON.stringify(labs));
   for (const { name, description, standing } of json ? [] : labs) {

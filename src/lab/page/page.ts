@@ -53,7 +53,7 @@ function introduction(result: LabResult): string {
     {},
     paragraph(`Lab ${lab.name}`, "kicker"),
     element("h1", {}, escapeText(headline(result))),
-    paragraph(`${lab.description}.`, "lead"),
+    paragraph(lab.description, "lead"),
     element("p", { class: wrong === 0 ? "verdict" : "verdict alarm" }, escapeText(`${wrong === 0 ? "✓" : "✗"} ${verdict}`)),
   );
 }
