@@ -1,6 +1,6 @@
 /** Reads a configuration file for a command, or says every mistake in it at once. */
-import { readFileSync, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { readFileSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { type ConfigResult, formatMistake, readConfig } from "../config/read.ts";
 import type { Config } from "../config/schema.ts";
 import { fileProblem, problemOf } from "./file-problem.ts";
@@ -12,7 +12,7 @@ export const loadConfig = (file: string): Config => configOf(file, readConfig(re
 /** The same with the passwords that lie in files, as a router needs it that is to begin. */
 export const loadConfigWithFiles = (file: string): Config => configOf(file, readConfigWithFiles(file));
 
-/** A password file's name counts from the folder of the configuration, a journal's from where the router runs. */
+/** A password file's name counts from the folder of the configuration, a journal's and a tap's from where the router runs. */
 export const readConfigWithFiles = (file: string): ConfigResult =>
   readConfig(readText(file), {
     read(name) {
@@ -26,6 +26,11 @@ export const readConfigWithFiles = (file: string): ConfigResult =>
       const path = resolve(name);
       if (isFolder(path)) return "that is a folder";
       return isFolder(dirname(path)) ? undefined : `there is no folder ${dirname(path)}`;
+    },
+    identify(name) {
+      // As the kernel finds it: behind a link ".." is another folder than in the text.
+      if (statSync(name, { throwIfNoEntry: false })) return realpathSync.native(name);
+      return isFolder(dirname(name)) ? join(realpathSync.native(dirname(name)), basename(name)) : resolve(name);
     },
   });
 

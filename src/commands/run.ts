@@ -61,7 +61,7 @@ export async function run(file: string, options: RunOptions): Promise<void> {
       if ("show" in request) return answerShow(router, request.show);
       if ("fault" in request) return answerFault(router, request.fault);
       await reload();
-      await router.journalSettled();
+      await router.filesSettled();
       return { value: { reloaded: file, problems: problemsOf(router) } satisfies ReloadAnswer };
     },
     follow(_, send) {
@@ -98,8 +98,14 @@ export async function run(file: string, options: RunOptions): Promise<void> {
 
 /** What a configuration that is in force does not get. */
 function problemsOf(router: Router): string[] {
-  const journal = router.journal();
-  return journal?.problem === undefined ? [] : [`journal: ${journal.problem}, wanted a file that can be written`];
+  const files = [
+    { where: "journal", problem: router.journal()?.problem },
+    ...router
+      .dataplane()
+      .ports()
+      .map(({ port, tap }) => ({ where: `ports[${port}].tap`, problem: tap?.problem })),
+  ];
+  return files.flatMap(({ where, problem }) => (problem ? [`${where}: ${problem}, wanted a file that can be written`] : []));
 }
 
 /** Before the configuration is read: who runs the router must be able to read it again. */

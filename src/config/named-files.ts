@@ -1,6 +1,6 @@
 /**
  * The files that a configuration names, looked at before it is put in force: passwords are put in their places, and where the
- * journal is to be written there must be a folder. Looking is the caller's; what is wrong is a mistake of the configuration
+ * journal is to be written there must be a folder, and no file is written by two. Looking is the caller's; what is wrong is a mistake of the configuration
  * like any other.
  */
 import type { z } from "zod";
@@ -11,6 +11,8 @@ export interface NamedFiles {
   read(file: string): { readonly text: string } | { readonly problem: string };
   /** In words, why nobody can write such a file, if nobody can. */
   obstacle(file: string): string | undefined;
+  /** One name for all the spellings of a file that is written. */
+  identify(file: string): string;
 }
 
 const LISTS = ["neighbors", "dynamicNeighbors"] as const;
@@ -22,12 +24,13 @@ interface Protected {
 interface Naming {
   readonly bgp?: { readonly neighbors: readonly Protected[]; readonly dynamicNeighbors: readonly Protected[] } | undefined;
   readonly journal?: { readonly file: string } | undefined;
+  readonly ports: readonly { readonly tap?: { readonly file: string } | undefined }[];
 }
 
 /** A check of the schema's, so that what it finds is said together with what others find; it writes passwords into the value. */
 export const lookAtFiles =
   (files: NamedFiles) =>
-  ({ bgp, journal }: Naming, context: z.core.$RefinementCtx<Naming>): void => {
+  ({ bgp, journal, ports }: Naming, context: z.core.$RefinementCtx<Naming>): void => {
     const refuse = (path: (string | number)[], wanted: string) =>
       context.addIssue({ code: "custom", path, message: `wanted ${wanted}` });
     for (const list of LISTS) {
@@ -40,6 +43,14 @@ export const lookAtFiles =
     }
     const obstacle = journal && files.obstacle(journal.file);
     if (obstacle !== undefined) refuse(["journal", "file"], `a file that can be written; ${obstacle}`);
+    const writers = new Map(journal ? [[files.identify(journal.file), "the journal"]] : []);
+    for (const [i, { tap }] of ports.entries()) {
+      if (!tap) continue;
+      const file = files.identify(tap.file);
+      const writer = writers.get(file);
+      if (writer === undefined) writers.set(file, `the tap of ports[${i}]`);
+      else refuse(["ports", i, "tap", "file"], `a file of its own; ${writer} writes this one`);
+    }
   };
 
 function passwordIn(found: ReturnType<NamedFiles["read"]>): { password: string } | { wanted: string } {

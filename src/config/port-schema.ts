@@ -3,8 +3,8 @@
  * faults of a network that is worse than the lab's. Both change at reload while packets pass.
  */
 import { z } from "zod";
-import { type Address, formatAddress } from "../net/address.ts";
-import { parseProtocol } from "../net/flow.ts";
+import { type Address, formatAddress, isIpv4 } from "../net/address.ts";
+import { hasPorts, parseProtocol } from "../net/flow.ts";
 import { parsed, prefix, unicast, whole } from "./scalar.ts";
 
 const vlanId = whole(1, 4094);
@@ -26,7 +26,7 @@ const shortTimeMs = z
   .min(0, { error: "wanted 0 to 60000" })
   .max(60_000, { error: "wanted 0 to 60000" });
 
-const FAULTS = ["losePct", "duplicatePct", "reorderPct", "corruptPct", "delayMs", "jitterMs"] as const;
+const FAULTS = ["losePct", "duplicatePct", "reorderPct", "corruptPct", "delayMs"] as const;
 
 /** One rule: what happens to the frames that it is about. A frame meets the first rule that matches. */
 export const faultRuleSchema = z
@@ -49,7 +49,13 @@ export const faultRuleSchema = z
         path: ["nextHop"],
         message: "wanted none with direction in: what comes in has no next hop yet",
       });
-    if (FAULTS.every((name) => rule[name] === 0))
+    if (rule.jitterMs > 0 && rule.delayMs === 0)
+      context.addIssue({
+        code: "custom",
+        path: ["jitterMs"],
+        message: "wanted delayMs beside it, which it makes shorter or longer",
+      });
+    else if (FAULTS.every((name) => rule[name] === 0))
       context.addIssue({ code: "custom", path: [], message: `wanted at least one of ${FAULTS.join(", ")}` });
   });
 
@@ -89,6 +95,12 @@ const tapSchema = z.strictObject({
       /** Of either side. */
       port: whole(0, 65535).optional(),
       verdict: z.enum(["forward", "drop", "punt", "slow"], { error: "wanted forward, drop, punt or slow" }).optional(),
+    })
+    .superRefine(({ source, destination, protocol, port }, context) => {
+      if (source && destination && isIpv4(source.address) !== isIpv4(destination.address))
+        context.addIssue({ code: "custom", path: ["destination"], message: "wanted a prefix of the source's own family" });
+      if (port !== undefined && protocol !== undefined && !hasPorts(protocol))
+        context.addIssue({ code: "custom", path: ["port"], message: "wanted none with a protocol that has no ports" });
     })
     .prefault({}),
   /** Of each frame. */

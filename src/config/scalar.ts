@@ -1,6 +1,6 @@
 /** The single values of a configuration file, which the schemas of its parts are made of: each says what is wanted in its place. */
 import { z } from "zod";
-import { type Address, parseAddress } from "../net/address.ts";
+import { type Address, isIpv4, isLinkLocal, parseAddress, zoneOf } from "../net/address.ts";
 import { type Prefix, parsePrefix } from "../net/prefix.ts";
 
 /** Text that `parse` turns into a value, or a mistake that says what is wanted. */
@@ -30,3 +30,7 @@ export const unicast = parsed<Address>((text) => {
   return isUnicast ? value : undefined;
 }, 'a unicast IP address such as "10.0.0.1"');
 export const prefix = parsed<Prefix>(parsePrefix, 'a prefix without host bits such as "198.51.100.0/24"');
+/** Somebody whom we can send to: a link-local address alone says not where, and what lies in ::ffff:0:0/96 is IPv4's. */
+export const host = unicast
+  .refine((one) => !isLinkLocal(one) || zoneOf(one) !== undefined, { error: 'wanted its link too, such as "fe80::1%eth1"' })
+  .refine((one) => isIpv4(one) || !/^0{20}ffff/.test(one), { error: "wanted the IPv4 address that is in it" });

@@ -3,7 +3,7 @@
  * has the thing. Addresses and prefixes become values here; whatever is unknown is a mistake, never ignored.
  */
 import { z } from "zod";
-import { type Address, isIpv4, isLinkLocal, linkOfRouter, parseIpv4, routerOn, zoneOf } from "../net/address.ts";
+import { type Address, isIpv4, linkOfRouter, parseIpv4, routerOn, zoneOf } from "../net/address.ts";
 import { formatPrefix, type Prefix } from "../net/prefix.ts";
 import { bfdProfilesSchema, bfdSchema } from "./bfd-schema.ts";
 import { neighborPolicy, prefixLists } from "./bgp-policy-schema.ts";
@@ -11,7 +11,9 @@ import { type ContradictorySettings, findContradictions } from "./contradictions
 import { ecmpSchema } from "./ecmp-schema.ts";
 import { isPassword, LONGEST_PASSWORD_BYTES } from "./password.ts";
 import { interfaceName, portSchema } from "./port-schema.ts";
-import { address, parsed, prefix, unicast, whole } from "./scalar.ts";
+import { refuseTwice } from "./refuse-twice.ts";
+import { isWholeRoute, routesSchema } from "./route-schema.ts";
+import { address, host, parsed, prefix, whole } from "./scalar.ts";
 import { findUnserved, MOST_PATHS } from "./served.ts";
 import { findUnsigned } from "./signed-ranges.ts";
 
@@ -28,10 +30,6 @@ const asn = z
   .refine((number) => Number.isInteger(number) && number > 0 && number < 2 ** 32 && !NOBODYS_ASNS.includes(number), {
     error: `wanted ${ASN_WANTED}`,
   });
-/** Somebody whom we can send to: a link-local address alone says not where, and what lies in ::ffff:0:0/96 is IPv4's. */
-const host = unicast
-  .refine((one) => !isLinkLocal(one) || zoneOf(one) !== undefined, { error: 'wanted its link too, such as "fe80::1%eth1"' })
-  .refine((one) => isIpv4(one) || !/^0{20}ffff/.test(one), { error: "wanted the IPv4 address that is in it" });
 /** What is shown and said as it stands: a terminal must not take it for a command. */
 const isPlainText = (text: string): boolean => !/\p{Cc}/u.test(text);
 /** RFC 4271 4.2: zero, or at least three seconds. */
@@ -188,24 +186,6 @@ const journalSchema = z.strictObject({
   files: whole(1, 1000).default(4),
 });
 
-const nextHopSchema = z.strictObject({ address: host, weight: whole(1, 256).default(1) });
-
-const routeSchema = z
-  .strictObject({
-    prefix,
-    nextHops: z
-      .array(nextHopSchema)
-      .min(1, { error: "wanted at least one next hop" })
-      .superRefine(refuseTwice((nextHop) => nextHop.address, "next hop")),
-  })
-  .superRefine((route, context) => {
-    route.nextHops.forEach((nextHop, i) => {
-      if (isIpv4(nextHop.address) === isIpv4(route.prefix.address)) return;
-      const path = ["nextHops", i, "address"];
-      context.addIssue({ code: "custom", path, message: "wanted an address of the prefix's own family" });
-    });
-  });
-
 export const configSchema = z
   .strictObject({
     ports: z
@@ -215,7 +195,7 @@ export const configSchema = z
       .superRefine(refuseTwice((port) => port.interface ?? port.address, "interface")),
     bgp: bgpSchema.optional(),
     journal: journalSchema.optional(),
-    routes: z.array(routeSchema).default([]),
+    routes: routesSchema,
     ecmp: ecmpSchema.prefault({}),
     workers: whole(1, 32).default(1),
     /** A port and worker. */
@@ -228,7 +208,7 @@ export const configSchema = z
   })
   .superRefine((config, context) => {
     // Mistakes in it were found already.
-    if (!config.ecmp?.hash || !config.ecmp.selector || !config.routes?.every(isWhole)) return;
+    if (!config.ecmp?.hash || !config.ecmp.selector || !config.routes?.every(isWholeRoute)) return;
     refuseForeignLinks(config.ports, config.bgp?.neighbors ?? [], context);
     for (const { path, message } of findUnserved(config)) context.addIssue({ code: "custom", path, message });
   });
@@ -250,21 +230,4 @@ function refuseForeignLinks(
     const name = linkOfRouter(address) === undefined ? "address" : "interface";
     context.addIssue({ code: "custom", path: ["bgp", "neighbors", i, name], message });
   }
-}
-
-/** Parts that are mistakes have no value. */
-const isWhole = (route: z.output<typeof routeSchema> | undefined): boolean =>
-  route?.nextHops?.every((nextHop) => nextHop?.address !== undefined && nextHop.weight !== undefined) === true;
-
-/** A list in which no two entries share what `keyOf` gives; one that is wrong by itself may have none. */
-function refuseTwice<Entry>(keyOf: (entry: Entry) => unknown, what: string) {
-  return (entries: Entry[], context: z.core.$RefinementCtx<Entry[]>): void => {
-    const seen = new Set<unknown>();
-    entries.forEach((entry, i) => {
-      const key = keyOf(entry);
-      if (key !== undefined && seen.has(key))
-        context.addIssue({ code: "custom", path: [i], message: `wanted each ${what} once` });
-      seen.add(key);
-    });
-  };
 }

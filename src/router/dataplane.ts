@@ -236,6 +236,7 @@ async function build(
     faults,
     killWorker: supervisor.kill,
     configurePorts,
+    tapsSettled: taps.settled,
     routerOn: discovery.routerOn,
     stop,
 

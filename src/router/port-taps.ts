@@ -103,6 +103,11 @@ export function createPortTaps({ clock, events, ports, threads, nextHopName }: P
       if (config) open(port, config);
     },
 
+    /** When every file is open, or its problem known. */
+    async settled(): Promise<void> {
+      for (const tap of taps) await tap?.file.settled();
+    },
+
     state: (port: number) => {
       const tap = taps[port];
       const lost = readers.reduce((sum, reader) => sum + reader.refused(), 0);

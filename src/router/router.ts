@@ -292,9 +292,12 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
 
     bfd,
 
-    /** When the journal's file is open, or its problem known; a disk that stalls is waited for a second. */
-    journalSettled: (): Promise<void> =>
-      Promise.race([journal.settled(), new Promise<void>((resolve) => clock.setTimer(1000, resolve))]),
+    /** When the files of journal and taps are open, or their problems known; a disk that stalls is waited for a second. */
+    filesSettled: (): Promise<unknown> =>
+      Promise.race([
+        Promise.all([journal.settled(), dataplane?.tapsSettled()]),
+        new Promise<void>((resolve) => clock.setTimer(1000, resolve)),
+      ]),
 
     /** Null: none is kept. */
     journal: () => journal.state() ?? null,

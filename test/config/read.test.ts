@@ -1,5 +1,6 @@
 /** Each pair in `cases/`: NAME.yaml, and NAME.expected, what reading it says. UPDATE_EXPECTED=1 writes the latter anew. */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { NamedFiles } from "#src/config/named-files.ts";
 import { formatMistake, readConfig } from "#src/config/read.ts";
@@ -17,6 +18,7 @@ const files: NamedFiles = {
     }
   },
   obstacle: (name) => (name.startsWith("/nowhere/") ? "there is no folder /nowhere" : undefined),
+  identify: (name) => resolve("/lab", name),
 };
 
 function say(text: string): string {

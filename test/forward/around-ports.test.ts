@@ -149,6 +149,17 @@ await inNamespace(import.meta.url, () => {
     expect(readFileSync(capture).length).toBe(size);
   });
 
+  test("a reload whose tap cannot be opened says so, and ends as not done", { timeout: 60_000 }, () => {
+    configure(", tap: {file: /proc/capture}");
+    expect(ecmp("reload")).toMatchObject({
+      status: 1,
+      stdout: `reloaded ${file}\n`,
+      stderr: expect.stringMatching(/: ports\[0\]\.tap: E.*wanted a file that can be written/),
+    });
+    configure("");
+    expect(ecmp("reload")).toMatchObject({ status: 0, stderr: "" });
+  });
+
   test("ends as it should with held frames and an open tap", { timeout: 60_000 }, async () => {
     await reload(`, tap: {file: ${capture}.last}`);
     fault("set", "port1", "--delay-ms", "500");
