@@ -14,3 +14,7 @@ export function formatMac(mac: Mac): string {
 /** The first 16 and the last 32 bits, for those who keep an address in words. */
 export const macHigh = (mac: Mac): number => Math.floor(mac / 0x100000000);
 export const macLow = (mac: Mac): number => mac % 0x100000000;
+
+/** Of the first byte: multicast and broadcast, which no station has. */
+const GROUP_BIT = 2 ** 40;
+export const isGroup = (mac: Mac): boolean => Math.floor(mac / GROUP_BIT) % 2 === 1;

@@ -35,6 +35,7 @@ import { resolveNextHops } from "./resolve-next-hops.ts";
 import { createRouterDiscovery } from "./router-discovery.ts";
 import { createSlowPath } from "./slow-path.ts";
 import { createSupervisor, launchWorker } from "./supervisor.ts";
+import { createTaggedAnswers } from "./tagged-answers.ts";
 import { openWaysOut } from "./ways-out.ts";
 
 export type Dataplane = Awaited<ReturnType<typeof startDataplane>>;
@@ -116,8 +117,7 @@ async function build(
   guard.keepKernelOff(facts.filter(({ index }) => index !== 0).map(({ name }) => name));
 
   const forward = createForwarder({ image: fib.image, hash, selector: name, ports: identities });
-  const { nextHopName, portOf } = fib;
-  const nextNeighbors = createNextNeighbors({ image: fib.image, nextHopName, portOf });
+  const nextNeighbors = createNextNeighbors(fib);
   const slowPath = createSlowPath({
     forward,
     image: fib.image,
@@ -127,6 +127,7 @@ async function build(
     neighborOf: nextNeighbors.of,
     resolve: (address, port) => neighbors.resolve(address, port),
     receive: (hearing, port) => neighbors.receive(hearing, port),
+    answer: createTaggedAnswers({ clock, ports: facts }),
     discover: (message, port) => discovery.receive(message, port),
     explain: createOffloadAdvice(events, names),
   });

@@ -11,7 +11,7 @@
  */
 import { type Address, compareAddresses, formatAddress, inZone, withoutZone } from "../net/address.ts";
 import type { CancelTimer, Clock } from "../net/clock.ts";
-import { formatMac, type Mac } from "../net/mac.ts";
+import { formatMac, isGroup, type Mac } from "../net/mac.ts";
 import { encodeQuestion, type Hearing } from "./neighbor-protocol.ts";
 
 const REQUEST_INTERVAL_MS = 1000;
@@ -20,8 +20,6 @@ const REQUESTS = 3;
 const CONFIRM_AFTER_MS = 30_000;
 /** Said without being asked, a MAC is believed, and soon asked whether it answers (RFC 4861 DELAY_FIRST_PROBE_TIME). */
 const PROBE_AFTER_MS = 5000;
-/** Of the first byte: a group's, which no neighbor has. */
-const GROUP_BIT = 2 ** 40;
 /** A bound on what a scan of an attached subnet can make us remember (Linux: gc_thresh3). */
 const MAXIMUM_NEIGHBORS = 4096;
 
@@ -180,5 +178,3 @@ export function createNeighbors({ clock, ports, send, onChange }: NeighborOption
     },
   };
 }
-
-const isGroup = (mac: Mac): boolean => Math.floor(mac / GROUP_BIT) % 2 === 1;

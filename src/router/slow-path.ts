@@ -24,6 +24,7 @@ import type { ErrorReason, IcmpErrorCounters, IcmpErrors } from "./icmp-errors.t
 import { type Hearing, hear } from "./neighbor-protocol.ts";
 import type { NeighborStateName } from "./neighbors.ts";
 import type { NextNeighbors } from "./next-neighbor.ts";
+import type { TaggedAnswers } from "./tagged-answers.ts";
 
 /** Linux holds 101 packets of 2 KiB an unresolved neighbor (unres_qlen_bytes); we count packets. */
 const HELD_PER_NEIGHBOR = 64;
@@ -57,6 +58,8 @@ export interface SlowPathOptions {
   /** Of the neighbor table. */
   resolve(address: Address, port: number): NeighborStateName;
   receive(hearing: Hearing, port: number): void;
+  /** To what is heard on ports with tags. */
+  readonly answer: TaggedAnswers;
   /** Of router discovery. */
   discover(message: RouterMessage, port: number): void;
   /** Of a packet that came in by `port`, its first bytes, which is dropped for what only its sender's operator can change. */
@@ -75,7 +78,7 @@ interface Waiting {
 export type SlowPath = ReturnType<typeof createSlowPath>;
 
 export function createSlowPath(options: SlowPathOptions) {
-  const { forward, image, ports, identities, errors, neighborOf, resolve, receive, discover, explain } = options;
+  const { forward, image, ports, identities, errors, neighborOf, resolve, receive, answer, discover, explain } = options;
   const waiting = new Map<Address, Waiting[]>();
   const batch = createBatch(new Uint8Array(LARGEST_FRAME), 1);
   const { rows } = batch;
@@ -192,18 +195,19 @@ export function createSlowPath(options: SlowPathOptions) {
     else abandoned++;
   };
 
+  /** A frame made here, without a virtio header. */
+  const send = (port: number, frame: Uint8Array): void => {
+    const bytes = new Uint8Array(VIRTIO_HEADER_LENGTH + frame.length);
+    bytes.set(frame, VIRTIO_HEADER_LENGTH);
+    place(bytes);
+    tag(port);
+    if (transmit(port)) made++;
+  };
+
   return {
     release,
     abandon,
-
-    /** A frame made here, without a virtio header. */
-    send(port: number, frame: Uint8Array): void {
-      const bytes = new Uint8Array(VIRTIO_HEADER_LENGTH + frame.length);
-      bytes.set(frame, VIRTIO_HEADER_LENGTH);
-      place(bytes);
-      tag(port);
-      if (transmit(port)) made++;
-    },
+    send,
 
     /** Something from a worker's channel. */
     take(entry: ChannelEntry): void {
@@ -214,6 +218,8 @@ export function createSlowPath(options: SlowPathOptions) {
         if (hearing) receive(hearing, port);
         const message = decodeRouterMessage(bytes, VIRTIO_HEADER_LENGTH, length);
         if (message) discover(message, port);
+        const ours = identities[port].vlans === 0 ? undefined : answer(bytes, VIRTIO_HEADER_LENGTH, length, port);
+        if (ours) send(port, ours);
       } else if (kind >= CHANNEL_KIND.dropped) {
         const reason = DROP_REASONS[kind - CHANNEL_KIND.dropped] as AnsweredDrop | typeof EXPLAINED_DROP;
         if (reason === EXPLAINED_DROP) return explain(packetIn(bytes), port);

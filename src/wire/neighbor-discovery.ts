@@ -14,12 +14,12 @@ import { IPV6_HEADER_LENGTH, readHopLimit, readNextHeader, readPayloadLength } f
 
 const TYPE = { solicitation: 135, advertisement: 136 } as const;
 export const OPTION = { sourceLinkLayer: 1, targetLinkLayer: 2 } as const;
-const FLAG = { solicited: 0x40, override: 0x20 } as const;
+const FLAG = { router: 0x80, solicited: 0x40, override: 0x20 } as const;
 const MESSAGE_LENGTH = 24;
 export const OPTION_LENGTH = 8;
 /** Proof that no router has touched the packet. */
 export const HOP_LIMIT = 255;
-const UNSPECIFIED: Ipv6Address = "0".repeat(32);
+export const UNSPECIFIED: Ipv6Address = "0".repeat(32);
 
 export type NeighborMessage = NeighborSolicitation | NeighborAdvertisement;
 
@@ -117,5 +117,26 @@ export function encodeSolicitation(message: {
   body[25] = 1;
   writeMac(body, 26, macHigh(sourceMac), macLow(sourceMac));
   const destinationMac = targetMac ?? groupMac(destination);
+  return encodeIcmp6({ sourceMac, destinationMac, source, destination, hopLimit: HOP_LIMIT, message: body });
+}
+
+const ALL_NODES: Ipv6Address = `ff02${"1".padStart(28, "0")}`;
+
+/** A whole frame in which a router says that it has `target`: to who asked, or, where he has no address yet, to everyone. */
+export function encodeAdvertisement(message: {
+  readonly mac: Mac;
+  readonly target: Ipv6Address;
+  readonly asker?: { readonly mac: Mac; readonly address: Ipv6Address };
+}): Uint8Array {
+  const { mac: sourceMac, target: source, asker } = message;
+  const body = new Uint8Array(MESSAGE_LENGTH + OPTION_LENGTH);
+  body[0] = TYPE.advertisement;
+  body[4] = FLAG.router | FLAG.override | (asker === undefined ? 0 : FLAG.solicited);
+  body.set(addressToBytes(source), 8);
+  body[24] = OPTION.targetLinkLayer;
+  body[25] = 1;
+  writeMac(body, 26, macHigh(sourceMac), macLow(sourceMac));
+  const destination = asker?.address ?? ALL_NODES;
+  const destinationMac = asker?.mac ?? groupMac(ALL_NODES);
   return encodeIcmp6({ sourceMac, destinationMac, source, destination, hopLimit: HOP_LIMIT, message: body });
 }

@@ -18,6 +18,7 @@ import { PacketRing } from "#src/port/packet-ring.ts";
 import { PacketWaiter } from "#src/port/packet-waiter.ts";
 import { Wake } from "#src/port/wake.ts";
 import { decodeArp, encodeArp } from "#src/wire/arp.ts";
+import { decodeNeighborMessage, encodeSolicitation } from "#src/wire/neighbor-discovery.ts";
 import { accountedFor } from "../common/counters.ts";
 import { ECMP, type Program, start } from "../common/host.ts";
 import { createCable, inNamespace, run } from "../common/namespace.ts";
@@ -81,6 +82,11 @@ await inNamespace(import.meta.url, () => {
       spawnSync(process.execPath, [ECMP, "show", "counters", "--json", "--control", control], { encoding: "utf8" }).stdout,
     );
 
+  const SIDES = () => [
+    { ring: left, port: "port0", host: LEFT, ourIp: "10.0.1.1", ourIp6: "2001:db8:1::1", tags: LEFT_TAGS },
+    { ring: right, port: "port1", host: RIGHT, ourIp: "10.0.11.1", ourIp6: "2001:db8:11::1", tags: RIGHT_TAGS },
+  ];
+
   /** Answers what is asked, with the tags of the question. */
   const answer = (ring: PacketRing, { ip, mac, tags }: typeof LEFT, port: string, ourIp: string, question: Buffer): void => {
     const asked = decodeArp(question, 0, question.length);
@@ -112,6 +118,8 @@ await inNamespace(import.meta.url, () => {
       createCable(`h-${port}`, port);
       for (const end of [port, `h-${port}`]) run(`ip link set ${end} mtu ${MTU}`);
       run(`ip addr add 10.0.${i === 0 ? 1 : 11}.1/24 dev ${port}`);
+      writeFileSync(`/proc/sys/net/ipv6/conf/${port}/disable_ipv6`, "0");
+      run(`ip addr add 2001:db8:${i === 0 ? 1 : 11}::1/64 dev ${port} nodad`);
     }
     [left, right] = ["h-port0", "h-port1"].map((name) => new PacketRing({ interface: name }));
     wake = new Wake();
@@ -187,6 +195,43 @@ await inNamespace(import.meta.url, () => {
       const whole = receive(left, (one) => isIpWith(LEFT_TAGS)(one) && one.length > 1000);
       expect(untagged(whole, LEFT_TAGS).subarray(26)).toEqual(back(MTU - TWO_TAGS).subarray(26));
       expect(show().dropped).toMatchObject({ "egress-refused": 0, "too-big": 1 });
+    });
+
+    test("tells whoever asks with its tags, one or two, where its addresses are", { timeout: 60_000 }, () => {
+      for (const { ring, port, host, ourIp, ourIp6, tags } of SIDES()) {
+        const ask = (text: string) =>
+          encodeArp({
+            operation: 1,
+            senderMac: host.mac,
+            senderAddress: address(host.ip),
+            targetMac: 0,
+            targetAddress: address(text),
+          });
+        const originated = show().slowPath.originated;
+        // What is nobody's is asked for first: an answer would come first, too.
+        for (const text of [host.ip, ourIp]) send(ring, tagFrame(Buffer.from(ask(text)), ...host.tags));
+        const isReply = (frame: Buffer) => hasTags(frame, tags, "0806") && untagged(frame, tags)[21] === 2;
+        const reply = untagged(receive(ring, isReply), tags);
+        expect(decodeArp(reply, 0, reply.length)).toEqual({
+          operation: 2,
+          senderMac: findInterface(port).mac,
+          senderAddress: address(ourIp),
+          targetMac: host.mac,
+          targetAddress: address(host.ip),
+        });
+        expect([reply.readUIntBE(0, 6), reply.readUIntBE(6, 6)]).toEqual([host.mac, findInterface(port).mac]);
+
+        const target = parseAddress(ourIp6) as string;
+        const source = `${target.slice(0, 31)}2`;
+        send(ring, tagFrame(Buffer.from(encodeSolicitation({ sourceMac: host.mac, source, target })), ...host.tags));
+        const isAdvertisement = (frame: Buffer) => hasTags(frame, tags, "86dd") && untagged(frame, tags)[54] === 136;
+        const advertisement = untagged(receive(ring, isAdvertisement), tags);
+        const said = decodeNeighborMessage(advertisement, 0, advertisement.length);
+        const { mac } = findInterface(port);
+        expect(said).toEqual({ kind: "advertisement", target, solicited: true, override: true, mac });
+        expect([advertisement.readUIntBE(0, 6), advertisement.subarray(38, 54).toString("hex")]).toEqual([host.mac, source]);
+        expect(show().slowPath.originated - originated).toBeGreaterThanOrEqual(2);
+      }
     });
 
     test("takes nothing from another VLAN, or from none, and has counted every frame", { timeout: 60_000 }, async () => {

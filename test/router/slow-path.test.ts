@@ -37,6 +37,7 @@ function makeSlowPath() {
       return resolved.has(address) ? "reachable" : "incomplete";
     },
     receive: () => {},
+    answer: () => undefined,
     discover: () => {},
     explain: () => {},
   });

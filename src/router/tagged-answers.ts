@@ -1,0 +1,64 @@
+/**
+ * What hosts ask of the router itself on ports with VLAN tags. The kernel throws tagged frames away where it has no interface for
+ * that VLAN, so questions for our addresses (RFC 826, RFC 4861 section 7.2.4) are answered here, on the main thread, and no more
+ * of them than a bucket allows. For the slow path, which sends what is made.
+ */
+import type { Address } from "../net/address.ts";
+import type { Clock } from "../net/clock.ts";
+import { isGroup } from "../net/mac.ts";
+import { createTokenBucket } from "../net/token-bucket.ts";
+import type { InterfaceInfo } from "../port/interface.ts";
+import { ARP_OPERATION, decodeArp, encodeArp } from "../wire/arp.ts";
+import { readMac } from "../wire/ethernet.ts";
+import { decodeNeighborMessage, encodeAdvertisement, UNSPECIFIED } from "../wire/neighbor-discovery.ts";
+
+/** As many as ICMP errors. */
+const PER_SECOND = 1000;
+const BURST = 50;
+
+/** Of now, each time. */
+export type TaggedPort = Pick<InterfaceInfo, "mac" | "addresses">;
+
+export interface TaggedAnswerOptions {
+  readonly clock: Pick<Clock, "nowMs">;
+  readonly ports: readonly TaggedPort[];
+}
+
+/** The frame that answers the one of `length` bytes at `frame`, heard on `port` and without its tags; undefined: none does. */
+export type TaggedAnswers = (bytes: Uint8Array, frame: number, length: number, port: number) => Uint8Array | undefined;
+
+export function createTaggedAnswers({ clock, ports }: TaggedAnswerOptions): TaggedAnswers {
+  const take = createTokenBucket(clock, PER_SECOND, BURST);
+  return (bytes, frame, length, port) => {
+    const answer = answerArp(bytes, frame, length, ports[port]) ?? answerSolicitation(bytes, frame, length, ports[port]);
+    return answer && take() ? answer : undefined;
+  };
+}
+
+/** Whether the address is one of ours on this port. */
+const owns = ({ addresses }: TaggedPort, address: Address): boolean => addresses.some((own) => own.address === address);
+
+function answerArp(bytes: Uint8Array, frame: number, length: number, ours: TaggedPort): Uint8Array | undefined {
+  const question = decodeArp(bytes, frame, length);
+  if (question?.operation !== ARP_OPERATION.request || !owns(ours, question.targetAddress)) return undefined;
+  const { senderMac, senderAddress, targetAddress } = question;
+  if (isGroup(senderMac) || senderMac === 0 || owns(ours, senderAddress)) return undefined;
+  return encodeArp({
+    operation: ARP_OPERATION.reply,
+    senderMac: ours.mac,
+    senderAddress: targetAddress,
+    targetMac: senderMac,
+    targetAddress: senderAddress,
+  });
+}
+
+function answerSolicitation(bytes: Uint8Array, frame: number, length: number, ours: TaggedPort): Uint8Array | undefined {
+  const question = decodeNeighborMessage(bytes, frame, length);
+  if (question?.kind !== "solicitation" || !owns(ours, question.target)) return undefined;
+  const { source, target } = question;
+  // Who asks a known MAC may leave his own out of the message: it is the frame's.
+  const asker = question.mac ?? readMac(bytes, frame + 6);
+  if (isGroup(asker) || source.startsWith("ff") || owns(ours, source)) return undefined;
+  const { mac } = ours;
+  return encodeAdvertisement(source === UNSPECIFIED ? { mac, target } : { mac, target, asker: { mac: asker, address: source } });
+}
