@@ -93,6 +93,7 @@ function run(seat: WorkerSeat): void {
   const waiter = createFaultyWaiter(links, faulty);
   const breathe = createLoop({
     ports,
+    isTagged: start.ports.map(({ vlans }) => vlans !== 0),
     forward: createForwarder({
       image,
       hash: start.hash,

@@ -1,7 +1,7 @@
 /**
  * What hosts ask of the router itself on ports with VLAN tags. The kernel throws tagged frames away where it has no interface for
- * that VLAN, so questions for our addresses (RFC 826, RFC 4861 section 7.2.4) are answered here, on the main thread, and no more
- * of them than a bucket allows. For the slow path, which sends what is made.
+ * that VLAN, so questions for our addresses (RFC 826, RFC 4861 section 7.2.4) and echo requests to them are answered here, on the
+ * main thread, and no more of them than a bucket allows. For the slow path, which sends what is made.
  */
 import type { Address } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
@@ -9,6 +9,7 @@ import { isGroup } from "../net/mac.ts";
 import { createTokenBucket } from "../net/token-bucket.ts";
 import type { InterfaceInfo } from "../port/interface.ts";
 import { ARP_OPERATION, decodeArp, encodeArp } from "../wire/arp.ts";
+import { decodeEchoRequest, encodeEchoReply } from "../wire/echo.ts";
 import { readMac } from "../wire/ethernet.ts";
 import { decodeNeighborMessage, encodeAdvertisement, UNSPECIFIED } from "../wire/neighbor-discovery.ts";
 
@@ -30,8 +31,11 @@ export type TaggedAnswers = (bytes: Uint8Array, frame: number, length: number, p
 export function createTaggedAnswers({ clock, ports }: TaggedAnswerOptions): TaggedAnswers {
   const take = createTokenBucket(clock, PER_SECOND, BURST);
   return (bytes, frame, length, port) => {
-    const answer = answerArp(bytes, frame, length, ports[port]) ?? answerSolicitation(bytes, frame, length, ports[port]);
-    return answer && take() ? answer : undefined;
+    for (const make of [answerArp, answerSolicitation, answerEcho]) {
+      const answer = make(bytes, frame, length, ports[port]);
+      if (answer) return take() ? answer : undefined;
+    }
+    return undefined;
   };
 }
 
@@ -61,4 +65,11 @@ function answerSolicitation(bytes: Uint8Array, frame: number, length: number, ou
   if (isGroup(asker) || source.startsWith("ff") || owns(ours, source)) return undefined;
   const { mac } = ours;
   return encodeAdvertisement(source === UNSPECIFIED ? { mac, target } : { mac, target, asker: { mac: asker, address: source } });
+}
+
+function answerEcho(bytes: Uint8Array, frame: number, length: number, ours: TaggedPort): Uint8Array | undefined {
+  const request = decodeEchoRequest(bytes, frame, length);
+  const isForUs =
+    request !== undefined && owns(ours, request.destination) && !owns(ours, request.source) && !isGroup(request.mac);
+  return isForUs ? encodeEchoReply(ours.mac, request) : undefined;
 }

@@ -63,6 +63,7 @@ function leastGrowth({ frame, hash, selector, onReceive }) {
   fib.publish();
   const memory = createCounterMemory();
   const breathe = createLoop({
+    isTagged: [],
     ports: [createSource(frame, onReceive)],
     forward: createForwarder({ image: fib.image, hash: options, selector, ports: [{ macHigh: 0x0200, macLow: 1, vlans: 0 }] }),
     counters: createCounterWriter(memory),

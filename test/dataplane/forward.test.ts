@@ -68,7 +68,14 @@ function makeRouter(selector = "modulo", hash: HashOptions = HASH, vlans = [0, 0
     { macHigh: 0x0200, macLow: 2, vlans: vlans[1], linkLocals: new Uint32Array() },
   ];
   const forward = createForwarder({ image: fib.image, hash, selector, ports: macs, ownSources });
-  const breathe = createLoop({ ports, forward, counters: createCounterWriter(counters), channel: createChannelWriter(channel) });
+  const isTagged = vlans.map((stack) => stack !== 0);
+  const breathe = createLoop({
+    ports,
+    isTagged,
+    forward,
+    counters: createCounterWriter(counters),
+    channel: createChannelWriter(channel),
+  });
   const count = () => readCounters([counters], 2);
   return { fib, ports, wires, breathe, count, reader: createChannelReader(channel) };
 }

@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseAddress } from "#src/net/address.ts";
+import { formatAddress, parseAddress } from "#src/net/address.ts";
 import { systemClock } from "#src/net/clock.ts";
 import { formatMac } from "#src/net/mac.ts";
 import { createBatch, ROW, ROW_WORDS, VERDICT } from "#src/port/batch.ts";
@@ -23,6 +23,7 @@ import { accountedFor } from "../common/counters.ts";
 import { ECMP, type Program, start } from "../common/host.ts";
 import { createCable, inNamespace, run } from "../common/namespace.ts";
 import { makePacket, tagFrame } from "../dataplane/packets.ts";
+import { echoRequest, sumOfWords } from "../port/frames.ts";
 
 const address = (text: string) => parseAddress(text) as number;
 const LEFT = { ip: "10.0.1.2", mac: 0x0200000000c1, tags: [{ type: 0x88a8, id: 100 }, { id: 7 }] };
@@ -197,7 +198,7 @@ await inNamespace(import.meta.url, () => {
       expect(show().dropped).toMatchObject({ "egress-refused": 0, "too-big": 1 });
     });
 
-    test("tells whoever asks with its tags, one or two, where its addresses are", { timeout: 60_000 }, () => {
+    test("tells whoever asks with its tags, one or two, where its addresses are, and answers pings", { timeout: 60_000 }, () => {
       for (const { ring, port, host, ourIp, ourIp6, tags } of SIDES()) {
         const ask = (text: string) =>
           encodeArp({
@@ -230,7 +231,28 @@ await inNamespace(import.meta.url, () => {
         const { mac } = findInterface(port);
         expect(said).toEqual({ kind: "advertisement", target, solicited: true, override: true, mac });
         expect([advertisement.readUIntBE(0, 6), advertisement.subarray(38, 54).toString("hex")]).toEqual([host.mac, source]);
-        expect(show().slowPath.originated - originated).toBeGreaterThanOrEqual(2);
+
+        const mine = formatMac(mac);
+        for (const [from, to] of [
+          [host.ip, ourIp],
+          [formatAddress(source), ourIp6],
+        ]) {
+          // The tests' frames come from a MAC of their own, which is where the answer goes.
+          const request = Buffer.from(echoRequest(mine, from, to, 7));
+          send(ring, tagFrame(request, ...host.tags));
+          const [ethertype, type] = to.includes(":") ? ["86dd", 54] : ["0800", 34];
+          const isEcho = (frame: Buffer) =>
+            hasTags(frame, tags, ethertype) && [0, 129].includes(untagged(frame, tags)[type]) && frame[5] === 1;
+          const echo = untagged(receive(ring, isEcho), tags);
+          expect(echo.readUIntBE(0, 6)).toBe(request.readUIntBE(6, 6));
+          expect(echo.subarray(type + 4)).toEqual(request.subarray(type + 4));
+          const addresses = type === 34 ? [26, 30, 34] : [22, 38, 54];
+          const [s, d, e] = addresses;
+          expect([echo.subarray(s, d), echo.subarray(d, e)]).toEqual([request.subarray(d, e), request.subarray(s, d)]);
+          const pseudo = type === 34 ? [] : [...echo.subarray(22, 54), 0, echo.length - 54, 0, 58];
+          expect(sumOfWords([...pseudo, ...echo.subarray(type)])).toBe(0xffff);
+        }
+        expect(show().slowPath.originated - originated).toBeGreaterThanOrEqual(4);
       }
     });
 

@@ -5,6 +5,7 @@ import { ARP_OPERATION, type ArpPacket, decodeArp, encodeArp } from "#src/wire/a
 import { encodeIcmp6 } from "#src/wire/icmp6.ts";
 import { decodeNeighborMessage, encodeSolicitation } from "#src/wire/neighbor-discovery.ts";
 import { createFakeClock } from "../common/fake-clock.ts";
+import { echoRequest } from "../port/frames.ts";
 
 const OURS = 0x020000000001;
 const THEIRS = 0x02000000000b;
@@ -103,5 +104,37 @@ describe("what is answered", () => {
     expect(answered()).toBe(50);
     clock.advance(20);
     expect(answered()).toBe(20);
+  });
+});
+
+describe("an echo request on a port with tags", () => {
+  const MAC = "02:00:00:00:00:01";
+  const [FROM, TO] = ["10.0.0.11", "10.0.0.1"];
+  const [FROM_6, TO_6] = ["2001:db8::b", "2001:db8::1"];
+
+  it.each([
+    [FROM, TO, 34],
+    [FROM_6, TO_6, 54],
+  ])("from %s to %s is answered with what it said", (from, to, message) => {
+    const sent = echoRequest(MAC, from, to, 7);
+    const reply = makeAnswers().answer(Uint8Array.of(...sent, 0xee, 0xee)) as Uint8Array;
+    expect(reply.subarray(0, 12)).toEqual(Uint8Array.of(...sent.subarray(6, 12), 2, 0, 0, 0, 0, 1));
+    expect([reply.length, reply[message]]).toEqual([sent.length, message === 34 ? 0 : 129]);
+    expect(reply.subarray(message + 4)).toEqual(sent.subarray(message + 4));
+  });
+
+  const changed = (frame: Uint8Array, at: number, value: number): Uint8Array => frame.map((byte, i) => (i === at ? value : byte));
+  it.each([
+    ["for another's address", echoRequest(MAC, FROM, "10.0.0.2", 7)],
+    ["from who says that he is us", echoRequest(MAC, "fe80::1", TO_6, 7)],
+    ["from a group's MAC", changed(echoRequest(MAC, FROM, TO, 7), 6, 3)],
+    ["with a wrong checksum", changed(echoRequest(MAC, FROM, TO, 7), 45, 9)],
+    ["with a wrong checksum of IPv6", changed(echoRequest(MAC, FROM_6, TO_6, 7), 65, 9)],
+    ["that is a fragment", changed(echoRequest(MAC, FROM, TO, 7), 20, 0x20)],
+    ["that is cut off", echoRequest(MAC, FROM, TO, 7).subarray(0, -1)],
+    ["that is cut off in IPv6", echoRequest(MAC, FROM_6, TO_6, 7).subarray(0, -1)],
+    ["that says to be shorter than its header", changed(changed(echoRequest(MAC, FROM, TO, 7), 17, 3), 16, 0)],
+  ])("%s is not", (_, frame) => {
+    expect(makeAnswers().answer(frame)).toBeUndefined();
   });
 });
