@@ -41,7 +41,7 @@ describe("replay", () => {
     expect(report.nextHops).toEqual(expectedOf(packets, STATE));
     expect(report.packets).toBe(3000);
     expect(report.bytes).toBe(records.reduce((sum, { bytes }) => sum + bytes.length, 0));
-    expect(Object.keys(report.dropped).sort()).toEqual(["no-route", "ttl-expired"]);
+    expect(Object.keys(report.dropped).sort()).toEqual(["group-mac", "no-route", "ttl-expired"]);
     expect(report.punted).toBeGreaterThan(0);
   });
 
