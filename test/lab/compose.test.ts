@@ -154,11 +154,9 @@ describe.skipIf(missing !== undefined)(`docker-compose up${missing ? ` (needs ${
   const plays: readonly (readonly [lab: string, selector: string, least: number, most: number])[] = [
     // Resilient moves a quarter, modulo about three quarters.
     ["metallb-bgp", "modulo", 200, 399],
-    ["metallb-bgp", "resilient", 1, 150],
     ["stopped-speaker", "resilient", 1, 40],
     ["metallb-l3-tor-pair", "modulo", 197, 197],
     ["dual-stack", "modulo", 100, 199],
-    ["mitigations", "modulo", 200, 399],
     ["behind-nat", "hrw", 1, 59],
     ["anycast-pmtu", "resilient", 1, 59],
   ];
