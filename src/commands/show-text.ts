@@ -109,16 +109,16 @@ interface ShownRoute {
   readonly protocol?: string;
   readonly distance?: number;
   readonly group?: number;
-  readonly blackhole?: boolean;
+  readonly action?: string;
   readonly nextHops: readonly { address: string; weight: number }[];
 }
 
 function formatRoutes(routes: readonly ShownRoute[]): string {
   const codes: Record<string, string> = { bgp: "B", static: "S", connected: "C" };
-  const rows = routes.flatMap(({ prefix, protocol, distance, group, blackhole, nextHops }) => {
+  const rows = routes.flatMap(({ prefix, protocol, distance, group, action, nextHops }) => {
     const start = [codes[protocol ?? ""] ?? " ", prefix, `[${distance ?? "-"}]`, group === undefined ? "" : `group ${group}`];
     if (nextHops.length === 0)
-      return [[...start, protocol === "connected" ? "directly connected" : blackhole ? "blackhole" : "no usable path", ""]];
+      return [[...start, protocol === "connected" ? "directly connected" : (action ?? "no usable path"), ""]];
     return nextHops.map(({ address, weight }, i) => [
       ...(i === 0 ? start : ["", "", "", ""]),
       `via ${address}`,

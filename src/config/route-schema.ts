@@ -28,15 +28,22 @@ const routeSchema = z
     nextHops: z
       .array(nextHopSchema)
       .min(1, { error: "wanted at least one next hop" })
-      .superRefine(refuseTwice((nextHop) => nextHop.address, "next hop")),
+      .superRefine(refuseTwice((nextHop) => nextHop.address, "next hop"))
+      .optional(),
+    /** In place of next hops: packets are thrown away, or thrown away and answered. */
+    action: z.enum(["blackhole", "unreachable"], { error: "wanted blackhole or unreachable" }).optional(),
+  })
+  .refine(({ nextHops, action }) => (nextHops === undefined) !== (action === undefined), {
+    error: "wanted next hops (nextHops), or what is done in place of forwarding (action)",
   })
   .superRefine((route, context) => {
-    route.nextHops.forEach((nextHop, i) => {
+    route.nextHops?.forEach((nextHop, i) => {
       if (isIpv4(nextHop.address) === isIpv4(route.prefix.address)) return;
       const path = ["nextHops", i, "address"];
       context.addIssue({ code: "custom", path, message: "wanted an address of the prefix's own family" });
     });
-  });
+  })
+  .transform(({ nextHops = [], ...route }) => ({ ...route, nextHops }));
 
 export const routesSchema = z
   .array(routeSchema)

@@ -38,6 +38,8 @@ export function findUnserved({ ecmp, bgp, routes }: Served): Finding[] {
   // Many routes, and few ways to go.
   const known = new Map<string, string | undefined>();
   const findings = routes.flatMap(({ nextHops }, i) => {
+    // It has an action in their place.
+    if (nextHops.length === 0) return [];
     const key = JSON.stringify(nextHops);
     if (!known.has(key)) known.set(key, refusalOf(ecmp.selector, nextHops));
     const message = known.get(key);
@@ -57,7 +59,7 @@ function findUnbanked({ banks }: SelectorOptions, isKnown: boolean, routes: Serv
   const named = new Set(routes.flatMap(({ nextHops }) => nextHops.map(({ address }) => address)));
   const findings: Finding[] = [];
   routes.forEach(({ nextHops }, i) => {
-    if (nextHops.every(({ address }) => !banked.has(address)))
+    if (nextHops.length > 0 && nextHops.every(({ address }) => !banked.has(address)))
       findings.push({ path: ["routes", i, "nextHops"], message: "wanted at least one next hop that is in a bank" });
   });
   const isUnknown = (address: Address): boolean => isKnown && !named.has(address);
@@ -77,6 +79,7 @@ export function findWarnings(served: Served): string[] {
 
 function findUnbankedHops({ ecmp, routes }: Served): string[] {
   return routes.flatMap(({ nextHops }, i) => {
+    if (nextHops.length === 0) return [];
     const unbanked = describeUnbanked(ecmp.selector, nextHops);
     return unbanked === undefined ? [] : [`routes[${i}]: ${unbanked}`];
   });
@@ -87,7 +90,7 @@ function findUneven({ ecmp, bgp, routes }: Served): string[] {
   const { name, ...options } = ecmp.selector;
   const most = Math.max(bgp?.maximumPaths ?? 0, bgp?.maximumPathsIbgp ?? 0);
   const groups = [
-    ...routes.map(({ nextHops }, i) => ({ where: `routes[${i}]`, members: nextHops })),
+    ...routes.flatMap(({ nextHops }, i) => (nextHops.length === 0 ? [] : [{ where: `routes[${i}]`, members: nextHops }])),
     ...(most > 0 ? [{ where: "bgp.maximumPaths", members: equalMembers(most) }] : []),
   ];
   const first = new Map(groups.toReversed().map((group) => [JSON.stringify(group.members), group]));

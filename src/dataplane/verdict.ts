@@ -23,7 +23,7 @@ export const DROP_REASONS = [
   "fragment",
   "no-route",
   "blackhole",
-  /** The next hop is not on any of our subnets. */
+  /** The next hop is not on any of our subnets, or the route says that nothing is reachable by it. */
   "next-hop-unreachable",
   "ttl-expired",
   "too-big",

@@ -12,7 +12,7 @@ export function stateOfConfig({ ecmp, routes }: Config): FibState {
   const { name, ...selectorOptions } = ecmp.selector;
   const { hash, memberOrder } = ecmp;
   const fib = createFib({ buffers: createImage(), selector: name, selectorOptions, memberOrder, hash, workers: 0 });
-  fib.apply(routes.map(({ prefix, nextHops }) => ({ prefixes: [prefix], protocol: "static", nextHops })));
+  fib.apply(routes.map(({ prefix, nextHops, action }) => ({ prefixes: [prefix], protocol: "static", nextHops, action })));
   return fib.state();
 }
 

@@ -10,7 +10,7 @@ import { type Flow, formatFlow } from "../net/flow.ts";
 import { formatPrefix, hostPrefix, type Prefix, prefixContains } from "../net/prefix.ts";
 import { createDecider, type FlowDecision } from "./decision.ts";
 import type { Match } from "./lookup.ts";
-import { type RestoredDirect, restoreFib } from "./restore.ts";
+import { type RestoredFib, restoreFib } from "./restore.ts";
 import { describeRule } from "./rule.ts";
 
 /** One line of `ecmp explain --json`; null is what there is none of. */
@@ -32,7 +32,7 @@ export interface Explanation {
 export function createExplainer(state: FibState): (flow: Flow) => Explanation {
   const fib = restoreFib(state);
   const decide = createDecider(fib);
-  const findDirect = createDirectLookup(fib.direct);
+  const findDirect = createDirectLookup(fib);
   const describe = (reduction: SelectionTable["reduction"]) => describeRule(state.hash, state.selector.name, reduction);
   const rules = { buckets: describe("buckets"), bounds: describe("bounds") };
   const ruleOf = ({ reduction, refusal }: SelectionTable): string =>
@@ -79,14 +79,27 @@ interface DirectMatch {
   readonly reason: string;
 }
 
-function createDirectLookup({ local, attached }: RestoredDirect): (destination: Address) => DirectMatch | undefined {
+function createDirectLookup({
+  direct: { local, attached },
+  actions,
+}: RestoredFib): (destination: Address) => DirectMatch | undefined {
   const own = new Set(local);
-  const longestFirst = [...attached].sort((a, b) => b.length - a.length);
+  const deeds = new Map(actions.map(({ prefix, action }) => [formatPrefix(prefix), action]));
+  const longestFirst = [...attached, ...actions.map(({ prefix }) => prefix)].sort((a, b) => b.length - a.length);
   return (destination) => {
     const address = formatAddress(destination);
     if (own.has(destination)) return { prefix: hostPrefix(destination), reason: `${address} is the router's own address` };
     const prefix = longestFirst.find((subnet) => prefixContains(subnet, destination));
-    return prefix && { prefix, reason: `${formatPrefix(prefix)} is directly connected, no group: it goes to ${address} itself` };
+    if (!prefix) return undefined;
+    const text = formatPrefix(prefix);
+    const deed = deeds.get(text);
+    return {
+      prefix,
+      reason:
+        deed === undefined
+          ? `${text} is directly connected, no group: it goes to ${address} itself`
+          : `${text} is ${deed}: its packets are thrown away${deed === "unreachable" ? ", and their senders told so (ICMP)" : ""}`,
+    };
   };
 }
 

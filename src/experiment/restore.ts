@@ -19,7 +19,7 @@ import {
   type SelectorMemory,
   type SelectorOptions,
 } from "../ecmp/table.ts";
-import type { ActivityState, FibState, GroupState, MemberState } from "../fib/state.ts";
+import type { ActionState, ActivityState, FibState, GroupState, MemberState } from "../fib/state.ts";
 import { type Address, parseAddress } from "../net/address.ts";
 import { formatPrefix, type Prefix, parsePrefix, prefixKey } from "../net/prefix.ts";
 
@@ -29,6 +29,7 @@ export interface RestoredFib extends Pick<FlowHash, "hashFields" | "writeKey"> {
   readonly selectorOptions: SelectorOptions;
   readonly memberOrder: MemberOrder;
   readonly groups: readonly RestoredGroup[];
+  readonly actions: readonly { readonly prefix: Prefix; readonly action: ActionState["action"] }[];
   readonly direct: RestoredDirect;
 }
 
@@ -56,6 +57,7 @@ const stateSchema = z.strictObject(
     selector: selectorStateSchema,
     memberOrder: memberOrderSchema,
     groups: z.unknown(),
+    actions: z.array(z.strictObject({ prefix, action: z.enum(["blackhole", "unreachable"]) })).default([]),
     direct: z.strictObject({ local: z.array(address), attached: z.array(prefix) }).default({ local: [], attached: [] }),
   },
   { error: 'wanted an object with "hash", "selector", "memberOrder" and "groups"' },
@@ -67,7 +69,7 @@ export function restoreFib(state: FibState): RestoredFib {
     const [{ path, wanted }] = flattenIssues(result.error);
     refuse(formatPath(path) || "its top", valueAt(state, path), wanted);
   }
-  const { hash, selector, memberOrder, direct } = result.data;
+  const { hash, selector, memberOrder, actions, direct } = result.data;
   const { name: _, ...selectorOptions } = selector;
   const largestHash = 2 ** (SELECTORS[selector.name].hashBits ?? 32) - 1;
   const restored = list(state.groups, "groups").map((group, i) =>
@@ -81,6 +83,7 @@ export function restoreFib(state: FibState): RestoredFib {
     selectorOptions,
     memberOrder,
     groups: restored,
+    actions,
     direct,
   };
 }

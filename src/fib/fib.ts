@@ -14,13 +14,13 @@ import { formatPrefix, hostPrefix, maximumLength, type Prefix, prefixContains, p
 import type { RouteChange } from "../rib/route.ts";
 import { createActivity } from "./activity.ts";
 import { createArena } from "./arena.ts";
-import { createBlackholes } from "./blackholes.ts";
 import { describeDirect, describeGroup, measureGroup } from "./describe.ts";
 import { createGroupRecords, PLAIN_BUCKETS, type Reduction } from "./group-records.ts";
 import { createGroupTable, type Group, type GroupOrigin } from "./groups.ts";
 import { type FibImage, type ImageBuffers, openImage, readAcknowledged, readGeneration } from "./image.ts";
 import { HEADER, MAXIMUM_GROUPS, REDUCTION } from "./layout.ts";
 import { type Adjacency, createNextHops, type NextHopName } from "./next-hops.ts";
+import { createRouteActions } from "./route-actions.ts";
 import type { FibState, HashState } from "./state.ts";
 import { createTrie } from "./trie.ts";
 import { createTrie6 } from "./trie6.ts";
@@ -80,7 +80,7 @@ export function createFib(options: FibOptions) {
   const own = new Set<Address>();
   const special = new Map<string, number>();
   const hosts = new Map<Address, number>();
-  const blackholes = createBlackholes();
+  const actions = createRouteActions();
   let retiredIds: { id: number; generation: number }[] = [];
 
   const portOf = (address: Address): number | undefined => {
@@ -151,7 +151,8 @@ export function createFib(options: FibOptions) {
 
   /** What a prefix without a group of next hops shows: nothing on purpose, or the host behind it, if one is resolved. */
   const underlay = (prefix: Prefix): number => {
-    if (blackholes.has(prefix)) return singleGroup("blackhole", { kind: "blackhole" }) ?? 0;
+    const action = actions.of(prefix);
+    if (action !== undefined) return singleGroup(action, { kind: action }) ?? 0;
     return prefix.length === maximumLength(prefix.address) ? (hosts.get(prefix.address) ?? 0) : 0;
   };
 
@@ -177,7 +178,7 @@ export function createFib(options: FibOptions) {
      */
     apply(changes: readonly RouteChange[]): Prefix[] {
       const plan = groups.plan(changes);
-      const turned = blackholes.take(changes);
+      const turned = actions.take(changes);
       const refused = [...plan.refused];
       for (const { group, origin } of plan.refilled) {
         if (writeGroup(group, predecessorOf(group, origin))) continue;
@@ -326,6 +327,7 @@ export function createFib(options: FibOptions) {
       selector: { name: options.selector, ...selectorOptions },
       memberOrder,
       groups: describeAll(),
+      ...actions.state(),
       ...(own.size + attached.length > 0 && { direct: describeDirect(own, attached) }),
     }),
   };

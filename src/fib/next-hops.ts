@@ -15,7 +15,7 @@ export type Adjacency =
   | { readonly kind: "reachable"; readonly port: number; readonly destination: Mac; readonly source: Mac; readonly mtu: number };
 
 /** Next hops are named by their address, or by what they are where they have none ("local", "attached:0"). */
-export type NextHopName = Address | `local` | `blackhole` | `attached:${number}`;
+export type NextHopName = Address | `local` | `blackhole` | `unreachable` | `attached:${number}`;
 
 export interface NextHops {
   /** The index of `name`, made with `initial` if new, and held until `release`. Undefined: the table or the image is full. */

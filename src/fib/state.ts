@@ -5,6 +5,7 @@
 import type { HashOptions } from "../ecmp/flow-hash.ts";
 import type { MemberOrder } from "../ecmp/member-order.ts";
 import type { SelectorMemory, SelectorOptions } from "../ecmp/table.ts";
+import type { RouteAction } from "../rib/route.ts";
 
 export type HashState = HashOptions;
 
@@ -50,11 +51,19 @@ export interface DirectState {
   readonly attached: readonly string[];
 }
 
+/** A prefix whose packets are thrown away on purpose. */
+export interface ActionState {
+  readonly prefix: string;
+  readonly action: RouteAction;
+}
+
 export interface FibState {
   readonly hash: HashState;
   readonly selector: SelectorState;
   readonly memberOrder: MemberOrder;
   readonly groups: readonly GroupState[];
+  /** Unless there are none. */
+  readonly actions?: readonly ActionState[];
   /** Of a router that runs; a configuration alone does not know. */
   readonly direct?: DirectState;
 }

@@ -7,7 +7,7 @@ import { decide, type MultipathOptions } from "./decide.ts";
 import { createMemberLists, sameNextHops } from "./member-list.ts";
 import type { Resolution } from "./next-hop.ts";
 import type { Path } from "./path.ts";
-import { byAddress, type RouteNextHop, type RouteProtocol } from "./route.ts";
+import { byAddress, type RouteAction, type RouteNextHop, type RouteProtocol } from "./route.ts";
 import type { Judgement } from "./view.ts";
 import { type LinkBandwidthRule, weighPaths } from "./weight.ts";
 
@@ -15,7 +15,7 @@ import { type LinkBandwidthRule, weighPaths } from "./weight.ts";
 export interface Route {
   readonly protocol: RouteProtocol | undefined;
   readonly nextHops: readonly RouteNextHop[];
-  readonly isBlackhole: boolean;
+  readonly action?: RouteAction | undefined;
   /** Of BGP. */
   readonly best?: Path;
   /** The paths that share the traffic, the best one first: their next hops lie behind the gateways. */
@@ -26,7 +26,9 @@ export interface ChooseOptions extends MultipathOptions {
   readonly linkBandwidth: LinkBandwidthRule;
 }
 
-export const NO_ROUTE: Route = { protocol: undefined, nextHops: [], isBlackhole: false };
+export const NO_ROUTE: Route = { protocol: undefined, nextHops: [] };
+
+const actionOf = ({ isBlackhole }: Path): RouteAction | undefined => (isBlackhole ? "blackhole" : undefined);
 
 export type Choice = ReturnType<typeof createChoice>;
 
@@ -49,7 +51,7 @@ export function createChoice(options: ChooseOptions, resolve: (nextHop: Address)
     const [best] = sharing;
     const resolution = best.refused === undefined ? resolutionOf(best) : undefined;
     if (!resolution?.eligible) return NO_ROUTE;
-    return { protocol: "bgp", nextHops: resolution.gateways, isBlackhole: best.isBlackhole === true, best, sharing };
+    return { protocol: "bgp", nextHops: resolution.gateways, action: actionOf(best), best, sharing };
   };
 
   return {
@@ -58,7 +60,7 @@ export function createChoice(options: ChooseOptions, resolve: (nextHop: Address)
       const decision = decide(paths.filter(isEligible), options);
       if (!decision) return NO_ROUTE;
       const { best, multipath } = decision;
-      if (best.isBlackhole) return { protocol: "bgp", nextHops: [], isBlackhole: true, best, sharing: [] };
+      if (best.isBlackhole) return { protocol: "bgp", nextHops: [], action: actionOf(best), best, sharing: [] };
       const weighed = weighPaths(multipath, options.linkBandwidth);
       const gateways: RouteNextHop[] = [];
       if (weighed) {
@@ -66,7 +68,7 @@ export function createChoice(options: ChooseOptions, resolve: (nextHop: Address)
           for (const one of gatewaysOf(path)) gateways.push({ ...one, weight: one.weight * weight });
       } else for (const path of multipath) gateways.push(...gatewaysOf(path));
       const nextHops = memberLists.keep(byAddress(gateways, weighed !== undefined));
-      return { protocol: "bgp", nextHops, isBlackhole: false, best, sharing: multipath };
+      return { protocol: "bgp", nextHops, best, sharing: multipath };
     },
 
     /** The same, with what was found of every path. */
@@ -79,8 +81,7 @@ export function createChoice(options: ChooseOptions, resolve: (nextHop: Address)
   };
 }
 
-export const forwardsTheSame = (a: Route, b: Route): boolean =>
-  a.isBlackhole === b.isBlackhole && sameNextHops(a.nextHops, b.nextHops);
+export const forwardsTheSame = (a: Route, b: Route): boolean => a.action === b.action && sameNextHops(a.nextHops, b.nextHops);
 
 /** Nobody need be told: the FIB, whoever it is announced to, and what lies behind it. */
 export const sameRoute = (a: Route, b: Route): boolean =>

@@ -31,7 +31,7 @@ export function exportRoute(
 ): PathAttributes | undefined {
   const self = audience.nextHops[addressFamily(prefix.address)];
   if (self === undefined || !policy.announce.some((rule) => ruleMatches(rule, prefix))) return undefined;
-  if (route?.isBlackhole) return undefined;
+  if (route?.action) return undefined;
   const best = route?.best;
   if (!best) return shaped(ownAttributes(route ? ORIGIN.incomplete : ORIGIN.igp, self), audience, policy, self);
   const { peer } = best;

@@ -9,7 +9,7 @@
  */
 import { type Address, isIpv4, zoneOf } from "../net/address.ts";
 import { makePrefix, maximumLength, type Prefix, prefixContains, prefixKey } from "../net/prefix.ts";
-import { byAddress, type RouteNextHop } from "./route.ts";
+import { byAddress, type RouteAction, type RouteNextHop } from "./route.ts";
 
 export type UnresolvedReason = "next hop unreachable" | "next hop is our own address";
 
@@ -21,6 +21,7 @@ export type Resolution =
 export interface StaticRoute {
   readonly prefix: Prefix;
   readonly nextHops: readonly RouteNextHop[];
+  readonly action?: RouteAction | undefined;
 }
 
 export interface NextHopContext {
@@ -82,7 +83,10 @@ export function createResolver({
       const prefix = makePrefix(nextHop, length);
       const key = prefixKey(prefix);
       if (connected.has(key)) return { eligible: true, gateways: [{ address: nextHop, weight: 1 }] };
-      const gateways = ways.get(key) ?? throughBgp(bgpNextHops(prefix) ?? [], [...chain, nextHop]);
+      const way = ways.get(key);
+      // To throw away what is sent there is no way to go, and no reason to look for another.
+      if (way?.length === 0) return UNREACHABLE;
+      const gateways = way ?? throughBgp(bgpNextHops(prefix) ?? [], [...chain, nextHop]);
       if (gateways.length > 0) return { eligible: true, gateways };
     }
     return everyNextHopReachable ? { eligible: true, gateways: [{ address: nextHop, weight: 1 }] } : UNREACHABLE;

@@ -78,6 +78,9 @@ export function byAddress(nextHops: readonly RouteNextHop[], addsUp: boolean): R
   return members;
 }
 
+/** What is done with packets in place of forwarding them: thrown away, or thrown away and answered. */
+export type RouteAction = "blackhole" | "unreachable";
+
 export type RouteProtocol = "bgp" | "static" | "connected";
 
 /** What the FIB has to do: these prefixes, each named once, now go to these next hops; to none when the list is empty. */
@@ -86,6 +89,6 @@ export interface RouteChange {
   readonly protocol: RouteProtocol;
   /** Of a static route as they are written, learned ones by address; what order a group has them in, the FIB decides. */
   readonly nextHops: readonly RouteNextHop[];
-  /** Packets to it are thrown away; there are no next hops then. */
-  readonly isBlackhole?: boolean;
+  /** There are no next hops then. */
+  readonly action?: RouteAction | undefined;
 }

@@ -71,7 +71,7 @@ export interface Rib {
 type Override = Route & { readonly prefix: Prefix };
 
 /** The FIB attaches subnets to ports itself, so a connected route only keeps others from its prefix. */
-const CONNECTED: Route = { protocol: "connected", nextHops: [], isBlackhole: false };
+const CONNECTED: Route = { protocol: "connected", nextHops: [] };
 
 /** Routes over next hops behind routes over next hops: each round settles one more step of what hangs together. */
 const MAXIMUM_ROUNDS = 16;
@@ -405,7 +405,7 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
     installed: () =>
       known()
         .map((prefix) => [prefix, inForce(prefix)] as const)
-        .filter(([, route]) => route.nextHops.length > 0 || route.isBlackhole)
+        .filter(([, route]) => route.nextHops.length > 0 || route.action)
         .map(([prefix, route]) => changeOf([prefix], route, undefined)),
 
     route(prefix) {
@@ -455,8 +455,8 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
 
 function overridesOf({ staticRoutes, interfaces }: RibConfiguration): Map<number | string, Override> {
   const overrides = new Map<number | string, Override>();
-  for (const { prefix, nextHops } of staticRoutes)
-    overrides.set(prefixKey(prefix), { prefix, protocol: "static", nextHops, isBlackhole: false });
+  for (const { prefix, nextHops, action } of staticRoutes)
+    overrides.set(prefixKey(prefix), { prefix, protocol: "static", nextHops, action });
   for (const { address, length } of interfaces) {
     const prefix = makePrefix(address, length);
     overrides.set(prefixKey(prefix), { ...CONNECTED, prefix });
@@ -468,12 +468,12 @@ const withoutPathId = (nlri: Nlri): Prefix => (nlri.pathId === undefined ? nlri 
 
 function changeOf(
   prefixes: Prefix[],
-  { protocol: after, nextHops, isBlackhole }: Route,
+  { protocol: after, nextHops, action }: Route,
   before: RouteProtocol | undefined,
 ): OpenChange {
-  const protocol = (nextHops.length > 0 || isBlackhole ? after : before) ?? "bgp";
-  return isBlackhole ? { prefixes, protocol, nextHops, isBlackhole } : { prefixes, protocol, nextHops };
+  const protocol = (nextHops.length > 0 || action ? after : before) ?? "bgp";
+  return action ? { prefixes, protocol, nextHops, action } : { prefixes, protocol, nextHops };
 }
 
 const goesTheSameWay = (a: RouteChange, b: RouteChange): boolean =>
-  a.nextHops === b.nextHops && a.protocol === b.protocol && a.isBlackhole === b.isBlackhole;
+  a.nextHops === b.nextHops && a.protocol === b.protocol && a.action === b.action;

@@ -8,7 +8,7 @@ import { comparePathIds, type Decision, type LostPath } from "./decide.ts";
 import type { Resolution, UnresolvedReason } from "./next-hop.ts";
 import type { Path } from "./path.ts";
 import type { RefusalReason } from "./policy.ts";
-import type { RouteNextHop, RouteProtocol } from "./route.ts";
+import type { RouteAction, RouteNextHop, RouteProtocol } from "./route.ts";
 
 /** The lower is preferred; within BGP the decision process has the word, not the distance. */
 export const ADMINISTRATIVE_DISTANCE = { connected: 0, static: 1, external: 20, internal: 200 } as const;
@@ -19,7 +19,7 @@ export interface RouteView {
   readonly protocol: RouteProtocol | undefined;
   readonly distance: number | undefined;
   readonly nextHops: readonly RouteNextHop[];
-  readonly isBlackhole: boolean;
+  readonly action?: RouteAction | undefined;
   /** Best first, then those that came nearest to it. */
   readonly paths: readonly PathView[];
 }
@@ -39,7 +39,7 @@ export interface Judgement {
 
 export function viewRoute(
   prefix: Prefix,
-  { protocol, nextHops, isBlackhole }: Pick<RouteView, "protocol" | "nextHops" | "isBlackhole">,
+  { protocol, nextHops, action }: Pick<RouteView, "protocol" | "nextHops" | "action">,
   paths: readonly Path[],
   { decision, resolutions }: Judgement,
   isStale: (path: Path) => boolean,
@@ -50,7 +50,7 @@ export function viewRoute(
     protocol,
     distance: distanceOf(protocol, decision?.best),
     nextHops,
-    isBlackhole,
+    action,
     paths: views.map((path) => (isStale(path) ? { ...path, stale: true } : path)),
   };
 }

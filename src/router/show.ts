@@ -74,12 +74,12 @@ function bfdSessions(router: Router, text: string | undefined): ControlAnswer {
   return { error: `peer: ${JSON.stringify(text)}, wanted one of ${known || "none: BFD is configured for nobody"}` };
 }
 
-function describeRoute(router: Router, { prefix, protocol, distance, nextHops, isBlackhole }: RouteView) {
+function describeRoute(router: Router, { prefix, protocol, distance, nextHops, action }: RouteView) {
   return {
     prefix: formatPrefix(prefix),
     protocol,
     distance,
-    ...(isBlackhole ? { blackhole: true } : {}),
+    ...(action ? { action } : {}),
     group: router.dataplane().groupIdOf(prefix),
     nextHops: nextHops.map(({ address, weight }) => ({ address: formatAddress(address), weight })),
   };

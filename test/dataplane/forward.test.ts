@@ -47,8 +47,8 @@ function makeRouter(selector = "modulo", hash: HashOptions = HASH, vlans = [0, 0
     { prefixes: [prefix("198.51.100.15/32")], protocol: "bgp", nextHops: [{ address: address("10.0.0.15"), weight: 1 }] },
     { prefixes: [prefix("2001:db8:51::/48")], protocol: "bgp", nextHops: nextHops6 },
     { prefixes: [prefix("2001:db8:51:15::/64")], protocol: "bgp", nextHops: [{ address: node6(15), weight: 1 }] },
-    { prefixes: [prefix("2001:db8:51:66::/64")], protocol: "bgp", nextHops: [], isBlackhole: true },
-    { prefixes: [prefix("198.51.100.66/32")], protocol: "bgp", nextHops: [], isBlackhole: true },
+    { prefixes: [prefix("2001:db8:51:66::/64")], protocol: "bgp", nextHops: [], action: "blackhole" },
+    { prefixes: [prefix("198.51.100.66/32")], protocol: "bgp", nextHops: [], action: "blackhole" },
     { prefixes: [prefix("198.51.100.44/32")], protocol: "bgp", nextHops: [{ address: node6(14), weight: 1 }] },
     { prefixes: [prefix("198.51.100.99/32")], protocol: "bgp", nextHops: [{ address: address("172.16.0.1"), weight: 1 }] },
   ]);

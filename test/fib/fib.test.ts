@@ -115,7 +115,7 @@ describe("the FIB", () => {
 
   it("throws away what a route throws away, and stops when it no longer does", () => {
     const fib = makeFib();
-    const blackhole = (text: string) => ({ ...route(text), isBlackhole: true });
+    const blackhole = (text: string) => ({ ...route(text), action: "blackhole" as const });
     fib.apply([route("198.51.100.0/24", 11), blackhole("198.51.100.10/32"), blackhole("203.0.113.0/24")]);
     const at = (...hosts: string[]) => hosts.map((host) => follow(fib, host).join(" "));
     expect(at("198.51.100.10", "198.51.100.11", "203.0.113.1")).toEqual(["blackhole 0", "incomplete 11", "blackhole 0"]);

@@ -30,9 +30,9 @@ const SERVICE = "198.51.100.10/32";
 
 function routeOf(path: PathSketch, more: Partial<PathAttributes> = {}): Route {
   const { peer, attributes } = sketch(path);
-  return { protocol: "bgp", nextHops: [], isBlackhole: false, best: { peer, attributes: { ...attributes, ...more } } };
+  return { protocol: "bgp", nextHops: [], best: { peer, attributes: { ...attributes, ...more } } };
 }
-const STATIC: Route = { protocol: "static", nextHops: [{ address: 0x0a000009, weight: 1 }], isBlackhole: false };
+const STATIC: Route = { protocol: "static", nextHops: [{ address: 0x0a000009, weight: 1 }] };
 
 describe("what is announced", () => {
   it("of our own has our AS for external peers and none for internal ones", () => {
@@ -101,7 +101,7 @@ describe("what is announced", () => {
     ["NO_EXPORT_SUBCONFED, outside", says(COMMUNITY.noExportSubconfed), audience(1), policy()],
     ["NO_ADVERTISE, outside", says(COMMUNITY.noAdvertise), audience(1), policy()],
     ["NO_ADVERTISE, inside", says(COMMUNITY.noAdvertise), audience(1, "internal"), policy()],
-    ["it is thrown away here", { ...routeOf({ peer: external(2) }), isBlackhole: true }, audience(1), policy()],
+    ["it is thrown away here", { ...routeOf({ peer: external(2) }), action: "blackhole" }, audience(1), policy()],
     ["the family was not agreed on", routeOf({ peer: external(2) }), { ...audience(1), nextHops: { ipv6: OURS6 } }, policy()],
   ] as const)("nothing: %s", (_, route, to, exportPolicy) => {
     expect(exportRoute(prefix(SERVICE), route, to, exportPolicy)).toBeUndefined();

@@ -23,7 +23,7 @@ const audience = (role: Role | undefined, type: Audience["type"] = "external"): 
 });
 const exported = (from: Role | undefined, mark: number | undefined, to: Audience) => {
   const best = pathOf(from, mark);
-  return exportRoute(PREFIX, { protocol: "bgp", nextHops: [], isBlackhole: false, best }, to, POLICY);
+  return exportRoute(PREFIX, { protocol: "bgp", nextHops: [], best }, to, POLICY);
 };
 
 describe("on the way in", () => {
@@ -77,7 +77,7 @@ describe("on the way out", () => {
   it("inside, it has the mark that it will need, and nothing is held back", () => {
     expect(exported("customer", undefined, audience(undefined, "internal"))?.onlyToCustomer).toBe(THEIRS);
     const best = { peer: internal(3), attributes: { ...sketchAttributes({ peer: internal(3) }), onlyToCustomer: ANOTHER } };
-    const route = { protocol: "bgp", nextHops: [], isBlackhole: false, best } as const;
+    const route = { protocol: "bgp", nextHops: [], best } as const;
     expect(exportRoute(PREFIX, route, audience("peer"), POLICY)).toBeUndefined();
     expect(exportRoute(PREFIX, route, audience("provider"), POLICY)?.onlyToCustomer).toBe(ANOTHER);
   });

@@ -334,9 +334,9 @@ describe("the RIB", () => {
     expect(startRib().applyUpdate(blackhole).routes).toEqual([]);
     const rib = startRib({ importPolicy: () => ({ ...ACCEPT_ALL, allowBlackhole: true }) });
     expect(rib.applyUpdate(blackhole).routes).toEqual([
-      { prefixes: [prefix(SERVICE)], protocol: "bgp", nextHops: [], isBlackhole: true },
+      { prefixes: [prefix(SERVICE)], protocol: "bgp", nextHops: [], action: "blackhole" },
     ]);
-    expect(rib.installed()).toEqual([{ prefixes: [prefix(SERVICE)], protocol: "bgp", nextHops: [], isBlackhole: true }]);
+    expect(rib.installed()).toEqual([{ prefixes: [prefix(SERVICE)], protocol: "bgp", nextHops: [], action: "blackhole" }]);
     expect(rib.applyUpdate(withdraw(external(1), SERVICE)).routes).toEqual([
       { prefixes: [prefix(SERVICE)], protocol: "bgp", nextHops: [] },
     ]);

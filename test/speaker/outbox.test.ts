@@ -67,7 +67,6 @@ const routeSaying = (community: number): Route => {
   return {
     protocol: "bgp",
     nextHops: [],
-    isBlackhole: false,
     best: { peer, attributes: { ...attributes, communities: [community] } },
   };
 };
