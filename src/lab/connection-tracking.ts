@@ -5,7 +5,7 @@
  */
 import { formatAddress, parseAddress } from "../net/address.ts";
 import { type Flow, formatFlow, parseProtocol } from "../net/flow.ts";
-import { hasIpv6, type Lab, nextHopsOf } from "./lab.ts";
+import { type ClusterNode, hasIpv6, type Lab, nextHopsOf } from "./lab.ts";
 import type { Translations } from "./nat.ts";
 import { type Place, placeOf } from "./place.ts";
 import { execute } from "./process.ts";
@@ -43,18 +43,34 @@ function toFlow(protocol: number, [, from, to, sourcePort, destinationPort]: rea
   return { protocol, source, destination, sourcePort: Number(sourcePort), destinationPort: Number(destinationPort) };
 }
 
+/** What each node's kernel tracks. */
+export type NodesTracking = readonly { readonly node: ClusterNode; readonly connections: readonly TrackedConnection[] }[];
+
+export const readNodesTracking = (lab: Lab): Promise<NodesTracking> =>
+  Promise.all(lab.nodes.map(async (node) => ({ node, connections: await readTracked(lab, node.name) })));
+
 /** By a flow's name, the nodes that track it, as next hops: whose kernels have seen packets of it. */
-export async function readTrackedBy(lab: Lab): Promise<Map<string, Set<string>>> {
-  const trackedBy = new Map<string, Set<string>>();
-  const readNode = async (node: Lab["nodes"][number]) => {
-    for (const { original } of await readTracked(lab, node.name)) {
-      const name = formatFlow(original);
-      const nextHops = nextHopsOf(node).map(formatAddress);
-      trackedBy.set(name, new Set([...(trackedBy.get(name) ?? []), ...nextHops]));
-    }
-  };
-  await Promise.all(lab.nodes.map(readNode));
-  return trackedBy;
+export function trackedBy(tracking: NodesTracking): Map<string, Set<string>> {
+  const nextHopsBy = new Map<string, Set<string>>();
+  for (const { node, connections } of tracking) {
+    const nextHops = nextHopsOf(node).map(formatAddress);
+    for (const name of connections.map(({ original }) => formatFlow(original)))
+      nextHopsBy.set(name, new Set([...(nextHopsBy.get(name) ?? []), ...nextHops]));
+  }
+  return nextHopsBy;
+}
+
+/** By a flow's name, the pod that a node's kube-proxy drew for it, whether that has answered or not. */
+export function podsDrawn({ nodes }: Lab, tracking: NodesTracking): Map<string, string> {
+  const pods = nodes.flatMap((node) => node.pods);
+  const nameOf = new Map(pods.flatMap((pod) => nextHopsOf(pod).map((address) => [formatAddress(address), pod.name] as const)));
+  const drawn = tracking.flatMap(({ connections }) =>
+    connections.flatMap(({ original, reply }) => {
+      const pod = nameOf.get(formatAddress(reply.source));
+      return pod === undefined || original.destination === reply.source ? [] : [[formatFlow(original), pod] as const];
+    }),
+  );
+  return new Map(drawn);
 }
 
 /** What a NAT makes of the flows that it tracks. */

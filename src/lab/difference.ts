@@ -21,6 +21,7 @@ export interface ObservedFlow {
   readonly fromMs: number;
   readonly toMs: number;
   readonly endedMs?: number | undefined;
+  /** Which has answered, or which its node's kube-proxy drew for it. */
   readonly pod?: string | undefined;
   /** The next hop by which it entered, where a pod has told. */
   readonly entry?: string | undefined;
@@ -55,6 +56,10 @@ export interface Case {
 const podStruck = ({ observed: { pod }, marks }: Case, isKind: (fault: FaultKind) => boolean): boolean =>
   marks.some(({ fault, node }) => isKind(fault) && pod?.startsWith(`${node}-`) === true);
 
+/** A short one that failed with its pod, having entered as was forecast. */
+const isLostWithPod = (difference: Case, isKind: (fault: FaultKind) => boolean): boolean =>
+  difference.observed.short && difference.observed.broken && podStruck(difference, isKind) && enteredRight(difference);
+
 /** The changes that mean something to its path: the node is on it, or it leads elsewhere afterwards. */
 function changesOfPath({ expectation, surprised, marks, surprises }: Case): readonly PathChange[] {
   const { nextHops } = surprised ?? expectation;
@@ -75,6 +80,17 @@ function wentElsewhere({ expectation, observed: { broken, leftFor } }: Case): bo
 
 const isPolicy1 = (router: RouterSettings): boolean => router.kind === "linux" && router.policy === 1;
 
+/** No pod has told that it entered elsewhere than by one of these. */
+const enteredBy = ({ entry }: ObservedFlow, nextHops: readonly (string | undefined)[]): boolean =>
+  entry === undefined || nextHops.includes(entry);
+
+/** As was forecast, from its beginning. */
+const enteredRight = ({ expectation: { entry }, observed }: Case): boolean => enteredBy(observed, [entry]);
+
+/** By one of the ways that its changes lead it. */
+const enteredOnPath = ({ expectation, surprised = expectation, observed }: Case): boolean =>
+  enteredBy(observed, [...expectation.nextHops, ...surprised.nextHops]);
+
 /** Fate and way in are those of an expectation. */
 const isAs = ({ fate, entry }: Expectation, { broken, entry: entered = entry, wentAstray, amiss }: ObservedFlow): boolean =>
   broken === (fate === "breaks") && entered === entry && !wentAstray && !amiss;
@@ -84,16 +100,34 @@ interface Reason {
   readonly witness: string;
   readonly ofFlow?: (difference: Case) => boolean;
   readonly ofDatagrams?: (difference: DatagramCase) => boolean;
+  /** Its witness covers what is amiss whatever was forecast. */
+  readonly evenAmiss?: true;
 }
 
 /** How far from a change a request's end may lie, and still have met it: the change takes time, and so do packets. */
 const EDGE_MS = 150;
 
-/** Beside a fault's beginning, or between when it was to be known and when it was. */
-function isAtEdge({ fromMs, toMs, plannedToMs }: PathChange | NameMark, atMs: number): boolean {
-  const isBetween = (leastMs: number, mostMs: number) => atMs >= leastMs - EDGE_MS && atMs <= mostMs + EDGE_MS;
-  return isBetween(fromMs, fromMs) || isBetween(Math.min(toMs, plannedToMs), Math.max(toMs, plannedToMs));
-}
+const isBetween = (atMs: number, oneMs: number, otherMs: number): boolean =>
+  atMs >= Math.min(oneMs, otherMs) - EDGE_MS && atMs <= Math.max(oneMs, otherMs) + EDGE_MS;
+
+/** Beside a fault's beginning, or beside when packets went by it. */
+const isAtEdge = ({ fromMs, toMs }: PathChange, atMs: number): boolean =>
+  isBetween(atMs, fromMs, fromMs) || isBetween(atMs, toMs, toMs);
+
+const isPutOff = ({ toMs, plannedToMs }: PathChange, atMs: number): boolean => isBetween(atMs, toMs, plannedToMs);
+
+const isMoving = ({ fromMs, toMs, plannedToMs }: NameMark, atMs: number): boolean =>
+  isBetween(atMs, Math.min(fromMs, plannedToMs), Math.max(toMs, plannedToMs));
+
+/** It began, or was to end, then: a short one, which entered by its path. */
+const isShortAt = (difference: Case, isThen: (change: PathChange, atMs: number) => boolean): boolean => {
+  const { short, fromMs, toMs } = difference.observed;
+  return (
+    short &&
+    enteredOnPath(difference) &&
+    changesOfPath(difference).some((change) => isThen(change, fromMs) || isThen(change, toMs))
+  );
+};
 
 /** A process that waits for half of a silence has made it: what it lost meanwhile is sent again later still. */
 const STALLED_SHARE = 0.5;
@@ -104,6 +138,7 @@ export const REASONS = {
     means: "under policy 1 the kernel takes the sending socket's own random number for a hash, where a veth hands it on",
     witness:
       "the Linux router's kernel noted (nftables, behind its choice) that packets of this flow left for other nodes than those of its 5-tuple, and it broke if and only if these were several",
+    evenAmiss: true,
     ofFlow: (difference) => isPolicy1(difference.router) && wentElsewhere(difference),
     ofDatagrams: (difference) => isPolicy1(difference.router) && leftForOthers(difference),
   },
@@ -118,52 +153,63 @@ export const REASONS = {
   },
   "pod-gone": {
     means: "it was short, and its pod was moved away; which pod it had, the node's kube-proxy drew by lot",
-    witness: "it failed, and its pod's greeting names one that `pods-move` or `drain` ended",
-    ofFlow: (difference) =>
-      difference.observed.short && difference.observed.broken && podStruck(difference, (fault) => FAULTS[fault].podsGo === true),
+    witness:
+      "it failed, and its pod's greeting, or its node's kernel (conntrack), names one that `pods-move` or `drain` ended; it entered by the node of the forecast",
+    ofFlow: (difference) => isLostWithPod(difference, (fault) => FAULTS[fault].podsGo === true),
   },
   "pod-cut-off": {
     means: "it was short, and its pod was on a node that was cut off; which pod it had, kube-proxy drew by lot",
-    witness: "it failed, and its pod's greeting names one on a node that was cut off",
-    ofFlow: (difference) =>
-      difference.observed.short && difference.observed.broken && podStruck(difference, (fault) => CUTS.has(fault)),
+    witness:
+      "it failed, and its pod's greeting, or its node's kernel (conntrack), names one on a node that was cut off; it entered by the node of the forecast",
+    ofFlow: (difference) => isLostWithPod(difference, (fault) => CUTS.has(fault)),
   },
   "name-moving": {
     means: "it asked for its name while that was being moved, and was told the other address",
-    witness: `it asked within ${EDGE_MS} ms of the name's move, and connected to the address of the other side of it`,
-    ofFlow: ({ observed: { wentAstray, fromMs }, moves }) => wentAstray === true && moves.some((move) => isAtEdge(move, fromMs)),
+    witness: `it asked between when the name was to be moved, or was, and when all were told, or within ${EDGE_MS} ms of that, and connected to the address of the other side of it`,
+    ofFlow: ({ observed: { wentAstray, fromMs }, moves }) => wentAstray === true && moves.some((move) => isMoving(move, fromMs)),
   },
   "packets-lost": {
     means: "packets of its own were thrown away by a fault, and with them an answer for too long or the reset it was to get",
     witness:
-      "the rule of `loss` noted packets of this flow, by the client's address or by the one that its node masqueraded it with (conntrack tells whose it is); and it was not reset",
+      "the rule of `loss` noted packets of this flow, by the client's address or by the one that its node masqueraded it with (conntrack tells whose it is); it was not reset, and entered by the node of the forecast",
     // Loss is silence: who was reset has another reason.
-    ofFlow: ({ observed: { lostPackets, broken, wasReset } }) => lostPackets === true && !(broken && wasReset),
+    ofFlow: (difference) => {
+      const { lostPackets, broken, wasReset } = difference.observed;
+      return lostPackets === true && !(broken && wasReset) && enteredRight(difference);
+    },
     ofDatagrams: ({ lostPackets }) => lostPackets,
   },
   "at-the-edge": {
     means: "it was short, and began or ended while a change of its path was being made",
-    witness: `it began, or was to end, within ${EDGE_MS} ms of a change of its path`,
-    ofFlow: (difference) => {
-      const { short, fromMs, toMs } = difference.observed;
-      return short && changesOfPath(difference).some((change) => isAtEdge(change, fromMs) || isAtEdge(change, toMs));
-    },
+    witness: `it began, or was to end, within ${EDGE_MS} ms of a fault, or of when packets went by what follows from it, and entered by its path before or after that`,
+    ofFlow: (difference) => isShortAt(difference, isAtEdge),
+  },
+  "change-put-off": {
+    means:
+      "it was short, and a change of its path was made at another time than was planned: a fault, a speaker or the router was late",
+    witness: `it began, or was to end, between when the change was to be and when packets went by it (or within ${EDGE_MS} ms of that), and entered by its path before or after it`,
+    ofFlow: (difference) => isShortAt(difference, isPutOff),
   },
   late: {
     means: "it was short, began later than it was to or took longer, and so it met another path, or a change of it",
-    witness: "between when it was to begin and when it did, or when it was to end and when it did, its path changed",
+    witness:
+      "between when it was to begin and when it did, or when it was to end and when it did, its path changed; and it entered by its path before or after that",
     ofFlow: (difference) => {
       const { short, fromMs, toMs, dueMs = fromMs, endedMs = toMs } = difference.observed;
-      const isPutOff = (atMs: number) => (atMs >= dueMs && atMs <= fromMs) || (atMs >= dueMs + toMs - fromMs && atMs <= endedMs);
-      return short && changesOfPath(difference).some((change) => isPutOff(change.fromMs) || isPutOff(change.toMs));
+      const isMet = (atMs: number) => (atMs >= dueMs && atMs <= fromMs) || (atMs >= dueMs + toMs - fromMs && atMs <= endedMs);
+      const changes = changesOfPath(difference);
+      return short && enteredOnPath(difference) && changes.some((change) => isMet(change.fromMs) || isMet(change.toMs));
     },
   },
   stalled: {
     means: "nobody answered it in time, because a process on its way did not get a processor",
     witness:
-      "it fell silent, and for half of that silence the kernel had a thread of the router, of its pod or of its ingress wait for a processor (`/proc/PID/task/TID/schedstat`), or the whole machine stood still",
-    ofFlow: ({ observed: { broken, wasReset, silence } }) =>
-      broken && !wasReset && silence !== undefined && silence.waitedMs >= silence.lastedMs * STALLED_SHARE,
+      "it fell silent, and for half of that silence the kernel had a thread of the router, of its pod or of its ingress wait for a processor (`/proc/PID/task/TID/schedstat`), or the whole machine stood still; it entered by the node of the forecast",
+    ofFlow: (difference) => {
+      const { broken, wasReset, silence } = difference.observed;
+      const isStalled = silence !== undefined && silence.waitedMs >= silence.lastedMs * STALLED_SHARE;
+      return broken && !wasReset && isStalled && enteredRight(difference);
+    },
   },
   "too-brief": {
     means: "it was a flow of datagrams, and was to go by a node for less time than lies between two of them",
@@ -175,7 +221,13 @@ export const REASONS = {
     witness: "the kernel of each node that is missing tracks it (conntrack), so it entered there",
     ofDatagrams: (difference) => enteredAllBut(difference, ({ nextHop }) => difference.trackedBy.has(nextHop)),
   },
-  unexplained: { means: "no reason is known", witness: "none: the run fails", ofFlow: () => true, ofDatagrams: () => true },
+  unexplained: {
+    means: "no reason is known, or something is amiss whatever was forecast",
+    witness: "none: the run fails",
+    evenAmiss: true,
+    ofFlow: () => true,
+    ofDatagrams: () => true,
+  },
 } as const satisfies Readonly<Record<string, Reason>>;
 
 export type ReasonName = keyof typeof REASONS;
@@ -189,7 +241,8 @@ const TABLE: Readonly<Record<ReasonName, Reason>> = REASONS;
 /** The reason's name, or undefined where there is no difference. */
 export function explainDifference(difference: Case): ReasonName | undefined {
   if (isAs(difference.expectation, difference.observed)) return undefined;
-  return REASON_NAMES.find((name) => TABLE[name].ofFlow?.(difference));
+  const isAmiss = difference.observed.amiss !== undefined;
+  return REASON_NAMES.find((name) => (!isAmiss || TABLE[name].evenAmiss) && TABLE[name].ofFlow?.(difference));
 }
 
 /** The same of a flow of datagrams. */

@@ -112,6 +112,8 @@ export interface Evidence extends TrafficForecast {
   readonly departures?: ReadonlyMap<string, ReadonlySet<string>> | undefined;
   /** The next hops whose kernels track it, of datagrams. */
   readonly trackedBy: ReadonlyMap<string, ReadonlySet<string>>;
+  /** By flow, the pod that a node's kube-proxy drew for it. */
+  readonly podsDrawn: ReadonlyMap<string, string>;
   /** Of the connections that are open at the end: how many packets came out of turn, by its flow. */
   readonly disorder: ReadonlyMap<string, number>;
   /** Changes of routes that no fault was to make, and where there were any what the forecast is with them. */
@@ -138,7 +140,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
   ) => {
     const [name, source] = [formatFlow(flow), formatAddress(flow.source)];
     return {
-      pod: record.pod,
+      pod: record.pod ?? evidence.podsDrawn.get(name),
       entry: entryNextHop(lab, service, source, record),
       leftFor: evidence.departures?.get(name),
       lostPackets: evidence.struck.has(name),

@@ -8,7 +8,7 @@ import { digestPaths } from "../experiment/forecast.ts";
 import { type Clock, delay } from "../net/clock.ts";
 import { judgeAssertions } from "./assertion.ts";
 import { type Cast, routersIn, viewsOf } from "./cast.ts";
-import { readTrackedBy } from "./connection-tracking.ts";
+import { podsDrawn, readNodesTracking, trackedBy } from "./connection-tracking.ts";
 import { forecastVisits } from "./datagram-forecast.ts";
 import { durationMsOf, type Expectation, forecastFates, type Plan, planChanges, withPods } from "./expectation.ts";
 import type { Lab } from "./lab.ts";
@@ -73,7 +73,7 @@ export async function playScenario(
     const struck = await flowsStruck(clock, cast, atWork);
     const departures = await cast.router.view.departures?.();
     await load.close();
-    const trackedBy = datagrams.length > 0 ? await readTrackedBy(lab) : new Map<string, ReadonlySet<string>>();
+    const tracking = datagrams.length + requests.length > 0 ? await readNodesTracking(lab) : [];
     const asked = wordsAsked(lab, scenario);
     const labAsked = { ...lab, services: lab.services.filter(({ name }) => asked.has(name)) };
     const surprises = routersIn(cast).flatMap(({ view }) => surprisesOf(labAsked, plan, marks, view.events.all(), startMs));
@@ -81,7 +81,8 @@ export async function playScenario(
     const again = () => complete(forecastTraffic(lab, forecast.states, withSurprises(lab, plan, surprises, startMs), traffic));
     const surprised = surprises.length > 0 ? again() : undefined;
     const happened = { marks, moves, startMs, surprises, surprised };
-    const witnesses = { struck, departures, trackedBy, disorder, waits: waits.stop() };
+    const tracked = { trackedBy: trackedBy(tracking), podsDrawn: podsDrawn(lab, tracking) };
+    const witnesses = { struck, departures, ...tracked, disorder, waits: waits.stop() };
     const outcome = judgeScenario(lab, scenario, { ...traffic, ...forecast, ...happened, ...witnesses }, report);
     return { scenario, outcome, verdicts: judgeAssertions(scenario.assertions, outcome), speakers };
   } finally {

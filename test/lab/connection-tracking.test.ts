@@ -1,6 +1,8 @@
 /** conntrack's own words (conntrack-tools 1.4.7), and whose packets they tell of. */
 import { describe, expect, it } from "vitest";
-import { namesBehind, parseTracked } from "#src/lab/connection-tracking.ts";
+import { loadLab } from "#src/lab/catalog.ts";
+import { namesBehind, parseTracked, podsDrawn, trackedBy } from "#src/lab/connection-tracking.ts";
+import { nodeNamed } from "#src/lab/lab.ts";
 import { formatFlow } from "#src/net/flow.ts";
 
 const SAID = `tcp      6 431999 ESTABLISHED src=10.0.1.2 dst=198.51.100.10 sport=20000 dport=80 src=10.244.2.2 dst=10.0.0.11 sport=8080 dport=5123 [ASSURED] mark=0 use=1
@@ -26,5 +28,15 @@ describe("a kernel's list of connections", () => {
     expect(whose.size).toBe(6);
     expect(whose.get("tcp 10.0.0.11:5123 10.244.2.2:8080")).toBe("tcp 10.0.1.2:20000 198.51.100.10:80");
     expect(whose.get("tcp [2001:db8:2::2]:8080 [2001:db8::11]:61000")).toBe("tcp [2001:db8:1::2]:20001 [2001:db8:5::10]:80");
+  });
+
+  it("tells which nodes have seen a flow, and which pod was drawn for it, answered or not", () => {
+    const lab = loadLab("metallb-bgp");
+    const tracking = [{ node: nodeNamed(lab, "n1"), connections: tracked }];
+    expect(trackedBy(tracking).get("udp 10.0.1.2:20002 198.51.100.10:53")).toEqual(new Set(["10.0.0.11"]));
+    expect([...podsDrawn(lab, tracking)]).toEqual([
+      ["tcp 10.0.1.2:20000 198.51.100.10:80", "n2-a"],
+      ["udp 10.0.1.2:20002 198.51.100.10:53", "n2-a"],
+    ]);
   });
 });

@@ -39,6 +39,7 @@ export const playOnPaper = (lab: Lab, tamper: Tamper = (record) => record): Play
       waits: new Map(),
       struck: new Set<string>(),
       trackedBy: new Map(),
+      podsDrawn: new Map(),
       disorder: new Map<string, number>(),
     };
     const marks = [{ fault, node, nextHops, what: "begins", ...times } as const];

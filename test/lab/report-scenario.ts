@@ -125,6 +125,7 @@ function play(name: string, timeline: readonly FaultStep[], disobedient: boolean
     marks: timeline.flatMap((one) => marksOf(LAB, one)),
     struck: new Set<string>(),
     trackedBy: new Map(),
+    podsDrawn: new Map(),
     disorder: new Map(),
     surprises: [],
     waits: new Map(),

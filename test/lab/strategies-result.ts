@@ -21,6 +21,7 @@ export const OUTCOME: ScenarioOutcome = {
     "name-moving": 0,
     "packets-lost": 0,
     "at-the-edge": 1,
+    "change-put-off": 0,
     late: 0,
     stalled: 0,
     "too-brief": 0,
