@@ -152,7 +152,23 @@ export function parseAssertion(text: string): Assertion | { readonly wanted: str
   if (!found) return { wanted: `"as forecast", or one of ${[...QUANTITIES.keys()].join(", ")} before the ${comparison}` };
   const factor = UNITS[found.unit][unit];
   if (factor === undefined) return { wanted: UNIT_EXAMPLES[found.unit] };
-  return { text, demand: { quantity, service, comparison: comparison as Comparison, limit: Number(number) * factor } };
+  const demand = { quantity, service, comparison: comparison as Comparison, limit: Number(number) * factor };
+  return isIdle(demand, found.unit) ? { wanted: IDLE[found.unit] } : { text, demand };
+}
+
+const MOST: Readonly<Record<Unit, number>> = { ms: Number.POSITIVE_INFINITY, "%": 100, "": Number.POSITIVE_INFINITY };
+const IDLE: Readonly<Record<Unit, string>> = {
+  ms: "what can hold, and can fail: a time is 0 or more",
+  "%": "what can hold, and can fail: a share is 0 to 100 %",
+  "": "what can hold, and can fail: a count is a whole number from 0 on",
+};
+
+/** It holds whatever is found, or whatever is found does not. */
+function isIdle({ comparison, limit }: NonNullable<Assertion["demand"]>, unit: Unit): boolean {
+  if (unit === "" && !Number.isInteger(limit)) return true;
+  if (comparison === "=") return limit > MOST[unit];
+  const [ofNothing, ofMost] = [0, MOST[unit]].map((found) => COMPARISONS[comparison](found, limit));
+  return ofNothing === ofMost;
 }
 
 export interface Verdict {

@@ -13,6 +13,9 @@ export function chooseLab(name: string | undefined): StandingLab {
   throw new LabFailure("lab fault", found, name ?? "one lab that is up, or its name in --lab", "ecmp lab up NAME");
 }
 
+/** To look takes a lab a moment; to begin or end a fault may take it as long as a drain. */
+const LIST_DEADLINE_MS = 15_000;
+
 export function askForFault({ name, pid }: StandingLab, request: FaultRequest): Promise<FaultAnswer> {
   return new Promise((resolve, reject) => {
     const socket = connect(pathInside(pid, FAULT_SOCKET));
@@ -21,7 +24,14 @@ export function askForFault({ name, pid }: StandingLab, request: FaultRequest): 
     socket.on("data", (bytes) => {
       said += bytes.toString();
     });
-    socket.on("error", (error) => reject(new LabFailure(`lab ${name}`, error.message, "an answer")));
+    socket.on("error", (error) =>
+      reject(error instanceof LabFailure ? error : new LabFailure(`lab ${name}`, error.message, "an answer")),
+    );
+    if (request.action === "list")
+      socket.setTimeout(LIST_DEADLINE_MS, () => {
+        const found = `no answer in ${LIST_DEADLINE_MS / 1000} s`;
+        socket.destroy(new LabFailure(`lab ${name}`, found, "one at once", `is process ${pid} stopped?`));
+      });
     socket.on("close", () => {
       if (said.endsWith("\n")) resolve(JSON.parse(said) as FaultAnswer);
       else reject(new LabFailure(`lab ${name}`, "it ended", "an answer"));

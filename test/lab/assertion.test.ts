@@ -36,6 +36,12 @@ describe("an assertion", () => {
     ["p99 gap < 1", /^a time behind it, like 500 ms or 1 s$/],
     ["share broken < 1 s", /^a share behind it, like 5 %$/],
     ["broken = 0 %", /^a count behind it, like 5$/],
+    ["broken < 0", /^what can hold, and can fail: a count is a whole number/],
+    ["broken >= 0", /^what can hold, and can fail/],
+    ["failed requests = 0.5", /^what can hold, and can fail: a count is a whole number/],
+    ["share broken <= 500 %", /^what can hold, and can fail: a share is 0 to 100 %$/],
+    ["share broken > 100 %", /^what can hold, and can fail/],
+    ["longest gap >= 0 ms", /^what can hold, and can fail: a time/],
   ])("%s is none, and it is said what is wanted", (text, wanted) => {
     expect(parseAssertion(text)).toEqual({ wanted: expect.stringMatching(wanted) });
   });
@@ -105,7 +111,8 @@ describe("what is found", () => {
     ["share lost", "nothing to measure"],
   ])("of %s: %s", (words, found) => {
     const unit = QUANTITIES.get(words.replace(/ of \w+$/, ""))?.unit ?? "none";
-    const [verdict] = judgeAssertions([assertionOf(`${words} >= 0 ${unit}`.trim())], outcome);
+    const { text, demand } = assertionOf(`${words} > 0 ${unit}`.trim());
+    const [verdict] = judgeAssertions([{ text, ...(demand && { demand: { ...demand, comparison: ">=" } }) }], outcome);
     expect(describeFound(verdict)).toBe(found);
     expect(verdict.holds).toBe(found !== "nothing to measure");
   });
