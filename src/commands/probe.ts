@@ -2,10 +2,11 @@
  * `ecmp probe`: which way does this flow really go? Probes of the flow itself, from a host in front of the router, tell who handles
  * it behind; what they tell is held against what `ecmp explain` says.
  */
+import { networkInterfaces } from "node:os";
 import { Command } from "commander";
 import type { Explanation } from "../experiment/explain.ts";
 import type { FibState } from "../fib/state.ts";
-import { type Address, formatAddress, isIpv4, parseAddress } from "../net/address.ts";
+import { type Address, formatAddress, isIpv4, isLinkLocal, parseAddress } from "../net/address.ts";
 import { systemClock } from "../net/clock.ts";
 import { type Flow, formatFlow, hasPorts } from "../net/flow.ts";
 import { openRawSockets } from "../port/raw-sockets.ts";
@@ -106,6 +107,7 @@ async function send(flows: readonly Flow[], options: Options & { isEnough(from: 
     const sockets = openRawSockets({ protocol, isV4: isIpv4(source) }, (message) => prober?.take(message), fail);
     prober = createProber(sockets.send, systemClock);
     try {
+      requireOwn(flows);
       return await Promise.race([prober.probe(flows, options), failure]);
     } finally {
       sockets.close();
@@ -113,6 +115,14 @@ async function send(flows: readonly Flow[], options: Options & { isEnough(from: 
   } catch (error) {
     throw new CommandError(`probe: ${(error as Error).message}`);
   }
+}
+
+/** Whoever is asked answers to the source, and elsewhere nobody would hear it. */
+function requireOwn(flows: readonly Flow[]): void {
+  const texts = Object.values(networkInterfaces()).flatMap((addresses) => addresses?.map(({ address }) => address) ?? []);
+  const own = new Set(texts.map(parseAddress));
+  const foreign = flows.find(({ source }) => !isLinkLocal(source) && !own.has(source));
+  if (foreign) throw new Error(`${formatAddress(foreign.source)} is no address of this host, wanted one of ${texts.join(", ")}`);
 }
 
 function judge(flow: Flow, hops: readonly Hop[], members: ReadonlySet<string>, explanation: Explanation | undefined): Probed {

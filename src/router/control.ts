@@ -3,7 +3,7 @@
  * a connection, a line of JSON; the answer is one line of JSON, or, for what is followed, a line for each event until the other
  * side hangs up.
  */
-import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, rmdirSync, rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 
@@ -44,7 +44,8 @@ export interface ControlServer {
 }
 
 export async function serveControl(path: string, handler: ControlHandler): Promise<ControlServer> {
-  mkdirSync(dirname(path), { recursive: true });
+  const folder = dirname(path);
+  const isOurs = mkdirSync(folder, { recursive: true }) !== undefined;
   if (await isAnswering(path))
     throw new Error(`Cannot listen on ${path}: another router answers there, wanted a path of its own`);
   rmSync(path, { force: true });
@@ -63,8 +64,16 @@ export async function serveControl(path: string, handler: ControlHandler): Promi
         server.close(() => resolve());
         for (const socket of sockets) socket.destroy();
         rmSync(path, { force: true });
+        if (isOurs) removeIfEmpty(folder);
       }),
   };
+}
+
+/** Whoever runs the next router may be another user. Somebody else may have put something there, or have taken it away. */
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {}
 }
 
 const listen = (server: Server, path: string): Promise<void> =>

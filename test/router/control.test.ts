@@ -1,8 +1,8 @@
 /** The control socket over a real Unix socket. */
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ask, askOnce } from "#src/commands/control-client.ts";
 import { type ControlRequest, type ControlServer, serveControl } from "#src/router/control.ts";
@@ -52,6 +52,19 @@ describe("the control socket", () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
+  it("takes the folder away that was made for it, unless there is something else in it", async () => {
+    const inner = join(folder, "in");
+    await (await serveControl(path, handler)).close();
+    expect(existsSync(inner)).toBe(false);
+    server = await serveControl(path, handler);
+    writeFileSync(join(inner, "else"), "");
+    await server.close();
+    server = await serveControl(path, handler);
+    await server.close();
+    expect(existsSync(inner)).toBe(true);
+    server = undefined;
+  });
+
   it("hands a request for faults on as it is", async () => {
     server = await serveControl(path, handler);
     expect(await askOnce(path, { fault: { action: "list" } })).toEqual({ fault: { action: "list" } });
@@ -86,6 +99,7 @@ describe("the control socket", () => {
     server = await serveControl(path, handler);
     await expect(serveControl(path, handler)).rejects.toThrow("another router answers there");
     await server.close();
+    mkdirSync(dirname(path));
     writeFileSync(path, "");
     server = await serveControl(path, handler);
     expect(await askOnce(path, { show: ["a"] })).toEqual({ words: ["a"] });
