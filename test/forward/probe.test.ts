@@ -141,7 +141,7 @@ ecmp: {hash: {algorithm: xxh32, fields: [5-tuple], seed: ${seed}}, selector: {na
     test("a source that this host has not is said before anything is sent", { timeout: 60_000 }, async () => {
       const { lines, code, stderr } = await probe("--flow", "udp 10.9.9.9:33434 198.51.100.1:9", "--config", file);
       expect([lines, code]).toEqual([[], 2]);
-      expect(stderr).toMatch(/^ecmp probe: 10\.9\.9\.9 is no address of this host, wanted one of .*10\.0\.1\.2/);
+      expect(stderr).toMatch(/^probe: 10\.9\.9\.9 is no address of this host, wanted one of .*10\.0\.1\.2/);
     });
 
     test("who answers himself ends the way: an echo, and a port that nobody has", { timeout: 60_000 }, async () => {

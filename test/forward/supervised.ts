@@ -93,6 +93,7 @@ export async function startSupervised({ workers, launch = launchWorker, onDeath 
       index: findInterface(name).index,
       macHigh: 0x0200,
       macLow: i + 1,
+      linkLocals: [],
       ...(workers > 1 ? { fanoutGroup: i + 1 } : {}),
     }));
   setSharedValue(links, soundLinks());
@@ -169,7 +170,7 @@ export async function startSupervised({ workers, launch = launchWorker, onDeath 
 
     /** A link more than there are ports is a mistake of ours, which a worker does not survive. */
     breakWorker(): void {
-      setSharedValue(links, [...soundLinks(), { index: 1, macHigh: 0, macLow: 0 }]);
+      setSharedValue(links, [...soundLinks(), { index: 1, macHigh: 0, macLow: 0, linkLocals: [] }]);
       supervisor.wake();
     },
 
