@@ -87,6 +87,10 @@ const enteredBy = ({ entry }: ObservedFlow, nextHops: readonly (string | undefin
 /** As was forecast, from its beginning. */
 const enteredRight = ({ expectation: { entry }, observed }: Case): boolean => enteredBy(observed, [entry]);
 
+/** Under policy 1: by one that the kernel chose for packets of it. */
+const leftForEntry = ({ router, observed: { entry, leftFor } }: Case): boolean =>
+  isPolicy1(router) && entry !== undefined && leftFor?.has(entry) === true;
+
 /** By one of the ways that its changes lead it. */
 const enteredOnPath = ({ expectation, surprised = expectation, observed }: Case): boolean =>
   enteredBy(observed, [...expectation.nextHops, ...surprised.nextHops]);
@@ -171,11 +175,11 @@ export const REASONS = {
   "packets-lost": {
     means: "packets of its own were thrown away by a fault, and with them an answer for too long or the reset it was to get",
     witness:
-      "the rule of `loss` noted packets of this flow, by the client's address or by the one that its node masqueraded it with (conntrack tells whose it is); it was not reset, and entered by the node of the forecast",
+      "the rule of `loss` noted packets of this flow, by the client's address or by the one that its node masqueraded it with (conntrack tells whose it is); it was not reset, and entered by the node of the forecast or, under policy 1, by one that the kernel noted its packets left for",
     // Loss is silence: who was reset has another reason.
     ofFlow: (difference) => {
       const { lostPackets, broken, wasReset } = difference.observed;
-      return lostPackets === true && !(broken && wasReset) && enteredRight(difference);
+      return lostPackets === true && !(broken && wasReset) && (enteredRight(difference) || leftForEntry(difference));
     },
     ofDatagrams: ({ lostPackets }) => lostPackets,
   },

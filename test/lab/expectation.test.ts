@@ -186,6 +186,15 @@ describe("a difference", () => {
     ["packets-lost", { ...base, observed: { ...observed, lostPackets: true } }],
     ["unexplained", { ...base, observed: { ...observed, lostPackets: true, wasReset: true } }],
     ["unexplained", { ...base, observed: { ...observed, broken: false, lostPackets: true, entry: "10.0.0.99" } }],
+    // It left for several nodes, and the reset that it was to get from one of them was lost.
+    [
+      "packets-lost",
+      {
+        ...base,
+        router: policy1,
+        observed: { ...observed, broken: false, lostPackets: true, entry: "10.0.0.99", leftFor: new Set([entry, "10.0.0.99"]) },
+      },
+    ],
     ["unexplained", { ...base, observed: { ...observed, lostPackets: true, amiss: "broke before anything happened" } }],
     ["unexplained", { ...base, observed: { ...observed, broken: false, wentAstray: true } }],
     ["name-moving", { ...base, observed: { ...observed, broken: false, wentAstray: true, fromMs: 900 }, moves: [move] }],
