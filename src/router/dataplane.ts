@@ -40,43 +40,38 @@ import { openWaysOut } from "./ways-out.ts";
 
 export type Dataplane = Awaited<ReturnType<typeof startDataplane>>;
 
+export interface DataplaneOptions {
+  readonly config: Config;
+  /** The ports before these. */
+  readonly had: readonly InterfaceInfo[];
+  readonly clock: Clock;
+  readonly events: EventRecord;
+  readonly guard: Guard;
+  /** The names of the unnumbered links, as of now. */
+  readonly links: () => readonly string[];
+  /** What is connected is another than it was. */
+  readonly onPorts: () => void;
+}
+
 /**
- * All but the workers: nothing comes in before `open`, until when the routes are filled in. `had`: the ports before these. `links`: the names of the unnumbered links,
- * as of now. `onPorts`: what is connected is another than it was. If anything cannot be had, what was had already is given back
- * before this rejects.
+ * All but the workers: nothing comes in before `open`, until when the routes are filled in. If anything cannot be had, what was had
+ * already is given back before this rejects.
  */
-export async function startDataplane(
-  config: Config,
-  had: readonly InterfaceInfo[],
-  clock: Clock,
-  events: EventRecord,
-  guard: Guard,
-  links: () => readonly string[],
-  onPorts: () => void,
-) {
+export async function startDataplane(options: DataplaneOptions) {
   const cleanUp: (() => unknown)[] = [];
   const stop = async (): Promise<void> => {
     for (const undo of cleanUp.splice(0).reverse()) await undo();
   };
   try {
-    return await build(config, had, clock, events, guard, links, onPorts, cleanUp, stop);
+    return await build(options, cleanUp, stop);
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function build(
-  config: Config,
-  had: readonly InterfaceInfo[],
-  clock: Clock,
-  events: EventRecord,
-  guard: Guard,
-  links: () => readonly string[],
-  onPorts: () => void,
-  cleanUp: (() => unknown)[],
-  stop: () => Promise<void>,
-) {
+async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop: () => Promise<void>) {
+  const { config, had, clock, events, guard, links, onPorts } = options;
   const vlans = config.ports.map(({ vlan = [0, 0] }) => vlan);
   const portTable = createPorts(requirePorts(config, had), vlans, config.workers > 1);
   const { facts, identities } = portTable;

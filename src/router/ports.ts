@@ -45,10 +45,11 @@ export function createPorts(infos: readonly InterfaceInfo[], vlans: readonly (re
 
   const publish = (): void => {
     const group = (port: number): number => (process.pid + port + openings[port] * GROUPS_PER_PORT) & 0xffff;
-    const wanted: Link[] = facts.map((info, port) => ({
-      index: info.index,
-      ...identify(info),
-      linkLocals: [...identify(info).linkLocals],
+    const wanted: Link[] = identities.map(({ macHigh, macLow, linkLocals }, port) => ({
+      index: facts[port].index,
+      macHigh,
+      macLow,
+      linkLocals: [...linkLocals],
       ...(isShared ? { fanoutGroup: group(port) } : {}),
     }));
     setSharedValue(links, wanted);

@@ -187,15 +187,15 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
         guard = await guardNamespace();
         return;
       case "start-dataplane":
-        dataplane = await startDataplane(
-          action.config,
-          ports,
+        dataplane = await startDataplane({
+          config: action.config,
+          had: ports,
           clock,
           events,
-          guard as Guard,
-          () => unnumberedLinks(config?.bgp),
-          () => config && configureRoutes(config),
-        );
+          guard: guard as Guard,
+          links: () => unnumberedLinks(config?.bgp),
+          onPorts: () => config && configureRoutes(config),
+        });
         ports = dataplane.facts;
         return apply(rib.installed());
       case "configure-ports":
