@@ -1,8 +1,9 @@
 /**
  * `npm run bench:wire`: how fast is the router beside kernel routing in the same namespaces? A source, a router and three
  * nodes; the kernel and a contender route in turn, so that a noisy machine disturbs both alike, and what counts is the
- * ratio of each pair. Before anything is timed, the same packet must leave all of them with the same bytes. Names choose
- * contenders (`npm run bench:wire -- "1 worker" floor`), PAIRS how often each has its turn.
+ * ratio of each pair. A pair is one question, so that seconds lie between its halves: how fast the cores of a virtual machine
+ * are changes by a factor of two from one minute to the next. Before anything is timed, the same packet must leave all of them
+ * with the same bytes. Names choose contenders (`npm run bench:wire -- "1 worker" floor`), PAIRS how often each has its turn.
  *
  * Everything runs in namespaces of its own and ends with this process; the load is bounded in time.
  */
@@ -13,7 +14,7 @@ import { runInNamespaces } from "./namespaces.ts";
 import { type Spread, spreadOf } from "./statistics.ts";
 import { type Contender, createFloor, createOpenVswitch, createOurs, createPcapLive, kernel } from "./wire-contender.ts";
 import { catchAt, createNetwork, generate, NODES } from "./wire-network.ts";
-import { QUESTIONS } from "./wire-question.ts";
+import { QUESTIONS, type Question } from "./wire-question.ts";
 
 const PAIRS = Number(process.env.PAIRS ?? 5);
 
@@ -69,11 +70,10 @@ async function admit(contenders: readonly Contender[]): Promise<Contender[]> {
   return admitted;
 }
 
-async function askAll(contender: Contender): Promise<number[]> {
+async function ask(contender: Contender, question: Question): Promise<readonly number[]> {
   await contender.start();
   await reachNodes();
-  const numbers: number[] = [];
-  for (const question of QUESTIONS) numbers.push(...(await question.ask()));
+  const numbers = await question.ask();
   await contender.stop();
   return numbers;
 }
@@ -83,18 +83,20 @@ async function measure(names: readonly string[]): Promise<void> {
   if (unknown !== undefined)
     throw new Error(`bench:wire: ${unknown}, wanted one of ${CONTENDERS.map(({ name }) => name).join(", ")}`);
   await createNetwork();
-  const answers = QUESTIONS.flatMap((question) => question.answers);
+  const contenders = await admit(CONTENDERS.filter(({ name }) => names.length === 0 || names.includes(name)));
   const rows: Record<string, string>[] = [];
-  for (const contender of await admit(CONTENDERS.filter(({ name }) => names.length === 0 || names.includes(name)))) {
-    const pairs: { kernel: number[]; theirs: number[] }[] = [];
-    for (let pair = 0; pair < PAIRS; pair++) {
-      pairs.push({ kernel: await askAll(kernel), theirs: await askAll(contender) });
-      console.error(`pair ${pair + 1} of ${PAIRS}, ${contender.name}`);
+  for (const contender of contenders) {
+    for (const question of QUESTIONS) {
+      const pairs: { kernel: readonly number[]; theirs: readonly number[] }[] = [];
+      for (let pair = 1; pair <= PAIRS; pair++) {
+        pairs.push({ kernel: await ask(kernel, question), theirs: await ask(contender, question) });
+        console.error(`pair ${pair} of ${PAIRS}, ${contender.name}: ${question.answers[0].name}`);
+      }
+      question.answers.forEach(({ name, unit }, i) => {
+        const numbers = pairs.map((pair) => ({ kernel: pair.kernel[i], theirs: pair.theirs[i] }));
+        rows.push({ question: name, contender: contender.name, unit, ...describe(numbers, unit !== "%") });
+      });
     }
-    answers.forEach(({ name, unit }, i) => {
-      const numbers = pairs.map((pair) => ({ kernel: pair.kernel[i], theirs: pair.theirs[i] }));
-      rows.push({ question: name, contender: contender.name, unit, ...describe(numbers, unit !== "%") });
-    });
   }
   console.table(rows);
 }

@@ -8,7 +8,7 @@ import { PacketRing, type RingSize } from "../port/packet-ring.ts";
 import { PacketWaiter } from "../port/packet-waiter.ts";
 import { PcapLive } from "../port/pcap-live.ts";
 import type { CaptureMemory } from "../port/pcap-live-memory.ts";
-import type { Waiter } from "../port/port.ts";
+import type { Port, Waiter } from "../port/port.ts";
 import { createSharedReader } from "../port/shared-value.ts";
 import type { createPortIdentity } from "./classify.ts";
 
@@ -42,14 +42,18 @@ export interface Links extends Waiter {
   follow(): void;
 }
 
-/** Of a worker: its index, and what wakes it. */
-export type ListenToLinks = (worker: number, wakeDescriptor: number) => Links;
+export interface DeafLinks {
+  /** Those that are open: all but what libpcap serves. */
+  readonly rings: readonly Port[];
+  /** Of a worker: its index, and what wakes it. Once. */
+  listen(worker: number, wakeDescriptor: number): Links;
+}
 
 /**
- * Opens the rings, which takes the kernel some 20 ms each. Nothing comes in until the answer is called, once. Both throw, as
- * `follow` does, if an interface that is there cannot be opened.
+ * Opens the rings, which takes the kernel some 20 ms each. Nothing comes in until `listen` is called. Both throw, as `follow`
+ * does, if an interface that is there cannot be opened.
  */
-export function openLinks(options: LinkOptions): ListenToLinks {
+export function openLinks(options: LinkOptions): DeafLinks {
   const { ring, identities } = options;
   const look = createSharedReader<readonly Link[]>(options.links);
   let known: readonly Link[] = [];
@@ -92,32 +96,35 @@ export function openLinks(options: LinkOptions): ListenToLinks {
   };
 
   update();
-  return (worker, wakeDescriptor) => {
-    update();
-    isListening = true;
-    for (const [i, port] of rings.entries()) if (port) attempt(port.name, known[i], () => listen(port, known[i]));
-    const ports = rings.map((ring, i): LinkPort => {
-      const { interface: name, capture } = options.ports[i];
-      return ring ?? new PcapLive({ name, memory: capture as CaptureMemory, index: worker });
-    });
-    const makeWaiter = (): PacketWaiter =>
-      new PacketWaiter(
-        rings.flatMap((ring) => ring?.inner ?? []),
-        wakeDescriptor,
-      );
-    let waiter = makeWaiter();
-    return {
-      ports,
-      follow() {
-        if (!update()) return;
-        waiter.close();
-        waiter = makeWaiter();
-      },
-      wait: (timeoutMs) => waiter.wait(timeoutMs),
-      close() {
-        waiter.close();
-        for (const port of ports) port.close();
-      },
-    };
+  return {
+    rings: rings.filter((ring) => ring !== undefined),
+    listen(worker, wakeDescriptor) {
+      update();
+      isListening = true;
+      for (const [i, port] of rings.entries()) if (port) attempt(port.name, known[i], () => listen(port, known[i]));
+      const ports = rings.map((ring, i): LinkPort => {
+        const { interface: name, capture } = options.ports[i];
+        return ring ?? new PcapLive({ name, memory: capture as CaptureMemory, index: worker });
+      });
+      const makeWaiter = (): PacketWaiter =>
+        new PacketWaiter(
+          rings.flatMap((ring) => ring?.inner ?? []),
+          wakeDescriptor,
+        );
+      let waiter = makeWaiter();
+      return {
+        ports,
+        follow() {
+          if (!update()) return;
+          waiter.close();
+          waiter = makeWaiter();
+        },
+        wait: (timeoutMs) => waiter.wait(timeoutMs),
+        close() {
+          waiter.close();
+          for (const port of ports) port.close();
+        },
+      };
+    },
   };
 }

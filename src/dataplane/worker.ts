@@ -75,7 +75,7 @@ function run(seat: WorkerSeat): void {
   const stop = new Int32Array(start.stop);
   const counters = createCounterWriter(seat.counters);
   const channel = createChannelWriter(seat.channel);
-  const links = listen(index, seat.wakeDescriptor);
+  const links = deafLinks.listen(index, seat.wakeDescriptor);
   const faulty = links.ports.map(
     (port, i) =>
       new FaultyPort({
@@ -138,8 +138,8 @@ function run(seat: WorkerSeat): void {
 
 const start = workerData as WorkerStart;
 allowInlining();
-warmUp(start.hash, start.selector);
 const identities = start.ports.map(({ vlans }) => createPortIdentity(vlans));
-const listen = openLinks({ ports: start.ports, ring: start.ring, links: start.links, identities });
+const deafLinks = openLinks({ ports: start.ports, ring: start.ring, links: start.links, identities });
+warmUp({ hash: start.hash, selector: start.selector, ports: deafLinks.rings });
 nameThread("ecmp stand-by");
 parentPort?.once("message", run);

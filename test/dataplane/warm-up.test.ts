@@ -8,8 +8,10 @@ import { describe, expect, test } from "vitest";
 import { randomBelow, seededRandom } from "#src/net/random.ts";
 import { makePacket, makePacket6, type TestPacket } from "./packets.ts";
 
+const FLAGS = ["--trace-deopt", "--expose-gc", "--allow-natives-syntax"];
 const PROGRAM = fileURLToPath(new URL("warm-up.mjs", import.meta.url));
-const PACKETS = 400;
+/** So few that nothing is hot by them. */
+const PACKETS = 50;
 const FIVE_TUPLE = ["source-address", "destination-address", "protocol", "source-port", "destination-port"];
 
 const SETTINGS = [
@@ -33,14 +35,25 @@ const packet = (): Buffer => {
   return makePacket({ ...common, source: `${first}.20.30.${last}`, destination: `198.51.100.${last}` });
 };
 
+/** What became of code that was compiled, in the words of V8's trace. */
+const THROWN_AWAY = /(?:bailout.*?reason: .*?\).*?<JSFunction|marking dependent code.*?<SharedFunctionInfo) [^ >)]*/g;
+/** Makes tables of maglev, in the control plane. */
+const ANOTHERS = "takeTurns";
+/** V8 compiles in another thread, and one start in ten comes a little too early. */
+const STARTS = 6;
+
 describe("after the warm-up", () => {
-  test.each(SETTINGS)("nothing is compiled in vain: %j, %s", (hash, selector) => {
-    const frames = Array.from({ length: PACKETS }, () => packet().toString("hex"));
-    const words = ["--trace-deopt", PROGRAM, JSON.stringify([hash, selector, frames])];
-    const { stdout, stderr } = spawnSync(process.execPath, words, { encoding: "utf8" });
-    const [, after] = stdout.split("warm\n");
-    expect(stderr).toBe("");
-    expect(after).toMatch(new RegExp(`forwarded ${PACKETS}\n$`));
-    expect(after.match(/bailout.*?reason: .*?\).*?<JSFunction [^ >]*/g) ?? []).toEqual([]);
+  test.each(SETTINGS)("nothing is compiled in vain: %j, %s", { timeout: 60_000 }, (hash, selector) => {
+    const results: string[] = [];
+    while (results.length < STARTS && !results.includes("compiled\n")) {
+      const frames = Array.from({ length: PACKETS }, () => packet().toString("hex"));
+      const words = [...FLAGS, PROGRAM, JSON.stringify([hash, selector, frames])];
+      const { stdout, stderr } = spawnSync(process.execPath, words, { encoding: "utf8" });
+      const [, after] = stdout.split("warm\n");
+      expect(stderr).toBe("");
+      expect((after.match(THROWN_AWAY) ?? []).filter((line) => !line.endsWith(ANOTHERS))).toEqual([]);
+      results.push(after.split(`forwarded ${PACKETS}, `)[1]);
+    }
+    expect(results).toContain("compiled\n");
   });
 });
