@@ -32,7 +32,9 @@ export const withoutZone = (address: Address): Address => (isIpv4(address) ? add
 export const zoneOf = (address: Address): string | undefined =>
   !isIpv4(address) && address.length > DIGITS ? address.slice(DIGITS + 1) : undefined;
 
-/** Any router on the link of that interface: the Subnet-Router anycast address (RFC 4291 section 2.6.1) of its link-local subnet. */
+/**
+ * Any router on the link of that interface: the Subnet-Router anycast address (RFC 4291 section 2.6.1) of its link-local subnet.
+ */
 export const routerOn = (zone: string): Ipv6Address => `${"fe80".padEnd(DIGITS, "0")}%${zone}`;
 
 /** The interface, if the address is `routerOn` one. */
@@ -41,7 +43,10 @@ export function linkOfRouter(address: Address): string | undefined {
   return zone !== undefined && address === routerOn(zone) ? zone : undefined;
 }
 
-/** The address that `text` writes, or undefined. Leading zeros, missing parts, prefix lengths, and zones of what is not link-local are refused. */
+/**
+ * The address that `text` writes, or undefined. Leading zeros, missing parts, prefix lengths, and zones of what is not link-local
+ * are refused.
+ */
 export function parseAddress(text: string): Address | undefined {
   return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
 }
@@ -111,6 +116,13 @@ export function compareAddresses(a: Address, b: Address): number {
   if (typeof a === typeof b) return a < b ? -1 : a > b ? 1 : 0;
   return isIpv4(a) ? -1 : 1;
 }
+
+/** The bits from `start` to `end`, both multiples of four, at most 32 of them. */
+export const bitsOf = (address: Ipv6Address, start: number, end: number): number =>
+  Number.parseInt(address.slice(start / 4, end / 4), 16);
+
+/** The four words of 32 bits, the first of the address first. */
+export const wordsOf = (address: Ipv6Address): number[] => [0, 32, 64, 96].map((start) => bitsOf(address, start, start + 32));
 
 /** The 4 or 16 bytes of an address, network order. */
 export function addressToBytes(address: Address): Uint8Array {

@@ -4,7 +4,7 @@
  */
 import type { Link } from "../dataplane/links.ts";
 import { innerVlan, TAG_BYTES, vlanStack } from "../dataplane/vlan.ts";
-import { type Address, addressToBytes, isLinkLocal, zoneOf } from "../net/address.ts";
+import { type Address, isIpv4, isLinkLocal, wordsOf, zoneOf } from "../net/address.ts";
 import { macHigh, macLow } from "../net/mac.ts";
 import { makePrefix, type Prefix, prefixContains, prefixKey } from "../net/prefix.ts";
 import type { InterfaceInfo } from "../port/interface.ts";
@@ -102,15 +102,11 @@ export function createPorts(infos: readonly InterfaceInfo[], vlans: readonly (re
 
 /** What frames to the interface are known by. */
 function identify({ mac, addresses }: InterfaceInfo) {
-  const ours = addresses.filter(({ address }) => isLinkLocal(address));
   return {
     macHigh: macHigh(mac),
     macLow: macLow(mac),
-    linkLocals: Uint32Array.from(ours.flatMap(({ address }) => toWords(address))),
+    linkLocals: Uint32Array.from(
+      addresses.flatMap(({ address }) => (!isIpv4(address) && isLinkLocal(address) ? wordsOf(address) : [])),
+    ),
   };
-}
-
-function toWords(address: Address): number[] {
-  const view = new DataView(addressToBytes(address).buffer);
-  return [0, 4, 8, 12].map((at) => view.getUint32(at));
 }

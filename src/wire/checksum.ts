@@ -3,7 +3,10 @@
  * never makes 0xffff out of 0x0000 wrongly).
  */
 
-/** One's-complement sum of `length` bytes at `offset`, folded to 16 bits, not inverted; 0xffff over data that carries a right checksum. */
+/**
+ * One's-complement sum of `length` bytes at `offset`, folded to 16 bits, not inverted; 0xffff over data that carries a right
+ * checksum.
+ */
 export function sum16(bytes: Uint8Array, offset: number, length: number, initial = 0): number {
   let sum = initial;
   const end = offset + (length & ~1);

@@ -2,16 +2,14 @@
  * Echo requests and replies of both families (RFC 792, RFC 4443 section 4) as values: what a router answers that has to do so
  * itself. Off the fast path.
  */
-import { type Address, addressToBytes, isIpv4, readIpv4, readIpv6 } from "../net/address.ts";
-import { type Mac, macHigh, macLow } from "../net/mac.ts";
-import { checksum, sum16 } from "./checksum.ts";
-import { ETHERNET_HEADER_LENGTH, ETHERTYPE, readEthertype, readMac, writeMac } from "./ethernet.ts";
-import { encodeIcmp6, ICMP6, sumIcmp6 } from "./icmp6.ts";
+import { type Address, isIpv4, readIpv4, readIpv6 } from "../net/address.ts";
+import type { Mac } from "../net/mac.ts";
+import { sum16 } from "./checksum.ts";
+import { ETHERNET_HEADER_LENGTH, ETHERTYPE, readEthertype, readMac } from "./ethernet.ts";
+import { encodeIcmpFrame, ICMP, ICMP_HEADER_LENGTH, ICMP6, sumIcmp6 } from "./icmp.ts";
 import * as ipv4 from "./ipv4.ts";
 import * as ipv6 from "./ipv6.ts";
 
-const ICMP = 1;
-const ICMP_HEADER_LENGTH = 8;
 const REQUEST = { ipv4: 8, ipv6: 128 } as const;
 const REPLY = { ipv4: 0, ipv6: 129 } as const;
 const HOP_LIMIT = 64;
@@ -53,28 +51,9 @@ const isRequest = (message: Uint8Array, type: number): boolean =>
 
 /** A whole frame, to whoever handed us the request. */
 export function encodeEchoReply(sourceMac: Mac, request: EchoRequest): Uint8Array {
-  const { mac: destinationMac, source: destination, destination: source } = request;
   const message = Uint8Array.from(request.message);
+  message[0] = isIpv4(request.source) ? REPLY.ipv4 : REPLY.ipv6;
   message[2] = message[3] = 0;
-  if (!isIpv4(source)) {
-    message[0] = REPLY.ipv6;
-    return encodeIcmp6({ sourceMac, destinationMac, source, destination: destination as string, hopLimit: HOP_LIMIT, message });
-  }
-  message[0] = REPLY.ipv4;
-  const ip = ETHERNET_HEADER_LENGTH;
-  const frame = new Uint8Array(ip + ipv4.IPV4_HEADER_LENGTH + message.length);
-  const view = new DataView(frame.buffer);
-  writeMac(frame, 0, macHigh(destinationMac), macLow(destinationMac));
-  writeMac(frame, 6, macHigh(sourceMac), macLow(sourceMac));
-  view.setUint16(12, ETHERTYPE.ipv4);
-  view.setUint16(ip, 0x4500);
-  view.setUint16(ip + 2, frame.length - ip);
-  frame[ip + 8] = HOP_LIMIT;
-  frame[ip + 9] = ICMP;
-  frame.set(addressToBytes(source), ip + 12);
-  frame.set(addressToBytes(destination), ip + 16);
-  view.setUint16(ip + 10, checksum(frame, ip, ipv4.IPV4_HEADER_LENGTH));
-  frame.set(message, ip + ipv4.IPV4_HEADER_LENGTH);
-  view.setUint16(ip + ipv4.IPV4_HEADER_LENGTH + 2, checksum(message, 0, message.length));
-  return frame;
+  const [source, destination] = [request.destination, request.source];
+  return encodeIcmpFrame({ sourceMac, destinationMac: request.mac, source, destination, hopLimit: HOP_LIMIT, message });
 }

@@ -2,15 +2,12 @@
  * ICMP errors of both families (RFC 792, RFC 4443 section 3): which packets they may be about, and the packet itself, which
  * quotes as much as fits in what every link carries (576 bytes, RFC 1812 4.3.2.3; 1280 bytes, RFC 4443 2.4 c).
  */
-import { type Address, addressToBytes, isIpv4 } from "../net/address.ts";
-import { checksum } from "./checksum.ts";
-import { ICMP6, sumIcmp6 } from "./icmp6.ts";
+import { type Address, isIpv4 } from "../net/address.ts";
+import { encodeIcmp, ICMP, ICMP_HEADER_LENGTH, ICMP6 } from "./icmp.ts";
 import * as ipv4 from "./ipv4.ts";
 import { IPV6_HEADER_LENGTH } from "./ipv6.ts";
 import { createUpper, readUpperLayer, UPPER } from "./upper-layer.ts";
 
-const ICMP = 1;
-const ICMP_HEADER_LENGTH = 8;
 const LARGEST_IPV4 = 576;
 const LARGEST_IPV6 = 1280;
 const ECHO_TYPES = [0, 8];
@@ -53,40 +50,12 @@ export interface IcmpError {
 }
 
 /** A whole IP packet. */
-export const encodeIcmpError = (error: IcmpError): Uint8Array => (isIpv4(error.source) ? encodeIpv4(error) : encodeIpv6(error));
-
-function encodeIpv4(error: IcmpError): Uint8Array {
-  const packet = new Uint8Array(Math.min(LARGEST_IPV4, ipv4.IPV4_HEADER_LENGTH + ICMP_HEADER_LENGTH + error.quoted.length));
-  const view = new DataView(packet.buffer);
-  view.setUint16(0, 0x4500 | TRAFFIC_CLASS);
-  view.setUint16(2, packet.length);
-  packet[8] = error.ttl;
-  packet[9] = ICMP;
-  packet.set(addressToBytes(error.source), 12);
-  packet.set(addressToBytes(error.destination), 16);
-  view.setUint16(10, checksum(packet, 0, ipv4.IPV4_HEADER_LENGTH));
-  writeMessage(packet, view, ipv4.IPV4_HEADER_LENGTH, error);
-  view.setUint16(22, checksum(packet, ipv4.IPV4_HEADER_LENGTH, packet.length - ipv4.IPV4_HEADER_LENGTH));
-  return packet;
-}
-
-function encodeIpv6(error: IcmpError): Uint8Array {
-  const packet = new Uint8Array(Math.min(LARGEST_IPV6, IPV6_HEADER_LENGTH + ICMP_HEADER_LENGTH + error.quoted.length));
-  const view = new DataView(packet.buffer);
-  view.setUint32(0, 0x60000000 | (TRAFFIC_CLASS << 20));
-  view.setUint16(4, packet.length - IPV6_HEADER_LENGTH);
-  packet[6] = ICMP6;
-  packet[7] = error.ttl;
-  packet.set(addressToBytes(error.source), 8);
-  packet.set(addressToBytes(error.destination), 24);
-  writeMessage(packet, view, IPV6_HEADER_LENGTH, error);
-  view.setUint16(42, ~sumIcmp6(packet, 0, IPV6_HEADER_LENGTH, packet.length - IPV6_HEADER_LENGTH) & 0xffff);
-  return packet;
-}
-
-function writeMessage(packet: Uint8Array, view: DataView, at: number, { type, code, word = 0, quoted }: IcmpError): void {
-  packet[at] = type;
-  packet[at + 1] = code;
-  view.setUint32(at + 4, word);
-  packet.set(quoted.subarray(0, packet.length - at - ICMP_HEADER_LENGTH), at + ICMP_HEADER_LENGTH);
+export function encodeIcmpError({ type, code, word = 0, source, destination, ttl, quoted }: IcmpError): Uint8Array {
+  const room = isIpv4(source) ? LARGEST_IPV4 - ipv4.IPV4_HEADER_LENGTH : LARGEST_IPV6 - IPV6_HEADER_LENGTH;
+  const message = new Uint8Array(Math.min(room, ICMP_HEADER_LENGTH + quoted.length));
+  message[0] = type;
+  message[1] = code;
+  new DataView(message.buffer).setUint32(4, word);
+  message.set(quoted.subarray(0, message.length - ICMP_HEADER_LENGTH), ICMP_HEADER_LENGTH);
+  return encodeIcmp({ source, destination, hopLimit: ttl, trafficClass: TRAFFIC_CLASS, message });
 }

@@ -9,7 +9,7 @@ import { addressToBytes, type Ipv6Address, readIpv6 } from "../net/address.ts";
 import type { Mac } from "../net/mac.ts";
 import { macHigh, macLow } from "../net/mac.ts";
 import { ETHERNET_HEADER_LENGTH, ETHERTYPE, readEthertype, readMac, writeMac } from "./ethernet.ts";
-import { encodeIcmp6, ICMP6, sumIcmp6 } from "./icmp6.ts";
+import { encodeIcmpFrame, ICMP6, sumIcmp6 } from "./icmp.ts";
 import { IPV6_HEADER_LENGTH, readHopLimit, readNextHeader, readPayloadLength } from "./ipv6.ts";
 
 const TYPE = { solicitation: 135, advertisement: 136 } as const;
@@ -117,7 +117,7 @@ export function encodeSolicitation(message: {
   body[25] = 1;
   writeMac(body, 26, macHigh(sourceMac), macLow(sourceMac));
   const destinationMac = targetMac ?? groupMac(destination);
-  return encodeIcmp6({ sourceMac, destinationMac, source, destination, hopLimit: HOP_LIMIT, message: body });
+  return encodeIcmpFrame({ sourceMac, destinationMac, source, destination, hopLimit: HOP_LIMIT, message: body });
 }
 
 const ALL_NODES: Ipv6Address = `ff02${"1".padStart(28, "0")}`;
@@ -138,5 +138,5 @@ export function encodeAdvertisement(message: {
   writeMac(body, 26, macHigh(sourceMac), macLow(sourceMac));
   const destination = asker?.address ?? ALL_NODES;
   const destinationMac = asker?.mac ?? groupMac(ALL_NODES);
-  return encodeIcmp6({ sourceMac, destinationMac, source, destination, hopLimit: HOP_LIMIT, message: body });
+  return encodeIcmpFrame({ sourceMac, destinationMac, source, destination, hopLimit: HOP_LIMIT, message: body });
 }

@@ -9,7 +9,7 @@
 import { type Ipv6Address, isLinkLocal, readIpv6 } from "../net/address.ts";
 import { type Mac, macHigh, macLow } from "../net/mac.ts";
 import { ETHERNET_HEADER_LENGTH, ETHERTYPE, readEthertype, writeMac } from "./ethernet.ts";
-import { encodeIcmp6, sumIcmp6 } from "./icmp6.ts";
+import { encodeIcmpFrame, sumIcmp6 } from "./icmp.ts";
 import { IPV6_HEADER_LENGTH, readPayloadLength } from "./ipv6.ts";
 import { groupMac, HOP_LIMIT, isDiscoveryMessage, OPTION, OPTION_LENGTH, readOptions } from "./neighbor-discovery.ts";
 
@@ -67,5 +67,5 @@ function frameOf({ sourceMac, source }: Sender, destination: Ipv6Address, messag
   message[option] = OPTION.sourceLinkLayer;
   message[option + 1] = 1;
   writeMac(message, option + 2, macHigh(sourceMac), macLow(sourceMac));
-  return encodeIcmp6({ sourceMac, destinationMac: groupMac(destination), source, destination, hopLimit: HOP_LIMIT, message });
+  return encodeIcmpFrame({ sourceMac, destinationMac: groupMac(destination), source, destination, hopLimit: HOP_LIMIT, message });
 }

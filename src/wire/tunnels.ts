@@ -59,7 +59,9 @@ function insideEthernet(bytes: Uint8Array, frame: number, end: number): number {
   return -1;
 }
 
-/** Below the label whose bottom-of-stack bit is set (RFC 3032). Nothing says what lies there: what begins like IP is taken for it. */
+/**
+ * Below the label whose bottom-of-stack bit is set (RFC 3032). Nothing says what lies there: what begins like IP is taken for it.
+ */
 function insideMpls(bytes: Uint8Array, stack: number, end: number): number {
   for (let at = stack, labels = 0; at + 4 <= end && labels < MPLS_LABELS; at += 4, labels++) {
     if (bytes[at + 2] & 1) return atIp(bytes, at + 4, end);

@@ -4,7 +4,7 @@ import { makePrefix, prefixContains } from "#src/net/prefix.ts";
 import { hear } from "#src/router/neighbor-protocol.ts";
 import { createNeighbors } from "#src/router/neighbors.ts";
 import { ARP_OPERATION, type ArpPacket, decodeArp, encodeArp } from "#src/wire/arp.ts";
-import { encodeIcmp6 } from "#src/wire/icmp6.ts";
+import { encodeIcmpFrame } from "#src/wire/icmp.ts";
 import { decodeNeighborMessage, encodeSolicitation } from "#src/wire/neighbor-discovery.ts";
 import { createFakeClock } from "../common/fake-clock.ts";
 
@@ -142,7 +142,7 @@ function advertise(flags: number, mac: number | undefined, target = NODE_6, dest
   message.set(addressToBytes(target), 8);
   if (mac !== undefined)
     message.set([2, 1, ...(mac.toString(16).padStart(12, "0").match(/../g) ?? []).map((pair) => Number.parseInt(pair, 16))], 24);
-  return encodeIcmp6({ sourceMac: THEIRS, destinationMac: OURS, source: target, destination, hopLimit: 255, message });
+  return encodeIcmpFrame({ sourceMac: THEIRS, destinationMac: OURS, source: target, destination, hopLimit: 255, message });
 }
 const ALL_NODES = `ff02${"0".repeat(27)}1`;
 

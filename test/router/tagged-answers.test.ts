@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type Ipv4Address, type Ipv6Address, parseAddress } from "#src/net/address.ts";
 import { createTaggedAnswers } from "#src/router/tagged-answers.ts";
 import { ARP_OPERATION, type ArpPacket, decodeArp, encodeArp } from "#src/wire/arp.ts";
-import { encodeIcmp6 } from "#src/wire/icmp6.ts";
+import { encodeIcmpFrame } from "#src/wire/icmp.ts";
 import { decodeNeighborMessage, encodeSolicitation } from "#src/wire/neighbor-discovery.ts";
 import { createFakeClock } from "../common/fake-clock.ts";
 import { echoRequest } from "../port/frames.ts";
@@ -36,7 +36,7 @@ const bare = (source: Ipv6Address, target: Ipv6Address, sourceMac = THEIRS): Uin
   message[0] = 135;
   message.set(Buffer.from(target, "hex"), 8);
   const destination = `ff0200000000000000000001ff${target.slice(26)}`;
-  return encodeIcmp6({ sourceMac, destinationMac: 0x3333ff000001, source, destination, hopLimit: 255, message });
+  return encodeIcmpFrame({ sourceMac, destinationMac: 0x3333ff000001, source, destination, hopLimit: 255, message });
 };
 
 describe("an ARP request on a port with tags", () => {
