@@ -1,9 +1,9 @@
 /**
  * How fast does a BGP speaker take a full table, and what does it cost to keep? One peer with a million prefixes in a hundred
  * thousand sets of attributes, encoded beforehand and sent over TCP as fast as the receiver takes it, to BIRD, our
- * speaker and RIB, FRR and GoBGP, one after the other in a network namespace of their own. The clock runs from the first UPDATE until the
- * receiver itself says that it has all prefixes; resident memory and processor time are what the kernel says before and after.
- * Processor time is what can be compared on a machine with something else to do; the collector's threads count in it.
+ * speaker and RIB, FRR and GoBGP, one after the other in a network namespace of their own. The clock runs from the first UPDATE
+ * until the receiver itself says that it has all prefixes; resident memory and processor time are what the kernel says before and
+ * after. Processor time is what can be compared on a machine with something else to do; the collector's threads count in it.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

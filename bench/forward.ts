@@ -105,7 +105,10 @@ export interface Load {
   readonly template: Uint8Array;
 }
 
-/** Prefixes, all to the same `members`, spread over the unicast space with a length mix like that of the Internet's table: most are /24, few are short. */
+/**
+ * Prefixes, all to the same `members`, spread over the unicast space with a length mix like that of the Internet's table: most
+ * are /24, few are short.
+ */
 export function createTable(routes: number, random: () => number, members = MEMBERS): Table {
   const buffers = createImage();
   adviseLargePages(buffers.trie);

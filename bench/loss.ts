@@ -49,7 +49,10 @@ export interface LossFigure {
   /** By the number of peers that have announced the table. */
   readonly secondsOfPeer: readonly number[];
   readonly bytesPerPath: number;
-  /** From the loss being known to the groups being published without the peer, and to the begin and end of the last batch with a packet to the lost peer, of each round. */
+  /**
+   * From the loss being known to the groups being published without the peer, and to the begin and end of the last batch with a
+   * packet to the lost peer, of each round.
+   */
   readonly publishedMs: readonly number[];
   readonly beganMs: readonly number[];
   readonly endedMs: readonly number[];

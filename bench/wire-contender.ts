@@ -93,7 +93,10 @@ export function createFloor(): Contender {
   };
 }
 
-/** Open vSwitch with its datapath in user space: flows, and a group of three buckets, that do what a router does with these packets. */
+/**
+ * Open vSwitch with its datapath in user space: flows, and a group of three buckets, that do what a router does with these
+ * packets.
+ */
 export function createOpenVswitch(): Contender {
   const folder = "/run/ovs";
   const database = `unix:${folder}/db.sock`;

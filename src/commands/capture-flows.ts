@@ -1,4 +1,6 @@
-/** The flows of a capture that a command was given: all of them, or the mistake with the file's name. What is in no flow is said. */
+/**
+ * The flows of a capture that a command was given: all of them, or the mistake with the file's name. What is in no flow is said.
+ */
 import { type CaptureFlows, type CaptureFlowsOptions, readCaptureFlows } from "../experiment/capture-flows.ts";
 import { describeUncaptured } from "../experiment/unknown-fields.ts";
 import { fileProblem } from "./file-problem.ts";
@@ -8,7 +10,10 @@ import { describeUnknownLinks } from "./unknown-links.ts";
 
 export const isCapture = (file: string): boolean => /\.(pcap|pcapng|cap)$/.test(file);
 
-/** A capture that is damaged is refused: what is judged by half of its flows is judged wrongly. Throws a RangeError for a hash by packet. */
+/**
+ * A capture that is damaged is refused: what is judged by half of its flows is judged wrongly. Throws a RangeError for a hash by
+ * packet.
+ */
 export function loadCaptureFlows(file: string, options: CaptureFlowsOptions): CaptureFlows {
   const found = readFrom(file, options);
   if (found.fault)

@@ -118,7 +118,10 @@ export function refuseBeside(command: Command, allowed: readonly string[], what:
   if (given) throw new CommandError(`${given.long}: wanted no such flag beside ${what}`);
 }
 
-/** After the answer, in which JSON and CSV have them too: selectors that refused are said, and the exit is that of what could not run. */
+/**
+ * After the answer, in which JSON and CSV have them too: selectors that refused are said, and the exit is that of what could not
+ * run.
+ */
 export function reportRefusals(command: string, refusals: readonly Refusal[]): void {
   if (refusals.length === 0) return;
   throw new CommandError(refusals.map(({ selector, reason }) => `${command}: ${selector}: ${reason}`).join("\n"));

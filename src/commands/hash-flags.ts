@@ -1,4 +1,7 @@
-/** A hash from flags: built by hand (`--hash`, `--fields`), or that of a router (`--profile`); of either `--hash-seed`, `--hash-option`. */
+/**
+ * A hash from flags: built by hand (`--hash`, `--fields`), or that of a router (`--profile`); of either `--hash-seed`,
+ * `--hash-option`.
+ */
 import type { z } from "zod";
 import { ecmpSchema, experimentHashSchema } from "../config/ecmp-schema.ts";
 import { flattenIssues, formatPath } from "../config/read.ts";

@@ -1,4 +1,6 @@
-/** `--selector-option capacity=16`, `--hash-option offset=5`: a key and its value as a configuration file has them, flag by flag. */
+/**
+ * `--selector-option capacity=16`, `--hash-option offset=5`: a key and its value as a configuration file has them, flag by flag.
+ */
 import { InvalidArgumentError } from "commander";
 import { parse as parseYaml } from "yaml";
 

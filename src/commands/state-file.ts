@@ -1,4 +1,7 @@
-/** What offline commands decide by: the FIB of a configuration's static routes, or a saved one; or the mistake, with the file's name. */
+/**
+ * What offline commands decide by: the FIB of a configuration's static routes, or a saved one; or the mistake, with the file's
+ * name.
+ */
 import type { Config } from "../config/schema.ts";
 import { stateOfConfig } from "../experiment/configured.ts";
 import type { FibState } from "../fib/state.ts";

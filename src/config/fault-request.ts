@@ -1,4 +1,6 @@
-/** What `ecmp fault` asks of a running router, as it comes through the control socket: words to values, or every mistake in them. */
+/**
+ * What `ecmp fault` asks of a running router, as it comes through the control socket: words to values, or every mistake in them.
+ */
 import { z } from "zod";
 import { faultRuleSchema, interfaceName } from "./port-schema.ts";
 import { unicast, whole } from "./scalar.ts";

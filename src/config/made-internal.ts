@@ -1,6 +1,6 @@
 /**
- * Neighbors and ranges whose own AS number is given as ours to them (`localAsn`): the session is internal then, as in a migration of
- * two ASes into one, and what nothing allows is taken all the same, where of an external neighbor it is refused (RFC 8212).
+ * Neighbors and ranges whose own AS number is given as ours to them (`localAsn`): the session is internal then, as in a migration
+ * of two ASes into one, and what nothing allows is taken all the same, where of an external neighbor it is refused (RFC 8212).
  * Not a mistake; `ecmp check` warns of it.
  */
 import { formatPath } from "./read.ts";

@@ -113,7 +113,10 @@ const tapSchema = z.strictObject({
 
 export type TapConfig = z.output<typeof tapSchema>;
 
-/** An interface by its name or by an address that it has: container engines give names as they like, and addresses as they are told. */
+/**
+ * An interface by its name or by an address that it has: container engines give names as they like, and addresses as they are
+ * told.
+ */
 export const portSchema = z
   .strictObject({
     interface: interfaceName.optional(),

@@ -10,7 +10,9 @@ import { host, prefix, whole } from "./scalar.ts";
 
 const isLoopback = (address: Address): boolean => (isIpv4(address) ? address >>> 24 === 127 : /^0{31}1$/.test(address));
 
-/** Nothing in it is ever forwarded to: 0/8, 127/8, 224/3; ::, ::1, fe80::/10, ff00::/8. Shorter prefixes have other addresses too. */
+/**
+ * Nothing in it is ever forwarded to: 0/8, 127/8, 224/3; ::, ::1, fe80::/10, ff00::/8. Shorter prefixes have other addresses too.
+ */
 function isMartianPrefix({ address, length }: Prefix): boolean {
   if (isIpv4(address)) return address >= 0xe0000000 || (length >= 8 && (address >>> 24 === 0 || address >>> 24 === 127));
   return address.startsWith("ff") || (length >= 10 && isLinkLocal(address)) || (length >= 127 && /^0{31}[01]$/.test(address));

@@ -215,7 +215,10 @@ export const configSchema = z
 
 export type Config = z.output<typeof configSchema>;
 
-/** A neighbor on a link is found, and its next hops are reached, through the port there; which one has an address is not known yet. */
+/**
+ * A neighbor on a link is found, and its next hops are reached, through the port there; which one has an address is not known
+ * yet.
+ */
 function refuseForeignLinks(
   ports: readonly { readonly interface?: string | undefined }[],
   neighbors: readonly { readonly address?: Address | undefined }[],

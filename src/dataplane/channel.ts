@@ -1,7 +1,8 @@
 /**
  * From a worker to the main thread: the frames that a breath does not finish (unresolved neighbor, fragmentation), those that
- * our neighbor table wants to see (ARP, neighbor discovery) or the kernel does not (what is for us, with tags), and the beginnings of those whose senders are owed an ICMP error.
- * A ring of records (`port/record-ring`): a push that does not fit is refused and becomes a named drop.
+ * our neighbor table wants to see (ARP, neighbor discovery) or the kernel does not (what is for us, with tags), and the
+ * beginnings of those whose senders are owed an ICMP error. A ring of records (`port/record-ring`): a push that does not fit is
+ * refused and becomes a named drop.
  */
 import { VIRTIO_HEADER_LENGTH } from "../port/batch.ts";
 import {
@@ -17,8 +18,8 @@ const ENTRY = { kind: 0, port: 1, nextHop: 2 } as const;
 const ENTRY_WORDS = 3;
 
 /**
- * `hearing`: what our neighbor table wants to see, or whoever answers on ports with tags. To `slow` and `dropped` the reason is added: a packet to go on with, and the
- * first bytes of one whose sender is owed an error.
+ * `hearing`: what our neighbor table wants to see, or whoever answers on ports with tags. To `slow` and `dropped` the reason is
+ * added: a packet to go on with, and the first bytes of one whose sender is owed an error.
  */
 export const CHANNEL_KIND = { hearing: 1, slow: 0x100, dropped: 0x200 } as const;
 

@@ -198,6 +198,8 @@ function isOurLinkLocal({ linkLocals }: PortIdentity, fields: Fields): boolean {
   return false;
 }
 
-/** The unspecified and the loopback address (RFC 4291 2.5.2, 2.5.3), and those of IPv4 in disguise (::ffff:0:0/96, RFC 4942 2.2). */
+/**
+ * The unspecified and the loopback address (RFC 4291 2.5.2, 2.5.3), and those of IPv4 in disguise (::ffff:0:0/96, RFC 4942 2.2).
+ */
 const isMartianIpv6 = (fields: Fields, at: number): boolean =>
   (fields[at] | fields[at + 1]) === 0 && (fields[at + 2] === 0xffff || (fields[at + 2] === 0 && fields[at + 3] <= 1));

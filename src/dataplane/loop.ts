@@ -41,8 +41,8 @@ export function createLoop({ ports, isTagged, forward, counters, channel }: Loop
   };
 
   /**
-   * Hands over the slow frames, what neighbors say, and the drops that somebody is told of. A slow frame that the channel has no room for
-   * becomes a drop; the rest is worth no more than an attempt. Returns the egress ports in use, a bit each.
+   * Hands over the slow frames, what neighbors say, and the drops that somebody is told of. A slow frame that the channel has no
+   * room for becomes a drop; the rest is worth no more than an attempt. Returns the egress ports in use, a bit each.
    */
   const handOver = (batch: Batch, ingress: number): number => {
     const { rows, count } = batch;

@@ -1,7 +1,7 @@
 /**
- * Frames that nobody sent: one of each kind that most networks are made of, for the warm-up. Their numbers are as large as real ones
- * are, since V8 compiles for the range that it has seen: above 31 bits a number is another kind of value, and code that knew only small
- * ones is thrown away at the first packet of the wire.
+ * Frames that nobody sent: one of each kind that most networks are made of, for the warm-up. Their numbers are as large as real
+ * ones are, since V8 compiles for the range that it has seen: above 31 bits a number is another kind of value, and code that knew
+ * only small ones is thrown away at the first packet of the wire.
  */
 import { checksum } from "../wire/checksum.ts";
 import { ETHERNET_HEADER_LENGTH, ETHERTYPE } from "../wire/ethernet.ts";

@@ -94,7 +94,10 @@ export function lookUpAll(plain: Plain, frames: Int32Array, rows: Uint32Array, c
   }
 }
 
-/** After `lookUpAll`. True: the frame of `row`, received by a port with these halves of a MAC (little-endian), has its verdict and is rewritten. */
+/**
+ * After `lookUpAll`. True: the frame of `row`, received by a port with these halves of a MAC (little-endian), has its verdict and
+ * is rewritten.
+ */
 export function forwardPlain(
   plain: Plain,
   frames: Int32Array,

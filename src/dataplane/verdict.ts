@@ -17,7 +17,10 @@ export const DROP_REASONS = [
   /** Version, header length or total length contradict the frame. */
   "ip-header",
   "ip-checksum",
-  /** A source or destination that no host may use on a wire (RFC 1812 5.3.7), or a link-local one beyond its link (RFC 4291 2.5.6). */
+  /**
+   * A source or destination that no host may use on a wire (RFC 1812 5.3.7), or a link-local one beyond its link (RFC 4291
+   * 2.5.6).
+   */
   "martian",
   /** By the rule `fragments: dropped`. */
   "fragment",

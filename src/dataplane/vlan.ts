@@ -29,7 +29,9 @@ const isTag = (ethertype: number): boolean => ethertype === ETHERTYPE.vlan || et
 export const hasTags = (bytes: Uint8Array, frame: number, vlanTci: number): boolean =>
   vlanTci !== 0 || isTag(readEthertype(bytes, frame));
 
-/** The stack in the lower 24 bits, the number of tags that are still in the frame above. A VLAN id of 0 is a priority and no VLAN. */
+/**
+ * The stack in the lower 24 bits, the number of tags that are still in the frame above. A VLAN id of 0 is a priority and no VLAN.
+ */
 export function readTags(bytes: Uint8Array, frame: number, length: number, vlanTci: number): number {
   let vlans = vlanTci & VLAN_ID;
   let tags = 0;

@@ -1,6 +1,7 @@
 /**
- * The seed of a Cilium cluster (`maglev.hashSeed`; cilium/cilium `pkg/maglev/maglev.go`): 12 bytes, written in base64, that are three
- * numbers. The first lays the backends out (`select/maglev-cilium.ts`), the others hash packets of either family (`hash/cilium.ts`).
+ * The seed of a Cilium cluster (`maglev.hashSeed`; cilium/cilium `pkg/maglev/maglev.go`): 12 bytes, written in base64, that are
+ * three numbers. The first lays the backends out (`select/maglev-cilium.ts`), the others hash packets of either family
+ * (`hash/cilium.ts`).
  */
 export interface CiliumSeeds {
   readonly backends: number;

@@ -47,7 +47,10 @@ export const FIELD_ALIASES: Readonly<Record<string, readonly FieldName[]>> = {
   "5-tuple": FIVE_TUPLE,
 };
 
-/** Room for any list of distinct fields, and for the two `struct flow_keys` of Linux's policy 3; what lies beyond the written length is left over and never read. */
+/**
+ * Room for any list of distinct fields, and for the two `struct flow_keys` of Linux's policy 3; what lies beyond the written
+ * length is left over and never read.
+ */
 export interface Key {
   readonly bytes: Uint8Array;
   readonly words: Uint32Array;

@@ -5,8 +5,8 @@
  * Every group that has the departed member is refilled by the state's selector from its table in force; a group that is
  * left without members gives its prefixes up, so that a less specific one may take their flows. Other groups keep all. Of
  * buckets with ages, those of the flows in question count as in use, and the others are as old as the state says. Who returns
- * comes back to the groups that had it, with its weight and place there. A path that waits in the RIB for a better one to go is not in a
- * FIB's state, so none is forecast to step in.
+ * comes back to the groups that had it, with its weight and place there. A path that waits in the RIB for a better one to go is
+ * not in a FIB's state, so none is forecast to step in.
  */
 import { createHash } from "node:crypto";
 import { fillAnyway } from "../ecmp/fill.ts";
@@ -116,7 +116,10 @@ const formatMaybe = (address: Address | undefined): string | undefined =>
 /** Whether it ever changes its next hop: leaves the one that it had, for another or for nowhere. */
 const everMoves = ({ nextHops }: FlowPath): boolean => nextHops.some((nextHop, i) => i > 0 && isMoved(nextHops[i - 1], nextHop));
 
-/** SHA-256 in hex over one JSON array a line: flow, prefix, its next hops in turn (null where there is none), whether it moves; in given order. */
+/**
+ * SHA-256 in hex over one JSON array a line: flow, prefix, its next hops in turn (null where there is none), whether it moves; in
+ * given order.
+ */
 export function digestPaths(paths: readonly FlowPath[]): string {
   const digest = createHash("sha256");
   for (const path of paths) {

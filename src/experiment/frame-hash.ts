@@ -1,7 +1,7 @@
 /**
  * What a captured frame hashes to, and whether it is forwarded at all: asked of the stages of the forwarding core itself, so that
- * `ecmp balance` and `ecmp disrupt` over a capture say what `ecmp replay` of it does. Fragments, ICMP errors, tunnels and labels are
- * whatever the core makes of them. A capture alone has no router beside it: every frame is to it, every destination has a
+ * `ecmp balance` and `ecmp disrupt` over a capture say what `ecmp replay` of it does. Fragments, ICMP errors, tunnels and labels
+ * are whatever the core makes of them. A capture alone has no router beside it: every frame is to it, every destination has a
  * route, and a frame arrives on a port that has its VLAN tags.
  */
 import { classify, type PortIdentity } from "../dataplane/classify.ts";

@@ -1,6 +1,7 @@
 /**
  * What a hash reads and a flow as people name it does not say: MACs, tags, labels, what is inside a tunnel. Such a field counts
- * as zero, so the answer is for packets without it; explanations, forecasts and experiments say so. A capture says all but the port.
+ * as zero, so the answer is for packets without it; explanations, forecasts and experiments say so. A capture says all but the
+ * port.
  */
 
 import type { HashOptions } from "../ecmp/flow-hash.ts";

@@ -47,7 +47,9 @@ export function createTrie(slots: Uint16Array): Trie {
     return 0;
   };
 
-  /** Gives every slot of the range that has depth `from` or less (a new prefix), or exactly `from` (one that goes), its new value. */
+  /**
+   * Gives every slot of the range that has depth `from` or less (a new prefix), or exactly `from` (one that goes), its new value.
+   */
   const fillRange = (base: number, count: number, depths: Uint8Array, depthBase: number, change: Change): void => {
     for (let i = 0; i < count; i++) {
       const depth = depths[depthBase + i];

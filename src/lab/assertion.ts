@@ -1,7 +1,7 @@
 /**
  * What a scenario may demand of its outcome: "as forecast", or a quantity of the table below, of all its flows or of those of one
- * service, compared with a number: "p99 gap of web < 1 s". `scenario-file.ts` reads such sentences, `scenario-run.ts` has them judged.
- * Percentiles are by nearest rank: of n values the one at place ceil(p * n).
+ * service, compared with a number: "p99 gap of web < 1 s". `scenario-file.ts` reads such sentences, `scenario-run.ts` has them
+ * judged. Percentiles are by nearest rank: of n values the one at place ceil(p * n).
  */
 import { isBroken } from "./connection.ts";
 import { lostOf } from "./datagram.ts";

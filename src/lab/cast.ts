@@ -144,7 +144,10 @@ export async function startPod(clock: Clock, lab: Lab, pod: Pod): Promise<Daemon
   return daemon;
 }
 
-/** Waits until every session of a router is Established; the states by machine, as the router tells them. `lastWords`: what is known of one that is late. */
+/**
+ * Waits until every session of a router is Established; the states by machine, as the router tells them. `lastWords`: what is
+ * known of one that is late.
+ */
 export async function untilEstablished(
   lab: Lab,
   router: RouterNode,
@@ -186,7 +189,10 @@ export interface WantedRoute {
   readonly nextHops: readonly string[];
 }
 
-/** What a router has been taught once every node but `absent` announces what it should; by itself, or by the tier behind it. That tier also learns the way back. */
+/**
+ * What a router has been taught once every node but `absent` announces what it should; by itself, or by the tier behind it. That
+ * tier also learns the way back.
+ */
 export function wantedRoutes(lab: Lab, router: RouterNode, absent: ReadonlySet<string> = new Set()): WantedRoute[] {
   const own = nodesOf(lab, router);
   const tier = peersOf(lab, router).filter((peer) => peer.router !== lab.router);

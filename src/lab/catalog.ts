@@ -1,6 +1,7 @@
 /**
  * The labs and scenarios on disk: one folder each under the package's `lab/`, with its `lab.yaml`, or its `scenario.yaml` that
- * names a lab (with both, `ecmp lab run` plays the scenario), known by the folder's name; or any file of the user's, known by its path. Paths are those of the built program.
+ * names a lab (with both, `ecmp lab run` plays the scenario), known by the folder's name; or any file of the user's, known by its
+ * path. Paths are those of the built program.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";

@@ -93,7 +93,10 @@ const networksOf = (machine: string, networks: readonly EngineNetwork[]): object
     }),
   );
 
-/** The engine must not masquerade: where bridged frames pass the host's packet filter, it would do so to a client's packet on its way to a pod. */
+/**
+ * The engine must not masquerade: where bridged frames pass the host's packet filter, it would do so to a client's packet on its
+ * way to a pod.
+ */
 function describeNetwork({ mtu, subnets }: EngineNetwork): object {
   const driver_opts = {
     "com.docker.network.bridge.enable_ip_masquerade": "false",

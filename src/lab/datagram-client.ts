@@ -1,7 +1,7 @@
 /**
- * Flows of UDP, each from a port of its own: numbered datagrams at a steady pace, which a pod gives back with its name. What does not
- * come back is lost, what comes twice or behind a later one is counted under its own name. `load-process.ts` runs it beside the
- * connections.
+ * Flows of UDP, each from a port of its own: numbered datagrams at a steady pace, which a pod gives back with its name. What does
+ * not come back is lost, what comes twice or behind a later one is counted under its own name. `load-process.ts` runs it beside
+ * the connections.
  */
 import { createSocket, type Socket } from "node:dgram";
 import { isIPv6 } from "node:net";

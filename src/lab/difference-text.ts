@@ -1,4 +1,7 @@
-/** A connection or request that went otherwise than forecast, in words: `outcome.ts` tells those that no named reason explains. Pure. */
+/**
+ * A connection or request that went otherwise than forecast, in words: `outcome.ts` tells those that no named reason explains.
+ * Pure.
+ */
 import type { ObservedFlow } from "./difference.ts";
 import type { Expectation } from "./expectation.ts";
 

@@ -1,7 +1,8 @@
 /**
- * Where forecast and observation differ, and why that may be: a closed list of named reasons, each with what it means, its witness in
- * words, and what asks that witness: `ofFlow` of connections and requests, `ofDatagrams` of flows of datagrams. A difference that
- * none of them explains is `unexplained`, and makes the run a failure. Reports and `lab/README.md` have the same table. Pure.
+ * Where forecast and observation differ, and why that may be: a closed list of named reasons, each with what it means, its
+ * witness in words, and what asks that witness: `ofFlow` of connections and requests, `ofDatagrams` of flows of datagrams. A
+ * difference that none of them explains is `unexplained`, and makes the run a failure. Reports and `lab/README.md` have the same
+ * table. Pure.
  */
 import { type DatagramCase, enteredAllBut, enteredAsForecast, leftForOthers } from "./datagram-difference.ts";
 import { CUTS, type Expectation } from "./expectation.ts";

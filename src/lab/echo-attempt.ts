@@ -1,6 +1,6 @@
 /**
- * One attempt of a short request at a pod that gives back what it gets: the pod's greeting is its first answer, then it asks questions
- * one after the other, and is reset. `request-client.ts` makes it.
+ * One attempt of a short request at a pod that gives back what it gets: the pod's greeting is its first answer, then it asks
+ * questions one after the other, and is reset. `request-client.ts` makes it.
  */
 import { connect } from "node:net";
 import { reset } from "./load-client.ts";

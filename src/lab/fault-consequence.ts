@@ -1,4 +1,7 @@
-/** What a fault comes to, told from its row before it begins: whom it may befall, what its routes do, and what shows that it happened. Pure. */
+/**
+ * What a fault comes to, told from its row before it begins: whom it may befall, what its routes do, and what shows that it
+ * happened. Pure.
+ */
 import { FAULTS, type RouteConsequence } from "./fault.ts";
 import { faultSettings, type ToldFault } from "./fault-setting.ts";
 import type { FaultKind, Lab, SessionSettings } from "./lab.ts";

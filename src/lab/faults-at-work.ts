@@ -1,7 +1,7 @@
 /**
- * The faults of a lab that stays up. What is at work is what was asked for, as far as the lab itself still shows it, and what happened
- * by itself: a process that ended. So nothing is believed that others have undone. One thing is done after the other; a fault
- * of two halves waits outside of the queue for the second, and may be ended meanwhile. `fault-server.ts` asks it.
+ * The faults of a lab that stays up. What is at work is what was asked for, as far as the lab itself still shows it, and what
+ * happened by itself: a process that ended. So nothing is believed that others have undone. One thing is done after the other; a
+ * fault of two halves waits outside of the queue for the second, and may be ended meanwhile. `fault-server.ts` asks it.
  */
 import type { Clock } from "../net/clock.ts";
 import type { Cast } from "./cast.ts";

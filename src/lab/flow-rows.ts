@@ -1,6 +1,7 @@
 /**
- * Every connection, request and flow of datagrams of a scenario that was played, a row each, as CSV: what was forecast, what became of
- * it, and why that may differ. Times are milliseconds since the traffic was up, so those of what was open by then are negative.
+ * Every connection, request and flow of datagrams of a scenario that was played, a row each, as CSV: what was forecast, what
+ * became of it, and why that may differ. Times are milliseconds since the traffic was up, so those of what was open by then are
+ * negative.
  */
 import { formatCsv } from "./csv.ts";
 import { lostOf } from "./datagram.ts";

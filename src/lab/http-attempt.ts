@@ -1,7 +1,7 @@
 /**
- * One attempt of a short request by HTTP/1.1: a POST for each exchange, all over one connection that is kept alive (RFC 9112 section
- * 9.3), and the last one says `Connection: close`; an attempt of one exchange has no keep-alive. Both ends are Node's own.
- * `request-client.ts` makes it.
+ * One attempt of a short request by HTTP/1.1: a POST for each exchange, all over one connection that is kept alive (RFC 9112
+ * section 9.3), and the last one says `Connection: close`; an attempt of one exchange has no keep-alive. Both ends are Node's
+ * own. `request-client.ts` makes it.
  *
  * A user's client would open another connection when the one that it kept is gone. This one fails instead: which connections
  * break is the question.

@@ -35,7 +35,10 @@ export async function startIngress(
   return daemon;
 }
 
-/** Who finds a pod gone goes to the next one at once. By HTTP that is also done for a question that was under way, an echo's as a POST. */
+/**
+ * Who finds a pod gone goes to the next one at once. By HTTP that is also done for a question that was under way, an echo's as a
+ * POST.
+ */
 export function renderHaproxy(lab: Lab, service: Service, behind: Service, pod: Pod): string {
   const at = (of: Pod, { address, targetPort }: Service) =>
     `${formatAddress((ofFamily(of, addressFamily(address)) ?? of.address).address)}:${targetPort}`;

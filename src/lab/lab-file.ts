@@ -1,7 +1,7 @@
 /**
  * `lab.yaml`: what it may say, checked with every mistake told at once, and the `Lab` it means. `name`, `topology.nodes`,
- * `kind`, `exec`, `sysctls`, `links`, `endpoints`, `ipv4`, `ipv6` and `mtu` mean what they mean to containerlab; `services`, `clients` and `experiment` are
- * ours. No file is opened here (that is `catalog.ts`).
+ * `kind`, `exec`, `sysctls`, `links`, `endpoints`, `ipv4`, `ipv6` and `mtu` mean what they mean to containerlab; `services`,
+ * `clients` and `experiment` are ours. No file is opened here (that is `catalog.ts`).
  */
 import type { ConfigMistake } from "../config/read.ts";
 import type { Addressed, ClusterNode, Endpoint, Lab, RouterNode } from "./lab.ts";

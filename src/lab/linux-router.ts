@@ -1,7 +1,8 @@
 /**
  * A Linux router in our place, as people build it today: FRR learns the routes, the kernel spreads flows over them by its own
- * ECMP (legacy routes, no next-hop objects; or the resilient groups of an agent beside it). Its view answers as that of our router does, so a lab is played and forecast in
- * the same way: the kernel's table, in the kernel's order, decided upon by the profiles `linux-*` with the kernel's own seed.
+ * ECMP (legacy routes, no next-hop objects; or the resilient groups of an agent beside it). Its view answers as that of our
+ * router does, so a lab is played and forecast in the same way: the kernel's table, in the kernel's order, decided upon by the
+ * profiles `linux-*` with the kernel's own seed.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { readConfig } from "../config/read.ts";

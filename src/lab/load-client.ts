@@ -137,7 +137,8 @@ export class LoadClient {
           socket.destroy();
           return;
         }
-        // libuv tells a reset that comes right behind data as an end in order. A write tells the two apart: only after a reset it fails.
+        // libuv tells a reset that comes right behind data as an end in order. A write tells the two apart: only after a reset it
+        // fails.
         socket.write("beat\n", (error: NodeJS.ErrnoException | null | undefined) => {
           if (error) this.#failed(connection, error.code ?? error.message);
           else this.#broke(connection, "closedAtMs");

@@ -9,7 +9,10 @@ import { guestsOf } from "./pod-guest.ts";
 import { execute } from "./process.ts";
 import { podNamespace } from "./topology.ts";
 
-/** Those that are to be elsewhere start there; every node is told of what is left; then those of this node end, with the connections they have. */
+/**
+ * Those that are to be elsewhere start there; every node is told of what is left; then those of this node end, with the
+ * connections they have.
+ */
 export async function movePods(clock: Clock, cast: Cast, moved: ClusterNode, to?: string): Promise<void> {
   const { lab, pods, moves } = cast;
   const place = to === undefined ? undefined : nodeNamed(lab, to);

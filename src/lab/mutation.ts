@@ -1,6 +1,6 @@
 /**
- * A speaker's own UPDATEs with a few bytes of them turned wrong on their way out, by a rule of nftables in its node's kernel: what the
- * fault `mutate-bgp` does. No proxy, so the session is the one that was there; retransmissions come out the same. TCP's
+ * A speaker's own UPDATEs with a few bytes of them turned wrong on their way out, by a rule of nftables in its node's kernel:
+ * what the fault `mutate-bgp` does. No proxy, so the session is the one that was there; retransmissions come out the same. TCP's
  * checksum is not written before a packet leaves a veth, and so it need not be mended.
  */
 import { randomBelow, seededRandom } from "../net/random.ts";

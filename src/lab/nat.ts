@@ -1,6 +1,6 @@
 /**
- * A NAT between a lab's clients and its router: one host masquerades whatever it passes on, to ports drawn by lot, as those of carriers
- * do. So nobody can say what the router will see of a flow before it is open: its own kernel is asked then, and the
+ * A NAT between a lab's clients and its router: one host masquerades whatever it passes on, to ports drawn by lot, as those of
+ * carriers do. So nobody can say what the router will see of a flow before it is open: its own kernel is asked then, and the
  * forecast is made of what it says, still before anything happens.
  */
 import { type Flow, formatFlow } from "../net/flow.ts";

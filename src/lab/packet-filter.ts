@@ -1,4 +1,7 @@
-/** Packets that a node's kernel drops by rules of nftables, and the flows of which it has: what the faults of `fault.ts` do that lose packets. */
+/**
+ * Packets that a node's kernel drops by rules of nftables, and the flows of which it has: what the faults of `fault.ts` do that
+ * lose packets.
+ */
 import { formatFlow } from "../net/flow.ts";
 import { readMasquerades } from "./connection-tracking.ts";
 import type { ClusterNode, Lab } from "./lab.ts";
@@ -40,7 +43,9 @@ export async function dropPackets(
   await execute(inNamespace(node.name, ["nft", "-f", "-"]), rules);
 }
 
-/** The rules go, if there are any, and what they noted stays until it is forgotten: also for when the same befalls the node again. */
+/**
+ * The rules go, if there are any, and what they noted stays until it is forgotten: also for when the same befalls the node again.
+ */
 export const endDropping = async ({ name: node }: ClusterNode, name: FilterName): Promise<void> =>
   void (await execute(
     inNamespace(node, ["nft", "-f", "-"]),

@@ -1,7 +1,7 @@
 /**
- * A narrow link on the clients' side of a lab, and what it means to a large answer: the hop before it cannot pass it on and tells the
- * sender so by ICMP (RFC 1191), at the service's own address. That packet is the router's to lead, and only the node that has the
- * connection can use it; wherever else it goes, the answer is sent again and again, and never arrives. Said before anything
+ * A narrow link on the clients' side of a lab, and what it means to a large answer: the hop before it cannot pass it on and tells
+ * the sender so by ICMP (RFC 1191), at the service's own address. That packet is the router's to lead, and only the node that has
+ * the connection can use it; wherever else it goes, the answer is sent again and again, and never arrives. Said before anything
  * happens, by the router's own rule (`ecmp.hash.icmpErrors`). Pure.
  */
 import type { Address } from "../net/address.ts";

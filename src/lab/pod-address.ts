@@ -1,4 +1,7 @@
-/** Where a node's pods are in its subnets: the gateway is the first host, the pods are the ones after it, each with a letter. Pure. */
+/**
+ * Where a node's pods are in its subnets: the gateway is the first host, the pods are the ones after it, each with a letter.
+ * Pure.
+ */
 import { isIpv4 } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type { Addressed, ClusterNode, Pod } from "./lab.ts";

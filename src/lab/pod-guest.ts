@@ -1,7 +1,7 @@
 /**
- * Pods that are on another node while they are not on their own: the fault `pods-move` with a node to go to. There they are pods like
- * any of that node's, with addresses of its subnet, behind those that it has anyway; where each would be follows from the lab alone,
- * so whoever judges knows it before. Pure; `moved-pods.ts` starts them.
+ * Pods that are on another node while they are not on their own: the fault `pods-move` with a node to go to. There they are pods
+ * like any of that node's, with addresses of its subnet, behind those that it has anyway; where each would be follows from the
+ * lab alone, so whoever judges knows it before. Pure; `moved-pods.ts` starts them.
  */
 import type { ToldFault } from "./fault-setting.ts";
 import { type ClusterNode, type Lab, nodeNamed, type Pod, podsOf } from "./lab.ts";

@@ -1,4 +1,7 @@
-/** The process of one pod: `node pod-process.js NAME LANGUAGE/ADDRESS/PORT...` (tcp, udp, http). Says `ready` when it listens; SIGTERM ends it. */
+/**
+ * The process of one pod: `node pod-process.js NAME LANGUAGE/ADDRESS/PORT...` (tcp, udp, http). Says `ready` when it listens;
+ * SIGTERM ends it.
+ */
 import { PodServer } from "./pod.ts";
 import { PodDatagrams } from "./pod-datagrams.ts";
 import { PodHttp } from "./pod-http.ts";

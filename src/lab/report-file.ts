@@ -1,6 +1,7 @@
 /**
- * The files of `--report` and `--connections`: opened before a lab begins, so that a wrong name costs no run, and written from inside the
- * lab through their descriptors, because `/run` and `/var/tmp` are others there. The end of a report's name says what is written.
+ * The files of `--report` and `--connections`: opened before a lab begins, so that a wrong name costs no run, and written from
+ * inside the lab through their descriptors, because `/run` and `/var/tmp` are others there. The end of a report's name says what
+ * is written.
  */
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { release } from "node:os";

@@ -1,6 +1,7 @@
 /**
  * A scenario file (YAML): read with every mistake told at once, and the scenarios it means, one for each of its `strategies`. What
- * a strategy does not say itself, the file says for all. `loadScenarios` of `catalog.ts` has the file's text and finds the lab that it names.
+ * a strategy does not say itself, the file says for all. `loadScenarios` of `catalog.ts` has the file's text and finds the lab
+ * that it names.
  */
 import type { ConfigMistake } from "../config/read.ts";
 import type { Lab } from "./lab.ts";

@@ -1,7 +1,7 @@
 /**
- * One scenario played: the forecast made, written down and its digest told, the traffic begun, the timeline carried out, and all of it
- * judged. Called inside a lab's tree, or by the clients' container of one, once for each strategy or selector, with a cast that
- * has been taught. The witness of the entry is the pod (`witness.ts`), that of the breakage the client; never our counters.
+ * One scenario played: the forecast made, written down and its digest told, the traffic begun, the timeline carried out, and all
+ * of it judged. Called inside a lab's tree, or by the clients' container of one, once for each strategy or selector, with a cast
+ * that has been taught. The witness of the entry is the pod (`witness.ts`), that of the breakage the client; never our counters.
  */
 import { writeFile } from "node:fs/promises";
 import { digestPaths } from "../experiment/forecast.ts";

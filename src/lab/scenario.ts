@@ -29,15 +29,18 @@ export type Arrivals =
       readonly periodSeconds: number;
     };
 
-/** How many exchanges a connection is kept for: always as many, any number between two alike, or as many as chance makes it with that mean. */
+/**
+ * How many exchanges a connection is kept for: always as many, any number between two alike, or as many as chance makes it with
+ * that mean.
+ */
 export type Exchanges =
   | { readonly kind: "fixed"; readonly count: number }
   | { readonly kind: "uniform"; readonly least: number; readonly most: number }
   | { readonly kind: "geometric"; readonly mean: number };
 
 /**
- * Short connections, by HTTP/1.1 where the service speaks that: each asks `exchanges` questions of `bytes` bytes, one every `everyMs`, is answered with as many, and is tried
- * again `retries` times from its beginning.
+ * Short connections, by HTTP/1.1 where the service speaks that: each asks `exchanges` questions of `bytes` bytes, one every
+ * `everyMs`, is answered with as many, and is tried again `retries` times from its beginning.
  */
 export interface RequestTraffic {
   readonly kind: "requests";

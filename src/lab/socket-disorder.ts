@@ -1,6 +1,6 @@
 /**
- * How many packets came out of turn to each TCP connection that is still open, as the kernel's own sockets count it (`ss -i`): what it
- * received behind a later one, and what it sent and had acknowledged so. TCP hides it from everybody else.
+ * How many packets came out of turn to each TCP connection that is still open, as the kernel's own sockets count it (`ss -i`):
+ * what it received behind a later one, and what it sent and had acknowledged so. TCP hides it from everybody else.
  */
 import type { Place } from "./place.ts";
 import { execute } from "./process.ts";

@@ -69,7 +69,10 @@ export async function buildStage(lab: Lab): Promise<Topology> {
   return topology;
 }
 
-/** What the nodes' and the pods' kernels know of connections, packets and paths is forgotten: one run must not answer for the other. */
+/**
+ * What the nodes' and the pods' kernels know of connections, packets and paths is forgotten: one run must not answer for the
+ * other.
+ */
 export async function forgetConnections(lab: Lab): Promise<void> {
   const pods = lab.nodes.flatMap((node) => node.pods);
   await Promise.all([
@@ -89,7 +92,9 @@ const PORTS_AGAIN: Sysctls = { "net.ipv4.tcp_tw_reuse": 1 };
 
 const lines = (commands: readonly string[]): string => commands.map((command) => `${command}\n`).join("");
 
-/** `/run` and `/var/tmp` become ours and empty; `/etc/group` gets root into FRR's group, without which it does not start as root. */
+/**
+ * `/run` and `/var/tmp` become ours and empty; `/etc/group` gets root into FRR's group, without which it does not start as root.
+ */
 async function ownTheMachine(): Promise<void> {
   for (const path of ["/run", "/var/tmp"]) await execute(["mount", "-t", "tmpfs", "lab", path]);
   await mkdir("/run/netns");

@@ -1,6 +1,6 @@
 /**
- * One step of a scenario file's timeline: what it may say, what of it refers to something, and the steps it means. `scenario-file.ts`
- * reads a timeline with it; `timeline-file.ts` holds the steps against each other.
+ * One step of a scenario file's timeline: what it may say, what of it refers to something, and the steps it means.
+ * `scenario-file.ts` reads a timeline with it; `timeline-file.ts` holds the steps against each other.
  */
 import { z } from "zod";
 import { whole } from "../config/scalar.ts";

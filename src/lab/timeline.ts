@@ -149,7 +149,10 @@ interface Struck {
   readonly tell: Tell;
 }
 
-/** When packets went by what a fault, or its end, led to (at the latest: faults at once share it); at once where it leads to nothing. */
+/**
+ * When packets went by what a fault, or its end, led to (at the latest: faults at once share it); at once where it leads to
+ * nothing.
+ */
 async function mark(clock: Clock, cast: Cast, scenario: Scenario, plan: Plan, struck: Struck): Promise<FaultMark> {
   const { step, what, fromMs, startMs, tell } = struck;
   const route = consequenceOf(step, scenario);

@@ -101,7 +101,9 @@ function nodeSide(lab: Lab, node: ClusterNode): string[] {
   return [...lines, ...nodeRoutes(lab, node)];
 }
 
-/** The same of one pod that comes later, in the order in which it is done: lines for `ip -batch`, by namespace (undefined: ours). */
+/**
+ * The same of one pod that comes later, in the order in which it is done: lines for `ip -batch`, by namespace (undefined: ours).
+ */
 export const podNamespace = (node: ClusterNode, pod: Pod): readonly (readonly [string | undefined, readonly string[]])[] => [
   [undefined, [`netns add ${pod.name}`, `link add ${pod.name} netns ${node.name} type veth peer name eth0 netns ${pod.name}`]],
   [pod.name, ["link set lo up", ...podSide(node, pod)]],

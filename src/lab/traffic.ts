@@ -1,6 +1,6 @@
 /**
- * One connection as a flow (for the forecast) and as a target (for the load client), and what the words of a scenario's traffic mean
- * in its lab. `scenario-traffic.ts` makes all flows of a scenario with it. Pure.
+ * One connection as a flow (for the forecast) and as a target (for the load client), and what the words of a scenario's traffic
+ * mean in its lab. `scenario-traffic.ts` makes all flows of a scenario with it. Pure.
  */
 import { addressFamily, formatAddress } from "../net/address.ts";
 import { type Flow, formatFlow, PROTOCOLS } from "../net/flow.ts";

@@ -6,8 +6,8 @@
  *     └─ unshare --kill-child              │ EOF: process 1 exits
  *          └─ process 1: ecmp lab run --inside ── router, speakers, pods, client: killed by the kernel with process 1
  *
- * Ctrl-C and SIGTERM close the lifeline, `ecmp lab down` asks process 1, SIGKILL of any of the three closes or kills the next one. Nothing to clean up
- * exists outside: mounts, links, namespaces and files live as long as the tree does.
+ * Ctrl-C and SIGTERM close the lifeline, `ecmp lab down` asks process 1, SIGKILL of any of the three closes or kills the next
+ * one. Nothing to clean up exists outside: mounts, links, namespaces and files live as long as the tree does.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { Socket } from "node:net";

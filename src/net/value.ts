@@ -1,6 +1,7 @@
 /**
- * Plain values (numbers, texts, arrays, typed ones too, objects of these) by their content: whether two say the same, and a number by
- * which those that do are found. A field that is undefined counts as one that is not there. The RIB keeps what peers say once by them.
+ * Plain values (numbers, texts, arrays, typed ones too, objects of these) by their content: whether two say the same, and a
+ * number by which those that do are found. A field that is undefined counts as one that is not there. The RIB keeps what peers
+ * say once by them.
  */
 
 /** Of 32 bits, signed: an unsigned number would be allocated. */

@@ -1,4 +1,7 @@
-/** What the packets of a capture begin with: code points of the LINKTYPE_ registry (tcpdump.org/linktypes.html) that are read here. */
+/**
+ * What the packets of a capture begin with: code points of the LINKTYPE_ registry (tcpdump.org/linktypes.html) that are read
+ * here.
+ */
 export const LINK_TYPE = {
   ethernet: 1,
   /** An IP packet and nothing else; 12 is what Linux wrote into files before 101 was assigned. */

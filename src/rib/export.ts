@@ -1,7 +1,7 @@
 /**
  * Export policy: whether a route is announced to a peer, and with which attributes (RFC 4271 section 5, RFC 1997, RFC 8212,
- * RFC 9234). Pure; `adj-out.ts` asks for each prefix and peer. Nothing goes out that no prefix list names; nothing goes back to whom it
- * came from, from one internal peer to another (there are no route reflectors here), or against its communities; what is
+ * RFC 9234). Pure; `adj-out.ts` asks for each prefix and peer. Nothing goes out that no prefix list names; nothing goes back to
+ * whom it came from, from one internal peer to another (there are no route reflectors here), or against its communities; what is
  * thrown away here is not announced.
  */
 import { COMMUNITY, hasCommunity, transitiveOnly } from "../bgp/communities.ts";

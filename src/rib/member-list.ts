@@ -1,6 +1,7 @@
 /**
- * Lists of next hops, in the order in which the FIB is told: whether two are the same, and one list for all routes that go the same way, so that
- * many routes are told to the FIB as one change. It remembers lists to be found again, and knows of none whether it is in use.
+ * Lists of next hops, in the order in which the FIB is told: whether two are the same, and one list for all routes that go the
+ * same way, so that many routes are told to the FIB as one change. It remembers lists to be found again, and knows of none
+ * whether it is in use.
  */
 import { hashValue, mixHash } from "../net/value.ts";
 import type { RouteNextHop } from "./route.ts";

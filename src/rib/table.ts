@@ -103,7 +103,9 @@ interface Round {
   readonly looksFor: Search;
 }
 
-/** Paths that are gone, routes that would be decided otherwise too, or paths that the import policies may judge otherwise as well. */
+/**
+ * Paths that are gone, routes that would be decided otherwise too, or paths that the import policies may judge otherwise as well.
+ */
 type Search = "gone" | "outdated" | "misjudged";
 
 /** While it may still have more prefixes. */

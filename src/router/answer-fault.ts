@@ -1,4 +1,7 @@
-/** The router's answers to `ecmp fault`: rules are put around a port, taken away and listed, and workers killed, while packets pass. */
+/**
+ * The router's answers to `ecmp fault`: rules are put around a port, taken away and listed, and workers killed, while packets
+ * pass.
+ */
 import { type FaultRequest, readFaultRequest } from "../config/fault-request.ts";
 import { faultTarget } from "../config/port-schema.ts";
 import type { ControlAnswer } from "./control.ts";

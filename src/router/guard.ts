@@ -1,6 +1,6 @@
 /**
- * The network namespace as one router's own: claimed, and its kernel kept off transit packets. It outlives a data plane that another
- * takes the place of, so that what comes between the two is nobody's and not the kernel's.
+ * The network namespace as one router's own: claimed, and its kernel kept off transit packets. It outlives a data plane that
+ * another takes the place of, so that what comes between the two is nobody's and not the kernel's.
  */
 import { type InstalledRule, installIngressRule } from "../port/ingress-rule.ts";
 import { claimNamespace } from "./claim.ts";

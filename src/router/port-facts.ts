@@ -8,8 +8,8 @@ import { findInterface, type InterfaceInfo, listInterfaces } from "../port/inter
 export const goneOf = (info: InterfaceInfo): InterfaceInfo => ({ ...info, index: 0, up: false, running: false, addresses: [] });
 
 /**
- * Every interface of the configuration, or the first reason why it cannot be a port. One that was a port before (`had`) may be down, or
- * gone, for the time being.
+ * Every interface of the configuration, or the first reason why it cannot be a port. One that was a port before (`had`) may be
+ * down, or gone, for the time being.
  */
 export function requirePorts(config: Config, had: readonly InterfaceInfo[] = []): InterfaceInfo[] {
   if (config.ports.length === 0) throw new Error("ports: [], wanted at least one port to forward on");

@@ -35,7 +35,10 @@ const FRAME = BATCH_HEADROOM + VIRTIO_HEADER_LENGTH;
 const PACKET = VIRTIO_HEADER_LENGTH + ETHERNET_HEADER_LENGTH;
 
 export interface SlowCounters extends IcmpErrorCounters {
-  /** Frames that the router itself sent: those it made (ARP, neighbor discovery, ICMP errors, fragments), and those that had waited. */
+  /**
+   * Frames that the router itself sent: those it made (ARP, neighbor discovery, ICMP errors, fragments), and those that had
+   * waited.
+   */
   readonly originated: number;
   /** Packets that had waited for their neighbor: slow = released + fragmented + abandoned + held. */
   readonly released: number;

@@ -1,6 +1,7 @@
 /**
  * A recording told again to the RIB, without sockets: the same decoding, the same faults and the same updates, in the same
- * order and at the same times, as when it was heard. Sessions and tables of routes may come one after the other, as collectors write them.
+ * order and at the same times, as when it was heard. Sessions and tables of routes may come one after the other, as collectors
+ * write them.
  */
 import type { DumpPeer, RecordingRecord, TableRecord } from "../mrt/record.ts";
 import { entryAsUpdate } from "../mrt/table-entry.ts";

@@ -1,6 +1,6 @@
 /**
- * What holds of every attribute in the table, whatever it means (RFC 7606 3.c, 3.g, 4, and the consequence that its own RFC asks for):
- * a new row is judged here without a word more. What is wrong inside one is in `rfc7606.test.ts`.
+ * What holds of every attribute in the table, whatever it means (RFC 7606 3.c, 3.g, 4, and the consequence that its own RFC asks
+ * for): a new row is judged here without a word more. What is wrong inside one is in `rfc7606.test.ts`.
  */
 import { describe, expect, test } from "vitest";
 import { ATTRIBUTES } from "#src/bgp/attributes.ts";

@@ -1,6 +1,7 @@
 /**
  * RFC 7606, row by row: what is wrong, and the mildest consequence that keeps the session honest. Each row is put into an
- * UPDATE that would otherwise announce 10.0.0.0/8; that prefix tells what has happened. More than 300 lines, because it is one table.
+ * UPDATE that would otherwise announce 10.0.0.0/8; that prefix tells what has happened. More than 300 lines, because it is one
+ * table.
  */
 import { describe, expect, test } from "vitest";
 import { ATTRIBUTES } from "#src/bgp/attributes.ts";

@@ -1,6 +1,7 @@
 /**
  * UPDATE in both directions: each attribute with its bytes, messages that have to be split, any path there and back; then what of
- * received bytes is no mistake and has rules all the same. More than 300 lines, most of them bytes; mistakes are in `rfc7606.test.ts`.
+ * received bytes is no mistake and has rules all the same. More than 300 lines, most of them bytes; mistakes are in
+ * `rfc7606.test.ts`.
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";

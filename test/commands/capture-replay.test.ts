@@ -1,6 +1,6 @@
 /**
- * `ecmp balance` and `ecmp disrupt` of a capture against `ecmp replay` of it: the packets that next hops get are the same, whatever a
- * hash makes of fragments, ICMP errors, tunnels and flow labels.
+ * `ecmp balance` and `ecmp disrupt` of a capture against `ecmp replay` of it: the packets that next hops get are the same,
+ * whatever a hash makes of fragments, ICMP errors, tunnels and flow labels.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { balanceCommand } from "#src/commands/balance.ts";

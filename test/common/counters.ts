@@ -1,4 +1,7 @@
-/** The law of the data plane's counters, for every test that reads them: each frame received has one verdict, and a refusal its reason. */
+/**
+ * The law of the data plane's counters, for every test that reads them: each frame received has one verdict, and a refusal its
+ * reason.
+ */
 type ByReason = Readonly<Record<string, number>>;
 
 export interface Verdicts {

@@ -1,7 +1,7 @@
 /**
- * From which of its addresses a router says what went wrong: asked of this machine's kernel, as a router in the same place with the same
- * addresses and routes, and then of ours. Both ports are on one segment, so that a packet may come in by one and its error go out by
- * the other, and one port has two subnets.
+ * From which of its addresses a router says what went wrong: asked of this machine's kernel, as a router in the same place with
+ * the same addresses and routes, and then of ours. Both ports are on one segment, so that a packet may come in by one and its
+ * error go out by the other, and one port has two subnets.
  *
  *                                 ┌ port0 10.0.1.1, 10.0.3.1, 2001:db8:1::1, 2001:db8:3::1
  *   client 10.0.1.2 ... -- bridge ┤                                                          [router]

@@ -1,5 +1,6 @@
 /**
- * What the router owes whoever sends through it, judged by the programs that people use for it: traceroute, ping, and TCP that meets a link smaller than it was told of.
+ * What the router owes whoever sends through it, judged by the programs that people use for it: traceroute, ping, and TCP that
+ * meets a link smaller than it was told of.
  *
  *   client 10.0.1.2, 2001:db8:1::2 -- port0 [router] port1 (MTU 1400) -- node 10.0.11.2, 2001:db8:11::2 (MTU 1500)
  */

@@ -1,7 +1,8 @@
 /**
- * Pieces of datagrams that overlap, contradict each other or hide a header, of IPv4 and IPv6. Who filters or reassembles has to mind
- * them (RFC 1858, 3128, 5722, 7112); a router does neither, and the kernel, asked in the same place, passes on every one. So do
- * we, each by itself: what a piece says of its ports decides for that piece alone, and a second "first" one turns none of the others.
+ * Pieces of datagrams that overlap, contradict each other or hide a header, of IPv4 and IPv6. Who filters or reassembles has to
+ * mind them (RFC 1858, 3128, 5722, 7112); a router does neither, and the kernel, asked in the same place, passes on every one. So
+ * do we, each by itself: what a piece says of its ports decides for that piece alone, and a second "first" one turns none of the
+ * others.
  *
  *   we, as 10.0.1.2 -- port0 [router] port1 -- node 10.0.11.2, 198.51.100.10
  *                                     port2 -- node 10.0.12.2, 198.51.100.10

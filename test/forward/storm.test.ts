@@ -1,7 +1,7 @@
 /**
- * Routes that change as fast as they can, under all the traffic that the machine can make. A packet sees one image or the next, never
- * some of both. Two services go by groups that change all the time, each to addresses of one node only; what one gives up the other
- * one uses again, and a worker that still looked at it would send a packet to the wrong node.
+ * Routes that change as fast as they can, under all the traffic that the machine can make. A packet sees one image or the next,
+ * never some of both. Two services go by groups that change all the time, each to addresses of one node only; what one gives up
+ * the other one uses again, and a worker that still looked at it would send a packet to the wrong node.
  */
 import { afterEach, describe, expect, test } from "vitest";
 import { readCounters } from "#src/dataplane/counters.ts";

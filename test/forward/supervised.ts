@@ -1,5 +1,6 @@
 /**
- * Workers of the product over real rings, under traffic, without the rest of the router. At every node a witness hears all that comes.
+ * Workers of the product over real rings, under traffic, without the rest of the router. At every node a witness hears all that
+ * comes.
  *
  *   source -- port0 [workers] port1 -- node 11
  *                             port2 -- node 12

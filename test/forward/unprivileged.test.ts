@@ -1,6 +1,7 @@
 /**
  * The router as root starts it for a user that owns nothing: what its threads may do is read from /proc, and that it is enough is
- * seen on the wire: forwarding by two workers, BGP on port 179 with TCP-MD5 and GTSM (BIRD), ports that come and go, a journal and a tap.
+ * seen on the wire: forwarding by two workers, BGP on port 179 with TCP-MD5 and GTSM (BIRD), ports that come and go, a journal
+ * and a tap.
  *
  *   client 10.0.1.2 -- port0 [router] port1 -- 10.0.11.2 node with BIRD (198.51.100.10)
  */

@@ -1,6 +1,6 @@
 /**
- * The lab `anycast-pmtu` on real parts: large answers through a narrow link arrive or hang as the router's rule for ICMP errors says,
- * request by request; and what the forecast makes of each rule, without a lab.
+ * The lab `anycast-pmtu` on real parts: large answers through a narrow link arrive or hang as the router's rule for ICMP errors
+ * says, request by request; and what the forecast makes of each rule, without a lab.
  */
 import { describe, expect, it } from "vitest";
 import { readConfig } from "#src/config/read.ts";

@@ -22,7 +22,10 @@ interface Topology {
 const TREE = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
 const AS_ROOT = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];
 
-/** What a shell does of it: the last line of its input is the word to begin the event. Each line that a node says has its name before it. */
+/**
+ * What a shell does of it: the last line of its input is the word to begin the event. Each line that a node says has its name
+ * before it.
+ */
 function toScript({ nodes, links }: Topology, eventNode: string): string {
   const create = links.map(({ endpoints, mtu }) => {
     const [a, b] = endpoints.map((end) => end.split(":"));

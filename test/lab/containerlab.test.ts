@@ -1,6 +1,6 @@
 /**
- * Labs as containerlab files, held against containerlab's own schema where CONTAINERLAB_SCHEMA names it (schemas/clab.schema.json of
- * srl-labs/containerlab; it is in no package), and always against our words for what it says of the keys that we write.
+ * Labs as containerlab files, held against containerlab's own schema where CONTAINERLAB_SCHEMA names it (schemas/clab.schema.json
+ * of srl-labs/containerlab; it is in no package), and always against our words for what it says of the keys that we write.
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";

@@ -1,4 +1,7 @@
-/** The lab `dual-stack` on real parts: FRR, BIRD, GoBGP and ExaBGP announce both families over one session, and both obey the forecast. */
+/**
+ * The lab `dual-stack` on real parts: FRR, BIRD, GoBGP and ExaBGP announce both families over one session, and both obey the
+ * forecast.
+ */
 import { describe, expect, it } from "vitest";
 import { slowForecast } from "../oracle/forecast.ts";
 import { canRunLabs, LAB_DEADLINE_MS, runLab } from "./run-lab.ts";

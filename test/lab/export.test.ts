@@ -1,4 +1,6 @@
-/** What `ecmp lab export` can express: every ready lab in both forms; and of other labs, what each form refuses, with its reason. */
+/**
+ * What `ecmp lab export` can express: every ready lab in both forms; and of other labs, what each form refuses, with its reason.
+ */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,7 @@
-/** A lab's result without a lab: its experiment played on paper, with connections that obey the forecast (but for one, when asked for). */
+/**
+ * A lab's result without a lab: its experiment played on paper, with connections that obey the forecast (but for one, when asked
+ * for).
+ */
 import { loadLab } from "#src/lab/catalog.ts";
 import type { Lab } from "#src/lab/lab.ts";
 import type { LabResult } from "#src/lab/report.ts";

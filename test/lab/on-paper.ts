@@ -1,6 +1,6 @@
 /**
- * The experiment of a lab without the lab: tables filled by the real selectors, the real forecast, and connections that obey it but for
- * what a test makes of their records, judged by the real judge.
+ * The experiment of a lab without the lab: tables filled by the real selectors, the real forecast, and connections that obey it
+ * but for what a test makes of their records, judged by the real judge.
  */
 import { SELECTORS } from "#src/ecmp/selector.ts";
 import { digestPaths } from "#src/experiment/forecast.ts";

@@ -1,6 +1,6 @@
 /**
- * A scenario's outcome without a lab: the real plan and forecast of its timeline over tables that the real selector filled, a client
- * that saw just that (but for one connection, which broke where it was to live), judged by the real judgment.
+ * A scenario's outcome without a lab: the real plan and forecast of its timeline over tables that the real selector filled, a
+ * client that saw just that (but for one connection, which broke where it was to live), judged by the real judgment.
  */
 import { judgeAssertions, parseAssertion } from "#src/lab/assertion.ts";
 import { loadLab } from "#src/lab/catalog.ts";

@@ -1,4 +1,7 @@
-/** `ecmp lab run` of labs and scenarios to its end, as the first user of `users.ts`: what it told, and what became of each connection. */
+/**
+ * `ecmp lab run` of labs and scenarios to its end, as the first user of `users.ts`: what it told, and what became of each
+ * connection.
+ */
 import { execFile } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,6 +1,6 @@
 /**
- * A flood against the router's limit, on real parts: the node is shut out, for good, though its flood ebbs away; its connections are
- * reset by whom they go to then, and nobody else's hears of it. Without a limit the same flood is nobody's harm.
+ * A flood against the router's limit, on real parts: the node is shut out, for good, though its flood ebbs away; its connections
+ * are reset by whom they go to then, and nobody else's hears of it. Without a limit the same flood is nobody's harm.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

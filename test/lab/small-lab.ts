@@ -1,4 +1,6 @@
-/** A lab file: a client, a router, and as many nodes of kind `bird` as asked for, with a pod each; its event befalls the last one. */
+/**
+ * A lab file: a client, a router, and as many nodes of kind `bird` as asked for, with a pod each; its event befalls the last one.
+ */
 export function smallLab(name: string, nodeCount: number): string {
   const nodes = Array.from({ length: nodeCount }, (_, index) => index + 1);
   return `name: ${name}

@@ -1,4 +1,6 @@
-/** Every kind of speaker, on the real lab: each takes its prefixes back when it is asked in its own tongue, and brings them again. */
+/**
+ * Every kind of speaker, on the real lab: each takes its prefixes back when it is asked in its own tongue, and brings them again.
+ */
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { loadLab } from "#src/lab/catalog.ts";

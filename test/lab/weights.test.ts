@@ -1,4 +1,6 @@
-/** The lab `weights` on real parts: FRR, BIRD and ExaBGP say how many pods they have, and the connections come in that proportion. */
+/**
+ * The lab `weights` on real parts: FRR, BIRD and ExaBGP say how many pods they have, and the connections come in that proportion.
+ */
 import { describe, expect, it } from "vitest";
 import { canRunLabs, LAB_DEADLINE_MS, runLab } from "./run-lab.ts";
 

@@ -1,4 +1,7 @@
-/** Linux a second way: its multipath hash as a struct that is written field by field, and what a resilient group's members are due. */
+/**
+ * Linux a second way: its multipath hash as a struct that is written field by field, and what a resilient group's members are
+ * due.
+ */
 import { type Member, memberShares, type SelectionTable } from "#src/ecmp/table.ts";
 import { slowSipHash } from "./siphash.ts";
 

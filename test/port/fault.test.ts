@@ -184,7 +184,8 @@ describe("faults on the way out", () => {
     const flips = [...corrupted.bytes].map((byte, at) => (at === 40 || at === 41 ? 0 : byte ^ before[at]));
     const at = flips.findIndex((bits) => bits !== 0);
     const mended = Uint8Array.from(corrupted.bytes, (byte, i) => (i === at ? byte ^ flips[i] : byte));
-    // With the bit turned back (unless it was in the field itself) and the pseudo header, whose sum stood in the field, it is right.
+    // With the bit turned back (unless it was in the field itself) and the pseudo header, whose sum stood in the field, it is
+    // right.
     if (at >= 0) expect(sumOfWords([before[40], before[41], ...mended.subarray(34)])).toBe(0xffff);
     expect(whole.bytes).toEqual(numberedFrame(1, 75));
     expect(counts()).toMatchObject({ corrupted: 1, unsegmented: 1 });

@@ -1,4 +1,7 @@
-/** RIB and FIB together, as `router.ts` has them: what the loss of a peer costs. That it ends right is in test/rib/history.test.ts. */
+/**
+ * RIB and FIB together, as `router.ts` has them: what the loss of a peer costs. That it ends right is in
+ * test/rib/history.test.ts.
+ */
 import { describe, expect, it } from "vitest";
 import { createFib, type Fib } from "#src/fib/fib.ts";
 import { createImage } from "#src/fib/image.ts";

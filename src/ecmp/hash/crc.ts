@@ -23,7 +23,10 @@ interface Crc {
   readonly finalXor: number;
 }
 
-/** CRC-16/IBM-3740, alias CCITT-FALSE: bmv2's crcCCITT. Others mean by "CCITT" the same polynomial from 0 (XMODEM) or reflected (KERMIT). */
+/**
+ * CRC-16/IBM-3740, alias CCITT-FALSE: bmv2's crcCCITT. Others mean by "CCITT" the same polynomial from 0 (XMODEM) or reflected
+ * (KERMIT).
+ */
 export const crc16Ccitt = createCrc({
   name: "crc16-ccitt",
   width: 16,

@@ -1,6 +1,7 @@
 /**
- * XXH3, 64 bits, with the default secret (xxHash fast digest algorithm, specification), in halves of 32 bits. It has a way of its own for each
- * range of lengths, and this file has those up to 240 bytes: no key is longer. An IPv4 5-tuple is one product of 128 bits.
+ * XXH3, 64 bits, with the default secret (xxHash fast digest algorithm, specification), in halves of 32 bits. It has a way of its
+ * own for each range of lengths, and this file has those up to 240 bytes: no key is longer. An IPv4 5-tuple is one product of 128
+ * bits.
  */
 import { swapBytes } from "../../net/byte-order.ts";
 import type { Halves, WideHashFunction } from "../hash-function.ts";

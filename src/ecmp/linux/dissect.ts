@@ -9,7 +9,8 @@
  *   tunnels               IPIP, SIT and IPv6-in-anything, GRE of version 0 (with key, checksum, sequence; also Ethernet in it)
  *   ICMP errors           only policy 0 hashes them as the packet they quote
  *
- * Not read, though the kernel does: PPTP (GRE of version 1), and what else than IP and Ethernet a GRE header may announce (PPPoE, batman-adv, HSR, TIPC).
+ * Not read, though the kernel does: PPTP (GRE of version 1), and what else than IP and Ethernet a GRE header may announce (PPPoE,
+ * batman-adv, HSR, TIPC).
  */
 import { readIpv4 } from "../../net/address.ts";
 import { HEADERS, type Headers, READING } from "./headers.ts";

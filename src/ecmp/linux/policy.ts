@@ -76,9 +76,9 @@ export function createLinuxHash(options: LinuxHashOptions): LinuxHash {
 }
 
 /**
- * What of the packet was hashed, for people: the `struct flow_keys`, 48 bytes of IPv4 or 72 of IPv6, as the kernel has it in memory; under
- * policy 3 the outer and the inner one, as far as the fields ask for them. Of a TCP packet whose socket's number stands in for all
- * that, what the number is drawn by: addresses and ports, 36 bytes.
+ * What of the packet was hashed, for people: the `struct flow_keys`, 48 bytes of IPv4 or 72 of IPv6, as the kernel has it in
+ * memory; under policy 3 the outer and the inner one, as far as the fields ask for them. Of a TCP packet whose socket's number
+ * stands in for all that, what the number is drawn by: addresses and ports, 36 bytes.
  */
 export function createLinuxKeyWriter(options: LinuxHashOptions): (headers: Headers, words: Uint32Array) => number {
   const { outer, inner } = choicesOf(options);

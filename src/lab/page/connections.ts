@@ -1,4 +1,7 @@
-/** Each connection of a lab's runs as one row: what was forecast for it, and what happened. The report's tables and CSV are of these. */
+/**
+ * Each connection of a lab's runs as one row: what was forecast for it, and what happened. The report's tables and CSV are of
+ * these.
+ */
 import { brokenAtMs, type ConnectionRecord, isBroken } from "../connection.ts";
 import { formatCsv } from "../csv.ts";
 import { type Lab, nodesByNextHop } from "../lab.ts";

@@ -1,4 +1,6 @@
-/** What the pages draw, as data: the object on standard output, and besides every flow one by one, and what became of the groups. */
+/**
+ * What the pages draw, as data: the object on standard output, and besides every flow one by one, and what became of the groups.
+ */
 import { flowRows } from "../flow-rows.ts";
 import type { Lab } from "../lab.ts";
 import { type LabResult, toJson } from "../report.ts";

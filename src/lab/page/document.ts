@@ -32,7 +32,10 @@ export const figure = (title: string, drawing: string, caption: string): string 
 export const list = (lines: readonly string[]): string =>
   element("ul", { class: "differences" }, ...lines.map((text) => element("li", {}, escapeText(text))));
 
-/** A table that scrolls by itself where the window is narrower. The first row is its heading; `numeric` says which columns are numbers. */
+/**
+ * A table that scrolls by itself where the window is narrower. The first row is its heading; `numeric` says which columns are
+ * numbers.
+ */
 export function table(title: string, [head, ...rows]: readonly (readonly string[])[], numeric: readonly boolean[]): string {
   const align = (column: number) => (numeric[column] ? "number" : undefined);
   const headings = head.map((text, column) => element("th", { scope: "col", class: align(column) }, escapeText(text)));

@@ -1,4 +1,7 @@
-/** Strategies side by side: how much broke beside how much was to, and how long nothing came back. A row each, its words above its bar. */
+/**
+ * Strategies side by side: how much broke beside how much was to, and how long nothing came back. A row each, its words above its
+ * bar.
+ */
 import { drawChart, nameAxis, numberAxis, words } from "./chart.ts";
 import { paint } from "./style.ts";
 import { CHART_WIDTH } from "./svg.ts";

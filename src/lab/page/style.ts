@@ -1,4 +1,6 @@
-/** The page's style sheet. Colors are variables, so that light and dark are one table each; node-0 to node-7 are the lab's nodes. */
+/**
+ * The page's style sheet. Colors are variables, so that light and dark are one table each; node-0 to node-7 are the lab's nodes.
+ */
 const LIGHT = {
   ground: "#fdfdfb",
   panel: "#ffffff",

@@ -1,4 +1,7 @@
-/** Markup as text, escaped where it is made: one element, its attributes, its children. The charts of this folder are written in it. */
+/**
+ * Markup as text, escaped where it is made: one element, its attributes, its children. The charts of this folder are written in
+ * it.
+ */
 export type Attributes = Readonly<Record<string, string | number | undefined>>;
 
 const ESCAPES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };

@@ -4,8 +4,8 @@
  * makes of the same plan is `frr-metallb.ts`, with these daemons.
  *
  * For a quick start `timers connect 1` and `bgp route-map delay-timer 0`: FRR holds its sessions until route maps are at rest, 4 s
- * by default. And networks come before neighbors: FRR says End-of-RIB a second after a session is up, so with networks last a restart
- * on a busy machine loses at End-of-RIB what graceful restart had kept.
+ * by default. And networks come before neighbors: FRR says End-of-RIB a second after a session is up, so with networks last a
+ * restart on a busy machine loses at End-of-RIB what graceful restart had kept.
  */
 import { fullTable } from "../full-table.ts";
 import type { BfdTimers } from "../lab.ts";
