@@ -1,7 +1,7 @@
 /** `ecmp lab`: labs of real speakers and real connections around the router, each in a process tree of its own. */
 import { writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
-import { isScenario, labNames, labSource, loadLab, loadScenarios, scenarioNames } from "../lab/catalog.ts";
+import { isScenario, labNames, labSource, loadLab, loadScenarios, playNames } from "../lab/catalog.ts";
 import { renderCompose } from "../lab/compose.ts";
 import { SOCKET_FOLDER, socketOf } from "../lab/container-sockets.ts";
 import { renderContainerlab } from "../lab/containerlab.ts";
@@ -160,9 +160,7 @@ function print(text: string): number {
 }
 
 function list(json: boolean): number {
-  // Of a folder with both files it is the scenario that is played.
-  const names = [...new Set([...labNames(), ...scenarioNames()])].toSorted();
-  const labs = names.map((name) => ({
+  const labs = playNames().map((name) => ({
     name,
     description: (isScenario(name) ? loadScenarios(name) : loadLab(name)).description,
     standing: standingLabs(name).map(({ verb, pid }) => ({ verb, pid })),

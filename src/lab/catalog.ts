@@ -16,6 +16,8 @@ const LAB_FOLDER = fileURLToPath(new URL("../../../lab", import.meta.url));
 
 export const labNames = (): string[] => foldersWith("lab.yaml");
 export const scenarioNames = (): string[] => foldersWith("scenario.yaml");
+/** Of a folder with both files it is the scenario that is played. */
+export const playNames = (): string[] => [...new Set([...labNames(), ...scenarioNames()])].toSorted();
 
 function foldersWith(file: string): string[] {
   const folders = readdirSync(LAB_FOLDER, { withFileTypes: true }).filter((entry) => entry.isDirectory());
@@ -59,9 +61,10 @@ const refusal = (path: string, wanted: string, mistakes: readonly ConfigMistake[
 const isPath = (nameOrPath: string): boolean => /[./]/.test(nameOrPath);
 
 function pathOf(name: string): string {
-  const names = labNames();
-  if (names.includes(name)) return `${LAB_FOLDER}/${name}/lab.yaml`;
-  throw new LabFailure("lab", `there is no "${name}"`, `one of ${names.join(", ")}, or a lab file's path (./lab.yaml)`);
+  if (labNames().includes(name)) return `${LAB_FOLDER}/${name}/lab.yaml`;
+  if (scenarioNames().includes(name))
+    throw new LabFailure(name, "is a scenario", `a lab; it is played on ${loadScenarios(name).lab}`, `ecmp lab run ${name}`);
+  throw new LabFailure("lab", `there is no "${name}"`, `one of ${playNames().join(", ")}, or a file's path (./lab.yaml)`);
 }
 
 function readText(path: string): string {
