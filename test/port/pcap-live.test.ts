@@ -6,7 +6,7 @@ import { PcapLive } from "#src/port/pcap-live.ts";
 import type { CaptureNews } from "#src/port/pcap-live-thread.ts";
 import { createCable, inNamespace, run } from "../common/namespace.ts";
 import { obstacleOf } from "../common/package.ts";
-import { batchOf, collect, numberedFrame, portSuite } from "../common/port.ts";
+import { batchOf, collect, copyFrames, numberedFrame, portSuite } from "../common/port.ts";
 
 const DEADLINE_MS = 20_000;
 
@@ -29,15 +29,18 @@ else
       };
       return { near, far, pause, close };
     };
-    /** Sends until something arrives, which the first frame after an opening does not. */
+    /** Sends until something arrives, which the first frame after an opening does not, and until the last of it has. */
     const flow = (from: PcapLive, to: PcapLive): void => {
       const endMs = systemClock.nowMs() + DEADLINE_MS;
-      for (let seen = 0; seen === 0; seen = to.receive()) {
+      const receive = (): number[] => {
         if (systemClock.nowMs() > endMs) throw new Error(`${from.name} to ${to.name}: nothing within ${DEADLINE_MS} ms`);
-        from.transmit(batchOf([numberedFrame(0)], 0), 0);
         pause();
-      }
-      while (to.receive() > 0);
+        return to.receive() === 0 ? [] : copyFrames(to.batch).map(({ bytes }) => bytes[17]);
+      };
+      do from.transmit(batchOf([numberedFrame(0)], 0), 0);
+      while (receive().length === 0);
+      from.transmit(batchOf([numberedFrame(1)], 0), 0);
+      while (!receive().includes(1));
     };
     /** Asks until it is so; news come by the event loop. */
     const until = async (what: string, ask: () => boolean): Promise<void> => {
