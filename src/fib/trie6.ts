@@ -8,7 +8,7 @@
  *
  *   slot  group: 0 = none, 1..32767 │ below: 0 = nothing, n = node n - 1, LEAF6 + offset = a leaf in the words
  */
-import { bitsOf, type Ipv6Address, wordsOf } from "../net/address.ts";
+import { bitsOf, type Ipv6Address } from "../net/address.ts";
 import { maskAddress } from "../net/prefix.ts";
 import type { Arena } from "./arena.ts";
 import { LEAF6, LEAF6_RECORD, LEAF6_RECORD_WORDS, MAXIMUM_NODES6, NODE6_SLOTS, ROOT6_SLOTS } from "./layout.ts";
@@ -103,7 +103,7 @@ export function createTrie6(slots: Uint32Array, words: Uint32Array, arena: Arena
   const writeLeaf = ({ address, length, group }: Route): Leaf | undefined => {
     const offset = arena.allocate(LEAF6_RECORD_WORDS);
     if (offset === undefined) return undefined;
-    words.set(wordsOf(address), offset + LEAF6_RECORD.address);
+    for (let i = 0; i < 4; i++) words[offset + LEAF6_RECORD.address + i] = bitsOf(address, i * 32, i * 32 + 32);
     words[offset + LEAF6_RECORD.length] = length;
     words[offset + LEAF6_RECORD.group] = group;
     wordsWritten += LEAF6_RECORD_WORDS;
