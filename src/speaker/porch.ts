@@ -26,10 +26,11 @@ export class Porch {
   /** The newest counts: who waited before it is turned away. */
   wait(socket: Socket, turnAway: (socket: Socket) => void): void {
     this.take()?.turnAway();
-    // Whoever goes away while it waits has asked for nothing.
-    socket.on("error", () => undefined);
     const cancel = this.clock.setTimer(PATIENCE_MS, () => this.take()?.turnAway());
     this.guest = { socket, cancel, turnAway: () => turnAway(socket) };
+    // Whoever goes away while it waits has asked for nothing, and must not be let in: its socket would never close again.
+    socket.on("error", () => undefined);
+    socket.once("close", () => this.guest?.socket === socket && this.take());
   }
 
   /** Lets in whoever waits. */

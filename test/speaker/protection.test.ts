@@ -183,7 +183,8 @@ await inNamespace(import.meta.url, () => {
     each("so are we where theirs is guarded, until ours is too", async (context, { kind, ...family }) => {
       const { speaker, daemon, up, neighbor } = await begin(context, family);
       const options = daemon(kind, 2, { hops: 1 });
-      speaker.addNeighbor(options);
+      // Who is dialed guards what it has accepted: an OPEN that is there before is heard, and answered.
+      speaker.addNeighbor({ ...options, passive: true });
       const before = readSegmentDrops().ttlTooLow;
       await eventually("counted", () => readSegmentDrops().ttlTooLow > before, SESSION_DEADLINE_MS);
       expect(neighbor(options.address).connectionsEstablished).toBe(0);

@@ -26,6 +26,20 @@ describe("connections that are not taken", () => {
     expect(peer.closed).toBe(false);
   });
 
+  test("and one that was reset while it waited is not let in when the session ends", async () => {
+    const { a, peer } = await established({ clock: createFakeClock() });
+    const second = dialFrom(B, A, a.port);
+    // It is asked over the old connection whether that stands.
+    await peer.hears("keepalive", 2);
+    second.socket.resetAndDestroy();
+    await second.hangsUp();
+    await new Promise(setImmediate);
+    peer.socket.destroy();
+    await a.told.until("down", () => a.told.hasEvent("session-down", B));
+    expect(a.neighbor(B)).toMatchObject({ state: "Active", connectionsRefused: 0 });
+    await a.speaker.stop();
+  });
+
   test("but a newer one takes the place of one that has got nowhere", async () => {
     const a = await start(A);
     a.speaker.addNeighbor({ address: B, remoteAsn: 65002, passive: true });
