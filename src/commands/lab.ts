@@ -1,6 +1,6 @@
 /** `ecmp lab`: labs of real speakers and real connections around the router, each in a process tree of its own. */
 import { writeFileSync } from "node:fs";
-import { Command, Option } from "commander";
+import { Argument, Command, Option } from "commander";
 import { isScenario, labNames, labSource, loadLab, loadScenarios, playNames } from "../lab/catalog.ts";
 import { renderCompose } from "../lab/compose.ts";
 import { SOCKET_FOLDER, socketOf } from "../lab/container-sockets.ts";
@@ -11,12 +11,13 @@ import { LabFailure } from "../lab/failure.ts";
 import { renderMermaid } from "../lab/graph.ts";
 import { inspect, renderInspection } from "../lab/inspect.ts";
 import { type Lab, routersOf } from "../lab/lab.ts";
-import { renderJsonSchema } from "../lab/lab-schema.ts";
+import { renderLabSchema } from "../lab/lab-schema.ts";
 import { playPart } from "../lab/part.ts";
 import { perform } from "../lab/perform.ts";
 import { createProgress } from "../lab/progress.ts";
 import { openConnections, openReport } from "../lab/report-file.ts";
 import { renderRouterConfig } from "../lab/router-config.ts";
+import { renderScenarioSchema } from "../lab/scenario-schema.ts";
 import { settle } from "../lab/settle.ts";
 import { endLab, standingLabs } from "../lab/standing.ts";
 import { strategiesProgram } from "../lab/strategies-program.ts";
@@ -81,8 +82,11 @@ export function labCommand(): Command {
     .action((name: string) => guard(() => print(renderMermaid(loadLab(name)))));
   lab
     .command("schema")
-    .description("prints the JSON Schema of lab files, for editors: lab/schema.json")
-    .action(() => guard(() => print(renderJsonSchema())));
+    .description(
+      "prints the JSON Schema of lab files or of scenario files, for editors: lab/schema.json, lab/scenario-schema.json",
+    )
+    .addArgument(new Argument("[of]", "of which files").choices(Object.keys(SCHEMAS)).default("lab"))
+    .action((of: keyof typeof SCHEMAS) => guard(() => print(SCHEMAS[of]())));
   lab
     .command("play")
     .description("plays one machine of a lab, here: what each container of docker-compose.yml does")
@@ -105,6 +109,8 @@ export function labCommand(): Command {
 
 /** Of the router's container; `docker-compose.yml` exposes it. */
 const METRICS_PORT = 9179;
+
+const SCHEMAS = { lab: renderLabSchema, scenario: renderScenarioSchema } as const;
 
 const NAME = "one of `ecmp lab list`, or a lab file's path";
 

@@ -19,7 +19,11 @@ export const whole = (minimum: number, maximum: number) => {
 
 export const oneOf = (names: readonly string[]) => {
   const wanted = `wanted one of ${names.join(", ")}`;
-  return z.string({ error: wanted }).refine((name) => names.includes(name), { error: wanted });
+  // Not as `z.enum`, behind whose mistake nothing more would be looked for; editors are told the names all the same.
+  return z
+    .string({ error: wanted })
+    .refine((name) => names.includes(name), { error: wanted })
+    .meta({ enum: [...names] });
 };
 
 export const address = parsed<Address>(parseAddress, 'an IP address such as "10.0.0.1"');

@@ -143,6 +143,11 @@ const EXAMPLE = 'like "p99 gap < 1 s" or "share broken of web <= 5 %"';
 const SENTENCE =
   /^(?<quantity>[a-z0-9 ]+?)(?: of (?<service>\S+))? (?<comparison><=|>=|<|=|>) (?<number>\d+(?:\.\d+)?) ?(?<unit>ms|s|%|)$/;
 
+/** As far as a pattern tells: an editor has it, and `parseAssertion` the last word. */
+export const SENTENCE_PATTERN = new RegExp(
+  `^(as forecast|(${[...QUANTITIES.keys()].join("|")})( of \\S+)? (<=|>=|<|=|>) \\d+(\\.\\d+)? ?(ms|s|%|))$`,
+);
+
 /** The assertion that a sentence is, or what is wanted in its place. */
 export function parseAssertion(text: string): Assertion | { readonly wanted: string } {
   if (text === "as forecast") return { text };

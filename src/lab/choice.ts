@@ -3,6 +3,7 @@
  * by being no such part at all. What is wrong with it is said of the shape that is meant, never of all of them.
  */
 import { z } from "zod";
+import { takes } from "./json-schema.ts";
 
 interface ChoiceWords {
   /** Where it is none of them. */
@@ -15,7 +16,7 @@ interface ChoiceWords {
 
 /** The shapes are looked for in their order. */
 export function choice<Chosen>(shapes: Readonly<Record<string, z.ZodType>>, { wanted, other, whyUnknown }: ChoiceWords) {
-  return z.unknown().transform((value, context): Chosen => {
+  const part = z.unknown().transform((value, context): Chosen => {
     const keyed = typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
     const key = keyed && Object.keys(shapes).find((each) => Object.hasOwn(keyed, each));
     const schema = key === undefined ? (keyed ? undefined : other) : shapes[key];
@@ -34,4 +35,5 @@ export function choice<Chosen>(shapes: Readonly<Record<string, z.ZodType>>, { wa
     // What of it is right stands as it is written.
     return value as Chosen;
   });
+  return takes(part, ...(other ? [other] : []), ...Object.values(shapes));
 }

@@ -7,6 +7,7 @@ import { address, parsed, prefix, whole } from "../config/scalar.ts";
 import { type AddressFamily, addressFamily } from "../net/address.ts";
 import { type Prefix, parseInterfaceAddress, parsePrefix } from "../net/prefix.ts";
 import { LARGEST_TABLE } from "./full-table.ts";
+import { renderJsonSchema } from "./json-schema.ts";
 import { FAULT_KINDS, SERVICE_PROTOCOLS, SPEAKER_KINDS } from "./lab.ts";
 
 /** An interface's or a network's address of one family. */
@@ -171,6 +172,4 @@ export const labSchema = z.strictObject({
 export type LabFile = z.infer<typeof labSchema>;
 export type PodPlan = z.infer<typeof podPlan>;
 
-/** As an editor wants it: what may be written, not what is made of it. */
-export const renderJsonSchema = (): string =>
-  `${JSON.stringify({ title: "A lab of ecmp-router", ...z.toJSONSchema(labSchema, { io: "input" }) }, null, 2)}\n`;
+export const renderLabSchema = (): string => renderJsonSchema("A lab of ecmp-router", labSchema);

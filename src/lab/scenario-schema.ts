@@ -1,15 +1,17 @@
 /**
- * The shape of a scenario file, a row each key: `scenario-file.ts` reads with it. What shows only where keys are seen together is
+ * The shape of a scenario file, a row each key: `scenario-file.ts` reads with it, and `lab/scenario-schema.json` is the same as
+ * JSON Schema, for editors (`ecmp lab schema scenario` prints it). What shows only where keys are seen together is
  * looked at by `scenario-check.ts`, so that it is said whatever else is wrong.
  */
 import { z } from "zod";
 import { ecmpSchema } from "../config/ecmp-schema.ts";
 import { whole } from "../config/scalar.ts";
-import { parseAssertion } from "./assertion.ts";
+import { parseAssertion, SENTENCE_PATTERN } from "./assertion.ts";
 import { choice } from "./choice.ts";
 import { MOST_EXCHANGES } from "./exchanges.ts";
 import { seconds } from "./fault-setting.ts";
 import { LARGEST_TABLE } from "./full-table.ts";
+import { renderJsonSchema, takes } from "./json-schema.ts";
 import type { RouterSettings } from "./router-settings.ts";
 import type { Arrivals, Assertion, Exchanges } from "./scenario.ts";
 import { stepSchema } from "./step-file.ts";
@@ -24,12 +26,15 @@ export const FIRST_EPHEMERAL_PORT = 32_768;
 const port = whole(1024, FIRST_EPHEMERAL_PORT - 1);
 
 /** Checked as our configuration checks it, and kept as it was written: the router reads it again. */
-const ecmp = z.unknown().transform((value, context): object => {
-  const result = ecmpSchema.safeParse(value);
-  if (result.success) return value as object;
-  for (const issue of result.error.issues) context.issues.push({ ...issue, input: value } as z.core.$ZodRawIssue);
-  return value as object;
-});
+const ecmp = takes(
+  z.unknown().transform((value, context): object => {
+    const result = ecmpSchema.safeParse(value);
+    if (result.success) return value as object;
+    for (const issue of result.error.issues) context.issues.push({ ...issue, input: value } as z.core.$ZodRawIssue);
+    return value as object;
+  }),
+  ecmpSchema,
+);
 
 const linux = z.strictObject({
   policy: z.union([z.literal(0), z.literal(1), z.literal(3)], { error: "wanted 0, 1 or 3" }),
@@ -118,27 +123,37 @@ const traffic = z.discriminatedUnion(
   { error: "wanted a kind of traffic: connections, requests or datagrams" },
 );
 
-const assertion = z.string({ error: "wanted a sentence" }).transform((text, context): Assertion => {
-  const result = parseAssertion(text);
-  if (!("wanted" in result)) return result;
-  context.addIssue({ code: "custom", message: `wanted ${result.wanted}`, input: text });
-  return z.NEVER;
-});
+const assertion = takes(
+  z.string({ error: "wanted a sentence" }).transform((text, context): Assertion => {
+    const result = parseAssertion(text);
+    if (!("wanted" in result)) return result;
+    context.addIssue({ code: "custom", message: `wanted ${result.wanted}`, input: text });
+    return z.NEVER;
+  }),
+  z.string().regex(SENTENCE_PATTERN),
+);
 const assertions = z.array(assertion, { error: "wanted a list of sentences" });
 
 export const DEFAULT_HOLD_TIME_SECONDS = 3;
 export const DEFAULT_WATCH_SECONDS = 2.5;
 
 const shared = {
-  holdTimeSeconds: whole(3, 65_535).optional(),
-  bfd: z.strictObject({ intervalMs: whole(10, 60_000), multiplier: whole(2, 255) }).optional(),
-  gracefulRestart: z.boolean({ error: "wanted true or false" }).optional(),
-  prefixLimit: whole(1, LARGEST_TABLE).optional(),
-  router: router.optional(),
-  traffic: z.array(traffic, { error: "wanted a list of kinds of traffic" }).min(1, { error: "wanted some traffic" }).optional(),
-  timeline: z.array(stepSchema, { error: "wanted a list of steps" }).optional(),
-  watchSeconds: seconds.optional(),
-  assertions: assertions.optional(),
+  holdTimeSeconds: whole(3, 65_535).optional().describe(`of every session; ${DEFAULT_HOLD_TIME_SECONDS} when absent`),
+  bfd: z
+    .strictObject({ intervalMs: whole(10, 60_000), multiplier: whole(2, 255) })
+    .optional()
+    .describe("with every speaker that can"),
+  gracefulRestart: z.boolean({ error: "wanted true or false" }).optional().describe("of every speaker that can"),
+  prefixLimit: whole(1, LARGEST_TABLE).optional().describe("the most prefixes that the router takes from a node"),
+  router: router.optional().describe("ours, told as in a configuration, or FRR and the kernel's own ECMP in its place"),
+  traffic: z
+    .array(traffic, { error: "wanted a list of kinds of traffic" })
+    .min(1, { error: "wanted some traffic" })
+    .optional()
+    .describe("what the clients do; source ports count up from firstSourcePort"),
+  timeline: z.array(stepSchema, { error: "wanted a list of steps" }).optional().describe("what happens, in seconds"),
+  watchSeconds: seconds.optional().describe(`how long all is watched after the last step; ${DEFAULT_WATCH_SECONDS} when absent`),
+  assertions: assertions.optional().describe('what must come of it, like "p99 gap < 1 s"; [as forecast] when absent'),
 };
 
 const sharedSchema = z.object(shared);
@@ -152,14 +167,17 @@ const description = z.string({ error: "wanted words" }).default("");
 export const scenarioSchema = z.strictObject({
   name,
   description,
-  lab: z.string({ error: "wanted the name of a lab" }),
-  seed: whole(0, 0xffffffff).default(1),
+  lab: z.string({ error: "wanted the name of a lab" }).describe("a ready lab's name, or a file beside this one: ./lab.yaml"),
+  seed: whole(0, 0xffffffff).default(1).describe("of all draws"),
   ...shared,
   strategies: z
     .record(name, z.strictObject({ description, ...shared }), {
       error: ({ code }) => (code === "invalid_key" ? NAME_ERROR : "wanted a strategy each: {NAME: {description, router, ...}}"),
     })
-    .refine((strategies) => Object.keys(strategies).length > 0, { error: "wanted a strategy at least" }),
+    .refine((strategies) => Object.keys(strategies).length > 0, { error: "wanted a strategy at least" })
+    .meta({ minProperties: 1, description: "played one after the other; what one does not say itself, is said above for all" }),
 });
 
 export type ScenarioFile = z.output<typeof scenarioSchema>;
+
+export const renderScenarioSchema = (): string => renderJsonSchema("A scenario of ecmp-router", scenarioSchema);

@@ -11,7 +11,7 @@ import { type ConfigMistake, formatMistake } from "#src/config/read.ts";
 import { labNames, loadLab, loadScenarios, scenarioNames } from "#src/lab/catalog.ts";
 import { readLab } from "#src/lab/lab-file.ts";
 import { readScenarios } from "#src/lab/scenario-file.ts";
-import { seededRandom } from "#src/net/random.ts";
+import { damagedFile } from "./damaged.ts";
 
 const CASES = new URL("cases/", import.meta.url);
 const LABS = new URL("../../lab/", import.meta.url);
@@ -35,25 +35,6 @@ describe("a wrong file", () => {
   });
 });
 
-/** Something else in the place of any part of a file, or something more in it. */
-function damaged(value: unknown, random: () => number, junk: unknown): unknown {
-  const isLeaf = typeof value !== "object" || value === null;
-  if (isLeaf || random() < 0.2) return junk;
-  const copy = (Array.isArray(value) ? [...value] : { ...value }) as Record<string, unknown>;
-  const keys = Object.keys(copy);
-  const key = keys[Math.floor(random() * keys.length)];
-  if (key === undefined || random() < 0.05) copy.unheard = junk;
-  else if (random() < 0.1 && !Array.isArray(copy)) delete copy[key];
-  else copy[key] = damaged(copy[key], random, junk);
-  return copy;
-}
-
-const junk = fc.oneof(
-  fc.constantFrom<unknown>(null, [], {}, true, "", "x", -1, 0, 1.5, 1e9, [[]], [{}], { x: 1 }, "10.0.0.1/24", "n1", "n1:eth0"),
-  fc.string(),
-  fc.double(),
-);
-
 it("a lab is refused with all of it, by its path", () => {
   const file = (name: string) => fileURLToPath(new URL(name, CASES));
   expect(() => loadLab(file("one.lab.yaml"))).toThrow(
@@ -73,20 +54,12 @@ const FILES = [
 
 it("whatever is wrong with it, a file is told so in our own words, and reading it ends", () => {
   fc.assert(
-    fc.property(
-      fc.constantFrom(...FILES),
-      fc.array(junk, { minLength: 1, maxLength: 6 }),
-      fc.nat(),
-      ([kind, file], all, seed) => {
-        const draw = seededRandom(seed);
-        const random = () => draw() / 2 ** 32;
-        const text = JSON.stringify(all.reduce<unknown>((value, one) => damaged(value, random, one), file));
-        for (const { wanted, value } of mistakesOf(kind, text)) {
-          expect(wanted).not.toMatch(/invalid|expected|too (small|big)|unrecognized|undefined|\[object|^$/i);
-          expect(value ?? "").not.toMatch(/^\[?\{/);
-        }
-      },
-    ),
+    fc.property(damagedFile(FILES, 6), ([kind, file]) => {
+      for (const { wanted, value } of mistakesOf(kind, JSON.stringify(file))) {
+        expect(wanted).not.toMatch(/invalid|expected|too (small|big)|unrecognized|undefined|\[object|^$/i);
+        expect(value ?? "").not.toMatch(/^\[?\{/);
+      }
+    }),
     { numRuns: 300 },
   );
 });
