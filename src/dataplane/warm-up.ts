@@ -12,13 +12,12 @@ import { createImage } from "../fib/image.ts";
 import { type Address, parseAddress } from "../net/address.ts";
 import { systemClock } from "../net/clock.ts";
 import { parsePrefix } from "../net/prefix.ts";
-import { FaultyPort } from "../port/fault.ts";
 import { createFaultMemory } from "../port/fault-rule.ts";
 import { LivePort } from "../port/live-port.ts";
 import type { Port } from "../port/port.ts";
 import { createSharedValue } from "../port/shared-value.ts";
-import { TapPort } from "../port/tap.ts";
 import { createTapMemory } from "../port/tap-memory.ts";
+import { surround } from "./around-port.ts";
 import { createChannelMemory, createChannelWriter } from "./channel.ts";
 import { createPortIdentity } from "./classify.ts";
 import { createCounterMemory, createCounterWriter } from "./counters.ts";
@@ -27,7 +26,6 @@ import { type Breathe, createLoop } from "./loop.ts";
 import { MADE_UP_MAC } from "./made-up-frames.ts";
 import { MadeUpPort } from "./made-up-port.ts";
 import { createOwnSources } from "./own-sources.ts";
-import { DROP } from "./verdict.ts";
 
 const ROUNDS = 4000;
 const ROUNDS_A_PORT = 100;
@@ -90,8 +88,7 @@ export function warmUp({ hash, selector, ports: own }: WarmUpOptions): void {
 
 const NOBODY = 31;
 
-function wrap(inner: Port, index: number): Port {
-  const { nowMs, unixMicroseconds } = systemClock;
-  const port = new FaultyPort({ port: inner, memory: createFaultMemory(1), index: 0, dropReason: DROP.fault, nowMs });
-  return new TapPort({ port, index, settings: createSharedValue(), memory: createTapMemory(MEMORY_BYTES), unixMicroseconds });
+function wrap(port: Port, index: number): Port {
+  const settings = { fault: createFaultMemory(1), tap: createSharedValue() };
+  return surround(port, settings, { index, worker: 0, copies: createTapMemory(MEMORY_BYTES), clock: systemClock }).outer;
 }

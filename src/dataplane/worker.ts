@@ -6,12 +6,11 @@ import { parentPort, workerData } from "node:worker_threads";
 import { acknowledge, type ImageBuffers, openImage, readGeneration } from "../fib/image.ts";
 import type { HashState } from "../fib/state.ts";
 import { systemClock } from "../net/clock.ts";
-import { createFaultyWaiter, FaultyPort } from "../port/fault.ts";
-import type { FaultMemory } from "../port/fault-rule.ts";
+import { createFaultyWaiter } from "../port/fault.ts";
 import type { RingSize } from "../port/packet-ring.ts";
 import type { CaptureMemory } from "../port/pcap-live-memory.ts";
-import { TapPort } from "../port/tap.ts";
 import { nameThread } from "../port/thread.ts";
+import { type PortSettings, surround } from "./around-port.ts";
 import { createChannelWriter } from "./channel.ts";
 import { createPortIdentity, type PortIdentity } from "./classify.ts";
 import { createCounterWriter } from "./counters.ts";
@@ -19,16 +18,12 @@ import { createForwarder } from "./forward.ts";
 import { allowInlining } from "./inlining.ts";
 import { openLinks } from "./links.ts";
 import { createLoop } from "./loop.ts";
-import { DROP } from "./verdict.ts";
 import { warmUp } from "./warm-up.ts";
 
-export interface WorkerPort extends Pick<PortIdentity, "vlans"> {
+export interface WorkerPort extends Pick<PortIdentity, "vlans">, PortSettings {
   readonly interface: string;
   /** Of a port that is served by libpcap; absent: by rings. */
   readonly capture?: CaptureMemory | undefined;
-  /** What is put around the port; nothing happens there until these say so. */
-  readonly fault: FaultMemory;
-  readonly tap: SharedArrayBuffer;
 }
 
 /** What it is started with: what all workers have in common. */
@@ -76,21 +71,15 @@ function run(seat: WorkerSeat): void {
   const counters = createCounterWriter(seat.counters);
   const channel = createChannelWriter(seat.channel);
   const links = deafLinks.listen(index, seat.wakeDescriptor);
-  const faulty = links.ports.map(
-    (port, i) =>
-      new FaultyPort({
-        port,
-        memory: start.ports[i].fault,
-        index,
-        dropReason: DROP.fault,
-        nowMs: systemClock.nowMs,
-      }),
+  const copies = start.taps[index];
+  const around = links.ports.map((port, i) =>
+    surround(port, start.ports[i], { index: i, worker: index, copies, clock: systemClock }),
   );
-  const { unixMicroseconds } = systemClock;
-  const ports = faulty.map(
-    (port, i) => new TapPort({ port, index: i, settings: start.ports[i].tap, memory: start.taps[index], unixMicroseconds }),
+  const ports = around.map(({ outer }) => outer);
+  const waiter = createFaultyWaiter(
+    links,
+    around.map(({ faulty }) => faulty),
   );
-  const waiter = createFaultyWaiter(links, faulty);
   const breathe = createLoop({
     ports,
     isTagged: start.ports.map(({ vlans }) => vlans !== 0),

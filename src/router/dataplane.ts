@@ -107,7 +107,7 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
   await configurePorts(config);
   const captures = await openCaptures(config, names, config.workers + 1, events);
   cleanUp.push(captures.stop);
-  const waysOut = openWaysOut({ facts, captures, taps, thread: config.workers, unixMicroseconds: clock.unixMicroseconds });
+  const waysOut = openWaysOut({ facts, captures, taps, thread: config.workers, clock });
   cleanUp.push(waysOut.close);
   guard.keepKernelOff(facts.filter(({ index }) => index !== 0).map(({ name }) => name));
 

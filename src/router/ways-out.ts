@@ -1,9 +1,10 @@
 /** The slow path's own way out of each port: it sends what no worker has, tapped as all else is, and receives nothing. */
+import { withTap } from "../dataplane/around-port.ts";
+import type { Clock } from "../net/clock.ts";
 import type { InterfaceInfo } from "../port/interface.ts";
 import { LivePort } from "../port/live-port.ts";
 import { PacketRing } from "../port/packet-ring.ts";
 import { PcapLive } from "../port/pcap-live.ts";
-import { TapPort } from "../port/tap.ts";
 import type { Captures } from "./captures.ts";
 import type { PortTaps } from "./port-taps.ts";
 
@@ -14,20 +15,18 @@ export interface WaysOutOptions {
   readonly taps: PortTaps;
   /** Which thread of captures and taps this one is. */
   readonly thread: number;
-  readonly unixMicroseconds: () => number;
+  readonly clock: Clock;
 }
 
-export function openWaysOut({ facts, captures, taps, thread, unixMicroseconds }: WaysOutOptions) {
+export function openWaysOut({ facts, captures, taps, thread, clock }: WaysOutOptions) {
   const inner = facts.map(({ name }, i) => {
     const memory = captures.memoryOf(i);
     return memory
       ? new PcapLive({ name, memory, index: thread })
       : new LivePort(name, () => new PacketRing({ interface: name, receive: false }));
   });
-  const ports = inner.map(
-    (port, index) =>
-      new TapPort({ port, index, settings: taps.settings[index], memory: taps.memories[thread], unixMicroseconds }),
-  );
+  const copies = taps.memories[thread];
+  const ports = inner.map((port, index) => withTap(port, taps.settings[index], { index, copies, clock }));
   const close = (): void => {
     for (const port of ports) port.close();
   };

@@ -3,6 +3,7 @@
  * breathes packets that the warm-up has not seen, by a port that it has.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import { surround } from "#src/dataplane/around-port.ts";
 import { createChannelMemory, createChannelWriter } from "#src/dataplane/channel.ts";
 import { createPortIdentity } from "#src/dataplane/classify.ts";
 import { createCounterMemory, createCounterWriter } from "#src/dataplane/counters.ts";
@@ -10,7 +11,6 @@ import { createForwarder } from "#src/dataplane/forward.ts";
 import { allowInlining } from "#src/dataplane/inlining.ts";
 import { createLoop } from "#src/dataplane/loop.ts";
 import { createOwnSources } from "#src/dataplane/own-sources.ts";
-import { DROP } from "#src/dataplane/verdict.ts";
 import { warmUp } from "#src/dataplane/warm-up.ts";
 import { createFib } from "#src/fib/fib.ts";
 import { createImage } from "#src/fib/image.ts";
@@ -18,12 +18,10 @@ import { parseAddress } from "#src/net/address.ts";
 import { systemClock } from "#src/net/clock.ts";
 import { parsePrefix } from "#src/net/prefix.ts";
 import { createBatch, ROW, ROW_WORDS, VERDICT, VIRTIO_HEADER_LENGTH } from "#src/port/batch.ts";
-import { FaultyPort } from "#src/port/fault.ts";
 import { createFaultMemory } from "#src/port/fault-rule.ts";
 import { LivePort } from "#src/port/live-port.ts";
 import { NO_COUNTERS } from "#src/port/port.ts";
 import { createSharedValue } from "#src/port/shared-value.ts";
-import { TapPort } from "#src/port/tap.ts";
 import { createTapMemory } from "#src/port/tap-memory.ts";
 
 const [hash, selector, frames] = JSON.parse(process.argv[2]);
@@ -74,13 +72,11 @@ for (const [to, via] of [
 }
 fib.publish();
 
-const { nowMs, unixMicroseconds } = systemClock;
-const faulty = new FaultyPort({ port: live, memory: createFaultMemory(1), index: 0, dropReason: DROP.fault, nowMs });
-const settings = createSharedValue();
-const ports = [new TapPort({ port: faulty, index: 0, settings, memory: createTapMemory(1 << 16), unixMicroseconds })];
+const settings = { fault: createFaultMemory(1), tap: createSharedValue() };
+const { outer } = surround(live, settings, { index: 0, worker: 0, copies: createTapMemory(1 << 16), clock: systemClock });
 const forward = createForwarder({ image: fib.image, hash, selector, ports: [identity], ownSources: createOwnSources() });
 const breathe = createLoop({
-  ports,
+  ports: [outer],
   isTagged: [false],
   forward,
   counters: createCounterWriter(createCounterMemory()),
