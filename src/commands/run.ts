@@ -48,8 +48,12 @@ export async function run(file: string, options: RunOptions): Promise<void> {
     if (options.json) printJson(event);
     else process.stderr.write(`${formatEvent(event)}\n`);
   });
-  /** Whatever cannot be put in force leaves the old configuration where it is. */
-  const reload = async (): Promise<void> => await router.configure(loadConfigWithFiles(file));
+  let isEnding = false;
+  /** Whatever cannot be put in force leaves the old configuration where it is. Who ends does not begin again. */
+  const reload = async (): Promise<void> => {
+    if (isEnding) throw new CommandError("the router is stopping, wanted one that runs");
+    await router.configure(loadConfigWithFiles(file));
+  };
   let begun = (): void => {};
   const begin = new Promise<void>((resolve) => {
     begun = resolve;
@@ -60,7 +64,11 @@ export async function run(file: string, options: RunOptions): Promise<void> {
       await begin;
       if ("show" in request) return answerShow(router, request.show);
       if ("fault" in request) return answerFault(router, request.fault);
-      await reload();
+      await reload().catch((error: Error) => {
+        // Who asked is answered before.
+        if (!router.isRunning()) setImmediate(fail, error);
+        throw error;
+      });
       await router.filesSettled();
       return { value: { reloaded: file, problems: problemsOf(router) } satisfies ReloadAnswer };
     },
@@ -73,18 +81,33 @@ export async function run(file: string, options: RunOptions): Promise<void> {
     throw new CommandError(`--control: ${message}${isClosed ? ", wanted a folder that the router may write in" : ""}`);
   });
 
-  const scrapes = options.metrics === undefined ? undefined : await openScrapes(router, options.metrics);
+  const closeControl = async (error: Error): Promise<never> => {
+    await control.close();
+    throw error;
+  };
+  const scrapes = options.metrics === undefined ? undefined : await openScrapes(router, options.metrics).catch(closeControl);
 
-  const end = async (code: number): Promise<never> => {
+  const exit = async (code: number): Promise<never> => {
     await control.close();
     await scrapes?.close();
     process.exit(code);
   };
+  /** After all that was asked for before, so that nothing is left half begun. */
+  const end = (code: number): void => {
+    isEnding = true;
+    void router.configure(undefined).then(
+      () => exit(code),
+      (error: Error) => {
+        fail(error);
+        return exit(EXIT.couldNotRun);
+      },
+    );
+  };
   const fail = (error: Error): void => {
     process.stderr.write(`${error.message}\n`);
-    if (!router.isRunning()) void end(EXIT.couldNotRun);
+    if (!router.isRunning() && !isEnding) end(EXIT.couldNotRun);
   };
-  const stop = (): void => void router.configure(undefined).then(() => end(EXIT.done), fail);
+  const stop = (): void => end(EXIT.done);
   // From here on, whenever it comes: what is asked for during a start waits for its end.
   process
     .on("SIGTERM", stop)

@@ -48,6 +48,9 @@ export class Connection {
   private readonly framer = new Framer();
   private failure = "closed by the peer";
   private isOpen = true;
+  /** Messages wait for the next turn. */
+  private isBusy = false;
+  private hasHungUp = false;
   private sendHoldMs = 0;
   private cancelSendHold: CancelTimer | undefined;
 
@@ -63,8 +66,8 @@ export class Connection {
       this.failure = error.message;
     });
     socket.on("drain", () => this.isOpen && handlers.onRoom());
-    socket.on("end", () => this.finish());
-    socket.on("close", () => this.finish());
+    socket.on("end", () => this.hangUp());
+    socket.on("close", () => this.hangUp());
   }
 
   /** The OPENs are agreed on: what comes from here on is to be understood so. */
@@ -120,12 +123,15 @@ export class Connection {
   }
 
   private turn(): void {
-    if (this.read(MESSAGES_PER_TURN)) {
-      if (this.socket.isPaused()) this.socket.resume();
-      return;
+    this.isBusy = !this.read(MESSAGES_PER_TURN);
+    if (this.isBusy) {
+      this.socket.pause();
+      setImmediate(() => this.isOpen && this.turn());
+    } else if (this.hasHungUp) {
+      this.finish();
+    } else if (this.socket.isPaused()) {
+      this.socket.resume();
     }
-    this.socket.pause();
-    setImmediate(() => this.isOpen && this.turn());
   }
 
   /** Handles up to `limit` messages; true when there are no more. */
@@ -147,7 +153,12 @@ export class Connection {
     return false;
   }
 
-  /** Comes after all that the peer has said, its NOTIFICATION most of all: the stream keeps the order. */
+  /** Not heard before all that the peer has said, its NOTIFICATION most of all: a paused stream ends, too, when it is empty. */
+  private hangUp(): void {
+    this.hasHungUp = true;
+    if (!this.isBusy) this.finish();
+  }
+
   private finish(): void {
     if (!this.isOpen) return;
     this.close();

@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { expect, test } from "vitest";
-import { errorName } from "#src/bgp/error.ts";
+import { bgpError, errorName } from "#src/bgp/error.ts";
 import { encodeMessage } from "#src/bgp/message.ts";
 import type { Agreement } from "#src/speaker/agreement.ts";
 import { Connection, sendHoldSeconds } from "#src/speaker/connection.ts";
@@ -86,4 +86,13 @@ test("who does not listen to what we say is heard all the same: two such would w
   stream.push(keepalive);
   await new Promise((resolve) => setImmediate(resolve));
   expect(said).toEqual(["keepalive"]);
+});
+
+test("what was said before the peer hung up is heard before that, however much it is", async () => {
+  const { stream, said } = connect(0);
+  const [goodbye] = encodeMessage({ kind: "notification", error: bgpError(6, 2) }, 4);
+  stream.push(Buffer.concat([...Array(1000).fill(keepalive), goodbye]));
+  stream.push(null);
+  while (!said.includes("closed by the peer")) await new Promise((resolve) => setImmediate(resolve));
+  expect([said.length, ...said.slice(-3)]).toEqual([1002, "keepalive", "notification", "closed by the peer"]);
 });
