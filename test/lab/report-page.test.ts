@@ -6,6 +6,8 @@ import { existsSync } from "node:fs";
 import fc from "fast-check";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { SELECTORS } from "#src/ecmp/selector.ts";
+import { equalMembers, memberShares } from "#src/ecmp/table.ts";
 import { computeStrip, movedCells } from "#src/experiment/bucket-strip.ts";
 import { forecastTables } from "#src/experiment/forecast.ts";
 import { binomialBand } from "#src/lab/page/binomial.ts";
@@ -64,6 +66,27 @@ describe("the bucket strip", () => {
     expect(before).toHaveLength(128);
     expect(new Set(before.filter((owner, cell) => owner !== after[cell]))).toEqual(new Set([departed]));
     expect(after).not.toContain(departed);
+  });
+
+  it.each([
+    ["hrw", 4096],
+    ["maglev", 65537],
+    ["resilient", 1000],
+    ["threshold", undefined],
+  ] as const)("of %s is too fine to be drawn whole (%s), and its samples have the shares of the tables", (name, buckets) => {
+    const members = equalMembers(name === "threshold" ? 7 : 4);
+    const weighted = members.map((member, index) => ({ ...member, weight: index + 1 }));
+    const [whole, left] = [weighted, weighted.slice(1)].map((some) => SELECTORS[name].fill(some, { buckets }));
+    const { phases, exact } = computeStrip([whole, left]);
+    expect([exact, phases[0].length]).toEqual([false, 512]);
+    for (const [at, table] of [whole, left].entries()) {
+      const shares = memberShares(table);
+      const space = shares.reduce((sum, share) => sum + share, 0);
+      table.members.forEach(({ address }, index) => {
+        const drawn = phases[at].filter((owner) => owner === address).length;
+        expect(Math.abs(drawn / 512 - shares[index] / space)).toBeLessThan(0.04);
+      });
+    }
   });
 
   it("has a phase for each change, and nobody in it where nobody is left", () => {

@@ -17,7 +17,7 @@ export function drawGroup(lab: Lab, { router, service, address, exact, phases, b
   const title = `${service}, ${address}${lab.furtherRouters.length > 0 ? `, on ${router}` : ""}`;
   const moved = phases.slice(1).map((phase) => phase.moved);
   const parts = `${moved.join(", then ") || "None"} of ${phases[0].owners.length} parts change hands`;
-  const sampled = exact ? "" : " Sampled at equal distances: the tables are finer.";
+  const sampled = exact ? "" : " Sampled: the tables are finer.";
   const words = `${parts}; before as the router told it, after as forecast. Colors as in the balance.${sampled}`;
   const buckets = figure(`Buckets of ${title}`, drawStrip(phases, indexOf), words);
   const isUsed = balance.some(({ count }) => count > 0);
