@@ -19,8 +19,8 @@ export function makeSpeakers(lab: Lab): SpeakerReport[] {
   }));
 }
 
-export function makeLabResult(disobedient: boolean): LabResult {
-  const lab = loadLab("metallb-bgp");
+export function makeLabResult(disobedient: boolean, name = "metallb-bgp"): LabResult {
+  const lab = loadLab(name);
   const played = playOnPaper(lab, disobedient ? disobeyOnce() : undefined);
   return { lab, speakers: makeSpeakers(lab), runs: played.map((one) => runOf(lab, one)) };
 }

@@ -8,10 +8,22 @@ import type { FibState } from "#src/fib/state.ts";
 import type { ConnectionRecord } from "#src/lab/connection.ts";
 import { type Expectation, forecastFates, planChanges } from "#src/lab/expectation.ts";
 import { experimentOf } from "#src/lab/experiment.ts";
-import { announcersOf, type Lab, nextHopsOf, nodeNamed, podsOf, type SelectorChoice, type Service } from "#src/lab/lab.ts";
+import {
+  announcersOf,
+  type Lab,
+  nextHopsOf,
+  nodeNamed,
+  nodesOf,
+  peersOf,
+  podsOf,
+  routersOf,
+  type SelectorChoice,
+  type Service,
+} from "#src/lab/lab.ts";
 import { judgeScenario } from "#src/lab/outcome.ts";
 import { planLongLived, type ScenarioConnection } from "#src/lab/scenario-traffic.ts";
 import type { PlayedScenario } from "#src/lab/strategies.ts";
+import type { RouterStates } from "#src/lab/tiers.ts";
 import { formatAddress } from "#src/net/address.ts";
 import { formatPrefix, hostPrefix } from "#src/net/prefix.ts";
 
@@ -24,7 +36,7 @@ export type Tamper = (record: ConnectionRecord, expectation: Expectation, index:
 export const playOnPaper = (lab: Lab, tamper: Tamper = (record) => record): PlayedScenario[] =>
   experimentOf(lab).map((scenario, i): PlayedScenario => {
     const { kind: fault, node } = lab.experiment.event;
-    const states = { [lab.router.name]: makeState(lab, lab.experiment.selectors[i]) };
+    const states = makeStates(lab, lab.experiment.selectors[i]);
     const connections = planLongLived(lab, scenario);
     const expectations = forecastFates(lab, states, planChanges(lab, scenario), connections);
     const records = connections.map((planned, index) =>
@@ -70,9 +82,16 @@ export function seenBy(lab: Lab, service: Service, nextHop: string | undefined) 
   return { pod: pod.name, sourceSeen: formatAddress(entry.podGateway.address.address) };
 }
 
-export function makeState(lab: Lab, { name, ...options }: SelectorChoice): FibState {
+/** Of every router. */
+export const makeStates = (lab: Lab, choice: SelectorChoice): RouterStates =>
+  Object.fromEntries(routersOf(lab).map((router) => [router.name, makeState(lab, choice, router)]));
+
+/** Its next hops are the nodes that it speaks with, and those of the router that clients enter by the routers behind it, too. */
+export function makeState(lab: Lab, { name, ...options }: SelectorChoice, router = lab.router): FibState {
+  const behind = router === lab.router ? peersOf(lab, router).map(({ port }) => port) : [];
   const groups = lab.services.map((service, id) => {
-    const members = announcersOf(lab, service).map(({ address }) => ({ address: address.address, weight: 1 }));
+    const own = announcersOf(lab, service).filter((node) => nodesOf(lab, router).includes(node));
+    const members = [...own, ...behind].map(({ address }) => ({ address: address.address, weight: 1 }));
     const table = SELECTORS[name].fill(members, options);
     const owners = Array.from(table.owners);
     return {

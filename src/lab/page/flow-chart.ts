@@ -1,11 +1,13 @@
 /** Flows as ribbons from client to pod by all that they pass, each as wide as flows are many; what broke ends in a hatched box. */
 import { drawChart, words } from "./chart.ts";
 import { nodePaint, paint } from "./style.ts";
+import { CHART_WIDTH } from "./svg.ts";
 import { count } from "./words.ts";
 
 /** Beside a label, and between two of them that stand above each other. */
 const GAP = 20;
 const LEAST_HEIGHT = 150;
+const LEAST_BOX = 14;
 const BOX_WIDTH = 10;
 /** About what a character of a label takes, and what the last column's labels may take. */
 const CHARACTER_WIDTH = 8;
@@ -13,13 +15,16 @@ const MOST_RIGHT = 200;
 const LEFT = 2;
 /** Of the labels of client and router, above their boxes: those of the others stand on their own ribbons. */
 const TOP = 26;
+/** Of a further line of them, and what is between the labels of two columns. */
+const LINE = 16;
+const BESIDE = 10;
 const BOTTOM = 10;
 
-/** What a flow passes, one a column: client, router, node, pod. */
-export type Way = readonly string[];
-
-/** The column that tells ways apart: their nodes. */
-const NODE = 2;
+/**
+ * What a flow passes, a column each, from its client to its node and pod; undefined where nobody saw it. All ways of a drawing have
+ * the same columns.
+ */
+export type Way = readonly (string | undefined)[];
 
 /** For a flow that broke: hatched, because it must not depend on color. */
 export const BROKEN = "broken";
@@ -28,75 +33,97 @@ const sayBox = (name: string, flows: number): string => `${name} ${flows}`;
 
 const ABOVE = { position: [0, -6] as [number, number], verticalAlign: "bottom" as const };
 
-interface Ribbon {
+/** Something in a column. */
+interface Box {
   readonly column: number;
-  readonly from: string;
-  readonly to: string;
+  readonly name: string;
+}
+
+interface Ribbon {
+  readonly from: Box;
+  readonly to: Box;
   readonly width: number;
 }
 
 /** `nodes` in the order and with the colors that they have everywhere; what is none of them stands below. */
 export function drawFlows(title: string, ways: readonly Way[], nodes: readonly string[]): string {
-  const ribbons = joinRibbons(ways);
-  const columns = Array.from({ length: Math.max(0, ...ways.map(({ length }) => length)) }, (_, column) =>
+  const all = Array.from({ length: Math.max(...ways.map(({ length }) => length)) }, (_, column) =>
     countInOrder(
       ways.flatMap((way) => way[column] ?? []),
       nodes,
     ),
   );
+  const atNode = all.length - 2;
+  const columns = all.filter(({ size }) => size > 0);
+  const widest = longestOf(columns.at(-1) ?? new Map());
+  const right = Math.min(MOST_RIGHT, widest + GAP);
+  const pitch = (CHART_WIDTH - LEFT - right) / (columns.length - 1);
+  // Names in front of the nodes stand above their boxes, and may need more lines than one.
+  const room = pitch - BESIDE;
+  const lines = Math.max(1, ...all.slice(0, atNode).map((names) => Math.ceil(longestOf(names) / room)));
+  const top = TOP + (lines - 1) * LINE;
+  const gap = GAP + (lines - 1) * LINE;
   const most = Math.max(1, ...columns.map(({ size }) => size));
-  const height = TOP + BOTTOM + Math.max(LEAST_HEIGHT, most * (GAP + 14));
-  const longest = Math.max(0, ...[...(columns.at(-1) ?? [])].map(([name, flows]) => sayBox(name, flows).length));
-  const right = Math.min(MOST_RIGHT, longest * CHARACTER_WIDTH + GAP);
-  const idOf = (column: number, name: string) => `${column} ${name}`;
-  const fill = (name: string) => (name === BROKEN ? "url(#hatch)" : nodePaint(nodes.indexOf(name)));
-  const told = [...(columns[NODE] ?? [])].map(([name, flows]) => `${name}: ${flows}`).join(", ");
-  return drawChart(title, `${count(ways.length, "flow")}; ${told}.`, height, {
+  const height = top + BOTTOM + Math.max(LEAST_HEIGHT, most * (gap + LEAST_BOX));
+  const fill = (name: string) =>
+    name === BROKEN ? "url(#hatch)" : nodes.includes(name) ? nodePaint(nodes.indexOf(name)) : paint("quiet");
+  const told = columns
+    .filter(({ size }) => size > 1)
+    .map((names) => [...names].map(([name, flows]) => sayBox(name, flows)).join(", "));
+  return drawChart(title, `${[count(ways.length, "flow"), ...told].join("; ")}.`, height, {
     series: {
       type: "sankey",
       left: LEFT,
       right,
-      top: TOP,
+      top,
       bottom: BOTTOM,
       nodeWidth: BOX_WIDTH,
-      nodeGap: GAP,
+      nodeGap: gap,
       // In the order given, which is the lab's.
       layoutIterations: 0,
       nodeAlign: "left",
-      data: columns.flatMap((names, column) =>
+      data: all.flatMap((names, column) =>
         [...names].map(([name, flows]) => ({
-          name: idOf(column, name),
-          depth: column,
-          itemStyle: { color: column === NODE ? fill(name) : paint("quiet") },
+          name: idOf({ column, name }),
+          depth: columns.indexOf(names),
+          itemStyle: { color: column === atNode ? fill(name) : paint("quiet") },
           label: {
             ...words(name === BROKEN ? "alarm" : "ink"),
             formatter: sayBox(name, flows),
-            width: right,
+            width: names === columns.at(-1) ? right : room - (column < atNode ? 0 : BOX_WIDTH),
             overflow: "break",
             textBorderColor: paint("panel"),
             textBorderWidth: 3,
-            ...(column < NODE && ABOVE),
+            ...(column < atNode && ABOVE),
           },
         })),
       ),
-      links: ribbons.map(({ column, from, to, width }) => ({
-        source: idOf(column, from),
-        target: idOf(column + 1, to),
+      links: joinRibbons(ways).map(({ from, to, width }) => ({
+        source: idOf(from),
+        target: idOf(to),
         value: width,
-        lineStyle: { color: column + 1 < NODE ? paint("quiet") : fill(column < NODE ? to : from), opacity: 0.4 },
+        lineStyle: { color: to.column < atNode ? paint("quiet") : fill((from.column < atNode ? to : from).name), opacity: 0.4 },
       })),
     },
   });
 }
 
+/** Of a column's labels. */
+const longestOf = (names: ReadonlyMap<string, number>): number =>
+  Math.max(0, ...[...names].map(([name, flows]) => sayBox(name, flows).length)) * CHARACTER_WIDTH;
+
+const idOf = ({ column, name }: Box): string => `${column} ${name}`;
+
+/** Past what nobody saw to what comes next. */
 function joinRibbons(ways: readonly Way[]): Ribbon[] {
   const ribbons = new Map<string, Ribbon>();
   for (const way of ways) {
-    for (let column = 0; column + 1 < way.length; column++) {
-      const [from, to] = [way[column], way[column + 1]];
-      const key = JSON.stringify([column, from, to]);
-      ribbons.set(key, { column, from, to, width: (ribbons.get(key)?.width ?? 0) + 1 });
-    }
+    const boxes = way.flatMap((name, column): Box[] => (name === undefined ? [] : [{ column, name }]));
+    boxes.slice(1).forEach((to, index) => {
+      const from = boxes[index];
+      const key = JSON.stringify([from, to]);
+      ribbons.set(key, { from, to, width: (ribbons.get(key)?.width ?? 0) + 1 });
+    });
   }
   return [...ribbons.values()];
 }

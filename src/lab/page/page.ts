@@ -2,19 +2,18 @@
  * The report of a lab as one HTML page that needs nothing else: no script, no font, no picture from anywhere. Pure: the same
  * result gives the same page. `report-file.ts` writes it; its charts are the other files of this folder.
  */
-import { brokenAtMs, isBroken } from "../connection.ts";
+import { brokenAtMs } from "../connection.ts";
 import { FAULTS } from "../fault.ts";
-import type { Lab } from "../lab.ts";
 import { differencesOf, type LabResult } from "../report.ts";
 import type { RunResult, ServiceResult } from "../run.ts";
 import { renderCsv } from "./connections.ts";
 import { labReport } from "./data.ts";
 import { downloads, figure, list, type Provenance, paragraph, renderDocument, section, settingsList, table } from "./document.ts";
-import { BROKEN, drawFlows, type Way } from "./flow-chart.ts";
 import { drawGroup } from "./group-figures.ts";
 import { groupsOfRun } from "./run-groups.ts";
 import { element, escapeText } from "./svg.ts";
 import { type Course, drawTimeline } from "./timeline-chart.ts";
+import { wayFigures, waysOf } from "./ways.ts";
 import { count, percent } from "./words.ts";
 
 export function renderPage(result: LabResult, provenance: Provenance): string {
@@ -96,12 +95,10 @@ function strategies({ runs }: LabResult): string {
 }
 
 function runSection({ lab }: LabResult, run: RunResult): string {
-  const ways = waysOf(lab, run);
-  const nodes = lab.nodes.map(({ name }) => name);
+  const connections = run.services.flatMap((service) => service.connections);
   const { drawing, legend } = drawTimeline(courseOf(run));
   const figures = [
-    figure("Flows before", drawFlows("Flows before the event", ways.before, nodes), WIDTHS),
-    figure("Flows after", drawFlows("Flows after the event", ways.after, nodes), `Who lived; hatched: who broke. ${WIDTHS}`),
+    ...wayFigures(lab, waysOf(lab, connections)),
     figure(
       "Alive and broken",
       drawing,
@@ -111,22 +108,6 @@ function runSection({ lab }: LabResult, run: RunResult): string {
   ];
   const title = `With ${run.selector.name}${run.selector.buckets ? `, ${run.selector.buckets} buckets` : ""}`;
   return section(title, element("div", { class: "figures" }, ...figures));
-}
-
-const WIDTHS = "All services together; width is connections, the node is the one that each entered by.";
-
-function waysOf(lab: Lab, { services }: RunResult): { before: Way[]; after: Way[] } {
-  const clients = [...new Set(lab.clients.map(({ node }) => node))].join(", ");
-  const all = services.flatMap(({ connections }) =>
-    connections.flatMap(({ record, node = "unknown" }) => {
-      if (!record.opened) return [];
-      return [{ way: [clients, lab.router.name, node, record.pod ?? "unknown"], broken: isBroken(record) }];
-    }),
-  );
-  return {
-    before: all.map(({ way }) => way),
-    after: all.map(({ way, broken }) => (broken ? [...way.slice(0, 2), BROKEN] : way)),
-  };
 }
 
 /** Before the event there is little to be seen. */

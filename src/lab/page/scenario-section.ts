@@ -5,19 +5,18 @@ import type { ScenarioOutcome } from "../outcome.ts";
 import type { PlayedScenario } from "../strategies.ts";
 import type { FaultMark, NameMark } from "../timeline.ts";
 import { figure, paragraph, section } from "./document.ts";
-import { drawFlows } from "./flow-chart.ts";
 import { drawGroup } from "./group-figures.ts";
 import { groupsOfScenario } from "./scenario-groups.ts";
-import { waysOf } from "./scenario-ways.ts";
 import { element } from "./svg.ts";
 import { type Course, drawTimeline, type Mark } from "./timeline-chart.ts";
+import { wayFigures, waysOf } from "./ways.ts";
 
 export function scenarioSection(lab: Lab, { scenario, outcome }: PlayedScenario): string {
   const { drawing, legend } = drawTimeline(courseOf(outcome));
-  const nodes = lab.nodes.map(({ name }) => name);
+  const { connections, requests, datagrams } = outcome.judged;
   const figures = [
     figure("Over time", drawing, [...legend, "Dotted: as many as were forecast to break."].join(". ")),
-    ...waysOf(lab, outcome).map(({ title, caption, ways }) => figure(title, drawFlows(title, ways, nodes), caption)),
+    ...wayFigures(lab, waysOf(lab, connections, requests, datagrams)),
     ...groupsOfScenario(lab, { scenario, outcome }).flatMap((group) => drawGroup(lab, group)),
   ];
   const words = scenario.description || "The event that all strategies share.";
