@@ -111,18 +111,22 @@ interface ShownRoute {
   readonly group?: number;
   readonly action?: string;
   readonly nextHops: readonly { address: string; weight: number }[];
+  readonly recursive?: readonly { nextHop: string; through?: string; gateways?: readonly string[]; reason?: string }[];
 }
 
 function formatRoutes(routes: readonly ShownRoute[]): string {
   const codes: Record<string, string> = { bgp: "B", static: "S", connected: "C" };
-  const rows = routes.flatMap(({ prefix, protocol, distance, group, action, nextHops }) => {
+  const rows = routes.flatMap(({ prefix, protocol, distance, group, action, nextHops, recursive = [] }) => {
     const start = [codes[protocol ?? ""] ?? " ", prefix, `[${distance ?? "-"}]`, group === undefined ? "" : `group ${group}`];
-    if (nextHops.length === 0)
-      return [[...start, protocol === "connected" ? "directly connected" : (action ?? "no usable path"), ""]];
-    return nextHops.map(({ address, weight }, i) => [
+    const nowhere = protocol === "connected" ? "directly connected" : (action ?? "no usable path");
+    const ways = nextHops.map(({ address, weight }) => [`via ${address}`, `weight ${weight}`]);
+    const far = recursive.map(({ nextHop, through, gateways = [], reason }) => [
+      `${nextHop} ${reason === undefined ? `through ${through}, by ${gateways.join(" ")}` : `not used: ${reason}`}`,
+      "",
+    ]);
+    return [...(ways.length > 0 ? ways : [[nowhere, ""]]), ...far].map((cells, i) => [
       ...(i === 0 ? start : ["", "", "", ""]),
-      `via ${address}`,
-      `weight ${weight}`,
+      ...cells,
     ]);
   });
   return formatTable(["", "Prefix", "Distance", "Group", "Next hop", ""], rows);

@@ -3,15 +3,16 @@
  * name.
  */
 import type { Config } from "../config/schema.ts";
-import { stateOfConfig } from "../experiment/configured.ts";
+import { describeUnresolved, stateOfConfig } from "../experiment/configured.ts";
 import type { FibState } from "../fib/state.ts";
 import { loadConfig, readText } from "./config-file.ts";
-import { CommandError } from "./output.ts";
+import { CommandError, warn } from "./output.ts";
 
 export const loadConfiguredState = (file: string): FibState => stateOf(file, loadConfig(file));
 
 /** Of the configuration that the file has. */
 export function stateOf(file: string, config: Config): FibState {
+  warn(describeUnresolved(config).map((text) => `${file}: ${text}`));
   try {
     return stateOfConfig(config);
   } catch (error) {

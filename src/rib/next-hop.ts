@@ -1,8 +1,9 @@
 /**
- * Over which gateways does a next hop lie (RFC 4271 section 9.1.2: a route must be resolvable)? One in a connected subnet is
- * its own gateway; one behind a static route goes to that route's next hops; one behind a BGP route to where that one's next
- * hops lie, and so on for a bounded number of steps. The longest match decides, but a route that leads back to the next hop
- * itself is passed over, and so is a default route, which would make every next hop reachable.
+ * Over which gateways does a next hop lie (RFC 4271 section 9.1.2: a route must be resolvable), that of a BGP path and that of a
+ * static route alike? One in a connected subnet is its own gateway; one behind a route goes to where that route's next hops lie,
+ * and so on for a bounded number of steps. The longest match decides, but a route that leads back to the next hop itself is
+ * passed over, and so is a default route, which would make every next hop reachable (FRR: `no ip nht resolve-via-default`, as its
+ * profile "datacenter" has it).
  *
  * Next hops are few and paths are many, so answers are kept until `refresh`. `concerns` tells cheaply whether a change of a
  * prefix can change one; where next hops are many it says so too often rather than too seldom.
@@ -14,8 +15,8 @@ import { byAddress, type RouteAction, type RouteNextHop } from "./route.ts";
 export type UnresolvedReason = "next hop unreachable" | "next hop is our own address";
 
 export type Resolution =
-  /** By address, each once. */
-  | { readonly eligible: true; readonly gateways: readonly RouteNextHop[] }
+  /** By address, each once; `through`: the route that the next hop lies behind, if it is not its own gateway. */
+  | { readonly eligible: true; readonly gateways: readonly RouteNextHop[]; readonly through?: Prefix }
   | { readonly eligible: false; readonly reason: UnresolvedReason };
 
 export interface StaticRoute {
@@ -32,8 +33,14 @@ export interface NextHopContext {
   readonly staticRoutes: readonly StaticRoute[];
   /** What no route leads to is its own gateway: where nothing is forwarded, nothing else is known. */
   readonly everyNextHopReachable?: boolean;
-  /** The next hops of the BGP route in force to exactly this prefix. */
+  /** The next hops of the BGP route to exactly this prefix, in force unless a static one is; none, if it throws away. */
   bgpNextHops(prefix: Prefix): readonly Address[] | undefined;
+}
+
+interface RouteNextHops {
+  readonly nextHops: readonly RouteNextHop[];
+  /** Their weights are shares: two of them over one gateway give it both. */
+  readonly addsUp: boolean;
 }
 
 export interface Resolver {
@@ -49,6 +56,8 @@ export interface Resolver {
 
 /** Steps from a next hop to a gateway. */
 const MAXIMUM_DEPTH = 8;
+/** Next hops on the ways from one of them to its gateways: where routes of many next hops lie behind each other, ways multiply. */
+const MAXIMUM_ASKED = 1024;
 /** More than are worth being looked at one by one. */
 const MANY = 256;
 const UNREACHABLE: Resolution = { eligible: false, reason: "next hop unreachable" };
@@ -71,40 +80,54 @@ export function createResolver({
   const own = new Set(interfaces.map(({ address }) => address));
   const connected = new Set(interfaces.map(({ address, length }) => prefixKey(makePrefix(address, length))));
   const ways = new Map(staticRoutes.map(({ prefix, nextHops }) => [prefixKey(prefix), nextHops]));
+  let questionsLeft = 0;
+
+  /** To exactly this prefix, the preferred one first; without next hops: what is sent there is thrown away. */
+  const routesTo = (prefix: Prefix): RouteNextHops[] => {
+    const way = ways.get(prefixKey(prefix));
+    const bgp = bgpNextHops(prefix)?.map(asGateway);
+    return [...(way ? [{ nextHops: way, addsUp: true }] : []), ...(bgp ? [{ nextHops: bgp, addsUp: false }] : [])];
+  };
 
   /** `chain`: the next hops that are being asked for, and are not to be met again. */
   const find = (nextHop: Address, chain: readonly Address[]): Resolution => {
     asked.add(nextHop);
     quarters.add(nextHop);
+    if (questionsLeft === 0) return UNREACHABLE;
+    questionsLeft--;
     if (own.has(nextHop)) return { eligible: false, reason: "next hop is our own address" };
     const zone = zoneOf(nextHop);
-    if (zone !== undefined && links.includes(zone)) return { eligible: true, gateways: [{ address: nextHop, weight: 1 }] };
+    if (zone !== undefined && links.includes(zone)) return itself(nextHop);
+    const behind = [...chain, nextHop];
     for (let length = maximumLength(nextHop); length > 0; length--) {
       const prefix = makePrefix(nextHop, length);
-      const key = prefixKey(prefix);
-      if (connected.has(key)) return { eligible: true, gateways: [{ address: nextHop, weight: 1 }] };
-      const way = ways.get(key);
-      // To throw away what is sent there is no way to go, and no reason to look for another.
-      if (way?.length === 0) return UNREACHABLE;
-      const gateways = way ?? throughBgp(bgpNextHops(prefix) ?? [], [...chain, nextHop]);
-      if (gateways.length > 0) return { eligible: true, gateways };
+      if (connected.has(prefixKey(prefix))) return itself(nextHop);
+      for (const { nextHops, addsUp } of routesTo(prefix)) {
+        // To throw away what is sent there is no way to go, and no reason to look for another.
+        if (nextHops.length === 0) return UNREACHABLE;
+        const gateways = gatewaysBehind(nextHops, behind, addsUp);
+        if (gateways.length > 0) return { eligible: true, gateways, through: prefix };
+      }
     }
-    return everyNextHopReachable ? { eligible: true, gateways: [{ address: nextHop, weight: 1 }] } : UNREACHABLE;
+    return everyNextHopReachable ? itself(nextHop) : UNREACHABLE;
   };
 
-  const throughBgp = (nextHops: readonly Address[], chain: readonly Address[]): readonly RouteNextHop[] => {
-    if (chain.length > MAXIMUM_DEPTH || nextHops.some((one) => chain.includes(one))) return [];
-    return nextHops.flatMap((one) => {
-      const found = find(one, chain);
-      return found.eligible ? found.gateways : [];
-    });
+  /** Of a route with these next hops. */
+  const gatewaysBehind = (nextHops: readonly RouteNextHop[], chain: readonly Address[], addsUp: boolean): RouteNextHop[] => {
+    if (chain.length > MAXIMUM_DEPTH || nextHops.some(({ address }) => chain.includes(address))) return [];
+    return limitWeights(
+      byAddress(
+        spread(nextHops, (nextHop) => find(nextHop, chain)),
+        addsUp,
+      ),
+    );
   };
 
   const resolve = (nextHop: Address): Resolution => {
     const known = answers.get(nextHop);
     if (known) return known;
-    const found = find(nextHop, []);
-    const answer = found.eligible ? { ...found, gateways: byAddress(found.gateways, false) } : found;
+    questionsLeft = MAXIMUM_ASKED;
+    const answer = find(nextHop, []);
     answers.set(nextHop, answer);
     return answer;
   };
@@ -132,6 +155,32 @@ export function createResolver({
       return answers.size;
     },
   };
+}
+
+const asGateway = (address: Address): RouteNextHop => ({ address, weight: 1 });
+
+const itself = (nextHop: Address): Resolution => ({ eligible: true, gateways: [asGateway(nextHop)] });
+
+/** Each next hop's gateways in its place, with its weight times theirs; what cannot be reached has none. */
+export function spread(nextHops: readonly RouteNextHop[], resolve: (nextHop: Address) => Resolution): RouteNextHop[] {
+  return nextHops.flatMap((nextHop) => {
+    const found = resolve(nextHop.address);
+    if (!found.eligible) return [];
+    return found.gateways.map(({ address, weight }) => ({ address, weight: weight * nextHop.weight }));
+  });
+}
+
+/** The most that a configuration may give, and that routes behind routes may add up to: a group has a share for each. */
+const MAXIMUM_WEIGHT = 256;
+
+/** In the same proportions; nobody's share is rounded to nothing. */
+export function limitWeights(nextHops: RouteNextHop[]): RouteNextHop[] {
+  const most = nextHops.reduce((greatest, { weight }) => Math.max(greatest, weight), 0);
+  if (most <= MAXIMUM_WEIGHT) return nextHops;
+  return nextHops.map(({ address, weight }) => ({
+    address,
+    weight: Math.max(1, Math.round((weight * MAXIMUM_WEIGHT) / most)),
+  }));
 }
 
 function sameResolution(a: Resolution, b: Resolution): boolean {

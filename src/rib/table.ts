@@ -17,22 +17,21 @@
  */
 import { type Nlri, nlriKey, type PathAttributes } from "../bgp/path.ts";
 import { type Address, type AddressFamily, addressFamily } from "../net/address.ts";
-import { comparePrefixes, makePrefix, type Prefix, prefixKey } from "../net/prefix.ts";
+import { comparePrefixes, type Prefix, prefixKey } from "../net/prefix.ts";
 import { createPrefixTable, type PrefixWalk } from "../net/prefix-table.ts";
 import { type ChooseOptions, createChoice, forwardsTheSame, NO_ROUTE, type Route, sameRoute } from "./choose.ts";
 import { createLosses } from "./losses.ts";
-import { createResolver, type NextHopContext, type StaticRoute } from "./next-hop.ts";
+import { createResolver, type NextHopContext } from "./next-hop.ts";
+import { createOverrides } from "./overrides.ts";
 import { createPathSets, type Path, type PathSet, withWord } from "./path.ts";
 import { type ImportPolicy, isBlackhole, refusePath, refusePrefix } from "./policy.ts";
 import { epochOf, type RouteChange, type RouteNextHop, type RoutePeer, type RouteProtocol, type RouteUpdate } from "./route.ts";
 import { createTallies, type PeerPaths, peerPathsOf, receivedOf } from "./tally.ts";
-import { type RouteView, viewRoute } from "./view.ts";
+import { type FarNextHop, isFar, type RouteView, viewRoute } from "./view.ts";
 
 export interface RibConfiguration extends ChooseOptions, Omit<NextHopContext, "bgpNextHops"> {
   /** Ours, which is also our cluster's (RFC 4456). */
   readonly routerId: number;
-  /** Believed as written: the next hops are gateways, resolved or not. */
-  readonly staticRoutes: readonly StaticRoute[];
   importPolicy(peer: RoutePeer): ImportPolicy;
 }
 
@@ -67,11 +66,6 @@ export interface Rib {
   /** By prefix, or the one asked for. */
   routes(prefix?: Prefix): RouteView[];
 }
-
-type Override = Route & { readonly prefix: Prefix };
-
-/** The FIB attaches subnets to ports itself, so a connected route only keeps others from its prefix. */
-const CONNECTED: Route = { protocol: "connected", nextHops: [] };
 
 /** Routes over next hops behind routes over next hops: each round settles one more step of what hangs together. */
 const MAXIMUM_ROUNDS = 16;
@@ -132,14 +126,13 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
   /** By peer, the epoch below which its routes of a family are stale. */
   const epochs = new Map<Address, Partial<Record<AddressFamily, number>>>();
   let configuration = NOBODY;
-  /** Connected and static routes: preferred to whatever peers say. */
-  let overrides = new Map<number | string, Override>();
-  /** Whether there is one, for prefixes by the million. */
-  let overridden = createPrefixTable();
-  const bgpNextHops = (prefix: Prefix): readonly Address[] | undefined =>
-    sets.at(numbers.get(prefix))?.route.sharing?.map(({ attributes }) => attributes.nextHop);
+  const bgpNextHops = (prefix: Prefix): readonly Address[] | undefined => {
+    const route = sets.at(numbers.get(prefix))?.route;
+    return route?.action ? [] : route?.sharing?.map(({ attributes }) => attributes.nextHop);
+  };
   let resolver = createResolver({ ...NOBODY, bgpNextHops });
   let choice = createChoice(NOBODY, resolver.resolve);
+  let overrides = createOverrides(NOBODY, resolver.resolve);
 
   /** The round under way, and what is wanted of the next one. */
   let round: Round | undefined;
@@ -154,7 +147,7 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
   let run = NO_RUN;
   let spareNextHops = SPARE_NEXT_HOPS;
 
-  const inForce = (prefix: Prefix): Route => overrides.get(prefixKey(prefix)) ?? sets.at(numbers.get(prefix))?.route ?? NO_ROUTE;
+  const inForce = (prefix: Prefix): Route => overrides.at(prefix) ?? sets.at(numbers.get(prefix))?.route ?? NO_ROUTE;
 
   /** These prefixes, each named once, have another route. The list is taken over. */
   function note(prefixes: Prefix[], before: Route, after: Route): void {
@@ -173,14 +166,15 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
   /** What BGP says of them now, which counts where nothing is above it. */
   function noteBgp(prefixes: Prefix[], before: Route, after: Route): void {
     for (const prefix of prefixes) {
-      if (overridden.get(prefix) === 0) continue;
-      const uncovered = prefixes.filter((one) => overridden.get(one) === 0);
+      if (!overrides.covers(prefix)) continue;
+      const uncovered = prefixes.filter((one) => !overrides.covers(one));
       return note(uncovered, before, after);
     }
     note(prefixes, before, after);
   }
 
-  const inUse = (): Set<Address> => new Set(Array.from(sets.nextHopUses(), ({ nextHop }) => nextHop));
+  const inUse = (): Set<Address> =>
+    new Set([...overrides.nextHops(), ...Array.from(sets.nextHopUses(), ({ nextHop }) => nextHop)]);
 
   /** Of next hops that nobody names any more, the answers need not be kept. */
   function forgetNextHops(): void {
@@ -202,6 +196,7 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
       resolutionsLeft--;
       const moved = resolver.refresh();
       if (moved.size > 0) {
+        override(overrides.over(moved), () => overrides.follow(moved));
         sets.outdate(moved);
         wanted ??= "outdated";
       }
@@ -337,27 +332,34 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
     for (const prefix of withdrawn) if (!again?.has(nlriKey(prefix))) put(prefix, peer, undefined);
   }
 
-  function override(news: Map<number | string, Override>): void {
-    const concerned = [...new Map([...overrides, ...news]).values()].map(({ prefix }) => [prefix, inForce(prefix)] as const);
-    overrides = news;
-    overridden = createPrefixTable();
-    for (const { prefix } of news.values()) overridden.set(prefix, 1);
-    for (const [prefix, before] of concerned) note([prefix], before, inForce(prefix));
+  /** What is above BGP becomes another thing, at these prefixes at most. */
+  function override(prefixes: readonly Prefix[], change: () => void): void {
+    const before = prefixes.map(inForce);
+    change();
+    prefixes.forEach((prefix, i) => {
+      note([prefix], before[i], inForce(prefix));
+    });
   }
 
   const isStale = ({ peer }: Path, family: AddressFamily): boolean => epochOf(peer) < (epochs.get(peer.address)?.[family] ?? 0);
 
   function view(prefix: Prefix): RouteView {
     const paths = remainingAt(numbers.get(prefix));
-    return viewRoute(prefix, inForce(prefix), paths, choice.explain(paths), (path) =>
-      isStale(path, addressFamily(prefix.address)),
-    );
+    const route = { ...inForce(prefix), far: farNextHops(prefix) };
+    return viewRoute(prefix, route, paths, choice.explain(paths), (path) => isStale(path, addressFamily(prefix.address)));
   }
 
-  const isKnown = (prefix: Prefix): boolean => numbers.get(prefix) !== 0 || overrides.has(prefixKey(prefix));
+  const isKnown = (prefix: Prefix): boolean => numbers.get(prefix) !== 0 || overrides.has(prefix);
+
+  /** Of the static route, in force or not, and of the one in force: what is no gateway itself. */
+  function farNextHops(prefix: Prefix): FarNextHop[] {
+    const ofPaths = inForce(prefix).sharing?.map(({ attributes }) => attributes.nextHop) ?? [];
+    const all = new Set([...overrides.nextHopsAt(prefix), ...ofPaths]);
+    return Array.from(all, (address) => ({ address, resolution: resolver.resolve(address) })).filter(isFar);
+  }
 
   function known(): Prefix[] {
-    const prefixes = Array.from(overrides.values(), ({ prefix }) => prefix).filter((prefix) => numbers.get(prefix) === 0);
+    const prefixes = overrides.prefixes().filter((prefix) => numbers.get(prefix) === 0);
     numbers.forEach((prefix) => void prefixes.push(prefix));
     return prefixes;
   }
@@ -367,7 +369,10 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
       configuration = news;
       resolver = createResolver({ ...news, bgpNextHops });
       choice = createChoice(news, resolver.resolve);
-      override(overridesOf(news));
+      const next = createOverrides(news, resolver.resolve);
+      override(unique([...overrides.prefixes(), ...next.prefixes()]), () => {
+        overrides = next;
+      });
       sets.outdate();
       wanted = "misjudged";
       resolutionsLeft = MAXIMUM_ROUNDS;
@@ -416,7 +421,7 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
     },
 
     *prefixes() {
-      yield Array.from(overrides.values(), ({ prefix }) => prefix);
+      yield overrides.prefixes();
       const walk = numbers.walk();
       for (let isLast = false; !isLast; ) {
         const piece: Prefix[] = [];
@@ -443,7 +448,7 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
         const resolution = resolver.resolve(use.nextHop);
         if (resolution.eligible) note(resolution.gateways, use.peer === peer ? own : others);
       }
-      for (const { nextHops } of configuration.staticRoutes) note(nextHops, others);
+      for (const prefix of overrides.prefixes()) note(overrides.at(prefix)?.nextHops ?? [], others);
       for (const address of others) own.delete(address);
       return own;
     },
@@ -455,16 +460,7 @@ export function createRib(placesAtOnce = PLACES_AT_ONCE): Rib {
   };
 }
 
-function overridesOf({ staticRoutes, interfaces }: RibConfiguration): Map<number | string, Override> {
-  const overrides = new Map<number | string, Override>();
-  for (const { prefix, nextHops, action } of staticRoutes)
-    overrides.set(prefixKey(prefix), { prefix, protocol: "static", nextHops, action });
-  for (const { address, length } of interfaces) {
-    const prefix = makePrefix(address, length);
-    overrides.set(prefixKey(prefix), { ...CONNECTED, prefix });
-  }
-  return overrides;
-}
+const unique = (prefixes: readonly Prefix[]): Prefix[] => [...new Map(prefixes.map((one) => [prefixKey(one), one])).values()];
 
 const withoutPathId = (nlri: Nlri): Prefix => (nlri.pathId === undefined ? nlri : { address: nlri.address, length: nlri.length });
 

@@ -2,7 +2,7 @@
  * A prefix as `show bgp routes` and `show routes` print it: the route in force and every path to it, each with its status and
  * the rule or the reason that decided against it. Values only; `table.ts` asks for them when somebody wants to know.
  */
-import { compareAddresses } from "../net/address.ts";
+import { type Address, compareAddresses } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 import { comparePathIds, type Decision, type LostPath } from "./decide.ts";
 import type { Resolution, UnresolvedReason } from "./next-hop.ts";
@@ -20,9 +20,19 @@ export interface RouteView {
   readonly distance: number | undefined;
   readonly nextHops: readonly RouteNextHop[];
   readonly action?: RouteAction | undefined;
+  /** Next hops of the configuration, or of the paths that share, that are not among `nextHops`: behind which route they lie. */
+  readonly far: readonly FarNextHop[];
   /** Best first, then those that came nearest to it. */
   readonly paths: readonly PathView[];
 }
+
+/** A next hop that lies behind a route, or nowhere. */
+export interface FarNextHop {
+  readonly address: Address;
+  readonly resolution: Resolution;
+}
+
+export const isFar = ({ resolution }: FarNextHop): boolean => !resolution.eligible || resolution.through !== undefined;
 
 export type PathView = Path & { readonly stale?: true } & (
     | { readonly status: "best" | "multipath" }
@@ -39,7 +49,7 @@ export interface Judgement {
 
 export function viewRoute(
   prefix: Prefix,
-  { protocol, nextHops, action }: Pick<RouteView, "protocol" | "nextHops" | "action">,
+  { protocol, nextHops, action, far }: Pick<RouteView, "protocol" | "nextHops" | "action" | "far">,
   paths: readonly Path[],
   { decision, resolutions }: Judgement,
   isStale: (path: Path) => boolean,
@@ -51,6 +61,7 @@ export function viewRoute(
     distance: distanceOf(protocol, decision?.best),
     nextHops,
     action,
+    far,
     paths: views.map((path) => (isStale(path) ? { ...path, stale: true } : path)),
   };
 }

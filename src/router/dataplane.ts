@@ -228,7 +228,6 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
     facts,
     interfaces: portTable.interfaces,
     links: portTable.usable,
-    onlyConnected: portTable.onlyConnected,
     faults,
     killWorker: supervisor.kill,
     configurePorts,

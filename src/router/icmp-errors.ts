@@ -24,7 +24,10 @@ import type { NextNeighbor, NextNeighbors } from "./next-neighbor.ts";
 
 export type ErrorReason = AnsweredDrop | "neighbor-failed";
 
-/** Type and code: of ICMP, of ICMPv6. */
+/**
+ * Type and code: of ICMP, of ICMPv6, as Linux has them: behind a route of its type `unreachable` an IPv4 host is, and to an IPv6 one
+ * there is no route.
+ */
 const ERRORS: Readonly<Record<ErrorReason, readonly [ipv4: readonly [number, number], ipv6: readonly [number, number]]>> = {
   "no-route": [
     [3, 0],
@@ -32,7 +35,7 @@ const ERRORS: Readonly<Record<ErrorReason, readonly [ipv4: readonly [number, num
   ],
   "next-hop-unreachable": [
     [3, 1],
-    [1, 3],
+    [1, 0],
   ],
   "neighbor-failed": [
     [3, 1],

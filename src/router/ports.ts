@@ -4,12 +4,11 @@
  */
 import type { Link } from "../dataplane/links.ts";
 import { innerVlan, TAG_BYTES, vlanStack } from "../dataplane/vlan.ts";
-import { type Address, isIpv4, isLinkLocal, wordsOf, zoneOf } from "../net/address.ts";
+import { isIpv4, isLinkLocal, wordsOf } from "../net/address.ts";
 import { macHigh, macLow } from "../net/mac.ts";
-import { makePrefix, type Prefix, prefixContains, prefixKey } from "../net/prefix.ts";
+import { makePrefix, type Prefix, prefixKey } from "../net/prefix.ts";
 import type { InterfaceInfo } from "../port/interface.ts";
 import { createSharedValue, setSharedValue } from "../port/shared-value.ts";
-import type { StaticRoute } from "../rib/next-hop.ts";
 import { goneOf } from "./port-facts.ts";
 
 export interface PortSubnet {
@@ -56,12 +55,6 @@ export function createPorts(infos: readonly InterfaceInfo[], vlans: readonly (re
   };
   publish();
 
-  /** On the link of a port that can be used. */
-  const isConnected = (address: Address): boolean =>
-    isLinkLocal(address)
-      ? facts.some(({ name }, port) => name === zoneOf(address) && isUsable(port))
-      : subnets().some(({ prefix }) => prefixContains(prefix, address));
-
   return {
     facts: facts as readonly InterfaceInfo[],
     /** Brought up to date in place, as the forwarding core has them. */
@@ -78,12 +71,6 @@ export function createPorts(infos: readonly InterfaceInfo[], vlans: readonly (re
 
     /** The names of the ports that can be used. */
     usable: (): string[] => facts.filter((_, port) => isUsable(port)).map(({ name }) => name),
-
-    /** The route without the next hops that no port leads to, as long as it has others. */
-    onlyConnected(route: StaticRoute): StaticRoute {
-      const nextHops = route.nextHops.filter(({ address }) => isConnected(address));
-      return nextHops.length === 0 ? route : { ...route, nextHops };
-    },
 
     /** What is behind the port from now on; whether that is another interface, to be opened anew. */
     set(port: number, info: InterfaceInfo | undefined): boolean {

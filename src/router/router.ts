@@ -114,10 +114,8 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
 
   /** From the configuration, and from what is connected as of now. */
   const configureRoutes = (wanted: Config): void => {
-    const { staticRoutes, ...rest } = ribConfiguration(wanted);
     const beside = { interfaces: dataplane?.interfaces() ?? [], links: dataplane?.links() ?? [] };
-    const routes = dataplane ? staticRoutes.map(dataplane.onlyConnected) : staticRoutes;
-    take(rib.configure({ ...rest, ...beside, staticRoutes: routes, importPolicy }));
+    take(rib.configure({ ...ribConfiguration(wanted), ...beside, importPolicy }));
     for (const [neighbor, pieces] of adjOut.lookAtAll()) speaker?.announceAll(neighbor, pieces);
     catchUp();
   };

@@ -6,7 +6,7 @@ import { formatCommunity, linkBandwidth } from "../bgp/communities.ts";
 import type { PathAttributes } from "../bgp/path.ts";
 import { formatAddress, parseAddress, zoneOf } from "../net/address.ts";
 import { formatPrefix, hostPrefix, type Prefix, parsePrefix } from "../net/prefix.ts";
-import type { PathView, RouteView } from "../rib/view.ts";
+import type { FarNextHop, PathView, RouteView } from "../rib/view.ts";
 import type { ControlAnswer } from "./control.ts";
 import type { Router } from "./router.ts";
 
@@ -74,7 +74,7 @@ function bfdSessions(router: Router, text: string | undefined): ControlAnswer {
   return { error: `peer: ${JSON.stringify(text)}, wanted one of ${known || "none: BFD is configured for nobody"}` };
 }
 
-function describeRoute(router: Router, { prefix, protocol, distance, nextHops, action }: RouteView) {
+function describeRoute(router: Router, { prefix, protocol, distance, nextHops, action, far }: RouteView) {
   return {
     prefix: formatPrefix(prefix),
     protocol,
@@ -82,6 +82,18 @@ function describeRoute(router: Router, { prefix, protocol, distance, nextHops, a
     ...(action ? { action } : {}),
     group: router.dataplane().groupIdOf(prefix),
     nextHops: nextHops.map(({ address, weight }) => ({ address: formatAddress(address), weight })),
+    ...(far.length > 0 ? { recursive: far.map(describeFar) } : {}),
+  };
+}
+
+function describeFar({ address, resolution }: FarNextHop) {
+  const nextHop = formatAddress(address);
+  if (!resolution.eligible) return { nextHop, reason: resolution.reason };
+  const { gateways, through } = resolution;
+  return {
+    nextHop,
+    through: through ? formatPrefix(through) : null,
+    gateways: gateways.map((gateway) => formatAddress(gateway.address)),
   };
 }
 

@@ -1,8 +1,9 @@
 /**
  * Static routes that lead nowhere on purpose, asked by pings of a client: `unreachable` is answered, `blackhole` is not, and
- * more exact routes below either go their own way.
+ * more exact routes below either go their own way. In IPv4 and IPv6; the node's kernel has such routes too, and is the witness of
+ * what is answered.
  *
- *   client 10.0.1.2 -- port0 [router] port1 -- 10.0.11.2, which has 198.51.100.10 too
+ *   client 10.0.1.2 -- port0 [router] port1 -- 10.0.11.2, which has 198.51.100.10 too, and routes 198.18.0.0/23
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -22,6 +23,8 @@ await inNamespace(import.meta.url, () => {
   const ecmp = (...words: string[]) => spawnSync(process.execPath, [ECMP, ...words], { encoding: "utf8" }).stdout;
   const counters = () => JSON.parse(ecmp("show", "counters", "--json", "--control", control));
   const ping = (address: string): string => hosts[0].ask(`ping -n -c 1 -W 1 ${address}`);
+  /** What a router tells the sender: who, and the words for type and code. */
+  const told = (address: string) => /From (\S+?):? icmp_seq=1 (.*)/.exec(ping(address))?.slice(1);
 
   beforeAll(async () => {
     run("ip link set lo up");
@@ -31,8 +34,20 @@ await inNamespace(import.meta.url, () => {
     ]) {
       hosts.push(await Host.create(port, `${subnet}.2/24`, `${subnet}.1`));
       run(`ip addr add ${subnet}.1/24 dev ${port}`);
+      hosts[hosts.length - 1].enableIpv6(port, `2001:db8:${subnet.slice(5)}::2`, `2001:db8:${subnet.slice(5)}::1`);
     }
-    hosts[1].run("ip addr add 198.51.100.10/32 dev lo");
+    const node = hosts[1];
+    for (const service of ["198.51.100.10/32", "2001:db8:51::10/128"]) node.run(`ip addr add ${service} dev lo`);
+    node.run("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1");
+    // Forwarding, a host does not keep the default route that it had as a host of IPv6.
+    node.run("ip -6 route replace default via 2001:db8:11::1");
+    for (const [action, i] of [
+      ["unreachable", 0],
+      ["blackhole", 1],
+    ]) {
+      node.run(`ip route add ${action} 198.18.${i}.0/24`);
+      node.run(`ip -6 route add ${action} 2001:db8:9${i}::/48`);
+    }
     writeFileSync(
       file,
       `
@@ -42,6 +57,11 @@ routes:
   - {prefix: 198.51.100.10/32, nextHops: [{address: 10.0.11.2}]}
   - {prefix: 198.51.100.128/25, action: blackhole}
   - {prefix: 203.0.113.0/24, action: blackhole}
+  - {prefix: 198.18.0.0/23, nextHops: [{address: 10.0.11.2}]}
+  - {prefix: "2001:db8:51::/48", action: unreachable}
+  - {prefix: "2001:db8:51::10/128", nextHops: [{address: "2001:db8:11::2"}]}
+  - {prefix: "2001:db8:51:8000::/49", action: blackhole}
+  - {prefix: "2001:db8:90::/44", nextHops: [{address: "2001:db8:11::2"}]}
 `,
     );
     router = start([process.execPath, ECMP, "run", file, "--control", control]);
@@ -65,6 +85,23 @@ routes:
     const now = counters();
     expect(now.dropped).toMatchObject({ blackhole: 2, "next-hop-unreachable": 1 });
     expect(accountedFor(now)).toBe(now.received);
+  });
+
+  test("what IPv6 senders are told, and those of IPv4, is what Linux tells of such a route", { timeout: 60_000 }, () => {
+    expect(ping("2001:db8:51::10")).toContain("1 received");
+    const before = counters();
+    expect(told("2001:db8:51::11")).toEqual(["2001:db8:1::1", "Destination unreachable: No route"]);
+    expect(told("2001:db8:90::1")).toEqual(["2001:db8:11::2", "Destination unreachable: No route"]);
+    expect(told("198.51.100.11")).toEqual(["10.0.1.1", "Destination Host Unreachable"]);
+    expect(told("198.18.0.1")).toEqual(["10.0.11.2", "Destination Host Unreachable"]);
+    for (const silent of ["2001:db8:51:8000::1", "2001:db8:91::1", "198.18.1.1"]) {
+      expect(ping(silent)).toContain("100% packet loss");
+      expect(told(silent)).toBeUndefined();
+    }
+    const { dropped, ...now } = counters();
+    expect(dropped["next-hop-unreachable"] - before.dropped["next-hop-unreachable"]).toBe(2);
+    expect(dropped.blackhole - before.dropped.blackhole).toBe(2);
+    expect(accountedFor({ dropped, ...now })).toBe(now.received);
   });
 
   test("show and explain say what is done, of the running router and of its file alone", { timeout: 60_000 }, () => {

@@ -73,12 +73,16 @@ const configuration: fc.Arbitrary<RibConfiguration> = fc
     allowBlackhole: fc.boolean(),
     shut: fc.nat(3),
     isFar: fc.boolean(),
-    isStatic: fc.boolean(),
+    /** Connected, behind the first prefix, behind nothing. */
+    staticBy: fc.constantFrom([], ["10.0.0.9"], ["10.7.7.7"], ["10.0.0.9", "10.7.7.7"], ["192.0.2.1"]),
   })
-  .map(({ maximumPaths, multipathRelax, allowBlackhole, shut, isFar, isStatic }) => ({
+  .map(({ maximumPaths, multipathRelax, allowBlackhole, shut, isFar, staticBy }) => ({
     ...ribConfiguration({ maximumPaths, multipathRelax }),
     ...(isFar && { interfaces: [{ address: 0xc00002fe, length: 24 }] }),
-    staticRoutes: isStatic ? [{ prefix: PREFIXES[2], nextHops: [{ address: 0x0a000009, weight: 2 }] }] : [],
+    staticRoutes:
+      staticBy.length > 0
+        ? [{ prefix: PREFIXES[2], nextHops: staticBy.map((text) => ({ address: parseAddress(text) as Address, weight: 2 })) }]
+        : [],
     importPolicy: ({ address }) => ({ ...ACCEPT_ALL, allowBlackhole, ...(address === PEERS[shut].address && { accept: [] }) }),
   }));
 

@@ -194,6 +194,69 @@ describe("the RIB", () => {
     expect(written(rib.applyUpdate(announce([SERVICE], far)))).toEqual([`${SERVICE} -> 10.0.0.9*3`]);
   });
 
+  it("sends a static route to where its next hops lie, in the order they are written, and follows them", () => {
+    const nextHops = [
+      { address: address("10.7.0.1"), weight: 2 },
+      { address: address("10.0.0.9"), weight: 1 },
+      { address: address("10.0.0.254"), weight: 1 },
+    ];
+    const rib = startRib();
+    const configured = rib.configure({ ...CONFIGURATION, staticRoutes: [{ prefix: prefix(SERVICE), nextHops }] });
+    expect(written(configured)).toEqual([`${SERVICE} -> 10.0.0.9`]);
+    expect(rib.routes(prefix(SERVICE))[0].far).toEqual([
+      { address: address("10.7.0.1"), resolution: { eligible: false, reason: "next hop unreachable" } },
+      { address: address("10.0.0.254"), resolution: { eligible: false, reason: "next hop is our own address" } },
+    ]);
+    expect(written(rib.applyUpdate(announce(["10.7.0.0/16"], { peer: external(2) })))).toEqual([
+      "10.7.0.0/16 -> 10.0.0.2",
+      `${SERVICE} -> 10.0.0.2*2 10.0.0.9`,
+    ]);
+    expect(rib.routes(prefix(SERVICE))[0]).toMatchObject({
+      protocol: "static",
+      far: [{ address: address("10.7.0.1"), resolution: { through: prefix("10.7.0.0/16") } }, {}],
+    });
+    expect(rib.onlyThrough(external(2).address)).toEqual(new Set());
+    expect(written(rib.applyUpdate(announce(["10.7.0.0/24"], { peer: external(3), nextHop: address("10.0.0.9") })))).toEqual([
+      "10.7.0.0/24 -> 10.0.0.9",
+      `${SERVICE} -> 10.0.0.9*3`,
+    ]);
+    expect(written(rib.applyUpdate(lose(external(3))))).toEqual(["10.7.0.0/24 ->", `${SERVICE} -> 10.0.0.2*2 10.0.0.9`]);
+    expect(written(rib.applyUpdate(lose(external(2))))).toEqual(["10.7.0.0/16 ->", `${SERVICE} -> 10.0.0.9`]);
+  });
+
+  it("has no static route whose next hops lie nowhere: BGP's is in force until they do", () => {
+    const staticRoutes = [{ prefix: prefix(SERVICE), nextHops: [{ address: address("10.7.0.1"), weight: 1 }] }];
+    const rib = startRib({ staticRoutes });
+    expect(rib.route(prefix(SERVICE))).toBeUndefined();
+    expect(rib.routes()).toMatchObject([
+      { prefix: prefix("10.0.0.0/24") },
+      { prefix: prefix(SERVICE), protocol: undefined, far: [{ address: address("10.7.0.1") }] },
+      { prefix: prefix("2001:db8:1::/64") },
+    ]);
+    expect(written(rib.applyUpdate(announce([SERVICE], { peer: external(1) })))).toEqual([`${SERVICE} -> 10.0.0.1`]);
+    expect(written(rib.applyUpdate(announce(["10.7.0.0/16"], { peer: external(2) })))).toEqual([
+      "10.7.0.0/16 -> 10.0.0.2",
+      `${SERVICE} -> 10.0.0.2`,
+    ]);
+    expect(rib.routes(prefix(SERVICE))[0]).toMatchObject({ protocol: "static", distance: 1, paths: [{ status: "best" }] });
+    expect(written(rib.applyUpdate(lose(external(1))))).toEqual([]);
+    expect(written(rib.applyUpdate(lose(external(2))))).toEqual(["10.7.0.0/16 ->", `${SERVICE} ->`]);
+  });
+
+  it("leads over no static route behind one that throws away, of a neighbor's wish or of ours", () => {
+    const staticRoutes = [
+      { prefix: prefix(SERVICE), nextHops: [{ address: address("10.7.0.1"), weight: 1 }] },
+      { prefix: prefix("10.7.0.0/16"), nextHops: [{ address: address("10.0.0.9"), weight: 1 }] },
+    ];
+    const rib = startRib({ staticRoutes, importPolicy: () => ({ ...ACCEPT_ALL, allowBlackhole: true }) });
+    expect(rib.route(prefix(SERVICE))?.nextHops).toEqual([{ address: address("10.0.0.9"), weight: 1 }]);
+    const wish = withAttributes(announce(["10.7.0.1/32"], { peer: external(1) }), { communities: [COMMUNITY.blackhole] });
+    expect(written(rib.applyUpdate(wish))).toEqual(["10.7.0.1/32 ->", `${SERVICE} ->`]);
+    expect(written(rib.applyUpdate(lose(external(1))))).toEqual(["10.7.0.1/32 ->", `${SERVICE} -> 10.0.0.9`]);
+    const thrown = { prefix: prefix("10.7.0.0/24"), nextHops: [], action: "unreachable" as const };
+    expect(written(rib.configure({ ...CONFIGURATION, staticRoutes: [...staticRoutes, thrown] }))).toContain(`${SERVICE} ->`);
+  });
+
   it("prefers connected to static to BGP, and goes back when they go", () => {
     const rib = startRib();
     const net = "10.5.0.0/24";

@@ -28,7 +28,7 @@ describe("ICMP errors", () => {
   it.each<[ErrorReason, number[], number[]]>([
     ["ttl-expired", [11, 0], [3, 0]],
     ["no-route", [3, 0], [1, 0]],
-    ["next-hop-unreachable", [3, 1], [1, 3]],
+    ["next-hop-unreachable", [3, 1], [1, 0]],
     ["neighbor-failed", [3, 1], [1, 3]],
     ["too-big", [3, 4], [2, 0]],
   ])("say %s to who sent, from the port's address, and quote the packet", (reason, v4, v6) => {
