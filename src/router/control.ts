@@ -50,7 +50,8 @@ export async function serveControl(path: string, handler: ControlHandler): Promi
     throw new Error(`Cannot listen on ${path}: another router answers there, wanted a path of its own`);
   rmSync(path, { force: true });
   const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
+  // Who closes its side with the question still waits for the answer.
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => socket.destroy());
@@ -79,7 +80,12 @@ function removeIfEmpty(folder: string): void {
 const listen = (server: Server, path: string): Promise<void> =>
   new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(path, () => resolve());
+    server.listen(path, () => {
+      server.off("error", reject);
+      // A failed accept (out of descriptors) concerns one connection, not the server.
+      server.on("error", () => undefined);
+      resolve();
+    });
   });
 
 /** A socket file that nobody answers at was left by a router that was killed. */
@@ -95,9 +101,9 @@ const isAnswering = (path: string): Promise<boolean> =>
 
 function serveOne(socket: Socket, handler: ControlHandler): void {
   let text = "";
-  const write = (line: unknown): void => void socket.write(`${JSON.stringify(line)}\n`);
-  const onData = (chunk: Buffer): void => {
-    text += chunk.toString("utf8");
+  const hangUp = (): void => void socket.end();
+  const onData = (chunk: string): void => {
+    text += chunk;
     if (text.length > LONGEST_REQUEST_BYTES) return void socket.destroy();
     const end = text.indexOf("\n");
     if (end < 0) return;
@@ -105,17 +111,23 @@ function serveOne(socket: Socket, handler: ControlHandler): void {
     socket.resume();
     const request = parseRequest(text.slice(0, end));
     if (!request) return void socket.end(`${JSON.stringify({ error: 'wanted a line like {"show":["groups"]}' })}\n`);
-    if (!("show" in request && request.follow)) {
-      void answerSafely(handler, request).then((answer) => socket.end(`${JSON.stringify(answer)}\n`));
-      return;
-    }
-    const unfollow = handler.follow(request, (line) => {
-      write(line);
-      if (socket.writableLength > LARGEST_BACKLOG_BYTES) socket.destroy();
-    });
-    socket.once("close", unfollow);
+    if ("show" in request && request.follow) return follow(socket, handler, request);
+    socket.off("end", hangUp);
+    void answerSafely(handler, request).then((answer) => socket.end(`${JSON.stringify(answer)}\n`));
   };
-  socket.on("data", onData);
+  socket.setEncoding("utf8").on("data", onData).on("end", hangUp);
+}
+
+/** What is past comes all at once, however fast it is read, and is as much as is kept of it; what is new may not pile up. */
+function follow(socket: Socket, handler: ControlHandler, request: ShowRequest): void {
+  let largestBacklogBytes = Number.POSITIVE_INFINITY;
+  const unfollow = handler.follow(request, (line) => {
+    if (!socket.writable) return;
+    socket.write(`${JSON.stringify(line)}\n`);
+    if (socket.writableLength > largestBacklogBytes) socket.destroy();
+  });
+  largestBacklogBytes = socket.writableLength + LARGEST_BACKLOG_BYTES;
+  socket.once("close", unfollow);
 }
 
 /** What is asked too early or too late is an error of that question, and of nothing else. */

@@ -39,6 +39,9 @@ export function serveScrapes(router: Router, { address, port }: { address: strin
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, address, () => {
+      server.off("error", reject);
+      // A failed accept (out of descriptors) concerns one connection, not the server.
+      server.on("error", () => undefined);
       const bound = server.address();
       resolve({
         port: typeof bound === "object" && bound ? bound.port : port,

@@ -1,10 +1,12 @@
 /** The control socket over a real Unix socket. */
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, Server } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { text } from "node:stream/consumers";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { ask, askOnce } from "#src/commands/control-client.ts";
+import { delay, systemClock } from "#src/net/clock.ts";
 import { type ControlRequest, type ControlServer, serveControl } from "#src/router/control.ts";
 
 let folder: string;
@@ -80,6 +82,58 @@ describe("the control socket", () => {
     }
     expect(lines).toEqual([{ n: 0 }, { n: 1 }, { n: 2 }]);
     while (follower) await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  it("tells a follower all that is past, however much it is", async () => {
+    const past = Array.from({ length: 10_000 }, (_, n) => ({ n, text: "x".repeat(1000) }));
+    const follow = (_: unknown, send: (line: unknown) => void) => {
+      for (const event of past) send(event);
+      return () => undefined;
+    };
+    server = await serveControl(path, { ...handler, follow });
+    let count = 0;
+    for await (const line of ask(path, { show: ["events"], follow: true })) {
+      expect((JSON.parse(line) as { n: number }).n).toBe(count++);
+      if (count === past.length) break;
+    }
+    expect(count).toBe(past.length);
+  });
+
+  it("lets go a follower that does not read what comes", async () => {
+    server = await serveControl(path, handler);
+    const socket = connect(path);
+    socket.on("error", () => {});
+    socket.write(`${JSON.stringify({ show: ["events"], follow: true })}\n`);
+    while (!follower) await new Promise((resolve) => setImmediate(resolve));
+    for (let sent = 0; sent < 5; sent++) follower?.({ text: "x".repeat(1024 * 1024) });
+    while (follower) await new Promise((resolve) => setImmediate(resolve));
+    socket.destroy();
+  });
+
+  it("answers who closes its side with the question, when the answer takes time", async () => {
+    const answer = () => delay(systemClock, 50).then(() => ({ value: "here" }));
+    server = await serveControl(path, { ...handler, answer });
+    const socket = connect({ path, allowHalfOpen: true });
+    socket.end('{"show":["bgp"]}\n');
+    expect(await text(socket)).toBe('{"value":"here"}\n');
+  });
+
+  it("reads a question that comes in pieces, of whatever letters", async () => {
+    server = await serveControl(path, handler);
+    const socket = connect(path);
+    for (const byte of Buffer.from('{"show":["größe"]}\n')) {
+      socket.write(Uint8Array.of(byte));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await text(socket)).toBe('{"value":{"words":["größe"]}}\n');
+  });
+
+  it("outlives connections that the system cannot accept", async () => {
+    const listening = vi.spyOn(Server.prototype, "listen");
+    onTestFinished(() => listening.mockRestore());
+    server = await serveControl(path, handler);
+    for (let failed = 0; failed < 3; failed++) (listening.mock.contexts[0] as Server).emit("error", new Error("accept EMFILE"));
+    expect(await askOnce(path, { show: ["groups"] })).toEqual({ words: ["groups"] });
   });
 
   it("survives nonsense, silence and floods", async () => {
