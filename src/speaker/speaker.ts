@@ -109,7 +109,8 @@ export class Speaker {
     const session = this.sessions.get(address);
     if (!session) return;
     void session.stop(administrativeCease(CEASE.administrativeReset, text));
-    session.start();
+    // Whoever heard of the end may have removed it.
+    this.beginNeighbor(address);
   }
 
   /** For the peer's ears, if its session is up. */

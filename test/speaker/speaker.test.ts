@@ -95,6 +95,18 @@ describe("a speaker", () => {
     await expect(speaker.start()).rejects.toThrow(/cannot bind.*Address already in use/);
   });
 
+  test("whose neighbor is removed by who hears that its session was reset does not begin it again", async () => {
+    const states: string[] = [];
+    let onLost = (): void => {};
+    const { a } = await established({
+      record: (record) => void (record.kind === "state" && states.push(record.to)),
+      onUpdate: ({ kind }) => (kind === "lost" ? onLost() : undefined),
+    });
+    onLost = () => a.speaker.removeNeighbor(B);
+    a.speaker.resetNeighbor(B);
+    expect([a.speaker.neighbors(), states.at(-1)]).toEqual([[], "Idle"]);
+  });
+
   test("stops within its time even if a peer does not close", async () => {
     const { port, server } = await listenAt(B, (socket) => {
       onTestFinished(() => void socket.destroy());
