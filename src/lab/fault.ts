@@ -3,7 +3,7 @@
  * hold of. Values alone: the forecast is made from them before anything happens, and files are checked by them. What each
  * does is in `fault-deed.ts`.
  */
-import { type ClusterNode, type FaultKind, type Lab, type Service, servicesOf } from "./lab.ts";
+import { type ClusterNode, FAULT_KINDS, type FaultKind, type Lab, type Service, servicesOf } from "./lab.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
 
 /**
@@ -49,7 +49,7 @@ export interface Fault {
   /** Whether a Linux router knows no such thing. */
   readonly needsOurRouter?: true;
   /** Of the nodes, those that it can befall. */
-  readonly canBefall?: (node: ClusterNode) => boolean;
+  readonly canBefall?: (node: Pick<ClusterNode, "kind" | "address6">) => boolean;
   /** It comes back by itself, and has no end. */
   readonly passes?: true;
   /** It has a second half, `graceSeconds` after the first. */
@@ -219,6 +219,9 @@ export const FAULTS: Readonly<Record<FaultKind, Fault>> = {
     outlivesRun: true,
   },
 };
+
+/** What the experiment of a lab may be about. */
+export const EVENTS = FAULT_KINDS.filter((kind) => FAULTS[kind].route === "leaves");
 
 /** At our router's own port: the kernels at hand may lack netem. Several at once add up (`port-fault.ts`). */
 function atPort(past: string): Fault {

@@ -20,8 +20,8 @@ const toJsonSchema = (schema: z.ZodType): z.core.JSONSchema.BaseSchema =>
   z.toJSONSchema(schema, {
     io: "input",
     override: ({ zodSchema, jsonSchema }) => {
-      const shapes = SHAPES.get(zodSchema);
-      if (shapes) jsonSchema.anyOf = shapes.map(partOf);
+      const parts = SHAPES.get(zodSchema)?.map(partOf);
+      if (parts) Object.assign(jsonSchema, parts.length === 1 ? parts[0] : { anyOf: parts });
     },
   });
 

@@ -3,12 +3,13 @@
  * what is asked of them. `lab-file.ts` has each file checked so, with whatever of it is sound (`sound.ts`); nothing is held against
  * a name that leads to a part which is wrong itself.
  */
-import { ecmpSchema } from "../config/ecmp-schema.ts";
+import type { z } from "zod";
+import { hashSchema, selectorSchema } from "../config/ecmp-schema.ts";
 import { flattenIssues } from "../config/read.ts";
 import { type AddressFamily, addressFamily, formatAddress } from "../net/address.ts";
 import { formatPrefix, type Prefix, prefixContains } from "../net/prefix.ts";
 import { FAULTS } from "./fault.ts";
-import { FAULT_KINDS, type FaultKind } from "./lab.ts";
+import type { FaultKind } from "./lab.ts";
 import type { LabFile } from "./lab-schema.ts";
 import type { Refuse, Sound } from "./sound.ts";
 import { SPEAKERS } from "./speaker/kinds.ts";
@@ -244,22 +245,41 @@ function checkClients(known: Known, refuse: Refuse): void {
   });
 }
 
-export const EVENTS: readonly FaultKind[] = FAULT_KINDS.filter((kind) => FAULTS[kind].route === "leaves");
-
 function checkExperiment(known: Known, refuse: Refuse): void {
   const { hash, selectors = [], event } = known.file.experiment ?? {};
-  const { kind, node } = event ?? {};
-  if (kind !== undefined && !EVENTS.includes(kind)) {
-    refuse(["experiment", "event", "kind"], `a fault that takes the node's routes away: ${EVENTS.join(", ")}`);
-  }
-  if (!mayBeNode(known, node, isSpeaker)) refuse(["experiment", "event", "node"], `one of ${listed(known.speakers)}`);
-  if (!hash || Object.values(hash).includes(undefined)) return;
+  if (event) checkEvent(known, event, refuse);
+  const hold = (schema: z.ZodType, part: unknown, ...at: PropertyKey[]) => {
+    const { error } = schema.safeParse(part);
+    for (const { path, wanted } of error ? flattenIssues(error) : []) refuse(["experiment", ...at, ...path], wanted);
+  };
+  if (hash) hold(hashSchema, hash, "hash");
   selectors.forEach((selector, i) => {
-    if (!selector || Object.values(selector).includes(undefined)) return;
-    const { error } = ecmpSchema.safeParse({ hash, selector });
-    for (const { path, wanted } of error ? flattenIssues(error) : []) {
-      const [part, ...rest] = path;
-      refuse(["experiment", ...(part === "selector" ? ["selectors", i] : ["hash"]), ...rest], wanted);
-    }
+    if (selector?.name !== undefined) hold(selectorSchema, selector, "selectors", i);
   });
+}
+
+function checkEvent(known: Known, { kind, node: name }: Sound<LabFile["experiment"]["event"]>, refuse: Refuse): void {
+  const wrong = (wanted: string) => refuse(["experiment", "event", "node"], wanted);
+  if (!mayBeNode(known, name, isSpeaker)) return wrong(`one of ${listed(known.speakers)}`);
+  if (name === undefined) return;
+  const node = known.nodes.get(name);
+  if (!mayAnnounce(known, name)) wrong("a node that announces a service: nothing comes of it when another one goes");
+  if (kind === undefined || !node || !isSpeaker(node)) return;
+  const fit = known.speakers.filter((each) => mayBefall(known, each, kind));
+  if (!fit.includes(name)) wrong(`a node that ${kind} can befall (${listed(fit)})`);
+}
+
+const mayAnnounce = ({ file: { services } }: Known, node: string): boolean =>
+  !services ||
+  services.some(
+    (service) =>
+      service?.externalTrafficPolicy !== "Local" || (service.podsOn ?? [undefined]).some((each) => (each ?? node) === node),
+  );
+
+function mayBefall({ nodes, links }: Known, name: string, fault: FaultKind): boolean {
+  const node = nodes.get(name);
+  if (!node || !isSpeaker(node) || node.kind === undefined) return true;
+  const own = links.flatMap(({ endpoints, ipv6 }) => ipv6?.filter((_, side) => endpoints?.[side]?.startsWith(`${name}:`)) ?? []);
+  const [address6] = own.flatMap((address) => address ?? []);
+  return FAULTS[fault].canBefall?.({ kind: node.kind, address6 }) ?? true;
 }

@@ -3,12 +3,14 @@
  * editors (`ecmp lab schema` prints it). What refers to what is checked by the reader; an editor cannot know it.
  */
 import { z } from "zod";
+import { hashSchema, selectorSchema } from "../config/ecmp-schema.ts";
 import { address, parsed, prefix, whole } from "../config/scalar.ts";
 import { type AddressFamily, addressFamily } from "../net/address.ts";
 import { type Prefix, parseInterfaceAddress, parsePrefix } from "../net/prefix.ts";
+import { EVENTS } from "./fault.ts";
 import { LARGEST_TABLE } from "./full-table.ts";
-import { renderJsonSchema } from "./json-schema.ts";
-import { FAULT_KINDS, SERVICE_PROTOCOLS, SPEAKER_KINDS } from "./lab.ts";
+import { renderJsonSchema, takes } from "./json-schema.ts";
+import { SERVICE_PROTOCOLS, SPEAKER_KINDS } from "./lab.ts";
 
 /** An interface's or a network's address of one family. */
 const ofFamily = (parse: (text: string) => Prefix | undefined, family: AddressFamily, longest: number, wanted: string) =>
@@ -125,15 +127,27 @@ const labName = z.strictObject({
 });
 
 const word = z.string({ error: "wanted a name" });
+/** One that the reader looks up, and an editor has the list of. */
+const wordOf = (names: z.ZodType) => takes(z.string({ error: "wanted a name" }), names);
+const { algorithm, fields } = hashSchema.shape;
 const experiment = z.strictObject({
-  hash: z.strictObject({ algorithm: word, fields: word, seed: whole(0, 0xffffffff) }),
+  hash: z.strictObject({
+    algorithm: wordOf(algorithm.unwrap()),
+    fields: wordOf(fields.in.unwrap()),
+    seed: whole(0, 0xffffffff),
+  }),
   selectors: z
-    .array(z.strictObject({ name: word, buckets: whole(1, 0xffffffff).optional() }), { error: "wanted a list of selectors" })
+    .array(z.strictObject({ name: wordOf(selectorSchema.shape.name.unwrap()), buckets: whole(1, 0xffffffff).optional() }), {
+      error: "wanted a list of selectors",
+    })
     .min(1, { error: "wanted a selector at least" })
     .describe("one run for each"),
   event: z
-    .strictObject({ kind: z.enum(FAULT_KINDS, { error: `wanted one of ${FAULT_KINDS.join(", ")}` }), node: nodeName })
-    .describe("what befalls a node's speaker"),
+    .strictObject({
+      kind: z.enum(EVENTS, { error: `wanted a fault that takes the node's routes away: ${EVENTS.join(", ")}` }),
+      node: nodeName,
+    })
+    .describe("what befalls a node that announces a service"),
 });
 
 const ADDRESSES_ERROR = "wanted a list of two addresses at most, in the order of the endpoints";

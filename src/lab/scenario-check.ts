@@ -192,27 +192,28 @@ function checkEnd({ lab, settings, at, steps, holdTimeSeconds, watchSeconds }: P
 
 function checkAssertions(part: Part, refuse: Refuse): void {
   part.settings.assertions?.forEach((assertion, i) => {
-    const wanted = assertion?.demand && wantedFor(part, assertion.demand);
-    if (wanted !== undefined) refuse(part.at("assertions", i), wanted);
+    if (!assertion?.demand) return;
+    for (const wanted of wantedFor(part, assertion.demand)) refuse(part.at("assertions", i), wanted);
   });
 }
 
 /** What a strategy would have to have, so that there is what is demanded. */
-function wantedFor({ lab, name, settings, steps }: Part, demand: Sound<Demand>): string | undefined {
-  const { traffic } = settings;
+function wantedFor({ lab, name, settings: { traffic }, steps }: Part, demand: Sound<Demand>): string[] {
   const quantity = QUANTITIES.get(demand.quantity ?? "");
-  if (!quantity || !traffic?.every((each) => each?.kind !== undefined && each.service !== undefined)) return undefined;
+  if (!quantity || !traffic?.every((each) => each?.kind !== undefined)) return [];
   const ofStrategy = name === "" ? "" : ` of ${name}`;
-  const asking = traffic.flatMap((each) => (each?.kind === quantity.kind ? (each.service ?? []) : []));
-  if (asking.length === 0) return `${quantity.kind} in the traffic${ofStrategy}, which it is about`;
+  const asking = traffic.filter((each) => each?.kind === quantity.kind).map((each) => each?.service);
+  const wanted: string[] = [];
+  if (asking.length === 0) wanted.push(`${quantity.kind} in the traffic${ofStrategy}, which it is about`);
   if (quantity.ofFaults && steps?.every((step) => !("fault" in step))) {
-    return `a fault in the timeline${ofStrategy}, from which on it counts`;
+    wanted.push(`a fault in the timeline${ofStrategy}, from which on it counts`);
   }
-  if (demand.service === undefined || !lab || !steps) return undefined;
-  const reached = [...new Set(asking.flatMap((word) => servicesOfWord(lab, steps, word)))];
-  return reached.includes(demand.service)
-    ? undefined
-    : `a service that the ${quantity.kind}${ofStrategy} ask for: ${reached.join(", ")}`;
+  if (demand.service === undefined || !lab || !steps || asking.length === 0 || asking.includes(undefined)) return wanted;
+  const reached = [...new Set(asking.flatMap((word) => servicesOfWord(lab, steps, word as string)))];
+  if (!reached.includes(demand.service)) {
+    wanted.push(`a service that the ${quantity.kind}${ofStrategy} ask for: ${reached.join(", ")}`);
+  }
+  return wanted;
 }
 
 /** A service itself, or those that a name leads to by and by. */

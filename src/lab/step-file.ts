@@ -120,19 +120,31 @@ function checkFault(step: Sound<FaultFileStep>, { holdTimeSeconds, linuxIn }: Ci
   if ("nodes" in step !== "everySeconds" in step) {
     refuse(["everySeconds"], "it beside `nodes`: how long after one the next has its turn");
   }
-  if (at !== undefined && until !== undefined && until <= at) return refuse(["until"], "a time after `at`");
-  if (fault === undefined) return;
-  const { silent, route, halves, needsOurRouter } = FAULTS[fault];
-  if (linuxIn !== undefined && needsOurRouter) refuse(["fault"], `our router, where ${linuxIn} has a Linux router`);
+  if (fault !== undefined && linuxIn !== undefined && FAULTS[fault].needsOurRouter) {
+    refuse(["fault"], `our router, where ${linuxIn} has a Linux router`);
+  }
   if (at === undefined || ("until" in step && until === undefined)) return;
-  const lasts = (until ?? Number.POSITIVE_INFINITY) - at;
-  if (halves && lasts <= faultSettings(step).graceSeconds) refuse(["until"], "an end after the grace is over");
-  if (route === "router" && lasts < SURELY_GIVEN_UP_SECONDS) {
+  const lastsSeconds = (until ?? Number.POSITIVE_INFINITY) - at;
+  if (lastsSeconds <= 0) refuse(["until"], "a time after `at`");
+  else if (fault !== undefined) checkDuration(step, fault, lastsSeconds, holdTimeSeconds, refuse);
+}
+
+function checkDuration(
+  step: Sound<FaultFileStep>,
+  fault: FaultKind,
+  lastsSeconds: number,
+  holdTimeSeconds: number | undefined,
+  refuse: Refuse,
+): void {
+  const { silent, route, halves } = FAULTS[fault];
+  const graceSeconds = "graceSeconds" in step ? step.graceSeconds : faultSettings(step).graceSeconds;
+  if (halves && graceSeconds !== undefined && lastsSeconds <= graceSeconds) refuse(["until"], "an end after the grace is over");
+  if (route === "router" && lastsSeconds < SURELY_GIVEN_UP_SECONDS) {
     refuse(["until"], `an end after every client has given up: after ${SURELY_GIVEN_UP_SECONDS} s or more`);
   }
   if (holdTimeSeconds === undefined) return;
   const [least, most] = [holdTimeSeconds / 3, holdTimeSeconds + 1];
-  if (silent && lasts > least && lasts <= most) {
+  if (silent && lastsSeconds > least && lastsSeconds <= most) {
     refuse(["until"], `an end that the hold timer surely misses or sees: before ${least} s, or after ${most} s`);
   }
 }
