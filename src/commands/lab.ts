@@ -15,10 +15,10 @@ import { renderLabSchema } from "../lab/lab-schema.ts";
 import { playPart } from "../lab/part.ts";
 import { perform } from "../lab/perform.ts";
 import { createProgress } from "../lab/progress.ts";
-import { openConnections, openReport } from "../lab/report-file.ts";
+import { openFiles } from "../lab/report-file.ts";
 import { renderRouterConfig } from "../lab/router-config.ts";
 import { renderScenarioSchema } from "../lab/scenario-schema.ts";
-import { settle } from "../lab/settle.ts";
+import { onceUp, settle } from "../lab/settle.ts";
 import { endLab, standingLabs } from "../lab/standing.ts";
 import { strategiesProgram } from "../lab/strategies-program.ts";
 import { describeTopology, planTopology } from "../lab/topology.ts";
@@ -49,18 +49,24 @@ export function labCommand(): Command {
     .command("run")
     .description("plays a lab or a scenario to its end; exits 1 when anything was not as forecast, or an assertion fails")
     .argument("<name>", `${NAME}; a scenario, likewise`)
-    .option("--only <strategies>", "of a scenario, these strategies alone: A,B,C")
+    .option("--only <names>", "of a scenario these strategies alone, of a lab these selectors: A,B,C")
     .option("--json", "the last line on stdout is one JSON object; of a scenario, the lines before it are its events")
-    .option("--keep", "leave the lab up afterwards, until Ctrl-C")
-    .option("--report <file>", "write what was found: .html a page of charts, .json one object, .csv a line a connection")
-    .option("--connections <file>", "of a scenario, a CSV line each connection, request and flow of datagrams")
+    .option("--keep", "leave the lab up afterwards, until Ctrl-C; not of a scenario")
+    .option(
+      "--report <file>",
+      "write what was found: .html a page of charts, .json one object, .csv of a lab a line a connection, of a scenario its table",
+    )
+    .option(
+      "--connections <file>",
+      "write a CSV line each connection, request and flow of datagrams: forecast, and what came of it",
+    )
     .addOption(new Option("--inside <name>").hideHelp())
     .action((name: string, options: RunOptions) => guard(() => play("run", name, options)));
   lab
     .command("up")
     .description("brings a lab up and keeps it up, until Ctrl-C or down; one that is up and whole stays as it is")
     .argument("<name>", NAME)
-    .option("--json", "one JSON object on stdout when it is up")
+    .option("--json", "one JSON object on stdout when it is up, as inspect has it")
     .option("--dry-run", "print the commands that would build its network, and make nothing")
     .addOption(new Option("--inside <name>").hideHelp())
     .action((name: string, options: RunOptions) => guard(() => bringUp(name, options)));
@@ -187,14 +193,16 @@ async function bringUp(name: string, options: RunOptions): Promise<number> {
   if (options.inside) return await play("up", name, options);
   const progress = createProgress(systemClock);
   const standing = await settle(systemClock, lab, progress);
-  if (!standing) return await play("up", name, options);
-  return print(options.json ? `${JSON.stringify(standing)}\n` : renderInspection(standing));
+  if (standing) return print(options.json ? `${JSON.stringify(standing)}\n` : renderInspection(standing));
+  if (options.json) void onceUp(systemClock, lab).then((up) => print(`${JSON.stringify(up)}\n`));
+  return await play("up", name, options);
 }
 
 async function look(name: string, json: boolean): Promise<number> {
   const standing = standingLabs(labName(name));
   if (standing.length === 0 && !json) {
-    throw new LabFailure(labName(name), "nothing of it stands", "a lab that is up", `ecmp lab up ${name}`);
+    const verb = isScenario(name) ? "run" : "up";
+    throw new LabFailure(labName(name), "nothing of it stands", "a lab that is up", `ecmp lab ${verb} ${name}`);
   }
   const inspections = await Promise.all(standing.map((each) => inspect(labOf(each.source), each)));
   return print(json ? `${JSON.stringify(inspections)}\n` : inspections.map(renderInspection).join("\n"));
@@ -221,43 +229,50 @@ const labOf = (source: string): Lab => loadLab(isScenario(source) ? loadScenario
 
 /** Called twice: outside, where it makes the tree, and again as the tree's process 1. */
 async function play(verb: "run" | "up", name: string, options: RunOptions): Promise<number> {
-  const { json, keep, inside, report } = options;
   if (verb === "run" && isScenario(name)) return await playScenarios(name, options);
-  if (options.connections !== undefined)
-    throw new LabFailure("--connections", "a lab", "a scenario; of a lab, --report FILE.csv");
   const lab = loadLab(name);
-  if (inside) {
-    const progress = createProgress(systemClock);
-    const program = experimentProgram(systemClock, lab, { json: json === true, report }, progress);
-    return await perform(systemClock, program, { keep: keep === true, upOnly: verb === "up" }, progress);
-  }
-  const words = ["lab", verb, labSource(name), ...(json ? ["--json"] : []), ...(keep ? ["--keep"] : [])];
-  if (report === undefined) return await enterTree(lab.name, words);
-  return await enterTree(lab.name, [...words, "--report", report], { report: openReport(report) });
+  const scenarios = chosen(experimentOf(lab), options.only);
+  if (!options.inside) return await enterTree(lab.name, wordsFor(verb, name, options), openFiles(options));
+  const progress = createProgress(systemClock);
+  const program = experimentProgram(systemClock, lab, scenarios, told(options), progress);
+  return await perform(systemClock, program, { keep: options.keep === true, upOnly: verb === "up" }, progress);
 }
 
-async function playScenarios(name: string, { json, inside, only, report, connections, keep }: RunOptions): Promise<number> {
-  if (keep) throw new LabFailure("--keep", "a scenario", "a lab: a scenario's strategies take turns on one");
+async function playScenarios(name: string, options: RunOptions): Promise<number> {
   const suite = loadScenarios(name);
-  const names = suite.scenarios.map((scenario) => scenario.name);
-  const wanted = only?.split(",") ?? names;
-  const unknown = wanted.filter((each) => !names.includes(each));
-  if (unknown.length > 0) throw new LabFailure("--only", `found "${unknown.join(", ")}"`, `some of ${names.join(", ")}`);
-  if (!inside) {
-    const words = ["lab", "run", labSource(name), ...(json ? ["--json"] : []), "--only", wanted.join(",")];
-    if (report !== undefined) words.push("--report", report);
-    if (connections !== undefined) words.push("--connections", connections);
-    return await enterTree(suite.name, words, {
-      report: report === undefined ? undefined : openReport(report),
-      connections: connections === undefined ? undefined : openConnections(connections),
-    });
+  if (options.keep) {
+    throw new LabFailure("--keep", "a scenario, whose strategies take turns", "a lab", `ecmp lab up ${suite.lab}`);
   }
-  const scenarios = suite.scenarios.filter((scenario) => wanted.includes(scenario.name));
-  const told = { json: json === true, report, connections: connections !== undefined };
+  const scenarios = chosen(suite.scenarios, options.only);
+  if (!options.inside) return await enterTree(suite.name, wordsFor("run", name, options), openFiles(options));
   const progress = createProgress(systemClock);
-  const program = strategiesProgram(systemClock, loadLab(suite.lab), { ...suite, scenarios }, told, progress);
+  const program = strategiesProgram(systemClock, loadLab(suite.lab), { ...suite, scenarios }, told(options), progress);
   return await perform(systemClock, program, { keep: false, upOnly: false }, progress);
 }
+
+/** Those that were asked for, in the order of the file. */
+function chosen<One extends { readonly name: string }>(all: readonly One[], only: string | undefined): readonly One[] {
+  const wanted = only?.split(",").map((name) => name.trim());
+  const unknown = wanted?.filter((name) => all.every((one) => one.name !== name)) ?? [];
+  const names = all.map(({ name }) => name).join(", ");
+  if (unknown.length > 0) throw new LabFailure("--only", `found "${unknown.join(", ")}"`, `some of ${names}`);
+  return all.filter(({ name }) => wanted?.includes(name) ?? true);
+}
+
+/** What process 1 is told: the same, wherever it was called from. */
+function wordsFor(verb: string, name: string, { json, keep, only, report, connections }: RunOptions): string[] {
+  const flags = [...(json ? ["--json"] : []), ...(keep ? ["--keep"] : [])];
+  const values = Object.entries({ only, report, connections }).flatMap(([key, value]) =>
+    value === undefined ? [] : [`--${key}`, value],
+  );
+  return ["lab", verb, labSource(name), ...flags, ...values];
+}
+
+const told = ({ json, report, connections }: RunOptions) => ({
+  json: json === true,
+  report,
+  connections: connections !== undefined,
+});
 
 async function guard(action: () => number | Promise<number>): Promise<void> {
   let exitCode: number;

@@ -29,7 +29,9 @@ export const labSource = (nameOrPath: string): string => (isPath(nameOrPath) ? r
 
 export function loadLab(nameOrPath: string): Lab {
   const path = isPath(nameOrPath) ? nameOrPath : pathOf(nameOrPath);
-  const result = readLab(readText(path));
+  const text = readText(path);
+  if (/^strategies:/m.test(text) && !/^topology:/m.test(text)) throw isPlayedOn(path, text);
+  const result = readLab(text);
   if ("lab" in result) return result.lab;
   throw refusal(path, "a lab file", result.mistakes);
 }
@@ -39,7 +41,7 @@ export const isScenario = (nameOrPath: string): boolean =>
   isPath(nameOrPath) ? !/^topology:/m.test(readText(nameOrPath)) : scenarioNames().includes(nameOrPath);
 
 export function loadScenarios(nameOrPath: string): ScenarioSuite {
-  const path = isPath(nameOrPath) ? nameOrPath : `${LAB_FOLDER}/${nameOrPath}/scenario.yaml`;
+  const path = isPath(nameOrPath) ? nameOrPath : scenarioPath(nameOrPath);
   const sourceOf = (lab: string) => (isPath(lab) ? resolve(dirname(path), lab) : lab);
   const result = readScenarios(readText(path), (lab) => {
     const source = sourceOf(lab);
@@ -47,6 +49,12 @@ export function loadScenarios(nameOrPath: string): ScenarioSuite {
   });
   if ("suite" in result) return { ...result.suite, lab: sourceOf(result.suite.lab) };
   throw refusal(path, "a scenario", result.mistakes);
+}
+
+/** Where a lab is wanted, and a scenario was named. Its file may have mistakes of its own. */
+function isPlayedOn(scenario: string, text: string): LabFailure {
+  const [, lab = "another file"] = /^lab: *(\S+)/m.exec(text) ?? [];
+  return new LabFailure(scenario, "is a scenario", `a lab; it is played on ${lab}`, `ecmp lab run ${scenario}`);
 }
 
 const refusal = (path: string, wanted: string, mistakes: readonly ConfigMistake[]): LabFailure =>
@@ -57,13 +65,14 @@ const refusal = (path: string, wanted: string, mistakes: readonly ConfigMistake[
     mistakes.map((mistake) => formatMistake(path, mistake)).join("\n"),
   );
 
+const scenarioPath = (name: string): string => `${LAB_FOLDER}/${name}/scenario.yaml`;
+
 /** No name of a lab has a dot or a slash in it. */
 const isPath = (nameOrPath: string): boolean => /[./]/.test(nameOrPath);
 
 function pathOf(name: string): string {
   if (labNames().includes(name)) return `${LAB_FOLDER}/${name}/lab.yaml`;
-  if (scenarioNames().includes(name))
-    throw new LabFailure(name, "is a scenario", `a lab; it is played on ${loadScenarios(name).lab}`, `ecmp lab run ${name}`);
+  if (scenarioNames().includes(name)) throw isPlayedOn(name, readText(scenarioPath(name)));
   throw new LabFailure("lab", `there is no "${name}"`, `one of ${playNames().join(", ")}, or a file's path (./lab.yaml)`);
 }
 

@@ -29,6 +29,8 @@ export interface DatagramOutcome {
   readonly service: string;
   readonly record: DatagramRecord;
   readonly forecast: DatagramForecast;
+  /** That it was to enter in turn. */
+  readonly forecastNodes: readonly string[];
   /** The next hops by which it entered in turn; neighbors in it differ. */
   readonly entered: readonly (string | undefined)[];
   /** The same as nodes. */
@@ -74,8 +76,9 @@ export function judgeDatagrams(
       lostPackets: struck.has(name),
       surprised: surprised?.datagramForecasts[index].visits,
     });
-    const nodes = entered.map((nextHop = "") => nodeOf.get(nextHop) ?? "?");
-    return { service: service.name, record, forecast, entered, nodes, reason };
+    const nameOf = (nextHop = "") => nodeOf.get(nextHop) ?? "?";
+    const forecastNodes = forecast.visits.map(({ nextHop }) => nameOf(nextHop));
+    return { service: service.name, record, forecast, forecastNodes, entered, nodes: entered.map(nameOf), reason };
   });
 }
 

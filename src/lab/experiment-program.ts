@@ -3,16 +3,16 @@
  * object on standard output, the differences on standard error.
  */
 import type { Clock } from "../net/clock.ts";
-import { experimentOf } from "./experiment.ts";
 import { FAULTS } from "./fault.ts";
 import type { FaultKind, Lab } from "./lab.ts";
 import type { Program } from "./program.ts";
 import type { Progress } from "./progress.ts";
 import { differencesOf, renderTable, toJson } from "./report.ts";
-import { labReports, writeReport } from "./report-file.ts";
-import { type RunResult, runOf } from "./run.ts";
+import { labReports, writeConnections, writeReport } from "./report-file.ts";
+import { runOf } from "./run.ts";
 import type { Scenario } from "./scenario.ts";
 import type { SpeakerReport } from "./speakers.ts";
+import type { PlayedScenario } from "./strategies.ts";
 
 /** How many differences are told one by one; the count is always told. */
 const DIFFERENCES_SHOWN = 20;
@@ -21,15 +21,23 @@ export interface ExperimentOptions {
   readonly json: boolean;
   /** The file's name as it was given; the file itself is open already (`report-file.ts`). */
   readonly report?: string | undefined;
+  /** Whether a file for the connections one by one is open. */
+  readonly connections: boolean;
 }
 
 /** Its exit code: 0 when everything was as forecast, else 1. */
-export function experimentProgram(clock: Clock, lab: Lab, { json, report }: ExperimentOptions, progress: Progress): Program {
+export function experimentProgram(
+  clock: Clock,
+  lab: Lab,
+  scenarios: readonly Scenario[],
+  { json, report, connections }: ExperimentOptions,
+  progress: Progress,
+): Program {
   let speakers: readonly SpeakerReport[] = [];
-  const runs: RunResult[] = [];
+  const played: PlayedScenario[] = [];
   return {
     lab,
-    scenarios: experimentOf(lab),
+    scenarios,
     labFor: () => lab,
     told(scenario, kind, _, detail) {
       const said = NARRATION[kind]?.(detail as Detail, scenario);
@@ -38,17 +46,19 @@ export function experimentProgram(clock: Clock, lab: Lab, { json, report }: Expe
     learned(those) {
       speakers = those;
     },
-    played: (one) => void runs.push(runOf(lab, one)),
+    played: (one) => void played.push(one),
     failed(_, failure) {
       throw failure;
     },
     end() {
-      const result = { lab, speakers, runs };
+      const result = { lab, speakers, runs: played.map((one) => runOf(lab, one)) };
       const color = process.stdout.isTTY && !process.env.NO_COLOR;
       const bold = (text: string) => (color ? `\x1b[1m${text}\x1b[22m` : text);
-      if (json) console.log(JSON.stringify(toJson(result)));
-      else console.log(`${runs.length === 0 ? "" : "\n"}${renderTable(result, bold).join("\n")}`);
+      // Of a lab that is up and no more, the one who brought it up tells (`onceUp`).
+      if (json && played.length > 0) console.log(JSON.stringify(toJson(result)));
+      if (!json) console.log(`${played.length === 0 ? "" : "\n"}${renderTable(result, bold).join("\n")}`);
       if (report) writeReport(report, labReports(result), clock.timestamp());
+      if (connections) writeConnections(played);
       return tellDifferences(differencesOf(result));
     },
   };

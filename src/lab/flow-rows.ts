@@ -18,7 +18,8 @@ export interface FlowRow {
   /** As the router sees it, where a NAT made another of it. */
   readonly translated?: string | undefined;
   readonly openedMs?: number | undefined;
-  /** Several where it entered them one after the other. */
+  /** By which it was to enter, and by which it did; several where these are one after the other. */
+  readonly forecastNode: string;
   readonly node: string;
   readonly pod: string;
   readonly resets?: number;
@@ -42,6 +43,7 @@ const COLUMNS = [
   "flow",
   "translated",
   "openedMs",
+  "forecastNode",
   "node",
   "pod",
   "resets",
@@ -80,12 +82,14 @@ type Since = (atMs: number | undefined) => number | undefined;
 
 const fateOf = ({ fate, byPod }: Expectation): string => (byPod ? "breaks by its pod" : fate);
 
-function rowOfConnection({ record, expectation, node = "", reordered, reason }: JudgedConnection, since: Since): FlowRow {
+function rowOfConnection(judged: JudgedConnection, since: Since): FlowRow {
+  const { record, expectation, forecastNode = "", node = "", reordered, reason } = judged;
   return {
     kind: "connection",
     flow: record.flow,
     translated: expectation.flow === record.flow ? undefined : expectation.flow,
     openedMs: since(record.openedAtMs),
+    forecastNode,
     node,
     pod: record.pod ?? "",
     resets: record.resetAtMs === undefined ? 0 : 1,
@@ -107,11 +111,12 @@ function outcomeOf(resetAtMs?: number, timedOutAtMs?: number, closedAtMs?: numbe
   return closedAtMs === undefined ? "lives" : "closed";
 }
 
-function rowOfRequest({ record, expectation, node = "", reason }: JudgedRequest, since: Since): FlowRow {
+function rowOfRequest({ record, expectation, forecastNode = "", node = "", reason }: JudgedRequest, since: Since): FlowRow {
   return {
     kind: "request",
     flow: record.flow,
     openedMs: since(record.begunAtMs),
+    forecastNode,
     node,
     pod: record.pod ?? "",
     resets: record.failed === "ECONNRESET" ? 1 : 0,
@@ -126,12 +131,13 @@ function rowOfRequest({ record, expectation, node = "", reason }: JudgedRequest,
   };
 }
 
-function rowOfDatagrams({ record, forecast, entered, nodes, reason }: DatagramOutcome, since: Since): FlowRow {
+function rowOfDatagrams({ record, forecast, forecastNodes, entered, nodes, reason }: DatagramOutcome, since: Since): FlowRow {
   return {
     kind: "datagrams",
     flow: record.flow,
     translated: forecast.flow === record.flow ? undefined : forecast.flow,
     openedMs: since(record.begunAtMs),
+    forecastNode: forecastNodes.join(" > "),
     node: nodes.join(" > "),
     pod: record.entrances.map(({ pod }) => pod).join(" > "),
     bytes: record.bytes,

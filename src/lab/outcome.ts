@@ -74,7 +74,8 @@ export interface JudgedConnection {
   readonly record: ConnectionRecord;
   readonly expectation: Expectation;
   readonly observed: ObservedFlow;
-  /** By which it entered. */
+  /** By which it was to enter, and by which it did. */
+  readonly forecastNode: string | undefined;
   readonly node: string | undefined;
   /** Packets that came out of turn; unknown when it had ended before anybody asked. */
   readonly reordered: number | undefined;
@@ -85,6 +86,7 @@ export interface JudgedRequest {
   readonly service: string;
   readonly record: RequestRecord;
   readonly expectation: Expectation;
+  readonly forecastNode: string | undefined;
   readonly node: string | undefined;
   readonly reason: ReasonName | undefined;
 }
@@ -161,6 +163,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     if (reason === "unexplained") told.push(describeDifference(expectation, observed, startMs, nodeOf));
     return reason;
   };
+  const forecastNodeOf = ({ entry = "" }: Expectation) => nodeOf.get(entry);
   /** Until it was given up. */
   const silenceOf = ({ service }: ScenarioConnection | ScenarioRequest, { pod }: PodWords, fromMs: number, toMs: number) => {
     return { lastedMs: toMs - fromMs, waitedMs: longestWait(evidence.waits, processesOnWay(lab, service, pod), fromMs, toMs) };
@@ -184,7 +187,9 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
     const reason = compare(i, observed);
     const disorder = evidence.disorder.get(target.flow) ?? 0;
     const reordered = observed.broken ? undefined : disorder;
-    return { service: service.name, flow, record, expectation: expectations[i], observed, node, reordered, reason };
+    const expectation = expectations[i];
+    const forecastNode = forecastNodeOf(expectation);
+    return { service: service.name, flow, record, expectation, observed, forecastNode, node, reordered, reason };
   });
   const short = requests.map((request, i): JudgedRequest => {
     const expectation = expectations[connections.length + i];
@@ -204,7 +209,7 @@ export function judgeScenario(lab: Lab, scenario: Scenario, evidence: Evidence, 
       ...seenOf(request, request.order, record),
     });
     const node = entryNode(lab, request.service, request.order.sourceAddress, record);
-    return { service: request.service.name, record, expectation, node, reason };
+    return { service: request.service.name, record, expectation, forecastNode: forecastNodeOf(expectation), node, reason };
   });
 
   const { datagrams: planned, datagramForecasts } = evidence;

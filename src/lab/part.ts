@@ -135,7 +135,7 @@ async function playClients(clock: Clock, lab: Lab, { scenario, sockets, json }: 
     const { implementation } = SPEAKERS[kind];
     return { node: name, implementation, version: await versionOf(SPEAKERS[kind]), state: states[name] };
   });
-  const program = experimentProgram(clock, lab, { json }, progress);
+  const program = experimentProgram(clock, lab, [scenario], { json, connections: false }, progress);
   const reports = await Promise.all(speakers);
   program.learned(reports);
   const tell: Tell = (kind, atMs, detail) => program.told(scenario, kind, atMs, detail);

@@ -5,7 +5,7 @@
  */
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
-import { extname } from "node:path";
+import { extname, resolve } from "node:path";
 import { LabFailure } from "./failure.ts";
 import { flowsToCsv } from "./flow-rows.ts";
 import type { Lab } from "./lab.ts";
@@ -17,7 +17,7 @@ import { renderStrategiesPage } from "./page/strategies-page.ts";
 import type { LabResult } from "./report.ts";
 import type { ScenarioSuite } from "./scenario-file.ts";
 import { type PlayedScenario, strategiesToCsv } from "./strategies.ts";
-import { CONNECTIONS_FD, REPORT_FD } from "./tree.ts";
+import { CONNECTIONS_FD, type OpenFiles, REPORT_FD } from "./tree.ts";
 
 /** What is written, by the end of the file's name. */
 const FORMATS = [".html", ".json", ".csv"] as const;
@@ -37,12 +37,17 @@ export const strategyReports = (lab: Lab, suite: ScenarioSuite, played: readonly
 
 const isFormat = (end: string): end is keyof Reports => (FORMATS as readonly string[]).includes(end);
 
-export function openReport(path: string): number {
-  if (!isFormat(extname(path))) throw new LabFailure("--report", `found "${path}"`, `a file that ends in ${FORMATS.join(", ")}`);
-  return open("--report", path);
+/** By their paths, as they were asked for. */
+export function openFiles({ report, connections }: { readonly report?: string; readonly connections?: string }): OpenFiles {
+  if (report !== undefined && !isFormat(extname(report)))
+    throw new LabFailure("--report", `found "${report}"`, `a file that ends in ${FORMATS.join(", ")}`);
+  if (report !== undefined && connections !== undefined && resolve(report) === resolve(connections))
+    throw new LabFailure("--connections", `found "${connections}"`, "another file than --report has");
+  return {
+    report: report === undefined ? undefined : open("--report", report),
+    connections: connections === undefined ? undefined : open("--connections", connections),
+  };
 }
-
-export const openConnections = (path: string): number => open("--connections", path);
 
 function open(option: string, path: string): number {
   try {

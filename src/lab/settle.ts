@@ -1,6 +1,7 @@
 /**
  * What `ecmp lab up` does before it builds anything: a lab of that name that is up and whole stays as it is; one that is not is
- * ended, and so is whatever a killed command left hanging. Runs go on: they are somebody's, and end by themselves.
+ * ended, and so is whatever a killed command left hanging. Runs go on: they are somebody's, and end by themselves. And how it tells
+ * when one is up.
  */
 import type { Clock } from "../net/clock.ts";
 import { delay } from "../net/clock.ts";
@@ -27,6 +28,15 @@ export async function settle(clock: Clock, lab: Lab, progress: Progress): Promis
     );
   }
   return undefined;
+}
+
+/** The lab that is being brought up, once it is. */
+export async function onceUp(clock: Clock, lab: Lab): Promise<Inspection> {
+  for (;;) {
+    const standing = standingLabs(lab.name).find((each) => each.verb === "up" && isUp(each));
+    if (standing) return await inspect(lab, standing);
+    await delay(clock, LOOK_AGAIN_MS);
+  }
 }
 
 /** Somebody else may be bringing it up this moment. False: it has ended meanwhile. */

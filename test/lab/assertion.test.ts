@@ -57,7 +57,7 @@ function connection(service: string, node: string, gapMs: number, ends?: "reset"
   const end = { ...(ends && { resetAtMs: AT_MS }), ...(ends === "reset" && { reopenedAtMs: AT_MS + gapMs }) };
   const observed = { broken: ends !== undefined, wasReset: false, short: false, fromMs: 0, toMs: AT_MS, entry: node };
   const expectation = { ...flow, entry: node, fate: "lives" } as const;
-  const planned = { service, flow: FLOW };
+  const planned = { service, flow: FLOW, forecastNode: node };
   return { ...planned, record: { ...record, ...end }, expectation, observed, node, reordered: undefined, reason: undefined };
 }
 
@@ -65,7 +65,7 @@ function request(service: string, latencyMs: number | undefined): JudgedRequest 
   const record = { flow: "", begunAtMs: AT_MS, attempts: 1, bytes: 0, answered: latencyMs !== undefined };
   const expectation = { flow: "", prefix: undefined, nextHops: [], entry: undefined, fate: "lives" } as const;
   const answer = latencyMs === undefined ? {} : { firstByteAtMs: AT_MS + latencyMs };
-  return { service, record: { ...record, ...answer }, expectation, node: undefined, reason: undefined };
+  return { service, record: { ...record, ...answer }, expectation, forecastNode: undefined, node: undefined, reason: undefined };
 }
 
 const outcomeOf = (connections: readonly JudgedConnection[], requests: readonly JudgedRequest[] = []): ScenarioOutcome => ({

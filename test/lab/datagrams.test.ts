@@ -170,7 +170,8 @@ describe.skipIf(!canRunLabs)("the scenario datagrams", () => {
     expect(datagrams.moved).toBeGreaterThan(1);
     expect(datagrams.duplicated).toBeGreaterThan(0);
     // Twice by n1 and nobody else; out of turn by n3, which the only flow of its own has to itself.
-    for (const { node, duplicated, reordered, outcome, forecast } of rows) {
+    for (const { node, forecastNode, duplicated, reordered, outcome, forecast } of rows) {
+      expect(forecastNode).toBe(node);
       expect(duplicated !== "0", node).toBe(node.includes("n1"));
       expect(reordered !== "0", node).toBe(node.includes("n3"));
       expect([outcome, forecast]).toContainEqual(node.includes(">") ? "moved" : "stayed");

@@ -162,6 +162,7 @@ describe.skipIf(!canRunLabs)("requests by HTTP on the real lab", () => {
     expect(requests.failed).toBeGreaterThan(0);
     expect(rows).toHaveLength(requests.count);
     const answered = rows.filter(({ outcome }) => outcome === "answered");
+    for (const { node, forecastNode, reason } of answered) if (reason === "") expect(forecastNode).toBe(node);
     for (const { pod, flow, bytes } of answered) {
       expect(pod).toMatch(/^n[1-3]-a$/);
       if (/:22\d+ /.test(flow)) expect(bytes).toBe("2000");

@@ -102,6 +102,7 @@ describe("a lab file", () => {
     const weighted = (nodes: string) =>
       smallLab("small", 2)
         .replace("n2: { kind: bird", "n2: { kind: gobgp")
+        .replace("node: n2", "node: n1")
         .replace("Cluster }", `Local, podsOn: [${nodes}], linkBandwidth: by-pods }`);
     expect(mistakesOf(weighted("n1"))).toEqual([]);
     expect(mistakesOf(weighted("n1, n2"))).toEqual([expect.stringContaining("nodes whose speaker can say it (n2 is gobgp)")]);

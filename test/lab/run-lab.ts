@@ -109,7 +109,7 @@ async function withCsv<Found>(use: (file: string) => Promise<Found>): Promise<Fo
   }
 }
 
-function readCsv(file: string): Record<string, string>[] {
+export function readCsv(file: string): Record<string, string>[] {
   const [heading, ...rows] = readFileSync(file, "utf8").trimEnd().split("\r\n");
   const columns = heading.split(",");
   return rows.map((row) => Object.fromEntries(row.split(",").map((cell, index) => [columns[index], cell])));

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Inspection } from "#src/lab/inspect.ts";
 import { childrenOf, membersOf, treeOf } from "./process-tree.ts";
 import { smallLab } from "./small-lab.ts";
@@ -23,6 +23,7 @@ async function say(...words: string[]): Promise<{ stdout: string; stderr: string
 interface Up {
   readonly child: ChildProcess;
   readonly exited: Promise<number | null>;
+  stdout: string;
   stderr: string;
 }
 
@@ -30,10 +31,13 @@ let outer: Up | undefined;
 
 /** Comes back when it is up, or has ended. */
 async function up(): Promise<Up> {
-  const [program, ...rest] = command("up", file);
-  const child = spawn(program, rest, { stdio: ["ignore", "ignore", "pipe"] });
+  const [program, ...rest] = command("up", file, "--json");
+  const child = spawn(program, rest, { stdio: ["ignore", "pipe", "pipe"] });
   const exited = new Promise<number | null>((resolve) => child.on("exit", resolve));
-  const started: Up = { child, exited, stderr: "" };
+  const started: Up = { child, exited, stdout: "", stderr: "" };
+  child.stdout?.on("data", (bytes: Buffer) => {
+    started.stdout += bytes.toString();
+  });
   const stands = new Promise<void>((resolve) => {
     child.stderr?.on("data", (bytes: Buffer) => {
       started.stderr += bytes.toString();
@@ -70,6 +74,8 @@ describe.skipIf(!possible)(`the life of a lab, of ${user}`, { timeout: 120_000 }
     outer = await up();
     const [{ machines, links, ...lab }, ...others] = await inspect();
     expect(others).toEqual([]);
+    // Who brings it up with --json is told the same, and nothing else.
+    await vi.waitFor(() => expect(JSON.parse(outer?.stdout ?? "")).toMatchObject(lab), { timeout: 20_000, interval: 50 });
     expect(lab).toMatchObject({ name: "watched", verb: "up", whole: true });
     expect(machines.map(({ name, session }) => [name, session])).toEqual([
       ["router", undefined],
