@@ -24,7 +24,7 @@ namespace ecmp {
 namespace {
 
 // Raised with every change of the calls below; index.ts refuses an addon of another version.
-constexpr uint32_t kVersion = 9;
+constexpr uint32_t kVersion = 10;
 
 OpenRing& open_ring(napi_env env, uint32_t handle) {
   auto& rings = environment(env).rings;
@@ -74,6 +74,12 @@ napi_value listen_call(napi_env env, napi_callback_info info) {
   Ring& ring = ring_argument(env, arguments);
   const bool is_member = arguments.number(1, "fanoutGroup") != -1;
   ring.listen(is_member ? arguments.integer(1, "fanoutGroup", UINT16_MAX) : kNoFanout);
+  return nullptr;
+}
+
+// deafen(ring)
+napi_value deafen_call(napi_env env, napi_callback_info info) {
+  ring_argument(env, Arguments(env, info, "deafen")).deafen();
   return nullptr;
 }
 
@@ -282,6 +288,7 @@ napi_value begin_environment(napi_env env, napi_value exports) {
   state.release();
   add<open_ring_call>(env, exports, "openRing");
   add<listen_call>(env, exports, "listen");
+  add<deafen_call>(env, exports, "deafen");
   add<close_ring_call>(env, exports, "closeRing");
   add<receive_call>(env, exports, "receive");
   add<transmit_call>(env, exports, "transmit");

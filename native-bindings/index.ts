@@ -7,7 +7,7 @@
 import { createRequire } from "node:module";
 
 /** As `kVersion` of binding.cc. */
-const VERSION = 9;
+const VERSION = 10;
 
 export interface OpenedRing {
   /** The name of the ring in all other calls. */
@@ -56,6 +56,8 @@ export interface NativeBindings {
   openRing(interfaceName: string, receive: boolean, slots: number, slotBytes: number, capacity: number): OpenedRing;
   /** Nothing comes in before; -1: no fan-out group. */
   listen(ring: number, fanoutGroup: number): void;
+  /** Nothing comes in after; what has come can still be received. */
+  deafen(ring: number): void;
   closeRing(ring: number): void;
   receive(ring: number): number;
   transmit(ring: number, bytes: Uint8Array, rows: Uint32Array, count: number, egress: number): number;

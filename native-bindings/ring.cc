@@ -112,6 +112,11 @@ void Ring::listen(uint32_t fanout_group) {
   socket_.listen();
 }
 
+// A filter and not another `bind`: the kernel would wait until no processor can be in the socket's code any more, for 20 ms.
+void Ring::deafen() {
+  if (options_.receive) socket_.deafen();
+}
+
 // The mapping may live on in JavaScript's hands; the socket must not live on in the mapping.
 Ring::~Ring() { mapping_->release_ring(); }
 

@@ -42,6 +42,8 @@ class Ring {
 
   // Once. Alone, or as a member of a group from 0 to 65535.
   void listen(uint32_t fanout_group);
+  // Nothing comes in from here on, at once; what has come is still there to be received. For good.
+  void deafen();
 
   // Gives the slots of the last call back, fills the rows with the frames that wait now and returns their number. A system
   // call only where a frame is larger than a slot.

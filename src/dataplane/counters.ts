@@ -128,6 +128,13 @@ export function readCounters(memories: readonly SharedArrayBuffer[], ports: numb
   };
 }
 
+/** Frames, by what became of them; `missed`: those that a port had no room for. */
+export function totalsOf({ received, forwarded, punted, slow, dropped, ports }: CounterSnapshot) {
+  const sum = (reasons: Readonly<Record<string, number>>): number => Object.values(reasons).reduce((a, b) => a + b, 0);
+  const missed = ports.reduce((total, { receiveDrops }) => total + receiveDrops, 0);
+  return { received, forwarded, punted: sum(punted), slow: sum(slow), dropped: sum(dropped), missed };
+}
+
 /** Packets and bytes forwarded to next hop `index`, over all workers. */
 export function readNextHopCounters(memories: readonly SharedArrayBuffer[], index: number): { packets: number; bytes: number } {
   let packets = 0;

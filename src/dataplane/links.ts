@@ -20,8 +20,8 @@ export interface Link {
   readonly macLow: number;
   /** The words of `PortIdentity`. */
   readonly linkLocals: readonly number[];
-  /** One for each interface that was ever a port, shared by all workers; absent where there is one worker. */
-  readonly fanoutGroup?: number;
+  /** One for each interface that was ever a port, shared by all workers of a data plane; absent where there is one worker. */
+  readonly fanoutGroup?: number | undefined;
 }
 
 export interface LinkOptions {
@@ -38,6 +38,10 @@ type LinkPort = LivePort<PacketRing> | PcapLive;
 
 export interface Links extends Waiter {
   readonly ports: readonly LinkPort[];
+  /** Frames come in from now on. Once. */
+  listen(): void;
+  /** None do any more; what the rings have can still be received. */
+  deafen(): void;
   /** Makes of the ports what the main thread says; where nothing has changed that is a load and a comparison. */
   follow(): void;
 }
@@ -46,7 +50,7 @@ export interface DeafLinks {
   /** Those that are open: all but what libpcap serves. */
   readonly rings: readonly Port[];
   /** Of a worker: its index, and what wakes it. Once. */
-  listen(worker: number, wakeDescriptor: number): Links;
+  seat(worker: number, wakeDescriptor: number): Links;
 }
 
 /**
@@ -98,10 +102,8 @@ export function openLinks(options: LinkOptions): DeafLinks {
   update();
   return {
     rings: rings.filter((ring) => ring !== undefined),
-    listen(worker, wakeDescriptor) {
+    seat(worker, wakeDescriptor) {
       update();
-      isListening = true;
-      for (const [i, port] of rings.entries()) if (port) attempt(port.name, known[i], () => listen(port, known[i]));
       const ports = rings.map((ring, i): LinkPort => {
         const { interface: name, capture } = options.ports[i];
         return ring ?? new PcapLive({ name, memory: capture as CaptureMemory, index: worker });
@@ -112,12 +114,21 @@ export function openLinks(options: LinkOptions): DeafLinks {
           wakeDescriptor,
         );
       let waiter = makeWaiter();
+      const follow = (): void => {
+        if (!update()) return;
+        waiter.close();
+        waiter = makeWaiter();
+      };
       return {
         ports,
-        follow() {
-          if (!update()) return;
-          waiter.close();
-          waiter = makeWaiter();
+        follow,
+        listen() {
+          follow();
+          isListening = true;
+          for (const [i, port] of rings.entries()) if (port) attempt(port.name, known[i], () => listen(port, known[i]));
+        },
+        deafen() {
+          for (const port of rings) port?.inner?.deafen();
         },
         wait: (timeoutMs) => waiter.wait(timeoutMs),
         close() {

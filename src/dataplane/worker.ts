@@ -1,11 +1,13 @@
 /**
- * The entry of a worker thread: warms up, opens its own rings on every port, waits for its seat, listens, and breathes until it
- * is told to stop. It talks to the main thread through shared words and the channel; its messages carry no data.
+ * The entry of a worker thread: opens its own rings on every port, warms up, waits for its seat, listens, and breathes until it
+ * is told to stop. Where it takes over from another data plane, it listens when that one's workers have gone deaf
+ * (`ending.ts`). It talks to the main thread through shared words and the channel; its messages carry no data.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { acknowledge, type ImageBuffers, openImage, readGeneration } from "../fib/image.ts";
 import type { HashState } from "../fib/state.ts";
 import { systemClock } from "../net/clock.ts";
+import { BATCH_CAPACITY } from "../port/batch.ts";
 import { createFaultyWaiter } from "../port/fault.ts";
 import type { RingSize } from "../port/packet-ring.ts";
 import type { CaptureMemory } from "../port/pcap-live-memory.ts";
@@ -14,6 +16,7 @@ import { type PortSettings, surround } from "./around-port.ts";
 import { createChannelWriter } from "./channel.ts";
 import { createPortIdentity, type PortIdentity } from "./classify.ts";
 import { createCounterWriter } from "./counters.ts";
+import { awaitEndings, ENDING, setEnding } from "./ending.ts";
 import { createForwarder } from "./forward.ts";
 import { allowInlining } from "./inlining.ts";
 import { openLinks } from "./links.ts";
@@ -43,6 +46,8 @@ export interface WorkerStart {
   readonly taps: readonly SharedArrayBuffer[];
   /** One Int32: not zero says stop. */
   readonly stop: SharedArrayBuffer;
+  /** Of `ending.ts`: how far the workers have come with that. */
+  readonly endings: SharedArrayBuffer;
 }
 
 /** The one message that it is sent: whose place it takes. */
@@ -51,10 +56,15 @@ export interface WorkerSeat {
   readonly counters: SharedArrayBuffer;
   readonly channel: SharedArrayBuffer;
   readonly wakeDescriptor: number;
+  /** The endings of the workers whose place those of this data plane take; absent: nobody forwards. */
+  readonly after?: SharedArrayBuffer | undefined;
 }
 
-/** `ready`: it hears its ports. `bell`: the channel has entries. `acknowledged`: a new generation was seen. */
-export type WorkerMessage = "ready" | "bell" | "acknowledged";
+/**
+ * `warm`: it wants nothing but a seat. `waits`: for the end of those before. `ready`: it forwards. `bell`: the channel has
+ * entries. `acknowledged`: a new generation was seen.
+ */
+export type WorkerMessage = "warm" | "waits" | "ready" | "bell" | "acknowledged";
 
 /** How long an idle worker sleeps at the most. */
 const IDLE_MS = 100;
@@ -62,15 +72,17 @@ const IDLE_MS = 100;
 const PORT_COUNTER_MS = 100;
 const PORT_COUNTER_BREATHS = 4096;
 
+const say = (message: WorkerMessage): void => parentPort?.postMessage(message);
+
 function run(seat: WorkerSeat): void {
-  const { index } = seat;
+  const { index, after } = seat;
   nameThread(`ecmp worker ${index}`);
-  const say = (message: WorkerMessage): void => parentPort?.postMessage(message);
   const image = openImage(start.image);
   const stop = new Int32Array(start.stop);
+  const isStopped = (): boolean => Atomics.load(stop, 0) !== 0;
   const counters = createCounterWriter(seat.counters);
   const channel = createChannelWriter(seat.channel);
-  const links = deafLinks.listen(index, seat.wakeDescriptor);
+  const links = deafLinks.seat(index, seat.wakeDescriptor);
   const copies = start.taps[index];
   const around = links.ports.map((port, i) =>
     surround(port, start.ports[i], { index: i, worker: index, copies, clock: systemClock }),
@@ -95,12 +107,19 @@ function run(seat: WorkerSeat): void {
   });
   const countPorts = (): void => ports.forEach((port, i) => void counters.setPort(i, port.counters()));
 
+  if (after) {
+    say("waits");
+    awaitEndings(after, ENDING.deaf, isStopped);
+  }
+  links.listen();
+  // What they have heard goes out before anything that came later: no packet overtakes another of its flow.
+  if (after) awaitEndings(after, ENDING.drained, isStopped);
   say("ready");
   const idleMs = start.busy ? 0 : IDLE_MS;
   let breaths = 0;
   let countAtMs = 0;
   let known = -1;
-  while (Atomics.load(stop, 0) === 0) {
+  while (!isStopped()) {
     const generation = readGeneration(image);
     if (generation !== known) {
       acknowledge(image, index, generation);
@@ -119,7 +138,13 @@ function run(seat: WorkerSeat): void {
     }
     if (isIdle) waiter.wait(idleMs);
   }
+  links.deafen();
+  setEnding(start.endings, index, ENDING.deaf);
+  // As many as a full ring takes; an empty breath is no end, as a fault may have swallowed all of it.
+  for (let left = start.ring.slots / BATCH_CAPACITY + 1; left > 0; left--) breathe();
+  if (channel.takeBell()) say("bell");
   countPorts();
+  setEnding(start.endings, index, ENDING.drained);
   // What a tap still has to tell comes out; the rings close once.
   for (const port of ports) port.close();
   waiter.close();
@@ -131,4 +156,5 @@ const identities = start.ports.map(({ vlans }) => createPortIdentity(vlans));
 const deafLinks = openLinks({ ports: start.ports, ring: start.ring, links: start.links, identities });
 warmUp({ hash: start.hash, selector: start.selector, ports: deafLinks.rings });
 nameThread("ecmp stand-by");
+say("warm");
 parentPort?.once("message", run);

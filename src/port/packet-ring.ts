@@ -72,6 +72,11 @@ export class PacketRing implements Port {
     this.#native.listen(this.ring, fanout?.group ?? -1);
   }
 
+  /** For good. What has come is still there to be received. */
+  deafen(): void {
+    this.#native.deafen(this.ring);
+  }
+
   receive(): number {
     const count = this.#native.receive(this.ring);
     this.batch.count = count;

@@ -5,7 +5,7 @@
  * More than 300 lines, because it is where every part of the packet path is given what it needs of the others.
  */
 import type { Config } from "../config/schema.ts";
-import { readCounters, readNextHopCounters } from "../dataplane/counters.ts";
+import { readCounters, readNextHopCounters, totalsOf } from "../dataplane/counters.ts";
 import { createForwarder } from "../dataplane/forward.ts";
 import { createOwnSources, setOwnSources } from "../dataplane/own-sources.ts";
 import { createFib } from "../fib/fib.ts";
@@ -13,9 +13,9 @@ import { createImage } from "../fib/image.ts";
 import type { FibState } from "../fib/state.ts";
 import { type Address, type AddressFamily, addressFamily, formatAddress, isLinkLocal, zoneOf } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
-import { formatMac } from "../net/mac.ts";
+import { formatMac, type Mac } from "../net/mac.ts";
 import type { Prefix } from "../net/prefix.ts";
-import type { InterfaceInfo } from "../port/interface.ts";
+import { type InterfaceInfo, listInterfaces } from "../port/interface.ts";
 import { adviseLargePages } from "../port/large-pages.ts";
 import type { RouteChange } from "../rib/route.ts";
 import { startBucketTimers } from "./bucket-timers.ts";
@@ -32,9 +32,9 @@ import { createPortTaps } from "./port-taps.ts";
 import { stateOf, watchPorts } from "./port-watch.ts";
 import { createPorts } from "./ports.ts";
 import { resolveNextHops } from "./resolve-next-hops.ts";
-import { createRouterDiscovery } from "./router-discovery.ts";
+import { createRouterDiscovery, type KnownRouter } from "./router-discovery.ts";
 import { createSlowPath } from "./slow-path.ts";
-import { createSupervisor, launchWorker } from "./supervisor.ts";
+import { createSupervisor, launchWorker, type Predecessor } from "./supervisor.ts";
 import { createTaggedAnswers } from "./tagged-answers.ts";
 import { openWaysOut } from "./ways-out.ts";
 
@@ -42,8 +42,10 @@ export type Dataplane = Awaited<ReturnType<typeof startDataplane>>;
 
 export interface DataplaneOptions {
   readonly config: Config;
-  /** The ports before these. */
+  /** The ports before these, which another data plane may still have. */
   readonly had: readonly InterfaceInfo[];
+  /** A number that no port had before. */
+  readonly fanoutGroup: () => number;
   readonly clock: Clock;
   readonly events: EventRecord;
   readonly guard: Guard;
@@ -53,9 +55,19 @@ export interface DataplaneOptions {
   readonly onPorts: () => void;
 }
 
+/** The data plane whose place another takes. */
+export interface LeavingDataplane {
+  readonly workers: Predecessor;
+  /** What others need not find out again; the links are theirs to ask on from now on. */
+  handOver(): {
+    readonly neighbors: readonly { readonly link: string; readonly address: Address; readonly mac: Mac }[];
+    readonly routers: ReadonlyMap<string, KnownRouter>;
+  };
+}
+
 /**
- * All but the workers: nothing comes in before `open`, until when the routes are filled in. If anything cannot be had, what was had
- * already is given back before this rejects.
+ * All of it, with workers that are warm and deaf: nothing comes in before `open`, until when the routes are filled in, and another
+ * data plane may go on. If anything cannot be had, what was had already is given back before this rejects.
  */
 export async function startDataplane(options: DataplaneOptions) {
   const cleanUp: (() => unknown)[] = [];
@@ -66,14 +78,25 @@ export async function startDataplane(options: DataplaneOptions) {
     return await build(options, cleanUp, stop);
   } catch (error) {
     await stop();
+    guardAll(options.guard, options.had);
     throw error;
   }
 }
 
+/** Of these ports, the interfaces that are there. */
+function guardAll(guard: Guard, ports: readonly InterfaceInfo[]): void {
+  const wanted = new Set(ports.map(({ name }) => name));
+  guard.keepKernelOff(
+    listInterfaces()
+      .map(({ name }) => name)
+      .filter((name) => wanted.has(name)),
+  );
+}
+
 async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop: () => Promise<void>) {
-  const { config, had, clock, events, guard, links, onPorts } = options;
+  const { config, had, fanoutGroup, clock, events, guard, links, onPorts } = options;
   const vlans = config.ports.map(({ vlan = [0, 0] }) => vlan);
-  const portTable = createPorts(requirePorts(config, had), vlans, config.workers > 1);
+  const portTable = createPorts(requirePorts(config, had), vlans, config.workers > 1 ? fanoutGroup : undefined);
   const { facts, identities } = portTable;
   const names = facts.map(({ name }) => name);
   const { hash, selector, memberOrder } = config.ecmp;
@@ -98,18 +121,15 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
   // The workers' and, last, that of the slow path.
   const taps = createPortTaps({ clock, events, ports: names, threads: config.workers + 1, nextHopName: fib.nextHopName });
   cleanUp.push(taps.stop);
-  const configurePorts = async ({ ports }: Pick<Config, "ports">): Promise<void> => {
-    for (const [i, { tap, fault = [] }] of ports.entries()) {
-      faults.configure(i, fault);
-      await taps.configure(i, tap);
-    }
+  const configureFaults = ({ ports }: Pick<Config, "ports">): void => {
+    for (const [i, { fault = [] }] of ports.entries()) faults.configure(i, fault);
   };
-  await configurePorts(config);
+  configureFaults(config);
   const captures = await openCaptures(config, names, config.workers + 1, events);
   cleanUp.push(captures.stop);
   const waysOut = openWaysOut({ facts, captures, taps, thread: config.workers, clock });
   cleanUp.push(waysOut.close);
-  guard.keepKernelOff(facts.filter(({ index }) => index !== 0).map(({ name }) => name));
+  guardAll(guard, [...had, ...facts]);
 
   const forward = createForwarder({ image: fib.image, hash, selector: name, ports: identities });
   const nextNeighbors = createNextNeighbors(fib);
@@ -221,6 +241,7 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
   });
   cleanUp.push(watch.stop);
   cleanUp.push(() => supervisor.stop());
+  await supervisor.prepare();
   const onMoved = (buckets: number): void => events.add("buckets-moved", { buckets, generation: publish() });
   cleanUp.push(startBucketTimers({ fib, clock, onMoved }));
 
@@ -230,18 +251,38 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
     links: portTable.usable,
     faults,
     killWorker: supervisor.kill,
-    configurePorts,
+    workers: { endings: supervisor.endings, end: supervisor.end },
+    /** A tap's file is one writer's: not before another data plane has closed it. */
+    async configurePorts(wanted: Pick<Config, "ports">): Promise<void> {
+      configureFaults(wanted);
+      for (const [i, { tap }] of wanted.ports.entries()) await taps.configure(i, tap);
+    },
     tapsSettled: taps.settled,
     routerOn: discovery.routerOn,
     stop,
 
-    /** Once: workers take what comes in. */
-    async open(): Promise<void> {
-      await supervisor.start();
+    /**
+     * Once: workers take what comes in; if there is another data plane that does, from where it leaves off, with what it knows of
+     * those around us. That one is to be stopped then.
+     */
+    async open(leaving?: LeavingDataplane): Promise<void> {
+      const known = leaving?.handOver();
+      for (const { link, address, mac } of known?.neighbors ?? []) {
+        const port = names.indexOf(link);
+        if (port >= 0) neighbors.adopt({ address, port, mac });
+      }
+      await supervisor.start(leaving?.workers);
+      if (had.length > 0) guardAll(guard, facts);
       publish();
       isOpen = true;
+      discovery.start(known?.routers);
       askForNextHops();
     },
+
+    handOver: () => ({
+      neighbors: neighbors.known().map(({ port, ...neighbor }) => ({ ...neighbor, link: names[port] })),
+      routers: discovery.handOver(),
+    }),
 
     /** The port that has the address. */
     linkOf: (address: Address): string | undefined =>
@@ -288,6 +329,7 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
         ...(taps.state(i) ? { tap: taps.state(i) } : {}),
         counters: readCounters(memories, facts.length).ports[i],
       })),
+    totals: () => totalsOf(readCounters(memories, facts.length)),
     counters() {
       const { ports: _, ...counters } = readCounters(memories, facts.length);
       return { ...counters, slowPath: slowPath.counters(), writes: fib.writeCounts(), nextHops: nextHopCounters() };

@@ -32,6 +32,12 @@ export interface NeighborState {
   readonly mac?: string;
 }
 
+export interface KnownNeighbor {
+  readonly address: Address;
+  readonly port: number;
+  readonly mac: Mac;
+}
+
 export interface NeighborPort {
   /** The zone of link-local addresses heard here. */
   readonly name: string;
@@ -69,6 +75,10 @@ export interface Neighbors {
   /** What was known of a port's neighbors is worth nothing any more. */
   forget(port: number): void;
   states(): NeighborState[];
+  /** Who can be reached, for those who ask after us. */
+  known(): KnownNeighbor[];
+  /** Told by who asked before us: believed, and soon asked whether he answers. */
+  adopt(neighbor: KnownNeighbor): void;
   stop(): void;
 }
 
@@ -161,6 +171,14 @@ export function createNeighbors({ clock, ports, send, onChange }: NeighborOption
         entries.delete(entry.address);
         onChange(entry.address, port, undefined);
       }
+    },
+
+    known: () => [...entries.values()].flatMap(({ address, port, mac }) => (mac === undefined ? [] : [{ address, port, mac }])),
+
+    adopt({ address, port, mac }) {
+      if (entries.has(address) || ports[port].sourceFor(address) === undefined) return;
+      const entry = create(address, port);
+      if (entry) confirm(entry, mac, false);
     },
 
     states: () =>

@@ -18,16 +18,18 @@ export interface PortSubnet {
 
 export type Ports = ReturnType<typeof createPorts>;
 
-/** Fan-out groups are the namespace's: those of routers beside us should be others. */
-const GROUPS_PER_PORT = 64;
-
-export function createPorts(infos: readonly InterfaceInfo[], vlans: readonly (readonly [number, number])[], isShared: boolean) {
+/** `fanoutGroup`: a number that no port had before; absent: there is one worker, and nobody to share with. */
+export function createPorts(
+  infos: readonly InterfaceInfo[],
+  vlans: readonly (readonly [number, number])[],
+  fanoutGroup?: () => number,
+) {
   /** What is gone keeps its name, and has nothing else. */
   const facts = infos.map((info) => ({ ...info }));
   /** Devices without a carrier at their start may be such that never tell of one. */
   const hadCarrier = facts.map(({ running }) => running);
   const identities = facts.map((info, i) => ({ ...identify(info), vlans: vlanStack(...vlans[i]) }));
-  const openings = facts.map(() => 0);
+  const fanoutGroups = facts.map(() => fanoutGroup?.());
   const links = createSharedValue();
 
   const isUsable = (port: number): boolean => facts[port].up && (facts[port].running || !hadCarrier[port]);
@@ -43,13 +45,12 @@ export function createPorts(infos: readonly InterfaceInfo[], vlans: readonly (re
     });
 
   const publish = (): void => {
-    const group = (port: number): number => (process.pid + port + openings[port] * GROUPS_PER_PORT) & 0xffff;
     const wanted: Link[] = identities.map(({ macHigh, macLow, linkLocals }, port) => ({
       index: facts[port].index,
       macHigh,
       macLow,
       linkLocals: [...linkLocals],
-      ...(isShared ? { fanoutGroup: group(port) } : {}),
+      fanoutGroup: fanoutGroups[port],
     }));
     setSharedValue(links, wanted);
   };
@@ -80,7 +81,7 @@ export function createPorts(infos: readonly InterfaceInfo[], vlans: readonly (re
       facts[port] = now;
       Object.assign(identities[port], identify(now));
       const isAnother = now.index !== before.index;
-      if (isAnother) openings[port]++;
+      if (isAnother) fanoutGroups[port] = fanoutGroup?.();
       publish();
       return isAnother;
     },

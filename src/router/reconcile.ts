@@ -1,6 +1,7 @@
 /**
  * From the configuration in force to the one wanted, as a list of actions: pure, so that start (from nothing), reload and
- * stop (to nothing) are the same road. What did not change is not touched.
+ * stop (to nothing) are the same road. What did not change is not touched. A data plane that takes the place of another is started
+ * beside it, before anything else: if it cannot be had, nothing has changed.
  */
 import type { Config } from "../config/schema.ts";
 import type { Address } from "../net/address.ts";
@@ -21,6 +22,8 @@ export type Action =
   | { readonly kind: "configure-journal"; readonly journal: JournalConfig | undefined }
   | { readonly kind: "guard-namespace" }
   | { readonly kind: "start-dataplane"; readonly config: Config }
+  /** It knows the routes, and hears of all changes, from now on. */
+  | { readonly kind: "fill-dataplane" }
   | { readonly kind: "configure-ports"; readonly config: Config }
   | { readonly kind: "configure-routes"; readonly config: Config }
   | { readonly kind: "open-ports" }
@@ -48,6 +51,13 @@ const dataplaneOf = (config: Config | undefined) =>
     busy: config.busy,
   };
 
+/**
+ * Rings can be deaf while others hear. What a process of its own reads from an interface cannot be told from what another such has
+ * read, so there the one has to end first.
+ */
+const haveRingsOnly = (...configs: readonly Config[]): boolean =>
+  configs.every(({ ports }) => ports.every(({ kind }) => kind === "packet-ring"));
+
 /** What is put around ports and taken away while they work. */
 const aroundPorts = (config: Config | undefined) => config?.ports.map(({ tap, fault }) => ({ tap, fault }));
 
@@ -74,10 +84,12 @@ const routesOf = (config: Config | undefined, other: Config | undefined) => {
 export function reconcile(current: Config | undefined, wanted: Config | undefined): Action[] {
   const isNewDataplane = !same(dataplaneOf(current), dataplaneOf(wanted));
   // The RIB outlives the data plane and fills the next one, so sessions stay up.
+  const isBeside = isNewDataplane && current !== undefined && wanted !== undefined && haveRingsOnly(current, wanted);
   const isNewSpeaker = !same(speakerOf(current), speakerOf(wanted));
   const before = isNewSpeaker ? undefined : current?.bgp;
 
   const actions: Action[] = [];
+  if (isBeside) actions.push({ kind: "start-dataplane", config: wanted });
   // Before the sessions that it is to hear begin, and at the end after the last of them is gone.
   const newJournal: Action[] = same(current?.journal, wanted?.journal)
     ? []
@@ -85,13 +97,18 @@ export function reconcile(current: Config | undefined, wanted: Config | undefine
   if (wanted) actions.push(...newJournal);
   if (isNewSpeaker && current?.bgp) actions.push({ kind: "stop-speaker" });
   if (wanted && !current) actions.push({ kind: "guard-namespace" });
-  if (isNewDataplane && current) actions.push({ kind: "stop-dataplane" });
-  if (isNewDataplane && wanted) actions.push({ kind: "start-dataplane", config: wanted });
-  else if (wanted && !same(aroundPorts(current), aroundPorts(wanted))) actions.push({ kind: "configure-ports", config: wanted });
+  if (isNewDataplane && !isBeside) {
+    if (current) actions.push({ kind: "stop-dataplane" });
+    if (wanted) actions.push({ kind: "start-dataplane", config: wanted }, { kind: "configure-ports", config: wanted });
+  } else if (wanted && !isNewDataplane && !same(aroundPorts(current), aroundPorts(wanted)))
+    actions.push({ kind: "configure-ports", config: wanted });
+  if (isNewDataplane && wanted) actions.push({ kind: "fill-dataplane" });
   if (wanted && (isNewDataplane || !same(routesOf(current, wanted), routesOf(wanted, current))))
     actions.push({ kind: "configure-routes", config: wanted });
   // Its table is full before the first packet comes in.
   if (isNewDataplane && wanted) actions.push({ kind: "open-ports" });
+  // A file that is written to is closed by the one before another opens it.
+  if (isBeside) actions.push({ kind: "configure-ports", config: wanted });
   if (current && !wanted) actions.push({ kind: "release-namespace" });
   if (isNewSpeaker && wanted?.bgp) actions.push({ kind: "start-speaker", bgp: wanted.bgp });
   actions.push(...reconcileNeighbors(before, wanted?.bgp), ...reconcileRanges(before, wanted?.bgp));

@@ -4,7 +4,7 @@
  * the ports hear; the speaker asks it whom to dial. FRR, and whoever followed it, finds its unnumbered peers the same way.
  */
 import { type Address, type Ipv6Address, inZone } from "../net/address.ts";
-import type { Clock } from "../net/clock.ts";
+import type { CancelTimer, Clock } from "../net/clock.ts";
 import type { Mac } from "../net/mac.ts";
 import { encodeRouterAdvertisement, encodeRouterSolicitation, type RouterMessage } from "../wire/router-discovery.ts";
 
@@ -31,10 +31,15 @@ export interface RouterDiscoveryOptions {
   onChange(link: string, router: Address | undefined): void;
 }
 
+export interface KnownRouter {
+  readonly address: Address;
+  readonly untilMs: number;
+}
+
 export type RouterDiscovery = ReturnType<typeof createRouterDiscovery>;
 
 export function createRouterDiscovery({ clock, ports, links, send, onChange }: RouterDiscoveryOptions) {
-  const routers = new Map<string, { readonly address: Address; readonly untilMs: number }>();
+  const routers = new Map<string, KnownRouter>();
   const advertisedAtMs = new Map<number, number>();
 
   const isUnnumbered = (port: number): boolean => links().includes(ports[port].name);
@@ -70,9 +75,22 @@ export function createRouterDiscovery({ clock, ports, links, send, onChange }: R
     }
     cancel = clock.setTimer(INTERVAL_MS, tick);
   };
-  let cancel = clock.setTimer(0, tick);
+  let cancel: CancelTimer | undefined;
 
   return {
+    /** Once somebody hears the answers. `known`: by link, of who asked before us. */
+    start(known: ReadonlyMap<string, KnownRouter> = new Map()): void {
+      for (const [link, router] of known) if (ports.some(({ name }) => name === link)) routers.set(link, router);
+      cancel = clock.setTimer(0, tick);
+    },
+
+    /** For who asks and advertises from now on, so that nobody takes us for gone. */
+    handOver(): ReadonlyMap<string, KnownRouter> {
+      cancel?.();
+      cancel = undefined;
+      return routers;
+    },
+
     /** Of several the first that was heard, until its advertisements run out. */
     routerOn: (link: string): Address | undefined => routers.get(link)?.address,
 
@@ -93,7 +111,9 @@ export function createRouterDiscovery({ clock, ports, links, send, onChange }: R
 
     /** We are no router any more. */
     stop(): void {
+      if (!cancel) return;
       cancel();
+      cancel = undefined;
       for (const port of unnumbered()) advertise(port, 0);
     },
   };

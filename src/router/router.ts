@@ -64,6 +64,11 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
   let config: Config | undefined;
   let guard: Guard | undefined;
   let dataplane: Dataplane | undefined;
+  /** Started, and without routes. */
+  let next: Dataplane | undefined;
+  /** Forwards until `dataplane` does. */
+  let leaving: Dataplane | undefined;
+  let fanoutGroups = 0;
   /** The ports of the data plane, or of the last one. */
   let ports: readonly InterfaceInfo[] = [];
   let speaker: Speaker | undefined;
@@ -185,24 +190,31 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
         guard = await guardNamespace();
         return;
       case "start-dataplane":
-        dataplane = await startDataplane({
+        next = await startDataplane({
           config: action.config,
           had: ports,
+          // The namespace's: those of routers beside us should be others.
+          fanoutGroup: () => (process.pid + fanoutGroups++) & 0xffff,
           clock,
           events,
           guard: guard as Guard,
           links: () => unnumberedLinks(config?.bgp),
           onPorts: () => config && configureRoutes(config),
         });
-        ports = dataplane.facts;
+        return;
+      case "fill-dataplane":
+        leaving = dataplane;
+        dataplane = next;
+        next = undefined;
+        ports = dataplane?.facts ?? [];
         return apply(rib.installed());
       case "configure-ports":
-        return dataplane?.configurePorts(action.config);
+        return (next ?? dataplane)?.configurePorts(action.config);
       case "configure-routes":
         configureRoutes(action.config);
         return limits.reconsider();
       case "open-ports":
-        return dataplane?.open();
+        return openPorts();
       case "start-speaker":
         return startSpeaker(action.bgp);
       case "add-neighbor":
@@ -221,12 +233,24 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
       case "stop-speaker":
         return stopSpeaker();
       case "stop-dataplane":
-        await dataplane?.stop();
-        dataplane = undefined;
-        return;
+        return stopDataplanes();
       case "release-namespace":
         return releaseNamespace();
     }
+  };
+
+  const openPorts = async (): Promise<void> => {
+    await dataplane?.open(leaving);
+    if (!leaving) return;
+    await leaving.stop();
+    // Those of the next begin at nothing.
+    events.add("dataplane-replaced", leaving.totals());
+    leaving = undefined;
+  };
+
+  const stopDataplanes = async (): Promise<void> => {
+    for (const one of [next, dataplane, leaving]) await one?.stop();
+    next = dataplane = leaving = undefined;
   };
 
   const releaseNamespace = async (): Promise<void> => {
@@ -239,22 +263,26 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
     config = undefined;
     await stopSpeaker();
     await bfd.configure();
-    await dataplane?.stop();
-    dataplane = undefined;
+    await stopDataplanes();
     await releaseNamespace();
     await journal.configure(undefined);
   };
 
   const bringTo = async (wanted: Config | undefined): Promise<void> => {
     if (wanted) requirePorts(wanted, ports);
-    const actions = reconcile(config, wanted);
-    config = wanted;
+    const before = config;
+    const actions = reconcile(before, wanted);
     try {
-      for (const action of actions) await perform(action);
+      for (const action of actions) {
+        // A data plane that is started changes nothing yet.
+        if (action.kind !== "start-dataplane") config = wanted;
+        await perform(action);
+      }
     } catch (error) {
-      await stopAll();
+      if (before === undefined || config !== before) await stopAll();
       throw error;
     }
+    config = wanted;
     events.add(wanted ? "configured" : "stopped", { actions: actions.map(({ kind }) => kind) });
   };
 
@@ -265,7 +293,8 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
 
     /**
      * Brings the router to `wanted` (undefined: nothing, all stopped), after whatever it was asked for before. Rejects before
-     * anything is touched if a port cannot be had; if an action fails later, all is stopped (`isRunning` tells).
+     * anything is touched if a port cannot be had, or a data plane cannot start beside the one in force; if an action fails later,
+     * all is stopped (`isRunning` tells).
      */
     configure(wanted: Config | undefined): Promise<void> {
       const done = last.then(() => bringTo(wanted));

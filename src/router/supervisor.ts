@@ -1,17 +1,19 @@
 /**
  * The workers' keeper: starts them, wakes them when there is something new, replaces one that dies (its counters are shared
- * memory of ours and go on), and stops them all. One more stands by, loaded and warm, its rings open and deaf, because to start
+ * memory of ours and go on), and stops them all. They may take over from those of another data plane, which forward until all of
+ * ours are warm and wait for their end. One more stands by, loaded and warm, its rings open and deaf, because to start
  * a thread and to open rings takes longer than a router may be silent. It never gives up on a worker: one that cannot open its
  * rings because an interface is gone, for however long, is back soon after the interface is.
  */
 import { Worker } from "node:worker_threads";
 import { type ChannelEntry, type ChannelReader, createChannelMemory, createChannelReader } from "../dataplane/channel.ts";
 import { createCounterMemory } from "../dataplane/counters.ts";
+import { createEndings, ENDING, setEnding } from "../dataplane/ending.ts";
 import type { WorkerMessage, WorkerSeat, WorkerStart } from "../dataplane/worker.ts";
 import type { Clock } from "../net/clock.ts";
 import { Wake } from "../port/wake.ts";
 
-export interface SupervisorOptions extends Omit<WorkerStart, "stop"> {
+export interface SupervisorOptions extends Omit<WorkerStart, "stop" | "endings"> {
   readonly clock: Clock;
   readonly workers: number;
   launch(start: WorkerStart): Worker;
@@ -45,10 +47,18 @@ interface Seat {
 
 export type Supervisor = ReturnType<typeof createSupervisor>;
 
+/** The keeper of the workers whose place ours take. */
+export interface Predecessor {
+  readonly endings: SharedArrayBuffer;
+  end(): void;
+}
+
 export function createSupervisor(options: SupervisorOptions) {
   const { clock, workers, launch, onEntry, onAcknowledged, onDeath, ...shared } = options;
   const stop = new SharedArrayBuffer(4);
   const stopWord = new Int32Array(stop);
+  const endings = createEndings(workers);
+  const isEnding = (): boolean => Atomics.load(stopWord, 0) !== 0;
   const seats: Seat[] = Array.from({ length: workers }, () => {
     const channel = createChannelMemory();
     return {
@@ -68,33 +78,47 @@ export function createSupervisor(options: SupervisorOptions) {
 
   /** Of every worker that ever had a seat and has not ended. */
   const exits = new Set<Promise<void>>();
-  let spare: Worker | undefined;
-  const launchOne = (): Worker => launch({ ...shared, stop });
-  const standBy = (): void => {
-    if (spare !== undefined || Atomics.load(stopWord, 0) !== 0) return;
-    const worker = launchOne();
-    const forget = (): void => {
-      if (spare === worker) spare = undefined;
-    };
-    worker.on("error", forget);
-    worker.on("exit", forget);
-    spare = worker;
+  /** Without a seat: warm, or getting so. */
+  const spares: Worker[] = [];
+  const launchOne = (): Worker => launch({ ...shared, stop, endings });
+
+  /** Resolves when it is warm; rejects with what it said if it cannot be. */
+  const standBy = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const worker = launchOne();
+      spares.push(worker);
+      let reason = "it ended";
+      const leave = (): void => {
+        if (spares.includes(worker)) spares.splice(spares.indexOf(worker), 1);
+        reject(new Error(reason));
+      };
+      worker.on("message", (message: WorkerMessage) => message === "warm" && resolve());
+      worker.on("error", (error) => {
+        reason = error.message;
+        leave();
+      });
+      worker.on("exit", leave);
+    });
+
+  /** For whoever dies next. If it cannot be had, that is told when it is needed. */
+  const keepOne = (): void => {
+    if (spares.length === 0 && !isEnding()) standBy().catch(() => {});
   };
 
   /** Resolves when the worker forwards; rejects with what it said if it cannot. */
-  const seatWorker = (seat: Seat, index: number): Promise<void> =>
+  const seatWorker = (seat: Seat, index: number, after?: SharedArrayBuffer, onWaits?: () => void): Promise<void> =>
     new Promise((resolve, reject) => {
-      const worker = spare ?? launchOne();
-      spare = undefined;
+      const worker = spares.shift() ?? launchOne();
       seat.worker = worker;
       let reason = "it ended";
       let readyAtMs: number | undefined;
       worker.on("message", (message: WorkerMessage) => {
         if (message === "bell") drain(seat);
         else if (message === "acknowledged") onAcknowledged();
-        else {
+        else if (message === "waits") onWaits?.();
+        else if (message === "ready") {
           readyAtMs = clock.nowMs();
-          standBy();
+          keepOne();
           resolve();
         }
       });
@@ -103,6 +127,7 @@ export function createSupervisor(options: SupervisorOptions) {
         if (isOver) return;
         isOver = true;
         seat.worker = undefined;
+        if (isEnding()) setEnding(endings, index, ENDING.drained);
         if (readyAtMs === undefined) return reject(new Error(reason));
         if (clock.nowMs() - readyAtMs >= STEADY_MS) seat.deaths = 0;
         mourn(seat, index, reason);
@@ -117,11 +142,11 @@ export function createSupervisor(options: SupervisorOptions) {
       void exit.then(() => exits.delete(exit));
       worker.on("exit", leave);
       const { counters, channel, wake } = seat;
-      worker.postMessage({ index, counters, channel, wakeDescriptor: wake.descriptor } satisfies WorkerSeat);
+      worker.postMessage({ index, counters, channel, wakeDescriptor: wake.descriptor, after } satisfies WorkerSeat);
     });
 
   const mourn = (seat: Seat, index: number, reason: string): void => {
-    if (Atomics.load(stopWord, 0) !== 0) return;
+    if (isEnding()) return;
     onDeath(index, reason);
     const pauseMs = PAUSES_MS[Math.min(seat.deaths++, PAUSES_MS.length - 1)];
     if (pauseMs === 0) replace(seat, index);
@@ -134,18 +159,43 @@ export function createSupervisor(options: SupervisorOptions) {
     seatWorker(seat, index).catch((error: Error) => mourn(seat, index, error.message));
   };
 
+  const wake = (): void => {
+    for (const seat of seats) seat.wake.signal();
+  };
+
+  const end = (): void => {
+    if (isEnding()) return;
+    Atomics.store(stopWord, 0, 1);
+    for (const [index, seat] of seats.entries()) {
+      seat.cancelReplacement();
+      if (seat.worker === undefined) setEnding(endings, index, ENDING.drained);
+    }
+    wake();
+  };
+
   return {
     counterMemories: seats.map((seat) => seat.counters),
     /** What wakes the worker that serves what only one can. */
     firstWake: seats[0].wake.descriptor,
 
-    start: async (): Promise<void> => {
-      await Promise.all(seats.map(seatWorker));
+    /** Of our workers, for those of the next data plane. */
+    endings,
+
+    /** Resolves when there is a warm worker for every seat: what cannot be had is known before anybody else's end. */
+    prepare: async (): Promise<void> => {
+      await Promise.all(seats.map(standBy));
     },
 
-    wake(): void {
-      for (const seat of seats) seat.wake.signal();
+    /** Resolves when all forward: at once, or from the moment when all of ours wait for the end of those `before`. */
+    async start(before?: Predecessor): Promise<void> {
+      let coming = seats.length;
+      const onWaits = (): void => {
+        if (--coming === 0) before?.end();
+      };
+      await Promise.all(seats.map((seat, index) => seatWorker(seat, index, before?.endings, onWaits)));
     },
+
+    wake,
 
     /** Ends a worker where it stands, as if it had failed; false: nobody sits there. */
     kill(index: number): boolean {
@@ -157,11 +207,12 @@ export function createSupervisor(options: SupervisorOptions) {
       return true;
     },
 
+    /** They go deaf, forward what they have heard, and end; nobody takes their place. */
+    end,
+
     async stop(): Promise<void> {
-      Atomics.store(stopWord, 0, 1);
-      for (const seat of seats) seat.cancelReplacement();
-      this.wake();
-      await spare?.terminate();
+      end();
+      await Promise.all(spares.splice(0).map((spare) => spare.terminate()));
       await Promise.all(exits);
       for (const seat of seats) seat.wake.close();
     },

@@ -187,6 +187,22 @@ await inNamespace(import.meta.url, () => {
     },
   );
 
+  test.each([undefined, { group: 7 }])("a ring that goes deaf has what it heard, and hears no more (%j)", (fanout) => {
+    const { far, pause, close } = openWire();
+    const [ring, witness] = [fanout, undefined].map(
+      (group) => new PacketRing({ interface: "near0", ...(group && { fanout: group }) }),
+    );
+    far.transmit(batchOf([numberedFrame(1)], 0), 0);
+    expect(collect(witness, 1, pause)).toHaveLength(1);
+    ring.deafen();
+    far.transmit(batchOf([numberedFrame(2)], 0), 0);
+    expect(collect(witness, 1, pause).map(({ bytes }) => bytes[17])).toEqual([2]);
+    expect(collect(ring, 1, pause).map(({ bytes }) => bytes[17])).toEqual([1]);
+    expect(ring.receive()).toBe(0);
+    for (const one of [ring, witness]) one.close();
+    close();
+  });
+
   describe("packet-ring, trouble with the interface", () => {
     const elapsedMs = (action: () => void) => {
       const start = process.hrtime.bigint();

@@ -20,6 +20,8 @@ const withNeighbors = (...neighbors: string[]): Config => {
   );
   return (parsed as { config: Config }).config;
 };
+/** A data plane in the place of another. */
+const BESIDE = ["start-dataplane", "fill-dataplane", "configure-routes", "open-ports", "configure-ports"];
 const kinds = (before: Config | undefined, after: Config | undefined): string[] =>
   reconcile(before, after).map(({ kind }) => kind);
 
@@ -28,6 +30,8 @@ describe("reconcile", () => {
     expect(kinds(undefined, config())).toEqual([
       "guard-namespace",
       "start-dataplane",
+      "configure-ports",
+      "fill-dataplane",
       "configure-routes",
       "open-ports",
       "start-speaker",
@@ -57,10 +61,12 @@ describe("reconcile", () => {
     expect(kinds(undefined, port(", fault: {losePct: 1}"))).toEqual([
       "guard-namespace",
       "start-dataplane",
+      "configure-ports",
+      "fill-dataplane",
       "configure-routes",
       "open-ports",
     ]);
-    expect(kinds(port(""), port(", vlan: 5"))).toEqual(["stop-dataplane", "start-dataplane", "configure-routes", "open-ports"]);
+    expect(kinds(port(""), port(", vlan: 5"))).toEqual(BESIDE);
   });
 
   it("touches only the neighbor that changed", () => {
@@ -98,11 +104,30 @@ describe("reconcile", () => {
   });
 
   it("makes a new data plane when what it is made of changed, and leaves the sessions up", () => {
-    expect(kinds(config(), config("workers: 2"))).toEqual([
+    expect(kinds(config(), config("workers: 2"))).toEqual(BESIDE);
+  });
+
+  it("starts no data plane beside another where libpcap serves a port of either", () => {
+    const port = (kind: string, changes = ""): Config =>
+      (readConfig(`{ports: [{interface: eth0, kind: ${kind}}]${changes}}`) as { config: Config }).config;
+    const afterwards = [
       "stop-dataplane",
       "start-dataplane",
+      "configure-ports",
+      "fill-dataplane",
       "configure-routes",
       "open-ports",
+    ];
+    expect(kinds(port("pcap-live"), port("packet-ring"))).toEqual(afterwards);
+    expect(kinds(port("packet-ring"), port("pcap-live"))).toEqual(afterwards);
+    expect(kinds(port("packet-ring"), port("packet-ring", ", workers: 2"))).toEqual(BESIDE);
+  });
+
+  it("touches nothing before it has the data plane that takes another's place", () => {
+    expect(kinds(config(), config("workers: 2\njournal: {file: a}"))).toEqual([
+      "start-dataplane",
+      "configure-journal",
+      ...BESIDE.slice(1),
     ]);
   });
 

@@ -22,6 +22,7 @@ function discover({ linkLocal }: { linkLocal: string | undefined } = { linkLocal
     },
     onChange: (link, router) => changes.push([link, router]),
   });
+  discovery.start();
   const hear = (source: string, lifetimeSeconds = 30, port = 1): void =>
     discovery.receive({ kind: "advertisement", source, lifetimeSeconds }, port);
   return { clock, sent, changes, links, discovery, hear };

@@ -1,7 +1,8 @@
 /** The workers' keeper, with workers that die when the test says so. */
 import { EventEmitter } from "node:events";
 import type { Worker } from "node:worker_threads";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { awaitEndings, createEndings, ENDING } from "#src/dataplane/ending.ts";
 import { createImage } from "#src/fib/image.ts";
 import { createSupervisor } from "#src/router/supervisor.ts";
 import { createFakeClock } from "../common/fake-clock.ts";
@@ -12,6 +13,7 @@ function makeSupervisor() {
   const clock = createFakeClock();
   /** Those that were given a seat, and when. */
   const seated: { worker: EventEmitter; atMs: number }[] = [];
+  const launched: EventEmitter[] = [];
   let alive = 0;
   const deaths: string[] = [];
   const supervisor = createSupervisor({
@@ -28,6 +30,7 @@ function makeSupervisor() {
     taps: [],
     launch: () => {
       const worker = new EventEmitter();
+      launched.push(worker);
       alive++;
       worker.on("exit", () => void alive--);
       const postMessage = (): void => void seated.push({ worker, atMs: clock.nowMs() });
@@ -52,7 +55,7 @@ function makeSupervisor() {
     last().emit("message", "ready");
     await started;
   };
-  return { clock, supervisor, seated, deaths, last, die, start, alive: () => alive };
+  return { clock, supervisor, launched, seated, deaths, last, die, start, alive: () => alive };
 }
 
 describe("a worker that dies", () => {
@@ -152,5 +155,64 @@ describe("a worker that dies", () => {
     const refused = expect(started).rejects.toThrow("port0: no such interface");
     await die("port0: no such interface");
     await refused;
+  });
+});
+
+describe("workers that take the place of others", () => {
+  const predecessor = () => {
+    const ended: string[] = [];
+    return { ended, endings: createEndings(1), end: () => void ended.push("end") };
+  };
+
+  it("are warm, and wait for their end, before those are told to", async () => {
+    const { supervisor, launched, last } = makeSupervisor();
+    const before = predecessor();
+    const prepared = supervisor.prepare();
+    launched[0].emit("message", "warm");
+    await prepared;
+    const started = supervisor.start(before);
+    expect([launched.length, before.ended]).toEqual([1, []]);
+    last().emit("message", "waits");
+    expect(before.ended).toEqual(["end"]);
+    last().emit("message", "ready");
+    await started;
+  });
+
+  it("leave those as they are if one cannot be had", async () => {
+    const { supervisor, launched } = makeSupervisor();
+    const before = predecessor();
+    const refused = expect(supervisor.prepare()).rejects.toThrow("port0: no memory");
+    launched[0].emit("error", new Error("port0: no memory"));
+    launched[0].emit("exit", 1);
+    await refused;
+    await supervisor.stop();
+    expect(before.ended).toEqual([]);
+  });
+
+  it("leave those as they are if one dies while it waits", async () => {
+    const { supervisor, die } = makeSupervisor();
+    const before = predecessor();
+    const refused = expect(supervisor.start(before)).rejects.toThrow("out of luck");
+    await die("out of luck");
+    await refused;
+    expect(before.ended).toEqual([]);
+  });
+
+  it("do not wait for a seat that is empty, nor for a worker that dies on its way out", async () => {
+    const { supervisor, die, start } = makeSupervisor();
+    await start();
+    await die("first");
+    await die("second");
+    supervisor.end();
+    const isOver = vi.fn(() => false);
+    awaitEndings(supervisor.endings, ENDING.drained, isOver);
+    expect(isOver).not.toHaveBeenCalled();
+
+    const another = makeSupervisor();
+    await another.start();
+    another.supervisor.end();
+    another.last().emit("error", new Error("third"));
+    awaitEndings(another.supervisor.endings, ENDING.drained, isOver);
+    expect(isOver).not.toHaveBeenCalled();
   });
 });

@@ -1,0 +1,135 @@
+/**
+ * Another data plane takes the place of the one in force while packets pass. They have numbers, so that the node knows of each
+ * whether it came, and whether twice; between the moment when the rings of the one go deaf and that when those of the other hear,
+ * nobody has them, and nothing else may be missing. (Of their order nothing is said: a thread that sends from another processor
+ * overtakes itself on a veth, reload or not.)
+ *
+ *   client 10.0.1.2 -- port0 [router] port1 -- 10.0.11.2 node
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ECMP, Host, type Program, showOf, start } from "../common/host.ts";
+import { inNamespace, run } from "../common/namespace.ts";
+
+const NODE = "10.0.11.2";
+const FLOWS = 8;
+const PACKETS_PER_SECOND = 2000;
+/** A data plane that is stopped before the next is started leaves a thousand and more of these packets to nobody, each time. */
+const MOST_MISSING = PACKETS_PER_SECOND / 10;
+const SEQUENCE = fileURLToPath(new URL("sequence.mjs", import.meta.url));
+
+interface Totals {
+  readonly kind: string;
+  readonly received: number;
+  readonly forwarded: number;
+  readonly punted: number;
+  readonly slow: number;
+  readonly dropped: number;
+  readonly missed: number;
+}
+
+interface Heard {
+  readonly received: number;
+  readonly twice: number;
+}
+
+await inNamespace(import.meta.url, () => {
+  const folder = mkdtempSync(join(tmpdir(), "ecmp-reload-"));
+  const control = join(folder, "control.sock");
+  const file = join(folder, "router.yaml");
+  const show = showOf(control);
+  const programs: Program[] = [];
+  const hosts: Host[] = [];
+  let router: Program;
+
+  const configure = (changes = ""): void => writeFileSync(file, `ports: [{interface: port0}, {interface: port1}]\n${changes}\n`);
+  const reload = () => spawnSync(process.execPath, [ECMP, "reload", "--control", control], { encoding: "utf8" });
+  const events = (): Totals[] =>
+    spawnSync(process.execPath, [ECMP, "show", "events", "--json", "--control", control], { encoding: "utf8" })
+      .stdout.trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+  const begin = async (host: Host, ...words: string[]): Promise<Program> => {
+    const program = host.start([process.execPath, SEQUENCE, ...words]);
+    programs.push(program);
+    expect(await program.line()).toBe("begins");
+    return program;
+  };
+
+  /** Numbered packets from client to node until `meanwhile` is over. */
+  async function underTraffic(meanwhile: () => void): Promise<{ sent: number; heard: Heard }> {
+    const [client, node] = hosts;
+    const receiver = await begin(node, "receive", `${FLOWS}`);
+    const sender = await begin(client, "send", NODE, `${FLOWS}`, `${PACKETS_PER_SECOND}`);
+    meanwhile();
+    sender.child.kill("SIGTERM");
+    const { sent } = JSON.parse(await sender.line());
+    return { sent, heard: JSON.parse(await receiver.line()) };
+  }
+
+  beforeAll(async () => {
+    run("ip link set lo up");
+    for (const [port, address, gateway] of [
+      ["port0", "10.0.1.2/24", "10.0.1.1"],
+      ["port1", `${NODE}/24`, "10.0.11.1"],
+    ]) {
+      hosts.push(await Host.create(port, address, gateway));
+      run(`ip addr add ${gateway}/24 dev ${port}`);
+    }
+    configure();
+    router = start([process.execPath, ECMP, "run", file, "--control", control]);
+    programs.push(router);
+    expect(await router.line()).toBe("ready");
+    expect(hosts[0].run(`ping -c 1 -W 5 ${NODE}`)).toContain("1 received");
+  }, 60_000);
+
+  afterAll(() => {
+    for (const { child } of programs) child.kill("SIGKILL");
+    for (const host of hosts) host.end();
+    rmSync(folder, { recursive: true });
+  });
+
+  test("a reload to another data plane forwards nothing twice and loses next to none", {
+    timeout: 120_000,
+  }, async () => {
+    const changes = ["workers: 2", "ringSlotBytes: 1024", "workers: 2\nringSlotBytes: 1024", ""];
+    const { sent, heard } = await underTraffic(() => {
+      for (const change of changes) {
+        configure(change);
+        expect(reload()).toMatchObject({ status: 0, stderr: "" });
+      }
+    });
+    expect(heard.twice).toBe(0);
+    const ended = events().filter(({ kind }) => kind === "dataplane-replaced");
+    expect(ended).toHaveLength(changes.length);
+    // What a worker had heard was forwarded, or has a name, before it ended.
+    for (const { received, forwarded, punted, slow, dropped } of ended)
+      expect(forwarded + punted + slow + dropped).toBe(received);
+    const missed = ended.reduce((sum, one) => sum + one.missed, 0);
+    const lost = sent - heard.received - missed;
+    expect(lost).toBeGreaterThanOrEqual(0);
+    expect(lost).toBeLessThan(changes.length * MOST_MISSING);
+  });
+
+  test("a data plane that cannot be had leaves the one in force undisturbed, and the reload says why", {
+    timeout: 60_000,
+  }, async () => {
+    const before = show("counters");
+    const { sent, heard } = await underTraffic(() => {
+      run("ip tuntap add dev tun7 mode tun");
+      run("ip link set tun7 up");
+      writeFileSync(file, "ports: [{interface: port0}, {interface: port1}, {interface: tun7}]\n");
+      expect(reload()).toMatchObject({ status: 2, stderr: expect.stringContaining("tun7: hardware type") });
+      run("ip link delete tun7");
+    });
+    expect(heard).toEqual({ received: sent, twice: 0 });
+    // The same one: its counters go on.
+    expect(show("counters").forwarded).toBeGreaterThanOrEqual(before.forwarded + sent);
+    expect(events().filter(({ kind }) => kind === "worker-died")).toEqual([]);
+    expect(run("nft list tables")).toContain("netdev");
+  });
+});
