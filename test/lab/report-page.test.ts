@@ -197,16 +197,59 @@ const MEASURE = `(() => {
       }
     });
   }
+  // What a label stands on: its own border, else the last shape below it, else the panel.
+  const channels = (color) => (color.match(/[\\d.]+/g) ?? []).map(Number);
+  const over = ([r, g, b, a = 1], below) => [r, g, b].map((value, index) => value * a + below[index] * (1 - a));
+  const luminance = (color) => {
+    const [r, g, b] = color.map((value) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const contrast = (a, b) => {
+    const [high, low] = [luminance(a), luminance(b)].sort((x, y) => y - x);
+    return (high + 0.05) / (low + 0.05);
+  };
+  const groundOf = (node) => {
+    if (!node) return [255, 255, 255];
+    const color = channels(getComputedStyle(node).backgroundColor);
+    return color.length === 3 || color[3] === 1 ? color.slice(0, 3) : over(color, groundOf(node.parentElement));
+  };
+  const shapesOf = (svg) => [...svg.querySelectorAll("rect, path")].flatMap((shape) => {
+    const { fill, fillOpacity, opacity } = getComputedStyle(shape);
+    const alpha = Number(fillOpacity) * Number(opacity);
+    return fill.startsWith("rgb") && alpha > 0 ? [{ shape, box: shape.getBoundingClientRect(), color: [...channels(fill), alpha] }] : [];
+  });
+  const standsOn = (text, shapes, panel) => {
+    const { stroke } = getComputedStyle(text);
+    if (stroke !== "none") return channels(stroke);
+    const { left, right, top, bottom } = text.getBoundingClientRect();
+    const [x, y] = [(left + right) / 2, (top + bottom) / 2];
+    const below = shapes.filter(({ shape, box }) =>
+      box.left <= x && x <= box.right && box.top <= y && y <= box.bottom && shape.compareDocumentPosition(text) === 4);
+    return below.reduce((ground, { color }) => over(color, ground), panel);
+  };
+  const pale = [];
+  const see = (text, color, ground) => {
+    const ratio = contrast(over(channels(color), ground), ground);
+    if (ratio < 4.5) pale.push(ratio.toFixed(2) + ": " + text.textContent);
+  };
+  for (const node of document.querySelectorAll("main *:not(svg, svg *)"))
+    if ([...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim())) see(node, getComputedStyle(node).color, groundOf(node));
+  for (const svg of document.querySelectorAll("svg[role=img]")) {
+    const [shapes, panel] = [shapesOf(svg), groundOf(svg)];
+    for (const text of svg.querySelectorAll("text")) see(text, getComputedStyle(text).fill, standsOn(text, shapes, panel));
+  }
   const { scrollWidth } = document.documentElement;
   if (scrollWidth > innerWidth) wrong.push("overflow: " + scrollWidth + " > " + innerWidth);
   const size = Math.min(...[...document.querySelectorAll("svg text")].map((node) => parseFloat(getComputedStyle(node).fontSize) * node.getScreenCTM().a));
   if (size < 10) wrong.push("too small: " + size + " px");
   const alarms = [...document.querySelectorAll('svg text[fill="var(--alarm)"]')].map((node) => getComputedStyle(node).fill);
-  return { wrong, labels: document.querySelectorAll("svg text").length, width: innerWidth, ground: getComputedStyle(document.body).backgroundColor, alarms: [...new Set(alarms)] };
+  return { wrong, pale, labels: document.querySelectorAll("svg text").length, width: innerWidth, ground: getComputedStyle(document.body).backgroundColor, alarms: [...new Set(alarms)] };
 })()`;
 
 interface Measured {
   readonly wrong: readonly string[];
+  /** Words of less contrast than 4.5 to 1, by WCAG 2.2's formula. */
+  readonly pale: readonly string[];
   readonly labels: number;
   readonly width: number;
   readonly ground: string;
@@ -216,9 +259,14 @@ interface Measured {
 
 const PAGES = [
   { page: "report", render: () => renderPage(bad, PROVENANCE), labels: 100 },
+  ...["metallb-l3-tor-pair", "behind-nat", "anycast-pmtu"].map((name) => {
+    return { page: name, render: () => renderPage(makeLabResult(false, name), PROVENANCE), labels: 15 };
+  }),
   { page: "scenario", render: () => renderStrategiesPage(LAB, SUITE, PLAYED, PROVENANCE), labels: 100 },
   { page: "strategies", render: () => renderStrategiesPage(LAB, HARD_SUITE, HARD, PROVENANCE), labels: 30 },
 ].map((page) => ({ ...page, text: page.render() }));
+/** One of each kind. */
+const READ = PAGES.filter(({ page }) => page === "report" || page === "scenario");
 const VIEWS = [
   { width: 1280, colorScheme: "light", ground: "rgb(253, 253, 251)", alarm: "rgb(179, 38, 30)" },
   { width: 1280, colorScheme: "dark", ground: "rgb(21, 24, 28)", alarm: "rgb(255, 147, 138)" },
@@ -265,13 +313,34 @@ describe.skipIf(!existsSync(CHROMIUM))("the page in Chromium", { timeout: 60_000
         });
       }
       const measured = await measure(page);
-      expect(measured).toMatchObject({ wrong: [], width, ground, alarms: [alarm] });
+      expect(measured).toMatchObject({ wrong: [], pale: [], width, ground, alarms: [alarm] });
       expect(measured.labels).toBeGreaterThan(one.labels);
     }
     expect(complaints).toEqual([]);
     await page.evaluate(`for (const text of document.querySelectorAll("svg[role=img] text"))
       for (const [name, value] of Object.entries({ x: 40, y: 40, transform: "" })) text.setAttribute(name, value);`);
     expect((await measure(page)).wrong.join(), "labels put on top of each other").toContain("overlap");
+    await page.addStyleTag({ content: ":root { --quiet: #6a6f78 } p { color: #6a6f78 !important }" });
+    expect((await measure(page)).pale.length, "words in a gray that is too dark").toBeGreaterThan(5);
+    await page.close();
+  });
+
+  it.each(READ)("$page: a screen reader is told what each drawing is and shows, and the headings of each cell", async (one) => {
+    const { page } = await open(one.text);
+    const session = await page.context().newCDPSession(page);
+    const { nodes } = await session.send("Accessibility.getFullAXTree");
+    const drawings = nodes.filter(({ role }) => role?.value === "image");
+    expect(drawings).toHaveLength(await page.locator("svg[role=img]").count());
+    for (const { name, description } of drawings) {
+      expect(name?.value).toMatch(/\w/);
+      expect(description?.value).toMatch(/\w/);
+    }
+    expect(await page.locator("table").count()).toBeGreaterThan(0);
+    expect(
+      await page.locator("table:not(:has(thead th[scope=col])), tbody tr:not(:has(th[scope=row]:first-child))").count(),
+    ).toBe(0);
+    const roles = nodes.map(({ role }) => role?.value);
+    for (const role of ["columnheader", "rowheader"]) expect(roles).toContain(role);
     await page.close();
   });
 
@@ -296,6 +365,18 @@ it("every color of a chart is one of the style sheet, and no id is the process's
     expect(svg.replace(line, "").match(/(?:fill|stroke)="(?!none|var\(--|url\(#hatch\))[^"]*"/g)).toBeNull();
     expect(svg).not.toMatch(/ id=|<style|<defs/);
   }
+});
+
+it("lines of a course differ by more than their colors, and what broke is hatched", () => {
+  const page = renderStrategiesPage(LAB, SUITE, PLAYED, PROVENANCE);
+  for (const [course] of page.matchAll(/<h3>Over time<.*?<\/svg>/gs)) {
+    const lines = course.match(/<path [^>]*stroke-width="2.2"[^>]*>/g) ?? [];
+    const looks = lines.map((line) => [/stroke="([^"]+)"/.exec(line)?.[1], /stroke-dasharray="([^"]+)"/.exec(line)?.[1]]);
+    const colors = new Set(looks.map(([color]) => color));
+    expect(colors.size).toBe(4);
+    expect(new Set(looks.map(([, dashes]) => dashes)).size).toBe(colors.size);
+  }
+  for (const [after] of page.matchAll(/<h3>Connections after<.*?<\/svg>/gs)) expect(after).toContain("url(#hatch)");
 });
 
 it("the same result is the same page", () => {

@@ -4,9 +4,13 @@
  */
 import type { GroupPhase } from "./groups.ts";
 import { NODE_COLORS } from "./style.ts";
-import { CHART_WIDTH, chart, element, label } from "./svg.ts";
+import { CHARACTER_WIDTH, CHART_WIDTH, chart, element, label } from "./svg.ts";
 
-const LEFT = 52;
+const LEFT = 60;
+/** Of the legend below: a line, and a swatch. */
+const LEGEND_LINE = 20;
+const SWATCH = 11;
+const SWATCH_GAP = 20;
 const ROW = 26;
 const BETWEEN = 19;
 const LEAST_LABELLED = 20;
@@ -27,10 +31,37 @@ export function drawStrip(phases: readonly GroupPhase[], indexOf: (node: string)
     const parts = phases.map(({ name, owners }) => ({ name, owners: owners.slice(line * perLine, (line + 1) * perLine) }));
     return drawLine(parts, line * (height + LINE_GAP), (CHART_WIDTH - LEFT) / perLine, indexOf);
   });
+  const shares = sharesOf(phases);
   const moved = phases.slice(1).map((phase) => phase.moved);
-  const description = `${moved.join(", then ") || "None"} of ${cells} parts change hands.`;
-  return chart(lines.length * (height + LINE_GAP), "Who owns which part of the hash space", description, ...lines.flat());
+  const told = shares.map(({ name, parts }) => `${name} ${parts.join(", then ")}`);
+  const description = `${moved.join(", then ") || "None"} of ${cells} parts change hands. Parts: ${told.join("; ")}.`;
+  const top = lines.length * (height + LINE_GAP) + 4;
+  const legend = drawLegend(shares, top, indexOf);
+  return chart(top + legend.height, "Who owns which part of the hash space", description, ...lines.flat(), ...legend.drawn);
 }
+
+/** How many parts each owner has, phase by phase. */
+function sharesOf(phases: readonly GroupPhase[]): { readonly name: string; readonly parts: readonly number[] }[] {
+  const names = new Set(phases.flatMap(({ owners }) => owners.filter((owner) => owner !== null)));
+  const partsOf = (name: string) => phases.map(({ owners }) => owners.filter((owner) => owner === name).length);
+  return [...names].toSorted((a, b) => a.localeCompare(b, "en")).map((name) => ({ name, parts: partsOf(name) }));
+}
+
+/** Whose color is whose, and in numbers what small cells show by their colors alone. */
+function drawLegend(shares: ReturnType<typeof sharesOf>, top: number, indexOf: (node: string) => number) {
+  const words = shares.map(({ name, parts }) => `${name} ${parts.join(" → ")}`);
+  const widest = Math.max(0, ...words.map(({ length }) => length)) * CHARACTER_WIDTH + SWATCH + SWATCH_GAP;
+  const perLine = Math.max(1, Math.floor((CHART_WIDTH - LEFT) / widest));
+  const width = (CHART_WIDTH - LEFT) / perLine;
+  const drawn = shares.flatMap(({ name }, at) => {
+    const [x, y] = [LEFT + (at % perLine) * width, top + Math.floor(at / perLine) * LEGEND_LINE];
+    const box = { x, y: y + 4, width: SWATCH, height: SWATCH };
+    return [element("rect", { class: colorClass(indexOf(name)), ...box }), label(x + SWATCH + 6, y + 14, words[at])];
+  });
+  return { drawn, height: Math.ceil(shares.length / perLine) * LEGEND_LINE };
+}
+
+const colorClass = (index: number): string => `node-${index % NODE_COLORS}`;
 
 function drawLine(
   phases: readonly { readonly name: string; readonly owners: Owners }[],
@@ -59,7 +90,7 @@ function drawOwners(owners: Owners, y: number, width: number, indexOf: (node: st
   return runsOf(owners).flatMap(({ value, start, length }) => {
     const x = LEFT + start * width;
     const box = { x, y, width: length * width, height: ROW };
-    const cell = element("rect", { class: value === null ? "cell nobody" : `cell node-${indexOf(value) % NODE_COLORS}`, ...box });
+    const cell = element("rect", { class: value === null ? "cell nobody" : `cell ${colorClass(indexOf(value))}`, ...box });
     if (value === null || length * width < LEAST_LABELLED) return [cell];
     return [cell, label(x + (length * width) / 2, y + 17, value, { class: "on-cell", "text-anchor": "middle" })];
   });

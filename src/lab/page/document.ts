@@ -32,16 +32,24 @@ export const figure = (title: string, drawing: string, caption: string): string 
 export const list = (lines: readonly string[]): string =>
   element("ul", { class: "differences" }, ...lines.map((text) => element("li", {}, escapeText(text))));
 
+/** Of a column's longest cell: more characters than that are prose, which may be broken into lines. */
+const MOST_IN_A_LINE = 48;
+/** What marks a cell that says what went wrong: not by its color alone. */
+export const WRONG = "✗ ";
+
 /**
- * A table that scrolls by itself where the window is narrower. The first row is its heading; `numeric` says which columns are
- * numbers.
+ * A table that scrolls by itself where the window is narrower. The first row is its heading, and the first cell that of its row;
+ * `numeric` says which columns are numbers.
  */
 export function table(title: string, [head, ...rows]: readonly (readonly string[])[], numeric: readonly boolean[]): string {
-  const align = (column: number) => (numeric[column] ? "number" : undefined);
+  const isProse = head.map((_, column) => rows.some((row) => row[column].length > MOST_IN_A_LINE));
+  const align = (column: number) => (numeric[column] ? "number" : isProse[column] ? "prose" : undefined);
   const headings = head.map((text, column) => element("th", { scope: "col", class: align(column) }, escapeText(text)));
-  const lines = rows.map((row) => {
-    return element("tr", {}, ...row.map((text, column) => element("td", { class: align(column) }, escapeText(text))));
-  });
+  const cell = (text: string, column: number) =>
+    column === 0
+      ? element("th", { scope: "row", class: align(column) }, escapeText(text))
+      : element("td", { class: text.startsWith(WRONG) ? "alarm" : align(column) }, escapeText(text));
+  const lines = rows.map((row) => element("tr", {}, ...row.map(cell)));
   const whole = element("table", {}, element("thead", {}, element("tr", {}, ...headings)), element("tbody", {}, ...lines));
   return element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": title }, whole);
 }

@@ -1,7 +1,7 @@
 /** Flows as ribbons from client to pod by all that they pass, each as wide as flows are many; what broke ends in a hatched box. */
 import { drawChart, words } from "./chart.ts";
 import { nodePaint, paint } from "./style.ts";
-import { CHART_WIDTH } from "./svg.ts";
+import { CHARACTER_WIDTH, CHART_WIDTH } from "./svg.ts";
 import { count } from "./words.ts";
 
 /** Beside a label, and between two of them that stand above each other. */
@@ -9,8 +9,7 @@ const GAP = 20;
 const LEAST_HEIGHT = 150;
 const LEAST_BOX = 14;
 const BOX_WIDTH = 10;
-/** About what a character of a label takes, and what the last column's labels may take. */
-const CHARACTER_WIDTH = 8;
+/** What the last column's labels may take. */
 const MOST_RIGHT = 200;
 const LEFT = 2;
 /** Of the labels of client and router, above their boxes: those of the others stand on their own ribbons. */
@@ -26,8 +25,10 @@ const BOTTOM = 10;
  */
 export type Way = readonly (string | undefined)[];
 
-/** For a flow that broke: hatched, because it must not depend on color. */
+/** For what broke, and for requests that failed: hatched, because it must not depend on color. */
 export const BROKEN = "broken";
+export const FAILED = "failed";
+const isCut = (name: string): boolean => name === BROKEN || name === FAILED;
 
 const sayBox = (name: string, flows: number): string => `${name} ${flows}`;
 
@@ -54,19 +55,9 @@ export function drawFlows(title: string, ways: readonly Way[], nodes: readonly s
     ),
   );
   const atNode = all.length - 2;
-  const columns = all.filter(({ size }) => size > 0);
-  const widest = longestOf(columns.at(-1) ?? new Map());
-  const right = Math.min(MOST_RIGHT, widest + GAP);
-  const pitch = (CHART_WIDTH - LEFT - right) / (columns.length - 1);
-  // Names in front of the nodes stand above their boxes, and may need more lines than one.
-  const room = pitch - BESIDE;
-  const lines = Math.max(1, ...all.slice(0, atNode).map((names) => Math.ceil(longestOf(names) / room)));
-  const top = TOP + (lines - 1) * LINE;
-  const gap = GAP + (lines - 1) * LINE;
-  const most = Math.max(1, ...columns.map(({ size }) => size));
-  const height = top + BOTTOM + Math.max(LEAST_HEIGHT, most * (gap + LEAST_BOX));
+  const { columns, right, top, gap, height, labelOf } = layOut(all, atNode);
   const fill = (name: string) =>
-    name === BROKEN ? "url(#hatch)" : nodes.includes(name) ? nodePaint(nodes.indexOf(name)) : paint("quiet");
+    isCut(name) ? "url(#hatch)" : nodes.includes(name) ? nodePaint(nodes.indexOf(name)) : paint("quiet");
   const told = columns
     .filter(({ size }) => size > 1)
     .map((names) => [...names].map(([name, flows]) => sayBox(name, flows)).join(", "));
@@ -88,13 +79,12 @@ export function drawFlows(title: string, ways: readonly Way[], nodes: readonly s
           depth: columns.indexOf(names),
           itemStyle: { color: column === atNode ? fill(name) : paint("quiet") },
           label: {
-            ...words(name === BROKEN ? "alarm" : "ink"),
-            formatter: sayBox(name, flows),
-            width: names === columns.at(-1) ? right : room - (column < atNode ? 0 : BOX_WIDTH),
-            overflow: "break",
+            ...words(isCut(name) ? "alarm" : "ink"),
+            ...(column < atNode && ABOVE),
+            formatter: labelOf(name, flows, column).join("\n"),
+            lineHeight: LINE,
             textBorderColor: paint("panel"),
             textBorderWidth: 3,
-            ...(column < atNode && ABOVE),
           },
         })),
       ),
@@ -106,6 +96,31 @@ export function drawFlows(title: string, ways: readonly Way[], nodes: readonly s
       })),
     },
   });
+}
+
+/** Where columns stand, and how many lines their labels need: those in front of the nodes stand above their boxes. */
+function layOut(all: readonly ReadonlyMap<string, number>[], atNode: number) {
+  const columns = all.filter(({ size }) => size > 0);
+  const last = columns.at(-1) ?? new Map<string, number>();
+  const right = Math.min(MOST_RIGHT, longestOf(last) + GAP);
+  const pitch = (CHART_WIDTH - LEFT - right) / (columns.length - 1);
+  const roomIn = (column: number) => (all[column] === last ? right : column < atNode ? pitch : pitch - BOX_WIDTH) - BESIDE;
+  const labelOf = (name: string, flows: number, column: number) =>
+    breakWords(name, flows, Math.floor(roomIn(column) / CHARACTER_WIDTH));
+  const lines = all.flatMap((names, column) => [...names].map(([name, flows]) => labelOf(name, flows, column).length));
+  const further = (Math.max(1, ...lines) - 1) * LINE;
+  const gap = GAP + further;
+  const most = Math.max(1, ...columns.map(({ size }) => size));
+  const top = TOP + further;
+  return { columns, right, top, gap, height: top + BOTTOM + Math.max(LEAST_HEIGHT, most * (gap + LEAST_BOX)), labelOf };
+}
+
+/** Not by the library, which takes bold characters for narrower than they are. */
+function breakWords(name: string, flows: number, most: number): string[] {
+  const whole = sayBox(name, flows);
+  if (whole.length <= most) return [whole];
+  const pieces = Array.from({ length: Math.ceil(name.length / most) }, (_, at) => name.slice(at * most, (at + 1) * most));
+  return [...pieces, String(flows)];
 }
 
 /** Of a column's labels. */

@@ -9,7 +9,7 @@ import type { FibState, MemberState } from "../../fib/state.ts";
 import { type Address, formatAddress } from "../../net/address.ts";
 import type { Flow } from "../../net/flow.ts";
 import { formatPrefix, hostPrefix } from "../../net/prefix.ts";
-import { type Lab, nextHopsOf, type Service } from "../lab.ts";
+import { type Lab, nextHopsOf, routersOf, type Service } from "../lab.ts";
 import { type Band, binomialBand } from "./binomial.ts";
 
 /** A change, or several at once, and what the phase that it begins is called. */
@@ -97,4 +97,6 @@ function balanceOf(lab: Lab, members: readonly MemberState[], perNode: Readonly<
 const nameIn =
   (lab: Lab) =>
   (address: Address): string =>
-    lab.nodes.find((node) => nextHopsOf(node).includes(address))?.name ?? formatAddress(address);
+    lab.nodes.find((node) => nextHopsOf(node).includes(address))?.name ??
+    routersOf(lab).find(({ ports }) => ports.some((port) => nextHopsOf(port).includes(address)))?.name ??
+    formatAddress(address);

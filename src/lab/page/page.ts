@@ -14,7 +14,7 @@ import { groupsOfRun } from "./run-groups.ts";
 import { element, escapeText } from "./svg.ts";
 import { type Course, drawTimeline } from "./timeline-chart.ts";
 import { wayFigures, waysOf } from "./ways.ts";
-import { count, percent } from "./words.ts";
+import { count, duration, percent } from "./words.ts";
 
 export function renderPage(result: LabResult, provenance: Provenance): string {
   const body = [
@@ -64,7 +64,8 @@ function headline({ lab, runs }: LabResult): string {
     return `${percent(judgment.broken.observed, judgment.opened)} with ${selector.name}`;
   });
   const { service } = runs[0].services[0];
-  return `${lab.experiment.event.node} left, and connections to ${service.name} broke: ${told.join(", ")}`;
+  const { node, kind } = lab.experiment.event;
+  return `${node}'s ${FAULTS[kind].past}, and connections to ${service.name} broke: ${told.join(", ")}`;
 }
 
 interface Column {
@@ -83,7 +84,7 @@ const COLUMNS: readonly Column[] = [
   { title: "On departed", numeric: true, cell: (_, { judgment }) => String(judgment.broken.onDepartedNode) },
   { title: "On survivors", numeric: true, cell: (_, { judgment }) => String(judgment.broken.onSurvivors) },
   { title: "Timed out", numeric: true, cell: (_, { judgment }) => String(judgment.broken.timedOut) },
-  { title: "Converged", numeric: true, cell: ({ event }) => `${event.convergedMs.toFixed(1)} ms` },
+  { title: "Converged", numeric: true, cell: ({ event }) => duration(event.convergedMs) },
 ];
 
 function strategies({ runs }: LabResult): string {
@@ -96,14 +97,11 @@ function strategies({ runs }: LabResult): string {
 
 function runSection({ lab }: LabResult, run: RunResult): string {
   const connections = run.services.flatMap((service) => service.connections);
-  const { drawing, legend } = drawTimeline(courseOf(run));
+  const timeline = drawTimeline(courseOf(run));
+  const asked = "Connections are asked in turn, ten times a second.";
   const figures = [
+    ...(timeline ? [figure("Over time", timeline.drawing, `${timeline.caption}. ${asked}`)] : []),
     ...wayFigures(lab, waysOf(lab, connections)),
-    figure(
-      "Alive and broken",
-      drawing,
-      [...legend, "As the client saw it. Connections are asked in turn, ten times a second."].join(". "),
-    ),
     ...groupsOfRun(lab, run).flatMap((group) => drawGroup(lab, group)),
   ];
   const title = `With ${run.selector.name}${run.selector.buckets ? `, ${run.selector.buckets} buckets` : ""}`;
@@ -113,7 +111,6 @@ function runSection({ lab }: LabResult, run: RunResult): string {
 /** Before the event there is little to be seen. */
 const BEFORE_MS = 50;
 
-/** Milliseconds since the event. */
 function courseOf({ event, services, struckAtMs }: RunResult): Course {
   const opened = services.flatMap(({ connections }) => connections).filter(({ record }) => record.opened);
   const broken = opened.flatMap(({ record }) => {
@@ -121,6 +118,7 @@ function courseOf({ event, services, struckAtMs }: RunResult): Course {
     return atMs === undefined ? [] : [atMs - struckAtMs];
   });
   return {
+    since: "the event",
     fromMs: -BEFORE_MS,
     toMs: Math.max(100, event.convergedMs * 2, ...broken.map((atMs) => atMs * 1.15)),
     opened: opened.length,

@@ -12,10 +12,10 @@ import { type Course, drawTimeline, type Mark } from "./timeline-chart.ts";
 import { wayFigures, waysOf } from "./ways.ts";
 
 export function scenarioSection(lab: Lab, { scenario, outcome }: PlayedScenario): string {
-  const { drawing, legend } = drawTimeline(courseOf(outcome));
+  const timeline = drawTimeline(courseOf(outcome));
   const { connections, requests, datagrams } = outcome.judged;
   const figures = [
-    figure("Over time", drawing, [...legend, "Dotted: as many as were forecast to break."].join(". ")),
+    ...(timeline ? [figure("Over time", timeline.drawing, `${timeline.caption}.`)] : []),
     ...wayFigures(lab, waysOf(lab, connections, requests, datagrams)),
     ...groupsOfScenario(lab, { scenario, outcome }).flatMap((group) => drawGroup(lab, group)),
   ];
@@ -25,10 +25,10 @@ export function scenarioSection(lab: Lab, { scenario, outcome }: PlayedScenario)
 
 const STILL_TO_COME = 1.1;
 
-/** Milliseconds since the traffic began. */
 function courseOf({ connections, marks, moves, brokenAtMs, reopenedAtMs, failedAtMs }: ScenarioOutcome): Course {
   const happened = [...brokenAtMs, ...reopenedAtMs, ...failedAtMs, ...[...marks, ...moves].map(({ toMs }) => toMs)];
   return {
+    since: "the traffic began",
     fromMs: 0,
     toMs: Math.max(1000, ...happened) * STILL_TO_COME,
     opened: connections.opened,

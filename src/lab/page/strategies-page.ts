@@ -16,7 +16,18 @@ import {
   verdictRows,
 } from "../strategies.ts";
 import { scenarioReport } from "./data.ts";
-import { downloads, figure, list, type Provenance, paragraph, renderDocument, section, settingsList, table } from "./document.ts";
+import {
+  downloads,
+  figure,
+  list,
+  type Provenance,
+  paragraph,
+  renderDocument,
+  section,
+  settingsList,
+  table,
+  WRONG,
+} from "./document.ts";
 import { scenarioSection } from "./scenario-section.ts";
 import { drawBreakages, drawGaps } from "./strategy-charts.ts";
 import { element, escapeText } from "./svg.ts";
@@ -41,8 +52,8 @@ export function renderStrategiesPage(
   );
   return renderDocument(`${suite.name}: strategies side by side`, [
     header,
-    section("Strategies", table("Strategies", strategyRows(played), NUMERIC_COLUMNS)),
-    section("Assertions", table("Assertions", verdictRows(played), [])),
+    strategies(played),
+    section("Assertions", table("Assertions", markedVerdicts(played), [])),
     comparison(played),
     ...played.map((each) => scenarioSection(lab, each)),
     section("Why forecast and observation differ", table("Reasons", reasonRows(played), [false, true, false, false])),
@@ -67,8 +78,29 @@ export function renderStrategiesPage(
   ]);
 }
 
+/** That nothing broke there is a result, and not the lack of one. */
+const ALWAYS_TOLD = "on survivors";
+
+/** Without the columns of kinds of traffic that there were not: what is zero all through is said once. */
+function strategies(played: readonly PlayedScenario[]): string {
+  const [head, ...rows] = strategyRows(played);
+  const isEmpty = (column: number) => head[column] !== ALWAYS_TOLD && rows.every((row) => row[column] === "0");
+  const kept = [...head.keys()].filter((column) => !isEmpty(column));
+  const numeric = kept.map((column) => NUMERIC_COLUMNS[column]);
+  const left = head.filter((_, column) => isEmpty(column));
+  const whole = [head, ...rows].map((row) => kept.map((column) => row[column]));
+  const note = left.length > 0 ? [paragraph(`0 everywhere, and left out: ${left.join(", ")}.`, "note")] : [];
+  return section("Strategies", table("Strategies", whole, numeric), ...note);
+}
+
+function markedVerdicts(played: readonly PlayedScenario[]): string[][] {
+  const [head, ...rows] = verdictRows(played);
+  const holds = played.flatMap(({ verdicts }) => verdicts.map((verdict) => verdict.holds));
+  return [head, ...rows.map((row, at) => [...row.slice(0, -1), `${holds[at] ? "✓ " : WRONG}${row.at(-1)}`])];
+}
+
 const GAPS =
-  "The longest time in which nothing came back, of each connection: half of them had no longer one than the black dot says, 99 % than the blue, all than the red. What never ended has no dot.";
+  "The longest time in which nothing came back, of each connection: half of them had no longer one than the circle says, 99 % than the square, all than the diamond. What never ended has no mark.";
 
 function comparison(played: readonly PlayedScenario[]): string {
   const breakages = played.flatMap(({ scenario: { name }, outcome: { connections, requests, datagrams } }) => [

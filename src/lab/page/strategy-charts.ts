@@ -27,7 +27,7 @@ export function drawBreakages(all: readonly Breakage[]): string {
   );
   return drawChart("Broken by strategy", tell(all, told), heightOf(all.length), {
     grid: GRID,
-    xAxis: { ...numberAxis((value) => `${value} %`), min: 0, minInterval: 1 },
+    xAxis: { ...numberAxis((value) => `${value} %`), min: 0, max: ({ max }) => (max > 75 ? 100 : null), minInterval: 1 },
     yAxis: rowAxis(all, told),
     series: [
       {
@@ -58,8 +58,10 @@ export function drawGaps(all: readonly Gaps[]): string {
   const rows = all.map(({ name, gapsMs }) => ({ name, ...quantiles(gapsMs) }));
   const said = (ms: number) => (Number.isFinite(ms) ? duration(ms) : "never ended");
   const told = rows.map(({ half, most, longest }) => `median ${said(half)}, 99 % ${said(most)}, longest ${said(longest)}`);
-  const dots = (pick: (row: (typeof rows)[number]) => number, size: number, color: string) => ({
+  const dots = (name: string, pick: (row: (typeof rows)[number]) => number, symbol: string, size: number, color: string) => ({
+    name,
     type: "scatter" as const,
+    symbol,
     symbolSize: size,
     itemStyle: { color, opacity: 1 },
     data: rows.flatMap((each, row) => (Number.isFinite(pick(each)) ? [[Math.max(1, pick(each)), row]] : [])),
@@ -69,9 +71,9 @@ export function drawGaps(all: readonly Gaps[]): string {
     xAxis: { ...numberAxis(duration), type: "log", min: 1 },
     yAxis: rowAxis(rows, told),
     series: [
-      dots(({ longest }) => longest, 11, paint("alarm")),
-      dots(({ most }) => most, 9, paint("node-0")),
-      dots(({ half }) => half, 7, paint("ink")),
+      dots("longest", ({ longest }) => longest, "diamond", 14, paint("alarm")),
+      dots("99 %", ({ most }) => most, "rect", 7, paint("node-0")),
+      dots("median", ({ half }) => half, "circle", 7, paint("ink")),
     ],
   });
 }

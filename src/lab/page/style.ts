@@ -69,19 +69,20 @@ section{margin-top:52px}
 .kicker{color:var(--quiet);font-size:14px;margin-bottom:8px}
 .lead{color:var(--quiet);font-size:17px;margin-top:12px;max-width:46em}
 .verdict{margin-top:20px;font-weight:600}
-.verdict.alarm{color:var(--alarm)}
+.verdict.alarm,td.alarm{color:var(--alarm);font-weight:600}
 .note,figcaption{color:var(--quiet);font-size:13.5px;line-height:1.5;margin-top:12px;max-width:62em}
 .note+.figures{margin-top:16px}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:20px}
+.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,420px),1fr));gap:20px}
 figure{background:var(--panel);border:1px solid var(--rule);border-radius:8px;padding:20px;min-width:0}
 svg{display:block;width:100%;height:auto;overflow:visible;font-size:13px}
 .patterns{position:absolute;width:0;height:0}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:14.5px}
 th,td{text-align:left;padding:8px 18px 8px 0;border-bottom:1px solid var(--rule);white-space:nowrap}
-th{color:var(--quiet);font-weight:500;font-size:13px}
+thead th{color:var(--quiet);font-weight:500;font-size:13px}
+tbody th{font-weight:inherit}
 th:last-child,td:last-child{padding-right:0}
-td:last-child:not(.number){white-space:normal;min-width:14em}
+.prose{white-space:normal;min-width:18em}
 .number{text-align:right}
 dl{display:grid;grid-template-columns:minmax(7em,max-content) minmax(0,1fr);gap:6px 24px;font-size:14.5px}
 dt{color:var(--quiet)}

@@ -21,6 +21,8 @@ export const label = (x: number, y: number, text: string, attributes: Attributes
 
 /** All charts are drawn on this width, so that their text has one size wherever the page puts them. */
 export const CHART_WIDTH = 480;
+/** About what a character of a label takes there. */
+export const CHARACTER_WIDTH = 8;
 
 /** An image to a screen reader: `title` is what it is, `description` what can be seen in it. */
 export function chart(height: number, title: string, description: string, ...children: readonly string[]): string {

@@ -6,10 +6,16 @@
 import type { LineSeriesOption } from "echarts";
 import { drawChart, numberAxis, words } from "./chart.ts";
 import { type ColorName, paint } from "./style.ts";
+import { CHARACTER_WIDTH, CHART_WIDTH } from "./svg.ts";
 import { duration } from "./words.ts";
 
-const HEIGHT = 268;
-const GRID = { left: 42, right: 18, top: 26, bottom: 56 };
+const PLOT_HEIGHT = 186;
+const GRID = { left: 42, right: 18, top: 26 };
+/** Of the axis below the plot, and of each line of the legend below that. */
+const AXIS_HEIGHT = 28;
+const LEGEND_LINE = 28;
+const SAMPLE = 28;
+const SAMPLE_GAP = 14;
 /** Of the axis: marks closer than that have one letter. */
 const CLOSE = 0.04;
 
@@ -22,6 +28,8 @@ export interface Mark {
 
 /** Times on one clock. */
 export interface Course {
+  /** When that clock was at zero. */
+  readonly since: string;
   readonly fromMs: number;
   readonly toMs: number;
   readonly opened: number;
@@ -35,12 +43,14 @@ export interface Course {
 
 export interface Timeline {
   readonly drawing: string;
-  /** What the letters stand for. */
-  readonly legend: readonly string[];
+  /** What it shows, and what the letters stand for. */
+  readonly caption: string;
 }
 
-export function drawTimeline(course: Course): Timeline {
+/** undefined: of datagrams alone nobody knows when they moved, and there is nothing to draw. */
+export function drawTimeline(course: Course): Timeline | undefined {
   const { fromMs, toMs, opened, forecast, brokenAtMs, reopenedAtMs, failedAtMs } = course;
+  if (opened === 0 && failedAtMs.length === 0) return undefined;
   const groups = groupMarks(course);
   const changes = [...brokenAtMs.map((atMs) => ({ atMs, by: -1 })), ...reopenedAtMs.map((atMs) => ({ atMs, by: 1 }))];
   const alive = opened - brokenAtMs.length + reopenedAtMs.length;
@@ -55,30 +65,32 @@ export function drawTimeline(course: Course): Timeline {
       ? [
           line(`${alive} alive`, steps(changes, opened), "ink", "solid"),
           line(`${brokenAtMs.length} broken`, up(brokenAtMs), "alarm", "dashed"),
+          { ...line(`${forecast} forecast to break`, steps([], forecast), "alarm", "dotted"), lineStyle: FORECAST },
         ]
       : []),
-    ...(reopenedAtMs.length > 0 ? [line(`${reopenedAtMs.length} again`, up(reopenedAtMs), "node-2", "dotted")] : []),
-    ...(failedAtMs.length > 0 ? [line(`${failedAtMs.length} failed`, up(failedAtMs), "node-3", "dashed")] : []),
+    ...(reopenedAtMs.length > 0 ? [line(`${reopenedAtMs.length} reopened`, up(reopenedAtMs), "node-2", "dotted")] : []),
+    ...(failedAtMs.length > 0 ? [line(`${failedAtMs.length} requests failed`, up(failedAtMs), "node-3", DASH_DOT)] : []),
   ];
-  const upright = groups.flatMap(({ letter, marks }) => [
+  const uprights = groups.flatMap(({ letter, marks }) => [
     { xAxis: marks[0].fromMs, label: { show: true, formatter: letter }, lineStyle: { color: paint("alarm") } },
     ...marks.map((mark) => ({ xAxis: Math.min(mark.toMs, toMs), lineStyle: { color: paint("quiet"), type: [3, 3] } })),
   ]);
-  const level = { yAxis: forecast, lineStyle: { color: paint("alarm"), width: 1, type: [1, 3] } };
-  const drawing = drawChart("Over time", describe(course, alive), HEIGHT, {
-    grid: GRID,
+  const names = lines.map(({ name = "" }) => `${name}`);
+  const bottom = AXIS_HEIGHT + LEGEND_LINE * legendLines(names);
+  const drawing = drawChart("Over time", describe(course, alive), GRID.top + PLOT_HEIGHT + bottom, {
+    grid: { ...GRID, bottom },
     legend: {
       bottom: 0,
       left: GRID.left,
-      itemWidth: 28,
-      itemGap: 22,
+      itemWidth: SAMPLE,
+      itemGap: SAMPLE_GAP,
       selectedMode: false,
-      textStyle: words("ink"),
+      textStyle: { ...words("ink"), fontWeight: "normal" },
       backgroundColor: "none",
       borderColor: "none",
       itemStyle: { color: "none" },
       inactiveColor: paint("quiet"),
-      data: lines.map(({ name = "" }) => `${name}`),
+      data: names,
     },
     xAxis: {
       ...numberAxis(duration),
@@ -99,15 +111,21 @@ export function drawTimeline(course: Course): Timeline {
           symbol: "none",
           label: { show: false, position: "end", distance: 5, ...words("alarm") },
           lineStyle: { type: "solid", width: 1 },
-          data: [...upright, ...(opened > 0 ? [level] : [])],
+          data: uprights,
         },
       },
     ],
   });
-  return { drawing, legend: groups.map(sayGroup) };
+  const upright = groups.length > 0 ? ["At a solid upright it happens, from a dashed one on packets go by it"] : [];
+  return { drawing, caption: [sayAxes(course), ...upright, ...groups.map(sayGroup)].join(". ") };
 }
 
-const line = (name: string, data: number[][], color: ColorName, type: "solid" | "dashed" | "dotted"): LineSeriesOption => ({
+/** Told apart without their colors. */
+type LineType = "solid" | "dashed" | "dotted" | number[];
+const DASH_DOT = [9, 3, 2, 3];
+const FORECAST = { color: paint("alarm"), width: 1, type: [1, 3] };
+
+const line = (name: string, data: number[][], color: ColorName, type: LineType): LineSeriesOption => ({
   name,
   type: "line",
   step: "end",
@@ -125,6 +143,23 @@ function stairs(changes: readonly { atMs: number; by: number }[], first: number,
       return [Math.min(Math.max(atMs, fromMs), toMs), level];
     });
   return [[fromMs, first], ...points, [toMs, level]];
+}
+
+function sayAxes({ opened, failedAtMs, since }: Course): string {
+  const failed = failedAtMs.length > 0 ? (opened > 0 ? ", and failed requests" : "Failed requests") : "";
+  return `${opened > 0 ? "Connections as their client saw them" : ""}${failed}, over the time since ${since}`;
+}
+
+/** As many as the library will break it into, or one more. */
+function legendLines(names: readonly string[]): number {
+  const whole = CHART_WIDTH - GRID.left;
+  let [lines, used] = [1, 0];
+  for (const name of names) {
+    const width = SAMPLE + SAMPLE_GAP + name.length * CHARACTER_WIDTH;
+    if (used + width > whole) [lines, used] = [lines + 1, 0];
+    used += width;
+  }
+  return lines;
 }
 
 const describe = ({ opened, brokenAtMs, failedAtMs, forecast }: Course, alive: number): string =>

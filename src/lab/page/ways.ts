@@ -4,7 +4,7 @@ import type { DatagramOutcome } from "../datagram-outcome.ts";
 import type { Lab } from "../lab.ts";
 import type { JudgedConnection, JudgedRequest } from "../outcome.ts";
 import { figure } from "./document.ts";
-import { BROKEN, drawFlows, type Way } from "./flow-chart.ts";
+import { BROKEN, drawFlows, FAILED, type Way } from "./flow-chart.ts";
 import { passageOf } from "./passage.ts";
 import { count } from "./words.ts";
 
@@ -39,7 +39,7 @@ export function waysOf(
       title: "Connections after",
       caption: `${broken.length} of ${opened.length} broke (hatched); the others are where they were.`,
       ways: opened.map(({ node, record }) =>
-        isBroken(record) ? cut(record.reopenedAtMs === undefined ? "for good" : "open again") : whole(node, record.pod),
+        isBroken(record) ? cut(BROKEN, record.reopenedAtMs === undefined ? "for good" : "reopened") : whole(node, record.pod),
       ),
     },
     {
@@ -55,7 +55,7 @@ export function waysOf(
     {
       title: "Requests",
       caption: `${count(requests.length, "request")}, at whatever time; ${failed.length} failed (hatched), and may have been answered when asked again.`,
-      ways: requests.map(({ node, record }) => (record.failed === undefined ? whole(node, record.pod) : cut())),
+      ways: requests.map(({ node, record }) => (record.failed === undefined ? whole(node, record.pod) : cut(FAILED))),
     },
   ];
   return all.filter(({ ways }) => ways.length > 0);
@@ -76,6 +76,6 @@ function waysIn(lab: Lab) {
       return [...front, ...behind(node), node, pod];
     },
     /** What is broken is nowhere: where its packets end, nobody sees. */
-    cut: (then?: string): Way => [...front, ...behind(undefined), BROKEN, then],
+    cut: (how: string, then?: string): Way => [...front, ...behind(undefined), how, then],
   };
 }
