@@ -16,7 +16,7 @@ const LAW: Record<string, readonly string[]> = {
   mrt: ["net", "bgp"],
   rib: ["net", "types:bgp", "bgp/path", "bgp/communities"],
   port: ["net", "wire", "pcap", "native-bindings"],
-  speaker: ["net", "bgp", "mrt", "types:rib/route", "port/tcp-socket"],
+  speaker: ["net", "bgp", "mrt", "types:rib/route", "port/tcp-socket", "port/rotating-file"],
   conform: ["net", "bgp"],
   bfd: ["net", "port/datagram-socket", "port/thread", "port/wake"],
   fib: ["net", "ecmp", "types:rib"],

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { type Address, formatAddress, isIpv4 } from "../net/address.ts";
 import { hasPorts, parseProtocol } from "../net/flow.ts";
+import { captureFileFields, refuseMisplacedFiles } from "./capture-file-schema.ts";
 import { parsed, prefix, unicast, whole } from "./scalar.ts";
 
 const vlanId = whole(1, 4094);
@@ -115,18 +116,22 @@ export type TapConfig = z.output<typeof tapSchema>;
 
 /**
  * An interface by its name or by an address that it has: container engines give names as they like, and addresses as they are
- * told.
+ * told. A port over files has a name, too, which no interface has.
  */
 export const portSchema = z
   .strictObject({
     interface: interfaceName.optional(),
     address: unicast.optional(),
-    /** What frames come and go by: our ring, or libpcap where the ring cannot be had. */
-    kind: z.enum(["packet-ring", "pcap-live"], { error: "wanted packet-ring or pcap-live" }).default("packet-ring"),
+    /** What frames come and go by: our ring, libpcap where the ring cannot be had, or files without any interface. */
+    kind: z
+      .enum(["packet-ring", "pcap-live", "capture-file"], { error: "wanted packet-ring, pcap-live or capture-file" })
+      .default("packet-ring"),
+    ...captureFileFields,
     vlan: vlan.optional(),
     tap: tapSchema.optional(),
     fault: faultSchema.optional(),
   })
   .refine((port) => (port.interface === undefined) !== (port.address === undefined), {
     error: "wanted an interface's name (interface), or an address that it has (address)",
-  });
+  })
+  .superRefine(refuseMisplacedFiles);

@@ -6,9 +6,9 @@ import { listInterfaces } from "../port/interface.ts";
 import { LivePort } from "../port/live-port.ts";
 import { PacketRing, type RingSize } from "../port/packet-ring.ts";
 import { PacketWaiter } from "../port/packet-waiter.ts";
-import { PcapLive } from "../port/pcap-live.ts";
-import type { CaptureMemory } from "../port/pcap-live-memory.ts";
 import type { Port, Waiter } from "../port/port.ts";
+import type { ServedMemory } from "../port/served-memory.ts";
+import { ServedPort } from "../port/served-port.ts";
 import { createSharedReader } from "../port/shared-value.ts";
 import type { createPortIdentity } from "./classify.ts";
 
@@ -25,7 +25,7 @@ export interface Link {
 }
 
 export interface LinkOptions {
-  readonly ports: readonly { readonly interface: string; readonly capture?: CaptureMemory | undefined }[];
+  readonly ports: readonly { readonly interface: string; readonly served?: ServedMemory | undefined }[];
   readonly ring: RingSize;
   /** A shared value: Link[]. */
   readonly links: SharedArrayBuffer;
@@ -33,8 +33,8 @@ export interface LinkOptions {
   readonly identities: readonly ReturnType<typeof createPortIdentity>[];
 }
 
-/** What libpcap serves stays open: it is the capture that comes and goes. */
-type LinkPort = LivePort<PacketRing> | PcapLive;
+/** What another thread serves stays open: it is what is behind that comes and goes. */
+type LinkPort = LivePort<PacketRing> | ServedPort;
 
 export interface Links extends Waiter {
   readonly ports: readonly LinkPort[];
@@ -47,7 +47,7 @@ export interface Links extends Waiter {
 }
 
 export interface DeafLinks {
-  /** Those that are open: all but what libpcap serves. */
+  /** Those that are open: all but what another thread serves. */
   readonly rings: readonly Port[];
   /** Of a worker: its index, and what wakes it. Once. */
   seat(worker: number, wakeDescriptor: number): Links;
@@ -62,8 +62,8 @@ export function openLinks(options: LinkOptions): DeafLinks {
   const look = createSharedReader<readonly Link[]>(options.links);
   let known: readonly Link[] = [];
   let isListening = false;
-  const rings = options.ports.map(({ interface: name, capture }) =>
-    capture ? undefined : new LivePort(name, () => new PacketRing({ interface: name, ...ring, isDeaf: true })),
+  const rings = options.ports.map(({ interface: name, served }) =>
+    served ? undefined : new LivePort(name, () => new PacketRing({ interface: name, ...ring, isDeaf: true })),
   );
 
   /** Undefined: it is gone again, and we shall be told. */
@@ -105,8 +105,8 @@ export function openLinks(options: LinkOptions): DeafLinks {
     seat(worker, wakeDescriptor) {
       update();
       const ports = rings.map((ring, i): LinkPort => {
-        const { interface: name, capture } = options.ports[i];
-        return ring ?? new PcapLive({ name, memory: capture as CaptureMemory, index: worker });
+        const { interface: name, served } = options.ports[i];
+        return ring ?? new ServedPort({ name, memory: served as ServedMemory, index: worker });
       });
       const makeWaiter = (): PacketWaiter =>
         new PacketWaiter(

@@ -14,7 +14,7 @@ import { ANSWERED_DROPS, DROP, DROP_REASONS, EXPLAINED_DROP, PUNT } from "./verd
 /** More would only meet the limit on errors, and keep the main thread from what else it has to do. */
 const ERRORS_A_BATCH = 8;
 const MAXIMUM_LENGTH = 0xffffffff;
-/** Of what is for the router itself on ports with tags, by the batch: the same, and no more of a frame than jumbo ones have. */
+/** Of what is for the router itself on ports that the kernel does not see, by the batch: the same, and no more of a frame than jumbo ones have. */
 const LOCALS_A_BATCH = 8;
 const LOCAL_LENGTH = 9216;
 const QUOTED_LENGTH = ETHERNET_HEADER_LENGTH + LARGEST_QUOTE;
@@ -24,7 +24,7 @@ const isHandedOver: readonly boolean[] = DROP_REASONS.map((reason) => HANDED_OVE
 export interface LoopParts {
   readonly ports: readonly Port[];
   /** By port: whether the kernel does not see its frames, and the main thread answers. */
-  readonly isTagged: readonly boolean[];
+  readonly isUnseen: readonly boolean[];
   readonly forward: Forward;
   readonly counters: CounterWriter;
   readonly channel: ChannelWriter;
@@ -33,7 +33,7 @@ export interface LoopParts {
 /** One breath; the number of frames that it took. */
 export type Breathe = () => number;
 
-export function createLoop({ ports, isTagged, forward, counters, channel }: LoopParts): Breathe {
+export function createLoop({ ports, isUnseen, forward, counters, channel }: LoopParts): Breathe {
   /** True when the frame of `row` is in the channel. */
   const push = ({ bytes, rows }: Batch, row: number, ingress: number, kind: number, limit = MAXIMUM_LENGTH): boolean => {
     const length = Math.min(rows[row + ROW.length], limit);
@@ -58,7 +58,7 @@ export function createLoop({ ports, isTagged, forward, counters, channel }: Loop
           push(batch, row, ingress, CHANNEL_KIND.dropped + reason, QUOTED_LENGTH);
       } else if (verdict === VERDICT.punt) {
         if (isHearing(reason)) push(batch, row, ingress, CHANNEL_KIND.hearing);
-        else if (isTagged[ingress] && reason === LOCAL && locals++ < LOCALS_A_BATCH)
+        else if (isUnseen[ingress] && reason === LOCAL && locals++ < LOCALS_A_BATCH)
           push(batch, row, ingress, CHANNEL_KIND.hearing, LOCAL_LENGTH);
       } else if (!push(batch, row, ingress, CHANNEL_KIND.slow + reason)) {
         rows[row + ROW.verdict] = VERDICT.drop;

@@ -70,7 +70,7 @@ export function warmUp({ hash, selector, ports: own }: WarmUpOptions): void {
   const make = (): Breathe =>
     createLoop({
       ports,
-      isTagged: ports.map(() => false),
+      isUnseen: ports.map(() => false),
       forward: createForwarder({ image: fib.image, hash, selector, ports: identities, ownSources: createOwnSources() }),
       counters: createCounterWriter(createCounterMemory()),
       channel: createChannelWriter(createChannelMemory(MEMORY_BYTES)),

@@ -10,7 +10,7 @@ import { systemClock } from "../net/clock.ts";
 import { BATCH_CAPACITY } from "../port/batch.ts";
 import { createFaultyWaiter } from "../port/fault.ts";
 import type { RingSize } from "../port/packet-ring.ts";
-import type { CaptureMemory } from "../port/pcap-live-memory.ts";
+import type { ServedMemory } from "../port/served-memory.ts";
 import { nameThread } from "../port/thread.ts";
 import { type PortSettings, surround } from "./around-port.ts";
 import { createChannelWriter } from "./channel.ts";
@@ -25,8 +25,10 @@ import { warmUp } from "./warm-up.ts";
 
 export interface WorkerPort extends Pick<PortIdentity, "vlans">, PortSettings {
   readonly interface: string;
-  /** Of a port that is served by libpcap; absent: by rings. */
-  readonly capture?: CaptureMemory | undefined;
+  /** Of a port that another thread serves; absent: it has rings. */
+  readonly served?: ServedMemory | undefined;
+  /** The kernel does not see its frames. */
+  readonly isUnseen: boolean;
 }
 
 /** What it is started with: what all workers have in common. */
@@ -94,7 +96,7 @@ function run(seat: WorkerSeat): void {
   );
   const breathe = createLoop({
     ports,
-    isTagged: start.ports.map(({ vlans }) => vlans !== 0),
+    isUnseen: start.ports.map(({ isUnseen }) => isUnseen),
     forward: createForwarder({
       image,
       hash: start.hash,

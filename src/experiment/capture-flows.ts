@@ -6,12 +6,12 @@
  */
 import { FIELD, type Fields } from "../ecmp/fields.ts";
 import { RECORD, RECORD_FLAG, RECORD_WORDS } from "../pcap/record.ts";
-import { type CaptureFault, CaptureReader, createWindow } from "../port/capture-file.ts";
+import { type CaptureFault, CaptureReader, createWindow } from "../port/capture-reader.ts";
+import { makeFrame } from "../port/captured-frame.ts";
 import { readableLength, refuseInner } from "./captured-headers.ts";
 import type { Hashing } from "./flow-hashes.ts";
 import { createFrameHasher } from "./frame-hash.ts";
 import { createLinkCounts, type LinkCount } from "./link-counts.ts";
-import { makeFrame } from "./replay-frame.ts";
 
 /** More would not fit a lookup table of the language we write in, nor most machines. */
 const MAXIMUM_CAPTURE_FLOWS = 4_000_000;

@@ -12,12 +12,10 @@ import { createNextHops } from "../fib/next-hops.ts";
 import { createTrie } from "../fib/trie.ts";
 import { createTrie6 } from "../fib/trie6.ts";
 import { type Address, compareAddresses, isIpv4 } from "../net/address.ts";
+import { MADE_UP_ROUTER_MAC, madeUpMac } from "../net/made-up-mac.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import type { RestoredFib, RestoredGroup } from "./restore.ts";
 
-/** The router of a replay, as next hops see it; packets are given it as their destination. Locally administered. */
-export const REPLAY_ROUTER_MAC = 0x060000000001;
-const NEXT_HOP_MACS = 0x020000000000;
 const NO_LIMIT = 0xffffffff;
 
 export interface ReplayImage {
@@ -38,8 +36,8 @@ export function createReplayImage({ groups }: Pick<RestoredFib, "groups">, port:
   const members = groups.flatMap((group) => group.table.members.map(({ address }) => address));
   const nextHops = [...new Set(members)].sort(compareAddresses);
   for (const address of nextHops) {
-    const destination = NEXT_HOP_MACS + (isIpv4(address) ? address : 0);
-    const index = table.hold(address, { kind: "reachable", port, destination, source: REPLAY_ROUTER_MAC, mtu: NO_LIMIT });
+    const macs = { destination: madeUpMac(address), source: MADE_UP_ROUTER_MAC };
+    const index = table.hold(address, { kind: "reachable", port, ...macs, mtu: NO_LIMIT });
     if (index === undefined) throw new RangeError(`Cannot replay over ${nextHops.length} next hops as the image is full`);
   }
 

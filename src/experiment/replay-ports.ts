@@ -7,7 +7,7 @@
  */
 import { readTags, type VlanStack } from "../dataplane/vlan.ts";
 import { RECORD } from "../pcap/record.ts";
-import { isBareLink } from "./replay-frame.ts";
+import { isBareLink } from "../port/captured-frame.ts";
 
 const { offset: RECORD_OFFSET, length: RECORD_LENGTH, linkType: RECORD_LINK_TYPE } = RECORD;
 const VLANS = 0xffffff;

@@ -10,6 +10,7 @@ import { hasPorts } from "../net/flow.ts";
 import { RECORD, RECORD_FLAG, RECORD_WORDS } from "../pcap/record.ts";
 import type { CaptureFormat } from "../pcap/stretch.ts";
 import { BATCH_CAPACITY, type Batch, ROW, ROW_WORDS, VERDICT } from "../port/batch.ts";
+import { makeFrame } from "../port/captured-frame.ts";
 import { ETHERNET_HEADER_LENGTH, isGroupMac, readMacHigh, readMacLow } from "../wire/ethernet.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import { IPV6_HEADER_LENGTH, readPayloadLength } from "../wire/ipv6.ts";
@@ -17,7 +18,6 @@ import { createUpper, FRAGMENT, readUpperLayer, UPPER } from "../wire/upper-laye
 import { readableLength } from "./captured-headers.ts";
 import { createLinkCounts, type LinkCount } from "./link-counts.ts";
 import { createRecentFlows, FLOW_WORDS } from "./replay-flows.ts";
-import { makeFrame } from "./replay-frame.ts";
 import { createReplayPorts } from "./replay-ports.ts";
 import { type SplitCapture, splitWindow } from "./replay-split.ts";
 

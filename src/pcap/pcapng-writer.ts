@@ -1,6 +1,6 @@
 /**
  * Writes a capture of our own (pcapng, little endian, microseconds): what the file begins with, and a block for each packet
- * with the direction and a comment. `pcapng.ts` has the picture of the blocks.
+ * with the direction and, where there is one, a comment. `pcapng.ts` has the picture of the blocks.
  */
 import { LINK_TYPE } from "./link-type.ts";
 import { BYTE_ORDER_MAGIC, ENHANCED_HEADER_BYTES, ENHANCED_PACKET, INTERFACE_DESCRIPTION, SECTION_HEADER } from "./pcapng.ts";
@@ -19,7 +19,7 @@ export interface CapturedPacket {
   readonly timeHigh: number;
   readonly timeLow: number;
   readonly direction: number;
-  readonly comment: string;
+  readonly comment?: string;
 }
 
 const padded = (length: number): number => (length + 3) & ~3;
@@ -43,7 +43,8 @@ export function encodePacket(packet: CapturedPacket): Uint8Array {
   const body = new Uint8Array(ENHANCED_HEADER_BYTES - 8 + padded(bytes.length));
   body.set(head);
   body.set(bytes, head.length);
-  const options = encodeOptions([OPTION.packetFlags, words([direction])], [OPTION.comment, text(comment)]);
+  const said = comment === undefined ? [] : [[OPTION.comment, text(comment)] as const];
+  const options = encodeOptions([OPTION.packetFlags, words([direction])], ...said);
   return encodeBlock(ENHANCED_PACKET, body, options);
 }
 

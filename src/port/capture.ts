@@ -1,10 +1,10 @@
 /**
- * A live capture of one interface, opened once and shared by the `pcap-live` ports of all threads: the door to its thread and,
+ * A live capture of one interface, opened once and shared by the ports of the kind `pcap-live` of all threads: the door to its thread and,
  * behind that, its process. Whoever opens it hears when the process dies and when there is one again.
  */
 import { Worker } from "node:worker_threads";
-import { type CaptureMemory, createCaptureMemory } from "./pcap-live-memory.ts";
 import type { CaptureNews, CaptureOrder, CaptureStart } from "./pcap-live-thread.ts";
+import { createServedMemory, type ServedMemory } from "./served-memory.ts";
 
 export interface CaptureOptions {
   readonly interface: string;
@@ -15,25 +15,22 @@ export interface CaptureOptions {
 }
 
 export interface Capture {
-  readonly memory: CaptureMemory;
+  readonly memory: ServedMemory;
   /** Of the process; undefined: there is none now. */
   process(): number | undefined;
-  /** What is to be signaled (see `Wake`) when there are frames for the worker that receives. */
-  wakeBy(descriptor: number): void;
   close(): Promise<void>;
 }
 
 /** Rejects with what the first process said if it cannot capture. */
 export async function openCapture({ interface: name, threads, onChange }: CaptureOptions): Promise<Capture> {
-  const memory = createCaptureMemory(threads);
+  const memory = createServedMemory(threads);
   const start: CaptureStart = { interface: name, memory };
   const thread = new Worker(new URL("pcap-live-thread.js", import.meta.url), { workerData: start, name: "capture" });
-  const order = (what: CaptureOrder): void => thread.postMessage(what);
   let process: number | undefined;
   const exited = new Promise<void>((resolve) => void thread.on("exit", () => resolve()));
   const close = async (): Promise<void> => {
     onChange = undefined;
-    order("close");
+    thread.postMessage("close" satisfies CaptureOrder);
     await exited;
   };
   let isOpen = false;
@@ -52,5 +49,5 @@ export async function openCapture({ interface: name, threads, onChange }: Captur
     throw error;
   }
   isOpen = true;
-  return { memory, process: () => process, wakeBy: (wake) => order({ wake }), close };
+  return { memory, process: () => process, close };
 }

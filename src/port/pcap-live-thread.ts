@@ -7,18 +7,17 @@ import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../net/clock.ts";
-import { CAPTURE, type CaptureMemory } from "./pcap-live-memory.ts";
 import { createMessageReader, MESSAGE, MESSAGE_HEAD_BYTES, writeMessage } from "./pcap-live-stream.ts";
 import { createRecordReader, createRecordWriter } from "./record-ring.ts";
+import { SERVED, type ServedMemory, toBeWoken } from "./served-memory.ts";
 import { signalWake } from "./wake.ts";
 
 export interface CaptureStart {
   readonly interface: string;
-  readonly memory: CaptureMemory;
+  readonly memory: ServedMemory;
 }
 
-/** `wake`: what the receiving worker waits for. */
-export type CaptureOrder = { readonly wake: number } | "close";
+export type CaptureOrder = "close";
 
 export type CaptureNews =
   | { readonly state: "up"; readonly process: number }
@@ -41,7 +40,6 @@ const received = createRecordWriter(memory.received);
 const sent = memory.sent.map((ring) => createRecordReader(ring, 0));
 const wireLength = new Uint32Array(1);
 let child: Child | undefined;
-let wake: number | undefined;
 let isClosing = false;
 let deaths = 0;
 /** Of processes that are gone: each one counts from nothing. */
@@ -66,7 +64,8 @@ function start(): void {
       reason = (error as Error).message;
       started.kill("SIGKILL");
     }
-    if (received.takeBell() && wake !== undefined) signalWake(wake);
+    const wake = toBeWoken(state);
+    if (wake !== undefined && received.takeBell()) signalWake(wake);
   });
   // What was on its way is lost with the process; its end says so.
   started.stdin.on("error", () => {});
@@ -75,9 +74,9 @@ function start(): void {
   });
   started.on("close", (code, signal) => {
     child = undefined;
-    Atomics.store(state, CAPTURE.isUp, 0);
-    past.drops = state[CAPTURE.libpcapDrops];
-    past.unsent = state[CAPTURE.unsent];
+    Atomics.store(state, SERVED.isUp, 0);
+    past.drops = state[SERVED.lost];
+    past.unsent = state[SERVED.unsent];
     if (isClosing) return end();
     if (systemClock.nowMs() - startedMs >= STEADY_MS) deaths = 0;
     say({ state: "down", reason: reason ?? (complaintOf(said) || `its process ended with ${signal ?? code}`) });
@@ -95,11 +94,11 @@ const complaintOf = (said: string): string =>
 function receive(from: Child, kind: number, value: number, bytes: Buffer): void {
   if (kind === MESSAGE.frame) {
     wireLength[0] = value;
-    if (!received.push(wireLength, bytes, 0, bytes.length)) Atomics.add(state, CAPTURE.queueDrops, 1);
-  } else if (kind === MESSAGE.drops) Atomics.store(state, CAPTURE.libpcapDrops, past.drops + value);
-  else if (kind === MESSAGE.unsent) Atomics.store(state, CAPTURE.unsent, past.unsent + value);
+    if (!received.push(wireLength, bytes, 0, bytes.length)) Atomics.add(state, SERVED.queueDrops, 1);
+  } else if (kind === MESSAGE.drops) Atomics.store(state, SERVED.lost, past.drops + value);
+  else if (kind === MESSAGE.unsent) Atomics.store(state, SERVED.unsent, past.unsent + value);
   else {
-    Atomics.store(state, CAPTURE.isUp, 1);
+    Atomics.store(state, SERVED.isUp, 1);
     say({ state: "up", process: from.pid ?? 0 });
   }
 }
@@ -118,7 +117,7 @@ function send(): void {
   if (child && child.stdin.writableLength <= WAITING_BYTES) child.stdin.write(Buffer.concat(pieces));
   else {
     past.unsent += pieces.length;
-    Atomics.add(state, CAPTURE.unsent, pieces.length);
+    Atomics.add(state, SERVED.unsent, pieces.length);
   }
 }
 
@@ -130,9 +129,9 @@ function toMessage(frame: Uint8Array): Buffer {
 
 async function listen(): Promise<void> {
   while (!isClosing) {
-    const bell = Atomics.load(state, CAPTURE.bell);
+    const bell = Atomics.load(state, SERVED.bell);
     send();
-    await Atomics.waitAsync(state, CAPTURE.bell, bell).value;
+    await Atomics.waitAsync(state, SERVED.bell, bell).value;
   }
 }
 
@@ -143,13 +142,10 @@ function end(): void {
   process.exit();
 }
 
-parentPort?.on("message", (order: CaptureOrder) => {
-  if (order !== "close") wake = order.wake;
-  else {
-    isClosing = true;
-    if (child) child.stdin.end();
-    else end();
-  }
+parentPort?.on("message", (_: CaptureOrder) => {
+  isClosing = true;
+  if (child) child.stdin.end();
+  else end();
 });
 start();
 void listen();

@@ -25,6 +25,13 @@ const open = (memory: SharedArrayBuffer) => ({
   bytes: new Uint8Array(memory, HEADER_BYTES),
 });
 
+/** How much of a ring is taken by what waits there; with what a filler takes. */
+export function waitingBytes(memory: SharedArrayBuffer): number {
+  const { state, bytes } = open(memory);
+  const filled = Atomics.load(state, HEAD) - Atomics.load(state, TAIL);
+  return filled < 0 ? filled + bytes.length : filled;
+}
+
 export interface RecordWriter {
   /** Appends `words` and `length` bytes of `source` at `start`. False: there is no room. */
   push(words: Uint32Array, source: Uint8Array, start: number, length: number): boolean;

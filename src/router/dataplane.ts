@@ -26,7 +26,7 @@ import { createIcmpErrors } from "./icmp-errors.ts";
 import { createNeighbors } from "./neighbors.ts";
 import { createNextNeighbors } from "./next-neighbor.ts";
 import { createOffloadAdvice } from "./offload-advice.ts";
-import { linkLocalOf, requirePorts, sourceFor } from "./port-facts.ts";
+import { createLister, fixedMacs, isKernels, isOverFiles, linkLocalOf, requirePorts, sourceFor } from "./port-facts.ts";
 import { createPortFaults } from "./port-faults.ts";
 import { createPortTaps } from "./port-taps.ts";
 import { stateOf, watchPorts } from "./port-watch.ts";
@@ -85,7 +85,7 @@ export async function startDataplane(options: DataplaneOptions) {
 
 /** Of these ports, the interfaces that are there. */
 function guardAll(guard: Guard, ports: readonly InterfaceInfo[]): void {
-  const wanted = new Set(ports.map(({ name }) => name));
+  const wanted = new Set(ports.filter(isKernels).map(({ name }) => name));
   guard.keepKernelOff(
     listInterfaces()
       .map(({ name }) => name)
@@ -99,6 +99,7 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
   const portTable = createPorts(requirePorts(config, had), vlans, config.workers > 1 ? fanoutGroup : undefined);
   const { facts, identities } = portTable;
   const names = facts.map(({ name }) => name);
+  const isUnseen = config.ports.map((port, i) => identities[i].vlans !== 0 || isOverFiles(port));
   const { hash, selector, memberOrder } = config.ecmp;
   const { name, ...selectorOptions } = selector;
   const nextHopBases = new Map<number, { packets: number; bytes: number }>();
@@ -125,7 +126,7 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
     for (const [i, { fault = [] }] of ports.entries()) faults.configure(i, fault);
   };
   configureFaults(config);
-  const captures = await openCaptures(config, names, config.workers + 1, events);
+  const captures = await openCaptures(config, facts, config.workers + 1, events);
   cleanUp.push(captures.stop);
   const waysOut = openWaysOut({ facts, captures, taps, thread: config.workers, clock });
   cleanUp.push(waysOut.close);
@@ -142,6 +143,7 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
     neighborOf: nextNeighbors.of,
     resolve: (address, port) => neighbors.resolve(address, port),
     receive: (hearing, port) => neighbors.receive(hearing, port),
+    isUnseen,
     answer: createTaggedAnswers({ clock, ports: facts }),
     discover: (message, port) => discovery.receive(message, port),
     explain: createOffloadAdvice(events, names),
@@ -174,6 +176,7 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
       mac: () => facts[port].mac,
       sourceFor: (address) => (isLinkLocal(address) ? linkLocalOf(name) : sourceFor(facts[port].addresses, address)),
       owns: (address) => facts[port].addresses.some((own) => own.address === address),
+      macOf: fixedMacs(config.ports[port]),
     })),
     send: slowPath.send,
     onChange(address, port, mac) {
@@ -214,7 +217,8 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
     ports: names.map((name, i) => ({
       interface: name,
       vlans: identities[i].vlans,
-      capture: captures.memoryOf(i),
+      served: captures.memoryOf(i),
+      isUnseen: isUnseen[i],
       fault: faults.memories[i],
       tap: taps.settings[i],
     })),
@@ -228,6 +232,7 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
     clock,
     events,
     ports: portTable,
+    list: createLister(config),
     fib,
     reopen: waysOut.reopen,
     forgetNeighbors: neighbors.forget,
@@ -277,6 +282,9 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
       isOpen = true;
       discovery.start(known?.routers);
       askForNextHops();
+      for (const [port, { neighbors: named = [] }] of config.ports.entries())
+        for (const { address } of named) neighbors.resolve(address, port);
+      captures.begin();
     },
 
     handOver: () => ({
@@ -320,12 +328,12 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
         port: i,
         interface: fact.name,
         kind: config.ports[i].kind,
-        state: captures.state(i)?.process === null && stateOf(fact) === "up" ? "down" : stateOf(fact),
+        state: captures.isDown(i) && stateOf(fact) === "up" ? "down" : stateOf(fact),
         changes: watch.changes(i),
         mac: formatMac(fact.mac),
         mtu: fact.mtu,
         addresses: fact.addresses.map(({ address, length }) => `${formatAddress(address)}/${length}`),
-        ...(captures.state(i) ? { capture: captures.state(i) } : {}),
+        ...captures.state(i),
         ...(taps.state(i) ? { tap: taps.state(i) } : {}),
         counters: readCounters(memories, facts.length).ports[i],
       })),

@@ -47,6 +47,8 @@ export interface NeighborPort {
   sourceFor(address: Address): Address | undefined;
   /** Whether the address is one of ours on this port. */
   owns(address: Address): boolean;
+  /** Where nobody answers, as behind files: the MAC that an address has, once and for all. */
+  readonly macOf?: ((address: Address) => Mac) | undefined;
 }
 
 export interface NeighborOptions {
@@ -124,6 +126,12 @@ export function createNeighbors({ clock, ports, send, onChange }: NeighborOption
     if (changed) onChange(entry.address, entry.port, mac);
   };
 
+  const settle = (entry: Entry, mac: Mac): void => {
+    entry.state = "reachable";
+    entry.mac = mac;
+    onChange(entry.address, entry.port, mac);
+  };
+
   const create = (address: Address, port: number): Entry | undefined => {
     if (entries.size >= MAXIMUM_NEIGHBORS) forgetOneFailed();
     if (entries.size >= MAXIMUM_NEIGHBORS) return undefined;
@@ -146,12 +154,15 @@ export function createNeighbors({ clock, ports, send, onChange }: NeighborOption
       if (known && (known.state !== "failed" || clock.nowMs() - known.failedAtMs < REQUEST_INTERVAL_MS)) return known.state;
       const entry = known ?? create(address, port);
       if (!entry) return "failed";
-      startAsking(entry, "incomplete");
+      const mac = ports[port].macOf?.(address);
+      if (mac === undefined) startAsking(entry, "incomplete");
+      else settle(entry, mac);
       return entry.state;
     },
 
     receive({ address: said, mac, asksFor, isAnswer, overrides }, port) {
-      const { name, sourceFor, owns, mac: ours } = ports[port];
+      const { name, sourceFor, owns, mac: ours, macOf } = ports[port];
+      if (macOf) return;
       const address = inZone(said, name);
       const known = entries.get(address);
       const heard = mac ?? known?.mac;

@@ -9,11 +9,11 @@ import type { CancelTimer, Clock } from "../net/clock.ts";
 import { encodeCaptureHead, encodePacket } from "../pcap/pcapng-writer.ts";
 import { VERDICT } from "../port/batch.ts";
 import { createRecordReader, type RingRecord } from "../port/record-ring.ts";
+import { RotatingFile } from "../port/rotating-file.ts";
 import { createSharedValue, setSharedValue } from "../port/shared-value.ts";
 import type { TapSettings } from "../port/tap.ts";
 import { createTapMemory, TAP, TAP_WORDS } from "../port/tap-memory.ts";
 import { withTag } from "../port/vlan-tag.ts";
-import { RotatingFile } from "../speaker/rotating-file.ts";
 import type { EventRecord } from "./events.ts";
 
 export interface PortTapOptions {

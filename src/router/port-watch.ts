@@ -9,8 +9,9 @@ import type { Clock } from "../net/clock.ts";
 import { formatMac } from "../net/mac.ts";
 import { formatPrefix } from "../net/prefix.ts";
 import { ownAddresses } from "../port/ingress-rule.ts";
-import { type InterfaceInfo, listInterfaces } from "../port/interface.ts";
+import type { InterfaceInfo } from "../port/interface.ts";
 import type { EventRecord } from "./events.ts";
+import { isKernels } from "./port-facts.ts";
 import type { PortSubnet, Ports } from "./ports.ts";
 
 const EVERY_MS = 200;
@@ -23,6 +24,8 @@ export interface PortWatchOptions {
   readonly clock: Clock;
   readonly events: EventRecord;
   readonly ports: Ports;
+  /** Everything that may be behind a port now. */
+  list(): InterfaceInfo[];
   readonly fib: {
     own(address: Address): void;
     disown(address: Address): void;
@@ -45,7 +48,7 @@ export type PortWatch = ReturnType<typeof watchPorts>;
 
 export function watchPorts(options: PortWatchOptions) {
   const { clock, events, ports, fib } = options;
-  let own = ownAddresses(listInterfaces());
+  let own = ownAddresses(options.list());
   let subnets = ports.subnets();
   const changes = ports.facts.map(() => 0);
   for (const address of own) fib.own(address);
@@ -94,7 +97,7 @@ export function watchPorts(options: PortWatchOptions) {
   };
 
   const guard = (): void => {
-    const there = ports.facts.filter(({ index }) => index !== 0).map(({ name }) => name);
+    const there = ports.facts.filter((info) => info.index !== 0 && isKernels(info)).map(({ name }) => name);
     try {
       if (there.length > 0) options.guard(there);
     } catch (error) {
@@ -104,7 +107,7 @@ export function watchPorts(options: PortWatchOptions) {
   };
 
   const look = (): void => {
-    const all = listInterfaces();
+    const all = options.list();
     const byName = new Map(all.map((info) => [info.name, info]));
     const changed = [...ports.facts.keys()].filter((port) => !isSame(ports.facts[port], byName.get(ports.facts[port].name)));
     for (const port of changed) follow(port, byName.get(ports.facts[port].name));

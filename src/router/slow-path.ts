@@ -61,7 +61,9 @@ export interface SlowPathOptions {
   /** Of the neighbor table. */
   resolve(address: Address, port: number): NeighborStateName;
   receive(hearing: Hearing, port: number): void;
-  /** To what is heard on ports with tags. */
+  /** By port: whether the kernel does not see its frames. */
+  readonly isUnseen: readonly boolean[];
+  /** To what is heard on such ports. */
   readonly answer: TaggedAnswers;
   /** Of router discovery. */
   discover(message: RouterMessage, port: number): void;
@@ -81,7 +83,8 @@ interface Waiting {
 export type SlowPath = ReturnType<typeof createSlowPath>;
 
 export function createSlowPath(options: SlowPathOptions) {
-  const { forward, image, ports, identities, errors, neighborOf, resolve, receive, answer, discover, explain } = options;
+  const { forward, image, ports, identities, errors, neighborOf, resolve, receive, isUnseen, answer, discover, explain } =
+    options;
   const waiting = new Map<Address, Waiting[]>();
   const batch = createBatch(new Uint8Array(LARGEST_FRAME), 1);
   const { rows } = batch;
@@ -221,7 +224,7 @@ export function createSlowPath(options: SlowPathOptions) {
         if (hearing) receive(hearing, port);
         const message = decodeRouterMessage(bytes, VIRTIO_HEADER_LENGTH, length);
         if (message) discover(message, port);
-        const ours = identities[port].vlans === 0 ? undefined : answer(bytes, VIRTIO_HEADER_LENGTH, length, port);
+        const ours = isUnseen[port] ? answer(bytes, VIRTIO_HEADER_LENGTH, length, port) : undefined;
         if (ours) send(port, ours);
       } else if (kind >= CHANNEL_KIND.dropped) {
         const reason = DROP_REASONS[kind - CHANNEL_KIND.dropped] as AnsweredDrop | typeof EXPLAINED_DROP;

@@ -1,6 +1,6 @@
 /**
- * What hosts ask of the router itself on ports with VLAN tags. The kernel throws tagged frames away where it has no interface for
- * that VLAN, so questions for our addresses (RFC 826, RFC 4861 section 7.2.4) and echo requests to them are answered here, on the
+ * What hosts ask of the router itself on ports with VLAN tags, and on those over files. The kernel throws tagged frames away where
+ * it has no interface for that VLAN, and of files it knows nothing, so questions for our addresses (RFC 826, RFC 4861 section 7.2.4) and echo requests to them are answered here, on the
  * main thread, and no more of them than a bucket allows. For the slow path, which sends what is made.
  */
 import type { Address } from "../net/address.ts";

@@ -4,7 +4,7 @@ import type { Clock } from "../net/clock.ts";
 import type { InterfaceInfo } from "../port/interface.ts";
 import { LivePort } from "../port/live-port.ts";
 import { PacketRing } from "../port/packet-ring.ts";
-import { PcapLive } from "../port/pcap-live.ts";
+import { ServedPort } from "../port/served-port.ts";
 import type { Captures } from "./captures.ts";
 import type { PortTaps } from "./port-taps.ts";
 
@@ -22,7 +22,7 @@ export function openWaysOut({ facts, captures, taps, thread, clock }: WaysOutOpt
   const inner = facts.map(({ name }, i) => {
     const memory = captures.memoryOf(i);
     return memory
-      ? new PcapLive({ name, memory, index: thread })
+      ? new ServedPort({ name, memory, index: thread })
       : new LivePort(name, () => new PacketRing({ interface: name, receive: false }));
   });
   const copies = taps.memories[thread];
@@ -30,10 +30,10 @@ export function openWaysOut({ facts, captures, taps, thread, clock }: WaysOutOpt
   const close = (): void => {
     for (const port of ports) port.close();
   };
-  /** Another interface is behind the port, or none. A capture sees to that itself. */
+  /** Another interface is behind the port, or none. What serves a port sees to that itself. */
   const reopen = (index: number, isThere: boolean): void => {
     const port = inner[index];
-    if (port instanceof PcapLive) return;
+    if (port instanceof ServedPort) return;
     if (isThere) port.renew();
     else port.drop();
   };

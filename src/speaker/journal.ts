@@ -11,7 +11,7 @@ import { encodeRecord } from "../mrt/encode.ts";
 import { formatRecord } from "../mrt/json-line.ts";
 import type { MessageRecord, SessionRecord, StateRecord } from "../mrt/record.ts";
 import type { Address } from "../net/address.ts";
-import { RotatingFile } from "./rotating-file.ts";
+import { RotatingFile } from "../port/rotating-file.ts";
 
 const ENCODERS = {
   json: (record: SessionRecord): Uint8Array => encodeText(`${formatRecord(record)}\n`),

@@ -68,10 +68,10 @@ function makeRouter(selector = "modulo", hash: HashOptions = HASH, vlans = [0, 0
     { macHigh: 0x0200, macLow: 2, vlans: vlans[1], linkLocals: new Uint32Array() },
   ];
   const forward = createForwarder({ image: fib.image, hash, selector, ports: macs, ownSources });
-  const isTagged = vlans.map((stack) => stack !== 0);
+  const isUnseen = vlans.map((stack) => stack !== 0);
   const breathe = createLoop({
     ports,
-    isTagged,
+    isUnseen,
     forward,
     counters: createCounterWriter(counters),
     channel: createChannelWriter(channel),

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "#src/net/clock.ts";
 import { type Capture, openCapture } from "#src/port/capture.ts";
-import { PcapLive } from "#src/port/pcap-live.ts";
 import type { CaptureNews } from "#src/port/pcap-live-thread.ts";
+import { ServedPort } from "#src/port/served-port.ts";
 import { createCable, inNamespace, run } from "../common/namespace.ts";
 import { obstacleOf } from "../common/package.ts";
 import { batchOf, collect, copyFrames, numberedFrame, portSuite } from "../common/port.ts";
@@ -21,8 +21,8 @@ else
     const pause = (): void => void Atomics.wait(sleeper, 0, 0, 20);
 
     const openWire = () => {
-      const near = new PcapLive({ name: "near0", memory: captures.near.memory, index: 0 });
-      const far = new PcapLive({ name: "far0", memory: captures.far.memory, index: 0 });
+      const near = new ServedPort({ name: "near0", memory: captures.near.memory, index: 0 });
+      const far = new ServedPort({ name: "far0", memory: captures.far.memory, index: 0 });
       const close = (): void => {
         near.close();
         far.close();
@@ -30,7 +30,7 @@ else
       return { near, far, pause, close };
     };
     /** Sends until something arrives, which the first frame after an opening does not, and until the last of it has. */
-    const flow = (from: PcapLive, to: PcapLive): void => {
+    const flow = (from: ServedPort, to: ServedPort): void => {
       const endMs = systemClock.nowMs() + DEADLINE_MS;
       const receive = (): number[] => {
         if (systemClock.nowMs() > endMs) throw new Error(`${from.name} to ${to.name}: nothing within ${DEADLINE_MS} ms`);
@@ -88,7 +88,7 @@ else
 
     test("several threads send, one receives", () => {
       const { near, far, close } = openWire();
-      const other = new PcapLive({ name: "near0", memory: captures.near.memory, index: 1 });
+      const other = new ServedPort({ name: "near0", memory: captures.near.memory, index: 1 });
       other.transmit(batchOf([numberedFrame(1)], 0), 0);
       expect(collect(far, 1, pause)).toHaveLength(1);
       far.transmit(batchOf([numberedFrame(2)], 0), 0);

@@ -37,6 +37,7 @@ function makeSlowPath() {
       return resolved.has(address) ? "reachable" : "incomplete";
     },
     receive: () => {},
+    isUnseen: [false],
     answer: () => undefined,
     discover: () => {},
     explain: () => {},

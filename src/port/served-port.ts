@@ -1,30 +1,32 @@
 /**
- * The portable port: frames of one interface by way of libpcap (the package `cap`), for what the packet ring cannot serve. That
- * package takes its process down with an interface, so it has one of its own:
+ * A port whose frames another thread brings and takes away: libpcap's, or that of a port over capture files. Workers see rings
+ * of records in shared memory and nothing of what is behind, so they neither wait for it nor notice its end.
  *
- *   worker: PcapLive  <- rings of records ->  thread: pcap-live-thread  <- pipes ->  process: pcap-live-process
+ *   worker: ServedPort  <- rings of records ->  thread: pcap-live-thread  <- pipes ->  process: pcap-live-process
+ *   worker: ServedPort  <- rings of records ->  thread: capture-file-thread  <->  files
  *
- * There is no virtio header here: a frame whose checksum or segmentation was left to the device comes unfinished or too long to
- * be sent, so the neighbors' offloads have to be off. One thread receives (`index` 0); all may send. While there is no process
- * nothing comes, and what is sent is refused and counted. What libpcap refuses later is counted here too, after the fact.
+ * There is no virtio header behind it. What comes without its checksum stays so; what leaves gets the one that was left to the
+ * device, but no segmentation: libpcap finds such a frame too long, a file has it as it is. One thread receives (`index` 0); all
+ * may send. While nobody takes what is sent it is refused and counted; what is refused later is counted too, after the fact.
  */
-import { type Batch, ROW } from "./batch.ts";
+import { finishChecksum } from "../wire/checksum.ts";
+import { type Batch, ROW, VIRTIO_HEADER_LENGTH } from "./batch.ts";
 import { createSlots, LARGEST_FRAME, placeFrame, rowsToSend } from "./frame-slots.ts";
-import { CAPTURE, type CaptureMemory } from "./pcap-live-memory.ts";
 import type { Port, PortCounters } from "./port.ts";
 import { createRecordReader, createRecordWriter, type RecordReader, type RecordWriter } from "./record-ring.ts";
+import { SERVED, type ServedMemory } from "./served-memory.ts";
 import { untag } from "./vlan-tag.ts";
 
-export interface PcapLiveOptions {
+export interface ServedPortOptions {
   readonly name: string;
-  readonly memory: CaptureMemory;
+  readonly memory: ServedMemory;
   /** Of the thread. */
   readonly index: number;
 }
 
 const NO_WORDS = new Uint32Array();
 
-export class PcapLive implements Port {
+export class ServedPort implements Port {
   readonly name: string;
   readonly batch: Batch = createSlots();
   readonly #state: Int32Array;
@@ -34,7 +36,7 @@ export class PcapLive implements Port {
   #isClosed = false;
   readonly #counters = { receivedFrames: 0, receivedBytes: 0, transmittedFrames: 0, transmittedBytes: 0, transmitErrors: 0 };
 
-  constructor({ name, memory, index }: PcapLiveOptions) {
+  constructor({ name, memory, index }: ServedPortOptions) {
     this.name = name;
     this.#state = new Int32Array(memory.state);
     this.#received = index === 0 ? createRecordReader(memory.received, 1) : undefined;
@@ -58,6 +60,7 @@ export class PcapLive implements Port {
       this.#counters.receivedFrames++;
       this.#counters.receivedBytes += wireLength;
     }
+    if (this.#received && Atomics.exchange(this.#state, SERVED.wantsRoom, 0) === 1) this.#ring();
     return batch.count;
   }
 
@@ -67,16 +70,14 @@ export class PcapLive implements Port {
     const wanted = rowsToSend(this.name, batch, egress);
     let refused = 0;
     for (const row of wanted) {
-      const length = rows[row + ROW.length];
-      if (this.#isUp() && length <= LARGEST_FRAME && this.#sent.push(NO_WORDS, bytes, rows[row + ROW.offset], length)) {
+      const [frame, length] = [rows[row + ROW.offset], rows[row + ROW.length]];
+      finishChecksum(bytes, frame - VIRTIO_HEADER_LENGTH, frame + length);
+      if (this.#isUp() && length <= LARGEST_FRAME && this.#sent.push(NO_WORDS, bytes, frame, length)) {
         this.#counters.transmittedFrames++;
         this.#counters.transmittedBytes += length;
       } else refused++;
     }
-    if (this.#sent.takeBell()) {
-      Atomics.add(this.#state, CAPTURE.bell, 1);
-      Atomics.notify(this.#state, CAPTURE.bell);
-    }
+    if (this.#sent.takeBell()) this.#ring();
     this.#counters.transmitErrors += refused;
     return refused;
   }
@@ -88,19 +89,24 @@ export class PcapLive implements Port {
     const read = (word: number): number => Atomics.load(this.#state, word) >>> 0;
     return {
       ...counters,
-      transmitErrors: transmitErrors + read(CAPTURE.unsent),
-      receiveDrops: read(CAPTURE.libpcapDrops) + read(CAPTURE.queueDrops),
+      transmitErrors: transmitErrors + read(SERVED.unsent),
+      receiveDrops: read(SERVED.lost) + read(SERVED.queueDrops),
     };
   }
 
-  /** The capture goes on: it is who opened it that ends it. */
+  /** What serves it goes on: it is who opened that who ends it. */
   close(): void {
     this.#isClosed = true;
     this.batch.count = 0;
   }
 
+  #ring(): void {
+    Atomics.add(this.#state, SERVED.bell, 1);
+    Atomics.notify(this.#state, SERVED.bell);
+  }
+
   #isUp(): boolean {
-    return Atomics.load(this.#state, CAPTURE.isUp) === 1;
+    return Atomics.load(this.#state, SERVED.isUp) === 1;
   }
 
   #check(): void {

@@ -7,10 +7,10 @@ import { encodeText } from "#src/bgp/bytes.ts";
 import { frame } from "#src/bgp/framer.ts";
 import type { SessionRecord } from "#src/mrt/record.ts";
 import { readRecording } from "#src/mrt/recording.ts";
+import { RotatingFile } from "#src/port/rotating-file.ts";
 import { Journal } from "#src/speaker/journal.ts";
-import { RotatingFile } from "#src/speaker/rotating-file.ts";
 import { run } from "../common/namespace.ts";
-import { address, eventually } from "./recorder.ts";
+import { address, eventually } from "../speaker/recorder.ts";
 
 let folder = "";
 beforeEach(() => {

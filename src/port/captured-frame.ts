@@ -7,17 +7,17 @@
  *   cooked2 protocol 2 | reserved 2 | interface 4 | hardware type 2 | packet type 1 | length 1 | address 8  (20 bytes)
  */
 import { macHigh, macLow } from "../net/mac.ts";
+import { MADE_UP_ROUTER_MAC } from "../net/made-up-mac.ts";
 import { LINK_TYPE } from "../pcap/link-type.ts";
 import { RECORD } from "../pcap/record.ts";
 import { ETHERNET_HEADER_LENGTH, ETHERTYPE, readMacHigh, readMacLow, writeMac } from "../wire/ethernet.ts";
-import { REPLAY_ROUTER_MAC } from "./replay-image.ts";
 
 const { ethernet: ETHERNET, rawOfLinux: RAW_OF_LINUX, raw: RAW, ipv4: IPV4, ipv6: IPV6 } = LINK_TYPE;
 const { linuxCooked: COOKED, linuxCooked2: COOKED2 } = LINK_TYPE;
 const { offset: RECORD_OFFSET, length: RECORD_LENGTH, wireLength: RECORD_WIRE_LENGTH, linkType: RECORD_LINK_TYPE } = RECORD;
 const { ipv4: ETHERTYPE_IPV4, ipv6: ETHERTYPE_IPV6 } = ETHERTYPE;
-const ROUTER_HIGH = macHigh(REPLAY_ROUTER_MAC);
-const ROUTER_LOW = macLow(REPLAY_ROUTER_MAC);
+const ROUTER_HIGH = macHigh(MADE_UP_ROUTER_MAC);
+const ROUTER_LOW = macLow(MADE_UP_ROUTER_MAC);
 
 const COOKED_BYTES = 16;
 const COOKED2_BYTES = 20;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { makeFrame } from "#src/experiment/replay-frame.ts";
 import { RECORD, RECORD_WORDS } from "#src/pcap/record.ts";
+import { makeFrame } from "#src/port/captured-frame.ts";
 
 const AHEAD = 16;
 const PACKET = "45000014";
