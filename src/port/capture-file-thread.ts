@@ -113,14 +113,18 @@ function skip(linkType: number): void {
 /** The next frame, and when it is due; undefined: there is none now. */
 function look(from: CaptureSource): typeof pending {
   const frame = from.next();
-  if (frame) return { frame, dueMs: dueMs(frame.seconds, systemClock.nowMs()) };
-  if (from.state === "over") {
-    source = undefined;
-    const { offset, problem } = from.problem ?? {};
-    const wrong = { ...(offset === undefined ? {} : { offset }), ...(problem === undefined ? {} : { problem }) };
-    say({ state: "over", packets, skipped: Atomics.load(state, SERVED.lost), ...wrong });
-  }
-  return undefined;
+  return frame && { frame, dueMs: dueMs(frame.seconds, systemClock.nowMs()) };
+}
+
+/** Once the router has all that came before. False: not yet, and the bell will be rung. */
+function finish({ problem: found = {} }: CaptureSource): boolean {
+  Atomics.store(state, SERVED.wantsRoom, 1);
+  if (waitingBytes(memory.received) > 0) return false;
+  source = undefined;
+  const { offset, problem } = found;
+  const wrong = { ...(offset === undefined ? {} : { offset }), ...(problem === undefined ? {} : { problem }) };
+  say({ state: "over", packets, skipped: Atomics.load(state, SERVED.lost), ...wrong });
+  return true;
 }
 
 /** False: there is no room, and the bell will be rung when there is. A frame longer than any that can be counts as cut. */
@@ -139,7 +143,8 @@ function bring(): number {
     if (unwritten.some((ring) => waitingBytes(ring) > BEHIND_BYTES)) return BEHIND_MS;
     pending ??= look(source);
     if (pending === undefined) {
-      if (source?.state === "waiting") return FOLLOW_MS;
+      if (source.state === "waiting") return FOLLOW_MS;
+      if (source.state === "over" && !finish(source)) return NO_TIME;
       continue;
     }
     if (!isReading) say({ state: "reading" });
