@@ -101,7 +101,13 @@ export async function startSupervised({ workers, launch = launchWorker, onDeath 
   const supervisor = createSupervisor({
     clock: systemClock,
     workers,
-    ports: NAMES.map((name) => ({ interface: name, vlans: 0, isUnseen: false, fault: createFaultMemory(workers), tap: createSharedValue() })),
+    ports: NAMES.map((name) => ({
+      interface: name,
+      vlans: 0,
+      isUnseen: false,
+      fault: createFaultMemory(workers),
+      tap: createSharedValue(),
+    })),
     links,
     ring: DEFAULT_RING_SIZE,
     busy: false,
