@@ -3,7 +3,7 @@ import { describeFound, type Verdict } from "./assertion.ts";
 import { formatCsv } from "./csv.ts";
 import { REASON_NAMES, REASONS, type ReasonName } from "./difference.ts";
 import type { ScenarioOutcome } from "./outcome.ts";
-import type { Scenario } from "./scenario.ts";
+import type { Scenario, Traffic } from "./scenario.ts";
 import type { ScenarioSuite } from "./scenario-file.ts";
 import type { SpeakerReport } from "./speakers.ts";
 
@@ -16,6 +16,8 @@ export interface PlayedScenario {
 
 interface Column {
   readonly title: string;
+  /** The traffic that it is a figure of. */
+  readonly of?: Traffic["kind"];
   /** As a number or a name, for programs; with its unit in the title of the CSV. */
   readonly value: (played: PlayedScenario) => string | number;
   /** As people read it, where that is something else. */
@@ -24,30 +26,40 @@ interface Column {
 
 const COLUMNS: readonly Column[] = [
   { title: "strategy", value: ({ scenario }) => scenario.name },
-  { title: "connections", value: ({ outcome }) => outcome.connections.opened },
+  { title: "connections", of: "connections", value: ({ outcome }) => outcome.connections.opened },
   {
     title: "broken",
+    of: "connections",
     value: ({ outcome }) => outcome.connections.broken,
     text: ({ outcome: { connections } }) => `${connections.broken} (${percent(connections.broken, connections.opened)})`,
   },
-  { title: "forecast", value: ({ outcome }) => outcome.connections.forecast },
-  { title: "on survivors", value: ({ outcome }) => outcome.connections.brokenOnSurvivors },
+  { title: "forecast", of: "connections", value: ({ outcome }) => outcome.connections.forecast },
+  { title: "on survivors", of: "connections", value: ({ outcome }) => outcome.connections.brokenOnSurvivors },
   {
     title: "longest gap",
+    of: "connections",
     value: ({ outcome }) => outcome.longestGapMs,
     text: ({ outcome }) => milliseconds(outcome.longestGapMs),
   },
-  { title: "recovered in", value: ({ outcome }) => outcome.recoverMs, text: ({ outcome }) => seconds(outcome.recoverMs) },
-  { title: "requests", value: ({ outcome }) => outcome.requests.count },
-  { title: "failed", value: ({ outcome }) => outcome.requests.failed },
-  { title: "to fail", value: ({ outcome }) => outcome.requests.forecast },
-  { title: "after retry", value: ({ outcome }) => outcome.requests.failedAfterRetry },
-  { title: "UDP flows", value: ({ outcome }) => outcome.datagrams.flows },
-  { title: "moved", value: ({ outcome }) => outcome.datagrams.moved },
-  { title: "to move", value: ({ outcome }) => outcome.datagrams.forecast },
-  { title: "lost", value: ({ outcome }) => outcome.datagrams.lost },
+  {
+    title: "recovered in",
+    of: "connections",
+    value: ({ outcome }) => outcome.recoverMs,
+    text: ({ outcome }) => seconds(outcome.recoverMs),
+  },
+  { title: "requests", of: "requests", value: ({ outcome }) => outcome.requests.count },
+  { title: "failed", of: "requests", value: ({ outcome }) => outcome.requests.failed },
+  { title: "to fail", of: "requests", value: ({ outcome }) => outcome.requests.forecast },
+  { title: "after retry", of: "requests", value: ({ outcome }) => outcome.requests.failedAfterRetry },
+  { title: "UDP flows", of: "datagrams", value: ({ outcome }) => outcome.datagrams.flows },
+  { title: "moved", of: "datagrams", value: ({ outcome }) => outcome.datagrams.moved },
+  { title: "to move", of: "datagrams", value: ({ outcome }) => outcome.datagrams.forecast },
+  { title: "lost", of: "datagrams", value: ({ outcome }) => outcome.datagrams.lost },
   { title: "differences", value: ({ outcome }) => describeDifferences(outcome) },
 ];
+
+/** Of which traffic they are. */
+export const COLUMN_TRAFFIC: readonly (Traffic["kind"] | undefined)[] = COLUMNS.map((column) => column.of);
 
 /** Which of them are numbers. */
 export const NUMERIC_COLUMNS: readonly boolean[] = COLUMNS.map(({ title }) => title !== "strategy" && title !== "differences");

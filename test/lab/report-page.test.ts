@@ -144,6 +144,36 @@ describe("a scenario's page", () => {
     }
   });
 
+  it("has no chart of a time in which nothing could be seen, but says what happened, and no columns of traffic that was not", () => {
+    const [first] = PLAYED;
+    const { judged, connections, requests } = first.outcome;
+    const outcome = {
+      ...first.outcome,
+      connections: { ...connections, opened: 0 },
+      requests: { ...requests, count: 0 },
+      judged: { ...judged, connections: [], requests: [] },
+      failedAtMs: [],
+    };
+    const without = renderStrategiesPage(LAB, SUITE, [{ ...first, outcome }], PROVENANCE);
+    const headings = (text: string) => [...text.matchAll(/<th scope="col"[^>]*>([^<]*)/g)].map(([, heading]) => heading);
+    expect(page).toContain("<h3>Over time</h3>");
+    expect(headings(page)).toEqual(expect.arrayContaining(["longest gap", "after retry", "UDP flows"]));
+    expect(without).not.toContain("<h3>Over time</h3>");
+    expect(without).toContain("1 s: n2&#39;s speaker killed; in force 6.25 ms later.");
+    expect(headings(without)).toContain("UDP flows");
+    expect(headings(without)).not.toEqual(expect.arrayContaining(["longest gap"]));
+    expect(headings(without)).not.toEqual(expect.arrayContaining(["after retry"]));
+  });
+
+  it("has no axis beyond 100 %", () => {
+    const [all] = PLAYED;
+    const connections = { ...all.outcome.connections, broken: all.outcome.connections.opened };
+    const broken = renderStrategiesPage(LAB, SUITE, [{ ...all, outcome: { ...all.outcome, connections } }], PROVENANCE);
+    const [chart] = /<h3>Broken<.*?<\/svg>/s.exec(broken) ?? [""];
+    const ticks = [...chart.matchAll(/>(\d+) %</g)].map(([, tick]) => Number(tick));
+    expect(ticks).toEqual([0, 25, 50, 75, 100]);
+  });
+
   it("says every difference with its reason, the versions and the seed", () => {
     const [differs] = PLAYED[1].outcome.judged.connections.filter(({ reason }) => reason !== undefined);
     expect(page).toContain(`<td>${differs.record.flow}</td><td>lives</td><td>reset</td>`);

@@ -8,11 +8,14 @@ import { figure, paragraph, section } from "./document.ts";
 import { drawGroup } from "./group-figures.ts";
 import { groupsOfScenario } from "./scenario-groups.ts";
 import { element } from "./svg.ts";
-import { type Course, drawTimeline, type Mark } from "./timeline-chart.ts";
+import { type Course, drawTimeline, type Mark, sayMarks } from "./timeline-chart.ts";
 import { wayFigures, waysOf } from "./ways.ts";
 
 export function scenarioSection(lab: Lab, { scenario, outcome }: PlayedScenario): string {
-  const timeline = drawTimeline(courseOf(outcome));
+  const course = courseOf(outcome);
+  const timeline = drawTimeline(course);
+  // What a chart would have told.
+  const events = timeline ? [] : course.marks.map((mark) => paragraph(`${sayMarks([mark])}.`, "note"));
   const { connections, requests, datagrams } = outcome.judged;
   const figures = [
     ...(timeline ? [figure("Over time", timeline.drawing, `${timeline.caption}.`)] : []),
@@ -20,7 +23,7 @@ export function scenarioSection(lab: Lab, { scenario, outcome }: PlayedScenario)
     ...groupsOfScenario(lab, { scenario, outcome }).flatMap((group) => drawGroup(lab, group)),
   ];
   const words = scenario.description || "The event that all strategies share.";
-  return section(scenario.name, paragraph(words, "note"), element("div", { class: "figures" }, ...figures));
+  return section(scenario.name, paragraph(words, "note"), ...events, element("div", { class: "figures" }, ...figures));
 }
 
 const STILL_TO_COME = 1.1;

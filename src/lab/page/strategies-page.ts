@@ -7,6 +7,7 @@ import type { Lab } from "../lab.ts";
 import { gapMs } from "../outcome.ts";
 import type { ScenarioSuite } from "../scenario-file.ts";
 import {
+  COLUMN_TRAFFIC,
   countReasons,
   failures,
   NUMERIC_COLUMNS,
@@ -78,19 +79,16 @@ export function renderStrategiesPage(
   ]);
 }
 
-/** That nothing broke there is a result, and not the lack of one. */
-const ALWAYS_TOLD = "on survivors";
-
-/** Without the columns of kinds of traffic that there were not: what is zero all through is said once. */
+/** Without the columns of traffic that none of them had. */
 function strategies(played: readonly PlayedScenario[]): string {
-  const [head, ...rows] = strategyRows(played);
-  const isEmpty = (column: number) => head[column] !== ALWAYS_TOLD && rows.every((row) => row[column] === "0");
-  const kept = [...head.keys()].filter((column) => !isEmpty(column));
-  const numeric = kept.map((column) => NUMERIC_COLUMNS[column]);
-  const left = head.filter((_, column) => isEmpty(column));
-  const whole = [head, ...rows].map((row) => kept.map((column) => row[column]));
-  const note = left.length > 0 ? [paragraph(`0 everywhere, and left out: ${left.join(", ")}.`, "note")] : [];
-  return section("Strategies", table("Strategies", whole, numeric), ...note);
+  const there = {
+    connections: played.some(({ outcome }) => outcome.connections.opened > 0),
+    requests: played.some(({ outcome }) => outcome.requests.count > 0),
+    datagrams: played.some(({ outcome }) => outcome.datagrams.flows > 0),
+  };
+  const isTold = (traffic: (typeof COLUMN_TRAFFIC)[number]) => traffic === undefined || there[traffic];
+  const only = <Cell>(row: readonly Cell[]) => row.filter((_, column) => isTold(COLUMN_TRAFFIC[column]));
+  return section("Strategies", table("Strategies", strategyRows(played).map(only), only(NUMERIC_COLUMNS)));
 }
 
 function markedVerdicts(played: readonly PlayedScenario[]): string[][] {

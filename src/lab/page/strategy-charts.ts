@@ -13,6 +13,9 @@ const BAR = 10;
 const WORDS_ABOVE = 12;
 const GRID = { left: 4, right: 24, top: 16, bottom: 28 };
 
+/** There is nothing beyond 100 %. */
+const QUARTERS = { max: 100, interval: 25 };
+
 export interface Breakage {
   readonly name: string;
   readonly flows: number;
@@ -22,12 +25,13 @@ export interface Breakage {
 
 export function drawBreakages(all: readonly Breakage[]): string {
   const share = (part: number, { flows }: Breakage) => (flows === 0 ? 0 : (100 * part) / flows);
+  const most = Math.max(...all.flatMap((each) => [share(each.broken, each), share(each.forecast, each)]));
   const told = all.map(
     (each) => `${each.broken} of ${each.flows} (${percent(each.broken, each.flows)}), forecast ${each.forecast}`,
   );
   return drawChart("Broken by strategy", tell(all, told), heightOf(all.length), {
     grid: GRID,
-    xAxis: { ...numberAxis((value) => `${value} %`), min: 0, max: ({ max }) => (max > 75 ? 100 : null), minInterval: 1 },
+    xAxis: { ...numberAxis((value) => `${value} %`), min: 0, minInterval: 1, ...(most > 75 && QUARTERS) },
     yAxis: rowAxis(all, told),
     series: [
       {

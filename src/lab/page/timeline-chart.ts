@@ -189,8 +189,11 @@ function groupMarks({ marks, fromMs, toMs }: Course): MarkGroup[] {
 const letterOf = (index: number): string =>
   (index < 26 ? "" : letterOf(Math.floor(index / 26) - 1)) + String.fromCharCode(65 + (index % 26));
 
-function sayGroup({ letter, marks }: MarkGroup): string {
+const sayGroup = ({ letter, marks }: MarkGroup): string => `${letter}, ${sayMarks(marks)}`;
+
+/** What happened at a time, or nearly so. */
+export function sayMarks(marks: readonly Mark[]): string {
   const words = [...new Set(marks.map((mark) => mark.words))].join(", ");
   const tookMs = Math.max(...marks.map((mark) => mark.toMs - mark.fromMs));
-  return `${letter}, ${duration(marks[0].fromMs)}: ${words}; in force ${duration(tookMs)} later`;
+  return `${duration(marks[0].fromMs)}: ${words}; in force ${duration(tookMs)} later`;
 }
