@@ -79,7 +79,12 @@ export function createFloor(): Contender {
     async start() {
       await execute(["make", "--silent", "-C", NATIVE, "floor"]);
       const addresses = ["10.0.1.1", ...NODES.map(({ gateway }) => gateway)].map((text) => parseAddress(text) ?? 0);
-      const rule = renderIngressRule({ table, interfaces: PORTS, addresses, linkLocals: [] });
+      const rule = renderIngressRule({
+        table,
+        interfaces: PORTS.map((name) => ({ name, isTagged: false })),
+        addresses,
+        linkLocals: [],
+      });
       await execute(inNamespace("router", ["nft", "-f", "-"]), rule);
       const words = ["in0", await macOf("router", "in0"), await macOf("source", "out")];
       for (const { name, port } of NODES) words.push(port, await macOf("router", port), await macOf(name, "in"));

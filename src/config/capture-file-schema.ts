@@ -3,9 +3,9 @@
  * nobody but the configuration does.
  */
 import { z } from "zod";
-import { type Address, formatAddress, isIpv4, isLinkLocal } from "../net/address.ts";
+import { type Address, formatAddress } from "../net/address.ts";
 import { isGroup, parseMac } from "../net/mac.ts";
-import { formatPrefix, makePrefix, type Prefix, prefixContains } from "../net/prefix.ts";
+import { makePrefix, type Prefix, prefixContains } from "../net/prefix.ts";
 import { refuseTwice } from "./refuse-twice.ts";
 import { parsed, unicast, whole } from "./scalar.ts";
 
@@ -22,15 +22,6 @@ const mac = parsed<number>((text) => {
   return value === undefined || value === 0 || isGroup(value) ? undefined : value;
 }, 'a station\'s Ethernet address such as "02:00:00:00:00:01"');
 
-/** An address of ours with the length of its subnet: host bits are set. */
-const ownAddress = parsed<Prefix>((text) => {
-  const [host, length, ...rest] = text.split("/");
-  const address = unicast.safeParse(host).data;
-  const isLength = rest.length === 0 && /^\d{1,3}$/.test(length ?? "");
-  if (address === undefined || isLinkLocal(address) || !isLength) return undefined;
-  return Number(length) > (isIpv4(address) ? 32 : 128) ? undefined : { address, length: Number(length) };
-}, 'an address with its subnet\'s length such as "10.0.0.1/24", and not a link-local one');
-
 export const captureFileFields = {
   read: named({
     follow: z.boolean({ error: "wanted true or false" }).default(false),
@@ -40,10 +31,6 @@ export const captureFileFields = {
     maximumMegabytes: whole(1, 65536).default(1024),
     files: whole(1, 1000).default(4),
   }).optional(),
-  addresses: z
-    .array(ownAddress, { error: "wanted a list of addresses with their subnets' lengths" })
-    .superRefine(refuseTwice(formatPrefix, "address"))
-    .optional(),
   /** Only what is sent to it is for the router; without one all is. */
   mac: mac.optional(),
   /** Of an IP packet. */
@@ -60,7 +47,11 @@ const NAMES = Object.keys(captureFileFields) as (keyof typeof captureFileFields)
 
 /** Of a port of any kind. */
 export function refuseMisplacedFiles(
-  port: z.output<typeof fields> & { readonly kind: string; readonly address?: Address | undefined },
+  port: z.output<typeof fields> & {
+    readonly kind: string;
+    readonly address?: Address | undefined;
+    readonly addresses?: readonly Prefix[] | undefined;
+  },
   context: z.core.$RefinementCtx<unknown>,
 ): void {
   const refuse = (path: (string | number)[], message: string) =>

@@ -5,8 +5,10 @@
 import { z } from "zod";
 import { type Address, formatAddress, isIpv4 } from "../net/address.ts";
 import { hasPorts, parseProtocol } from "../net/flow.ts";
+import { formatPrefix } from "../net/prefix.ts";
 import { captureFileFields, refuseMisplacedFiles } from "./capture-file-schema.ts";
-import { parsed, prefix, unicast, whole } from "./scalar.ts";
+import { refuseTwice } from "./refuse-twice.ts";
+import { interfaceAddress, parsed, prefix, unicast, whole } from "./scalar.ts";
 
 const vlanId = whole(1, 4094);
 /** One VLAN, or an outer and an inner one (802.1ad). */
@@ -128,10 +130,19 @@ export const portSchema = z
       .default("packet-ring"),
     ...captureFileFields,
     vlan: vlan.optional(),
+    /** Ours there, which the kernel need not know. Absent: those that the interface has. */
+    addresses: z
+      .array(interfaceAddress, { error: "wanted a list of addresses with their subnets' lengths" })
+      .superRefine(refuseTwice(formatPrefix, "address"))
+      .optional(),
     tap: tapSchema.optional(),
     fault: faultSchema.optional(),
   })
   .refine((port) => (port.interface === undefined) !== (port.address === undefined), {
     error: "wanted an interface's name (interface), or an address that it has (address)",
+  })
+  .refine((port) => port.addresses === undefined || port.vlan !== undefined || port.kind === "capture-file", {
+    path: ["addresses"],
+    error: "wanted a vlan beside them; without tags it is the kernel that answers, for what the interface has (ip addr add)",
   })
   .superRefine(refuseMisplacedFiles);

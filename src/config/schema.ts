@@ -15,6 +15,7 @@ import { refuseTwice } from "./refuse-twice.ts";
 import { isWholeRoute, routesSchema } from "./route-schema.ts";
 import { address, host, parsed, prefix, whole } from "./scalar.ts";
 import { findUnserved, MOST_PATHS } from "./served.ts";
+import { findClashes, type PortPlace, portName } from "./shared-interface.ts";
 import { findUnsigned } from "./signed-ranges.ts";
 
 /** RFC 6286: any number but zero, written as an address. */
@@ -192,7 +193,10 @@ export const configSchema = z
       .array(portSchema)
       .max(32, { error: "wanted at most 32 ports" })
       .default([])
-      .superRefine(refuseTwice((port) => port.interface ?? port.address, "interface")),
+      .superRefine((ports, context) => {
+        for (const { path, wanted } of findClashes(ports))
+          context.addIssue({ code: "custom", path, message: `wanted ${wanted}` });
+      }),
     bgp: bgpSchema.optional(),
     journal: journalSchema.optional(),
     routes: routesSchema,
@@ -220,12 +224,12 @@ export type Config = z.output<typeof configSchema>;
  * yet.
  */
 function refuseForeignLinks(
-  ports: readonly { readonly interface?: string | undefined }[],
+  ports: readonly PortPlace[],
   neighbors: readonly { readonly address?: Address | undefined }[],
   context: z.core.$RefinementCtx<unknown>,
 ): void {
-  const names = ports.map((port) => port?.interface);
-  if (names.includes(undefined)) return;
+  if (ports.some((port) => port?.interface === undefined)) return;
+  const names = ports.map((port) => portName(port.interface ?? "", port.vlan));
   const message = `wanted an interface that is a port: ${names.join(", ") || "there is none"}`;
   for (const [i, { address }] of neighbors.entries()) {
     const link = address === undefined ? undefined : zoneOf(address);

@@ -7,10 +7,11 @@ import { LivePort } from "../port/live-port.ts";
 import { PacketRing, type RingSize } from "../port/packet-ring.ts";
 import { PacketWaiter } from "../port/packet-waiter.ts";
 import type { Port, Waiter } from "../port/port.ts";
-import type { ServedMemory } from "../port/served-memory.ts";
+import type { PortMemory } from "../port/served-memory.ts";
 import { ServedPort } from "../port/served-port.ts";
 import { createSharedReader } from "../port/shared-value.ts";
 import type { createPortIdentity } from "./classify.ts";
+import { receiverOf, shareInterfaces, type TrunkPlace } from "./trunk.ts";
 
 /** One port's part of the shared value. */
 export interface Link {
@@ -25,7 +26,7 @@ export interface Link {
 }
 
 export interface LinkOptions {
-  readonly ports: readonly { readonly interface: string; readonly served?: ServedMemory | undefined }[];
+  readonly ports: readonly (TrunkPlace & { readonly served?: PortMemory | undefined })[];
   readonly ring: RingSize;
   /** A shared value: Link[]. */
   readonly links: SharedArrayBuffer;
@@ -33,11 +34,8 @@ export interface LinkOptions {
   readonly identities: readonly ReturnType<typeof createPortIdentity>[];
 }
 
-/** What another thread serves stays open: it is what is behind that comes and goes. */
-type LinkPort = LivePort<PacketRing> | ServedPort;
-
 export interface Links extends Waiter {
-  readonly ports: readonly LinkPort[];
+  readonly ports: readonly Port[];
   /** Frames come in from now on. Once. */
   listen(): void;
   /** None do any more; what the rings have can still be received. */
@@ -62,8 +60,15 @@ export function openLinks(options: LinkOptions): DeafLinks {
   const look = createSharedReader<readonly Link[]>(options.links);
   let known: readonly Link[] = [];
   let isListening = false;
-  const rings = options.ports.map(({ interface: name, served }) =>
-    served ? undefined : new LivePort(name, () => new PacketRing({ interface: name, ...ring, isDeaf: true })),
+  const receivers = receiverOf(options.ports);
+  const isReceiver = (port: number): boolean => receivers[port] === port;
+  const rings = options.ports.map(({ interface: name, served }, i) =>
+    served
+      ? undefined
+      : new LivePort(
+          name,
+          () => new PacketRing({ interface: name, ...(isReceiver(i) ? { ...ring, isDeaf: true } : { receive: false }) }),
+        ),
   );
 
   /** Undefined: it is gone again, and we shall be told. */
@@ -104,13 +109,15 @@ export function openLinks(options: LinkOptions): DeafLinks {
     rings: rings.filter((ring) => ring !== undefined),
     seat(worker, wakeDescriptor) {
       update();
-      const ports = rings.map((ring, i): LinkPort => {
+      const opened = rings.map((ring, i) => {
         const { interface: name, served } = options.ports[i];
-        return ring ?? new ServedPort({ name, memory: served as ServedMemory, index: worker });
+        // What another thread serves stays open: it is what is behind that comes and goes.
+        return ring ?? new ServedPort({ name, memory: served as PortMemory, index: worker });
       });
+      const ports = shareInterfaces(opened, options.ports);
       const makeWaiter = (): PacketWaiter =>
         new PacketWaiter(
-          rings.flatMap((ring) => ring?.inner ?? []),
+          rings.flatMap((ring, i) => (isReceiver(i) ? (ring?.inner ?? []) : [])),
           wakeDescriptor,
         );
       let waiter = makeWaiter();

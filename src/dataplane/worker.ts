@@ -10,7 +10,7 @@ import { systemClock } from "../net/clock.ts";
 import { BATCH_CAPACITY } from "../port/batch.ts";
 import { createFaultyWaiter } from "../port/fault.ts";
 import type { RingSize } from "../port/packet-ring.ts";
-import type { ServedMemory } from "../port/served-memory.ts";
+import type { PortMemory } from "../port/served-memory.ts";
 import { nameThread } from "../port/thread.ts";
 import { type PortSettings, surround } from "./around-port.ts";
 import { createChannelWriter } from "./channel.ts";
@@ -26,7 +26,7 @@ import { warmUp } from "./warm-up.ts";
 export interface WorkerPort extends Pick<PortIdentity, "vlans">, PortSettings {
   readonly interface: string;
   /** Of a port that another thread serves; absent: it has rings. */
-  readonly served?: ServedMemory | undefined;
+  readonly served?: PortMemory | undefined;
   /** The kernel does not see its frames. */
   readonly isUnseen: boolean;
 }

@@ -12,11 +12,17 @@ import { findInterface, type InterfaceInfo, listInterfaces, subnetBroadcast } fr
 export interface IngressRule {
   /** Of nftables, in the netdev family: one for each router of a network namespace. */
   readonly table: string;
-  readonly interfaces: readonly string[];
+  readonly interfaces: readonly GuardedInterface[];
   /** What the kernel is to have besides ARP and multicast: the router's own addresses and their broadcasts. */
   readonly addresses: readonly Address[];
   /** And the link-local ones, each at its interface alone: at another the kernel would look for a neighbor of that address. */
   readonly linkLocals: readonly LinkLocal[];
+}
+
+export interface GuardedInterface {
+  readonly name: string;
+  /** The router speaks there with VLAN tags only, and the interface's addresses are meant so: without tags the kernel hears nothing. */
+  readonly isTagged: boolean;
 }
 
 export interface LinkLocal {
@@ -65,11 +71,16 @@ const isHostLoopback = (address: Address): boolean => (isIpv4(address) ? address
 
 /** The text for `nft -f -`. One transaction: a table of that name, left by whoever was killed, is replaced, not added to. */
 export function renderIngressRule(rule: IngressRule): string {
-  const devices = rule.interfaces.map((name) => `"${name}"`).join(", ");
+  const quoted = (interfaces: readonly GuardedInterface[]): string => interfaces.map(({ name }) => `"${name}"`).join(", ");
+  const tagged = rule.interfaces.filter(({ isTagged }) => isTagged);
   const ipv4 = rule.addresses.filter(isIpv4).map(formatAddress);
   const ipv6 = rule.addresses.filter((address) => !isIpv4(address)).map(formatAddress);
   const ofLinks = rule.linkLocals.map((one) => `"${one.interface}" . ${formatAddress(one.address)}`);
   const rules = [
+    // A priority is no VLAN: to the kernel, too, such a frame is an untagged one.
+    ...(tagged.length > 0
+      ? ["ether type != { 8021q, 8021ad }", "vlan id 0"].map((what) => `iifname { ${quoted(tagged)} } ${what} drop`)
+      : []),
     // What most packets are comes first: the sender's processor pays for every line that one passes.
     ...(ipv4.length > 0 ? [`ip daddr { ${ipv4.join(", ")} } accept`] : []),
     "ip daddr != 224.0.0.0/4 drop",
@@ -85,7 +96,7 @@ export function renderIngressRule(rule: IngressRule): string {
     `delete table netdev ${rule.table}`,
     `table netdev ${rule.table} {`,
     "  chain ingress {",
-    `    type filter hook ingress devices = { ${devices} } priority -500; policy drop;`,
+    `    type filter hook ingress devices = { ${quoted(rule.interfaces)} } priority -500; policy drop;`,
     ...rules.map((line) => `    ${line}`),
     "  }",
     "}",
@@ -97,12 +108,13 @@ export function renderIngressRule(rule: IngressRule): string {
  * For the given interfaces and the addresses that this namespace has now: call it again when they change, the new rule takes
  * the place of the old one at once.
  */
-export function installIngressRule(interfaces: readonly string[], table = DEFAULT_TABLE): InstalledRule {
+export function installIngressRule(interfaces: readonly GuardedInterface[], table = DEFAULT_TABLE): InstalledRule {
   if (interfaces.length === 0) throw new Error("ingress rule: no interfaces; wanted at least one");
   if (!/^[A-Za-z_][A-Za-z0-9_]{0,30}$/.test(table))
     throw new Error(`ingress rule: table "${table}"; wanted letters, digits and _`);
-  for (const name of interfaces) findInterface(name);
-  runNft(renderIngressRule({ table, interfaces, ...allowedAt(interfaces, listInterfaces()) }));
+  const names = interfaces.map(({ name }) => name);
+  for (const name of names) findInterface(name);
+  runNft(renderIngressRule({ table, interfaces, ...allowedAt(names, listInterfaces()) }));
   return { remove: () => runNft(`table netdev ${table}\ndelete table netdev ${table}\n`) };
 }
 

@@ -14,6 +14,11 @@ export interface ServedMemory {
   readonly state: SharedArrayBuffer;
 }
 
+/** What one port has of it. Of several on an interface the first receives; each has its own rings for what it sends. */
+export interface PortMemory extends Omit<ServedMemory, "received"> {
+  readonly received?: SharedArrayBuffer;
+}
+
 export const SERVED = {
   /** 1: what is sent is taken. */
   isUp: 0,

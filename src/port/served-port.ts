@@ -14,12 +14,12 @@ import { type Batch, ROW, VIRTIO_HEADER_LENGTH } from "./batch.ts";
 import { createSlots, LARGEST_FRAME, placeFrame, rowsToSend } from "./frame-slots.ts";
 import type { Port, PortCounters } from "./port.ts";
 import { createRecordReader, createRecordWriter, type RecordReader, type RecordWriter } from "./record-ring.ts";
-import { SERVED, type ServedMemory } from "./served-memory.ts";
+import { type PortMemory, SERVED } from "./served-memory.ts";
 import { untag } from "./vlan-tag.ts";
 
 export interface ServedPortOptions {
   readonly name: string;
-  readonly memory: ServedMemory;
+  readonly memory: PortMemory;
   /** Of the thread. */
   readonly index: number;
 }
@@ -30,7 +30,7 @@ export class ServedPort implements Port {
   readonly name: string;
   readonly batch: Batch = createSlots();
   readonly #state: Int32Array;
-  /** Undefined: another thread receives. */
+  /** Undefined: another thread receives, or another port. */
   readonly #received: RecordReader | undefined;
   readonly #sent: RecordWriter;
   #isClosed = false;
@@ -39,7 +39,7 @@ export class ServedPort implements Port {
   constructor({ name, memory, index }: ServedPortOptions) {
     this.name = name;
     this.#state = new Int32Array(memory.state);
-    this.#received = index === 0 ? createRecordReader(memory.received, 1) : undefined;
+    this.#received = index === 0 && memory.received ? createRecordReader(memory.received, 1) : undefined;
     this.#received?.arm();
     this.#sent = createRecordWriter(memory.sent[index]);
   }

@@ -3,13 +3,13 @@
  * capture-file. All threads share them. What becomes of them (a process that dies, a file that ends) is an event.
  */
 import type { Config } from "../config/schema.ts";
+import { receiverOf } from "../dataplane/trunk.ts";
 import { type Capture, openCapture } from "../port/capture.ts";
 import { type CaptureFile, createFileMemory, openCaptureFile } from "../port/capture-file.ts";
 import type { CaptureFileNews } from "../port/capture-file-thread.ts";
-import type { InterfaceInfo } from "../port/interface.ts";
-import { type ServedMemory, wakeBy } from "../port/served-memory.ts";
+import { type PortMemory, type ServedMemory, wakeBy } from "../port/served-memory.ts";
 import type { EventRecord } from "./events.ts";
-import { isOverFiles } from "./port-facts.ts";
+import { isOverFiles, type PortFacts } from "./port-facts.ts";
 
 export type Captures = Awaited<ReturnType<typeof openCaptures>>;
 
@@ -39,37 +39,48 @@ interface Served {
 /** `facts`: of the ports. `threads`: the workers and the slow path. */
 export async function openCaptures(
   { ports }: Pick<Config, "ports">,
-  facts: readonly Pick<InterfaceInfo, "name" | "mac">[],
+  facts: readonly Pick<PortFacts, "name" | "interface" | "mac">[],
   threads: number,
   events: EventRecord,
 ) {
+  const receivers = receiverOf(facts);
+  const membersOf = (port: number): number[] => [...facts.keys()].filter((other) => receivers[other] === receivers[port]);
+  /** By port; of several on an interface the first one's. */
   const served: (Served | undefined)[] = [];
+  const distinct = (): Served[] => [...new Set(served)].filter((one) => one !== undefined);
   const stop = async (): Promise<void> => {
-    await Promise.all(served.map((one) => one?.close()));
+    await Promise.all(distinct().map((one) => one.close()));
   };
   const files = ports.map((port) => (isOverFiles(port) ? createFileMemory(threads) : undefined));
   const unwritten = files.flatMap((memory) => memory?.sent ?? []);
   try {
     for (const [i, port] of ports.entries()) {
-      const { name, mac } = facts[i];
+      const { name, interface: interfaceName, mac } = facts[i];
       const memory = files[i];
       if (memory) served.push(serveFiles(port, { name, mac, memory, unwritten }, events));
-      else served.push(port.kind === "pcap-live" ? await serveCapture(name, threads, events) : undefined);
+      else if (port.kind !== "pcap-live" || receivers[i] !== i) served.push(served[receivers[i]]);
+      else served.push(await serveCapture(interfaceName, threads * membersOf(i).length, events));
     }
   } catch (error) {
     await stop();
     throw error;
   }
   return {
-    memoryOf: (port: number): ServedMemory | undefined => served[port]?.memory,
+    memoryOf(port: number): PortMemory | undefined {
+      const memory = served[port]?.memory;
+      if (!memory) return undefined;
+      const member = membersOf(port).indexOf(port);
+      const sent = memory.sent.slice(member * threads, (member + 1) * threads);
+      return { state: memory.state, sent, ...(member === 0 ? { received: memory.received } : {}) };
+    },
 
     /** Signaled when there are frames for the worker that receives them. */
     wakeBy(descriptor: number): void {
-      for (const one of served) if (one) wakeBy(one.memory, descriptor);
+      for (const one of distinct()) wakeBy(one.memory, descriptor);
     },
 
     begin(): void {
-      for (const one of served) one?.begin();
+      for (const one of distinct()) one.begin();
     },
 
     /** What is shown of what serves the port; undefined: it has a ring. */

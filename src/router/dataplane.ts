@@ -15,7 +15,7 @@ import { type Address, type AddressFamily, addressFamily, formatAddress, isLinkL
 import type { Clock } from "../net/clock.ts";
 import { formatMac, type Mac } from "../net/mac.ts";
 import type { Prefix } from "../net/prefix.ts";
-import { type InterfaceInfo, listInterfaces } from "../port/interface.ts";
+import { listInterfaces } from "../port/interface.ts";
 import { adviseLargePages } from "../port/large-pages.ts";
 import type { RouteChange } from "../rib/route.ts";
 import { startBucketTimers } from "./bucket-timers.ts";
@@ -26,7 +26,16 @@ import { createIcmpErrors } from "./icmp-errors.ts";
 import { createNeighbors } from "./neighbors.ts";
 import { createNextNeighbors } from "./next-neighbor.ts";
 import { createOffloadAdvice } from "./offload-advice.ts";
-import { createLister, fixedMacs, isKernels, isOverFiles, linkLocalOf, requirePorts, sourceFor } from "./port-facts.ts";
+import {
+  createLister,
+  fixedMacs,
+  interfacesOf,
+  isOverFiles,
+  linkLocalOf,
+  type PortFacts,
+  requirePorts,
+  sourceFor,
+} from "./port-facts.ts";
 import { createPortFaults } from "./port-faults.ts";
 import { createPortTaps } from "./port-taps.ts";
 import { stateOf, watchPorts } from "./port-watch.ts";
@@ -43,7 +52,7 @@ export type Dataplane = Awaited<ReturnType<typeof startDataplane>>;
 export interface DataplaneOptions {
   readonly config: Config;
   /** The ports before these, which another data plane may still have. */
-  readonly had: readonly InterfaceInfo[];
+  readonly had: readonly PortFacts[];
   /** A number that no port had before. */
   readonly fanoutGroup: () => number;
   readonly clock: Clock;
@@ -84,19 +93,14 @@ export async function startDataplane(options: DataplaneOptions) {
 }
 
 /** Of these ports, the interfaces that are there. */
-function guardAll(guard: Guard, ports: readonly InterfaceInfo[]): void {
-  const wanted = new Set(ports.filter(isKernels).map(({ name }) => name));
-  guard.keepKernelOff(
-    listInterfaces()
-      .map(({ name }) => name)
-      .filter((name) => wanted.has(name)),
-  );
+function guardAll(guard: Guard, ports: readonly PortFacts[]): void {
+  const there = new Set(listInterfaces().map(({ name }) => name));
+  guard.keepKernelOff(interfacesOf(ports).filter(({ name }) => there.has(name)));
 }
 
 async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop: () => Promise<void>) {
   const { config, had, fanoutGroup, clock, events, guard, links, onPorts } = options;
-  const vlans = config.ports.map(({ vlan = [0, 0] }) => vlan);
-  const portTable = createPorts(requirePorts(config, had), vlans, config.workers > 1 ? fanoutGroup : undefined);
+  const portTable = createPorts(requirePorts(config, had), config.ports, config.workers > 1 ? fanoutGroup : undefined);
   const { facts, identities } = portTable;
   const names = facts.map(({ name }) => name);
   const isUnseen = config.ports.map((port, i) => identities[i].vlans !== 0 || isOverFiles(port));
@@ -174,7 +178,8 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
     ports: names.map((name, port) => ({
       name,
       mac: () => facts[port].mac,
-      sourceFor: (address) => (isLinkLocal(address) ? linkLocalOf(name) : sourceFor(facts[port].addresses, address)),
+      sourceFor: (address) =>
+        isLinkLocal(address) ? linkLocalOf(facts[port].interface) : sourceFor(facts[port].addresses, address),
       owns: (address) => facts[port].addresses.some((own) => own.address === address),
       macOf: fixedMacs(config.ports[port]),
     })),
@@ -194,7 +199,7 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
 
   const discovery = createRouterDiscovery({
     clock,
-    ports: names.map((name, port) => ({ name, mac: () => facts[port].mac, linkLocal: () => linkLocalOf(name) })),
+    ports: names.map((name, port) => ({ name, mac: () => facts[port].mac, linkLocal: () => linkLocalOf(facts[port].interface) })),
     links,
     send: slowPath.send,
     onChange: (link, router) =>
@@ -214,8 +219,8 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
     links: portTable.links,
     taps: taps.memories,
     launch: launchWorker,
-    ports: names.map((name, i) => ({
-      interface: name,
+    ports: names.map((_, i) => ({
+      interface: facts[i].interface,
       vlans: identities[i].vlans,
       served: captures.memoryOf(i),
       isUnseen: isUnseen[i],

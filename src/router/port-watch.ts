@@ -8,10 +8,10 @@ import { type Address, formatAddress } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { formatMac } from "../net/mac.ts";
 import { formatPrefix } from "../net/prefix.ts";
-import { ownAddresses } from "../port/ingress-rule.ts";
+import { type GuardedInterface, ownAddresses } from "../port/ingress-rule.ts";
 import type { InterfaceInfo } from "../port/interface.ts";
 import type { EventRecord } from "./events.ts";
-import { isKernels } from "./port-facts.ts";
+import { interfacesOf, type PortFacts } from "./port-facts.ts";
 import type { PortSubnet, Ports } from "./ports.ts";
 
 const EVERY_MS = 200;
@@ -39,7 +39,7 @@ export interface PortWatchOptions {
   /** Nobody there is where he was. */
   forgetNeighbors(port: number): void;
   /** The ingress rule, for these interfaces and the addresses of now. */
-  guard(interfaces: readonly string[]): void;
+  guard(interfaces: readonly GuardedInterface[]): void;
   /** All of it is done: to be published, and the routes to be looked at again. */
   onChange(): void;
 }
@@ -48,17 +48,19 @@ export type PortWatch = ReturnType<typeof watchPorts>;
 
 export function watchPorts(options: PortWatchOptions) {
   const { clock, events, ports, fib } = options;
-  let own = ownAddresses(options.list());
+  /** Those of the namespace, and what ports have beside them. */
+  const ownOf = (all: readonly InterfaceInfo[]): Address[] => ownAddresses([...all, ...ports.facts]);
+  let own = ownOf(options.list());
   let subnets = ports.subnets();
   const changes = ports.facts.map(() => 0);
   for (const address of own) fib.own(address);
   options.onOwn(own);
   for (const subnet of subnets) fib.attach(subnet);
 
-  const follow = (port: number, info: InterfaceInfo | undefined): void => {
+  const follow = (port: number, seen: PortFacts | undefined): void => {
     const before = ports.facts[port];
     changes[port]++;
-    const isAnother = ports.set(port, info);
+    const isAnother = ports.set(port, seen);
     const now = ports.facts[port];
     const { name, index, mac, mtu, addresses } = now;
     events.add("port", {
@@ -87,7 +89,7 @@ export function watchPorts(options: PortWatchOptions) {
   };
 
   const moveOwn = (all: readonly InterfaceInfo[]): boolean => {
-    const wanted = ownAddresses(all);
+    const wanted = ownOf(all);
     const [before, after] = [new Set(own), new Set(wanted)];
     for (const address of own) if (!after.has(address)) fib.disown(address);
     for (const address of wanted) if (!before.has(address)) fib.own(address);
@@ -97,20 +99,24 @@ export function watchPorts(options: PortWatchOptions) {
   };
 
   const guard = (): void => {
-    const there = ports.facts.filter((info) => info.index !== 0 && isKernels(info)).map(({ name }) => name);
+    const there = interfacesOf(ports.facts.filter(({ index }) => index !== 0));
     try {
       if (there.length > 0) options.guard(there);
     } catch (error) {
       // Gone again: at the next look.
-      events.add("port-failed", { interface: there.join(" "), problem: (error as Error).message });
+      events.add("port-failed", { interface: there.map(({ name }) => name).join(" "), problem: (error as Error).message });
     }
   };
 
   const look = (): void => {
     const all = options.list();
     const byName = new Map(all.map((info) => [info.name, info]));
-    const changed = [...ports.facts.keys()].filter((port) => !isSame(ports.facts[port], byName.get(ports.facts[port].name)));
-    for (const port of changed) follow(port, byName.get(ports.facts[port].name));
+    const seen = ports.facts.map((facts, port) => {
+      const info = byName.get(facts.interface);
+      return info && ports.factsOf(port, info);
+    });
+    const changed = [...seen.keys()].filter((port) => !isSame(ports.facts[port], seen[port]));
+    for (const port of changed) follow(port, seen[port]);
     const hasMoved = moveOwn(all);
     if (changed.length > 0 || hasMoved) {
       guard();

@@ -2,6 +2,7 @@
  * The ports of a running router as they are now: which interface is behind each, its MAC, its MTU, its addresses, and whether
  * it can be used. The workers are told through shared memory; everybody else asks here, each time.
  */
+import type { Config } from "../config/schema.ts";
 import type { Link } from "../dataplane/links.ts";
 import { innerVlan, TAG_BYTES, vlanStack } from "../dataplane/vlan.ts";
 import { isIpv4, isLinkLocal, wordsOf } from "../net/address.ts";
@@ -9,7 +10,7 @@ import { macHigh, macLow } from "../net/mac.ts";
 import { makePrefix, type Prefix, prefixKey } from "../net/prefix.ts";
 import type { InterfaceInfo } from "../port/interface.ts";
 import { createSharedValue, setSharedValue } from "../port/shared-value.ts";
-import { goneOf } from "./port-facts.ts";
+import { goneOf, type PortFacts, portFacts } from "./port-facts.ts";
 
 export interface PortSubnet {
   readonly port: number;
@@ -19,16 +20,12 @@ export interface PortSubnet {
 export type Ports = ReturnType<typeof createPorts>;
 
 /** `fanoutGroup`: a number that no port had before; absent: there is one worker, and nobody to share with. */
-export function createPorts(
-  infos: readonly InterfaceInfo[],
-  vlans: readonly (readonly [number, number])[],
-  fanoutGroup?: () => number,
-) {
+export function createPorts(start: readonly PortFacts[], configured: Config["ports"], fanoutGroup?: () => number) {
   /** What is gone keeps its name, and has nothing else. */
-  const facts = infos.map((info) => ({ ...info }));
+  const facts = [...start];
   /** Devices without a carrier at their start may be such that never tell of one. */
   const hadCarrier = facts.map(({ running }) => running);
-  const identities = facts.map((info, i) => ({ ...identify(info), vlans: vlanStack(...vlans[i]) }));
+  const identities = facts.map((info, i) => ({ ...identify(info), vlans: vlanStack(...(configured[i].vlan ?? [0, 0])) }));
   const fanoutGroups = facts.map(() => fanoutGroup?.());
   const links = createSharedValue();
 
@@ -57,7 +54,7 @@ export function createPorts(
   publish();
 
   return {
-    facts: facts as readonly InterfaceInfo[],
+    facts: facts as readonly PortFacts[],
     /** Brought up to date in place, as the forwarding core has them. */
     identities,
     links,
@@ -73,10 +70,13 @@ export function createPorts(
     /** The names of the ports that can be used. */
     usable: (): string[] => facts.filter((_, port) => isUsable(port)).map(({ name }) => name),
 
+    /** What the interface is to the port. */
+    factsOf: (port: number, info: InterfaceInfo): PortFacts => portFacts(info, configured, port),
+
     /** What is behind the port from now on; whether that is another interface, to be opened anew. */
-    set(port: number, info: InterfaceInfo | undefined): boolean {
+    set(port: number, seen: PortFacts | undefined): boolean {
       const before = facts[port];
-      const now = info ?? goneOf(before);
+      const now = seen ?? goneOf(before);
       hadCarrier[port] ||= now.running;
       facts[port] = now;
       Object.assign(identities[port], identify(now));

@@ -14,7 +14,6 @@ import type { Clock } from "../net/clock.ts";
 import { createLimiter } from "../net/limiter.ts";
 import { formatPrefix, type Prefix } from "../net/prefix.ts";
 import type { Random } from "../net/random.ts";
-import type { InterfaceInfo } from "../port/interface.ts";
 import { readSegmentDrops } from "../port/segment-drops.ts";
 import { createAdjOut } from "../rib/adj-out.ts";
 import type { ImportPolicy } from "../rib/policy.ts";
@@ -40,7 +39,7 @@ import {
   speakerPart,
   unnumberedLinks,
 } from "./policy.ts";
-import { requirePorts } from "./port-facts.ts";
+import { type PortFacts, requirePorts } from "./port-facts.ts";
 import { createPrefixLimits } from "./prefix-limit.ts";
 import { type Action, reconcile } from "./reconcile.ts";
 import { watchSegments } from "./segment-watch.ts";
@@ -70,7 +69,7 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
   let leaving: Dataplane | undefined;
   let fanoutGroups = 0;
   /** The ports of the data plane, or of the last one. */
-  let ports: readonly InterfaceInfo[] = [];
+  let ports: readonly PortFacts[] = [];
   let speaker: Speaker | undefined;
   let unwatchSegments = (): void => {};
 

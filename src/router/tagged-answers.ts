@@ -32,7 +32,7 @@ export function createTaggedAnswers({ clock, ports }: TaggedAnswerOptions): Tagg
   const take = createTokenBucket(clock, PER_SECOND, BURST);
   return (bytes, frame, length, port) => {
     for (const make of [answerArp, answerSolicitation, answerEcho]) {
-      const answer = make(bytes, frame, length, ports[port]);
+      const answer = make(bytes, frame, length, ports[port], ports);
       if (answer) return take() ? answer : undefined;
     }
     return undefined;
@@ -67,9 +67,16 @@ function answerSolicitation(bytes: Uint8Array, frame: number, length: number, ou
   return encodeAdvertisement(source === UNSPECIFIED ? { mac, target } : { mac, target, asker: { mac: asker, address: source } });
 }
 
-function answerEcho(bytes: Uint8Array, frame: number, length: number, ours: TaggedPort): Uint8Array | undefined {
+/** Whichever port of ours has the address: a host pings the other VLANs' gateways too. */
+function answerEcho(
+  bytes: Uint8Array,
+  frame: number,
+  length: number,
+  ours: TaggedPort,
+  all: readonly TaggedPort[],
+): Uint8Array | undefined {
   const request = decodeEchoRequest(bytes, frame, length);
-  const isForUs =
-    request !== undefined && owns(ours, request.destination) && !owns(ours, request.source) && !isGroup(request.mac);
-  return isForUs ? encodeEchoReply(ours.mac, request) : undefined;
+  if (request === undefined || isGroup(request.mac)) return undefined;
+  const isOurs = (address: Address): boolean => all.some((port) => owns(port, address));
+  return isOurs(request.destination) && !isOurs(request.source) ? encodeEchoReply(ours.mac, request) : undefined;
 }

@@ -1,16 +1,16 @@
 /** The slow path's own way out of each port: it sends what no worker has, tapped as all else is, and receives nothing. */
 import { withTap } from "../dataplane/around-port.ts";
 import type { Clock } from "../net/clock.ts";
-import type { InterfaceInfo } from "../port/interface.ts";
 import { LivePort } from "../port/live-port.ts";
 import { PacketRing } from "../port/packet-ring.ts";
 import { ServedPort } from "../port/served-port.ts";
 import type { Captures } from "./captures.ts";
+import type { PortFacts } from "./port-facts.ts";
 import type { PortTaps } from "./port-taps.ts";
 
 export interface WaysOutOptions {
-  /** The interfaces, by port. */
-  readonly facts: readonly Pick<InterfaceInfo, "name" | "index">[];
+  /** By port. */
+  readonly facts: readonly Pick<PortFacts, "interface" | "index">[];
   readonly captures: Captures;
   readonly taps: PortTaps;
   /** Which thread of captures and taps this one is. */
@@ -19,7 +19,7 @@ export interface WaysOutOptions {
 }
 
 export function openWaysOut({ facts, captures, taps, thread, clock }: WaysOutOptions) {
-  const inner = facts.map(({ name }, i) => {
+  const inner = facts.map(({ interface: name }, i) => {
     const memory = captures.memoryOf(i);
     return memory
       ? new ServedPort({ name, memory, index: thread })

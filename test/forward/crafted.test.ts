@@ -10,13 +10,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { formatAddress, parseAddress } from "#src/net/address.ts";
-import { systemClock } from "#src/net/clock.ts";
 import { formatMac } from "#src/net/mac.ts";
-import { createBatch, ROW, ROW_WORDS, VERDICT } from "#src/port/batch.ts";
 import { findInterface } from "#src/port/interface.ts";
-import { PacketRing } from "#src/port/packet-ring.ts";
-import { PacketWaiter } from "#src/port/packet-waiter.ts";
-import { Wake } from "#src/port/wake.ts";
 import { decodeArp, encodeArp } from "#src/wire/arp.ts";
 import { decodeNeighborMessage, encodeSolicitation } from "#src/wire/neighbor-discovery.ts";
 import { accountedFor } from "../common/counters.ts";
@@ -24,6 +19,7 @@ import { ECMP, type Program, start } from "../common/host.ts";
 import { createCable, inNamespace, run } from "../common/namespace.ts";
 import { makePacket, tagFrame } from "../dataplane/packets.ts";
 import { echoRequest, sumOfWords } from "../port/frames.ts";
+import { hasTags, untagged, WireEnd } from "./wire-end.ts";
 
 const address = (text: string) => parseAddress(text) as number;
 const LEFT = { ip: "10.0.1.2", mac: 0x0200000000c1, tags: [{ type: 0x88a8, id: 100 }, { id: 7 }] };
@@ -38,43 +34,10 @@ await inNamespace(import.meta.url, () => {
   const folder = mkdtempSync(join(tmpdir(), "ecmp-crafted-"));
   const control = join(folder, "control.sock");
   let router: Program;
-  let left: PacketRing;
-  let right: PacketRing;
-  let wake: Wake;
-  let waiter: PacketWaiter;
+  let left: WireEnd;
+  let right: WireEnd;
   const routerMac = (port: string): string => formatMac(findInterface(port).mac).replaceAll(":", "");
 
-  const send = (ring: PacketRing, frame: Buffer): void => {
-    const batch = createBatch(new Uint8Array(frame.length + 32), 1);
-    batch.bytes.set(frame, 32);
-    batch.rows.set([32, frame.length, frame.length, 0, VERDICT.forward, 0, 0, 0]);
-    batch.count = 1;
-    expect(ring.transmit(batch, 0)).toBe(0);
-  };
-
-  /** The next frame on the wire that is wanted, its outer tag back in it. */
-  const receive = (ring: PacketRing, isWanted: (frame: Buffer) => boolean): Buffer => {
-    const deadline = systemClock.nowMs() + 20_000;
-    while (systemClock.nowMs() < deadline) {
-      const count = ring.receive();
-      if (count === 0) waiter.wait(50);
-      for (let row = 0; row < count * ROW_WORDS; row += ROW_WORDS) {
-        const [offset, length, , tag] = ring.batch.rows.subarray(row + ROW.offset, row + ROW.vlanTci + 1);
-        const frame = Buffer.from(ring.batch.bytes.subarray(offset, offset + length));
-        const whole = tag === 0 ? frame : tagFrame(frame, { type: tag >>> 16, id: tag & 0xffff });
-        if (isWanted(whole)) return whole;
-      }
-    }
-    throw new Error("nothing of what was waited for came in twenty seconds");
-  };
-
-  const untagged = (frame: Buffer, tags: string): Buffer =>
-    Buffer.concat([frame.subarray(0, 12), frame.subarray(12 + tags.length / 2)]);
-  const hasTags = (frame: Buffer, tags: string, ethertype: string): boolean =>
-    frame
-      .subarray(12)
-      .toString("hex")
-      .startsWith(tags + ethertype);
   const isArpWith = (tags: string) => (frame: Buffer) => hasTags(frame, tags, "0806");
   const isIpWith = (tags: string) => (frame: Buffer) => hasTags(frame, tags, "0800");
 
@@ -89,14 +52,13 @@ await inNamespace(import.meta.url, () => {
   ];
 
   /** Answers what is asked, with the tags of the question. */
-  const answer = (ring: PacketRing, { ip, mac, tags }: typeof LEFT, port: string, ourIp: string, question: Buffer): void => {
+  const answer = (ring: WireEnd, { ip, mac, tags }: typeof LEFT, port: string, ourIp: string, question: Buffer): void => {
     const asked = decodeArp(question, 0, question.length);
     expect(asked).toMatchObject({ operation: 1, targetAddress: address(ip), senderAddress: address(ourIp) });
     const senderAddress = address(ip);
     const targetMac = findInterface(port).mac;
     const targetAddress = address(ourIp);
-    send(
-      ring,
+    ring.send(
       tagFrame(Buffer.from(encodeArp({ operation: 2, senderMac: mac, senderAddress, targetMac, targetAddress })), ...tags),
     );
   };
@@ -122,9 +84,7 @@ await inNamespace(import.meta.url, () => {
       writeFileSync(`/proc/sys/net/ipv6/conf/${port}/disable_ipv6`, "0");
       run(`ip addr add 2001:db8:${i === 0 ? 1 : 11}::1/64 dev ${port} nodad`);
     }
-    [left, right] = ["h-port0", "h-port1"].map((name) => new PacketRing({ interface: name }));
-    wake = new Wake();
-    waiter = new PacketWaiter([left, right], wake.descriptor);
+    [left, right] = ["h-port0", "h-port1"].map((name) => new WireEnd(name));
     const file = join(folder, "router.yaml");
     writeFileSync(file, "ports: [{interface: port0, vlan: [100, 7]}, {interface: port1, vlan: 200}]\n");
     router = start([process.execPath, ECMP, "run", file, "--control", control]);
@@ -133,16 +93,16 @@ await inNamespace(import.meta.url, () => {
 
   afterAll(() => {
     router?.child.kill("SIGKILL");
-    for (const part of [waiter, left, right, wake]) part?.close();
+    for (const part of [left, right]) part?.close();
     rmSync(folder, { recursive: true });
   });
 
   describe("a router on VLANs, with jumbo frames", () => {
     test("asks with its port's tag, and what waited leaves with it", { timeout: 60_000 }, () => {
       const sent = toRight(100);
-      send(left, sent);
-      answer(right, RIGHT, "port1", "10.0.11.1", untagged(receive(right, isArpWith(RIGHT_TAGS)), RIGHT_TAGS));
-      const frame = receive(right, isIpWith(RIGHT_TAGS));
+      left.send(sent);
+      answer(right, RIGHT, "port1", "10.0.11.1", untagged(right.receive(isArpWith(RIGHT_TAGS)), RIGHT_TAGS));
+      const frame = right.receive(isIpWith(RIGHT_TAGS));
       expect([frame.readUIntBE(0, 6), frame.readUIntBE(6, 6)]).toEqual([RIGHT.mac, findInterface("port1").mac]);
       expect(untagged(frame, RIGHT_TAGS).subarray(26)).toEqual(untagged(sent, LEFT_TAGS).subarray(26));
       expect(untagged(frame, RIGHT_TAGS)[22]).toBe(63);
@@ -150,8 +110,8 @@ await inNamespace(import.meta.url, () => {
 
     test("carries jumbo frames whole", { timeout: 60_000 }, () => {
       const sent = toRight(MTU - TWO_TAGS - 28, 0x17);
-      send(left, sent);
-      const frame = receive(right, (one) => isIpWith(RIGHT_TAGS)(one) && one.length > 1000);
+      left.send(sent);
+      const frame = right.receive((one) => isIpWith(RIGHT_TAGS)(one) && one.length > 1000);
       expect(untagged(frame, RIGHT_TAGS).subarray(26)).toEqual(untagged(sent, LEFT_TAGS).subarray(26));
     });
 
@@ -159,11 +119,11 @@ await inNamespace(import.meta.url, () => {
       const moved = 0x020000000a99;
       const own = address(RIGHT.ip);
       const gratuitous = encodeArp({ operation: 1, senderMac: moved, senderAddress: own, targetMac: 0, targetAddress: own });
-      send(right, tagFrame(Buffer.from(gratuitous), ...RIGHT.tags));
+      right.send(tagFrame(Buffer.from(gratuitous), ...RIGHT.tags));
       let tries = 0;
       for (let mac = 0; mac !== moved; tries++) {
-        send(left, toRight(100));
-        const frame = receive(right, isIpWith(RIGHT_TAGS));
+        left.send(toRight(100));
+        const frame = right.receive(isIpWith(RIGHT_TAGS));
         mac = frame.readUIntBE(0, 6);
         expect([RIGHT.mac, moved]).toContain(mac);
       }
@@ -172,9 +132,9 @@ await inNamespace(import.meta.url, () => {
 
     test("answers with both tags, in their order, where its port has two", { timeout: 60_000 }, () => {
       const back = makePacket({ to: routerMac("port1"), source: RIGHT.ip, destination: LEFT.ip, protocol: 17 });
-      send(right, tagFrame(back, ...RIGHT.tags));
-      answer(left, LEFT, "port0", "10.0.1.1", untagged(receive(left, isArpWith(LEFT_TAGS)), LEFT_TAGS));
-      const frame = receive(left, isIpWith(LEFT_TAGS));
+      right.send(tagFrame(back, ...RIGHT.tags));
+      answer(left, LEFT, "port0", "10.0.1.1", untagged(left.receive(isArpWith(LEFT_TAGS)), LEFT_TAGS));
+      const frame = left.receive(isIpWith(LEFT_TAGS));
       expect(frame.readUIntBE(0, 6)).toBe(LEFT.mac);
       expect(untagged(frame, LEFT_TAGS).subarray(26)).toEqual(back.subarray(26));
     });
@@ -189,11 +149,11 @@ await inNamespace(import.meta.url, () => {
           fragment: 0x4000,
           payloadBytes: bytes - 28,
         });
-      send(right, tagFrame(back(MTU - TWO_TAGS + 1), ...RIGHT.tags));
-      const error = untagged(receive(right, isIpWith(RIGHT_TAGS)), RIGHT_TAGS);
+      right.send(tagFrame(back(MTU - TWO_TAGS + 1), ...RIGHT.tags));
+      const error = untagged(right.receive(isIpWith(RIGHT_TAGS)), RIGHT_TAGS);
       expect([error[23], error[34], error[35], error.readUInt16BE(40)]).toEqual([1, 3, 4, MTU - TWO_TAGS]);
-      send(right, tagFrame(back(MTU - TWO_TAGS), ...RIGHT.tags));
-      const whole = receive(left, (one) => isIpWith(LEFT_TAGS)(one) && one.length > 1000);
+      right.send(tagFrame(back(MTU - TWO_TAGS), ...RIGHT.tags));
+      const whole = left.receive((one) => isIpWith(LEFT_TAGS)(one) && one.length > 1000);
       expect(untagged(whole, LEFT_TAGS).subarray(26)).toEqual(back(MTU - TWO_TAGS).subarray(26));
       expect(show().dropped).toMatchObject({ "egress-refused": 0, "too-big": 1 });
     });
@@ -210,9 +170,9 @@ await inNamespace(import.meta.url, () => {
           });
         const originated = show().slowPath.originated;
         // What is nobody's is asked for first: an answer would come first, too.
-        for (const text of [host.ip, ourIp]) send(ring, tagFrame(Buffer.from(ask(text)), ...host.tags));
+        for (const text of [host.ip, ourIp]) ring.send(tagFrame(Buffer.from(ask(text)), ...host.tags));
         const isReply = (frame: Buffer) => hasTags(frame, tags, "0806") && untagged(frame, tags)[21] === 2;
-        const reply = untagged(receive(ring, isReply), tags);
+        const reply = untagged(ring.receive(isReply), tags);
         expect(decodeArp(reply, 0, reply.length)).toEqual({
           operation: 2,
           senderMac: findInterface(port).mac,
@@ -224,9 +184,9 @@ await inNamespace(import.meta.url, () => {
 
         const target = parseAddress(ourIp6) as string;
         const source = `${target.slice(0, 31)}2`;
-        send(ring, tagFrame(Buffer.from(encodeSolicitation({ sourceMac: host.mac, source, target })), ...host.tags));
+        ring.send(tagFrame(Buffer.from(encodeSolicitation({ sourceMac: host.mac, source, target })), ...host.tags));
         const isAdvertisement = (frame: Buffer) => hasTags(frame, tags, "86dd") && untagged(frame, tags)[54] === 136;
-        const advertisement = untagged(receive(ring, isAdvertisement), tags);
+        const advertisement = untagged(ring.receive(isAdvertisement), tags);
         const said = decodeNeighborMessage(advertisement, 0, advertisement.length);
         const { mac } = findInterface(port);
         expect(said).toEqual({ kind: "advertisement", target, solicited: true, override: true, mac });
@@ -239,11 +199,11 @@ await inNamespace(import.meta.url, () => {
         ]) {
           // The tests' frames come from a MAC of their own, which is where the answer goes.
           const request = Buffer.from(echoRequest(mine, from, to, 7));
-          send(ring, tagFrame(request, ...host.tags));
+          ring.send(tagFrame(request, ...host.tags));
           const [ethertype, type] = to.includes(":") ? ["86dd", 54] : ["0800", 34];
           const isEcho = (frame: Buffer) =>
             hasTags(frame, tags, ethertype) && [0, 129].includes(untagged(frame, tags)[type]) && frame[5] === 1;
-          const echo = untagged(receive(ring, isEcho), tags);
+          const echo = untagged(ring.receive(isEcho), tags);
           expect(echo.readUIntBE(0, 6)).toBe(request.readUIntBE(6, 6));
           expect(echo.subarray(type + 4)).toEqual(request.subarray(type + 4));
           const addresses = type === 34 ? [26, 30, 34] : [22, 38, 54];
@@ -259,8 +219,8 @@ await inNamespace(import.meta.url, () => {
     test("takes nothing from another VLAN, or from none, and has counted every frame", { timeout: 60_000 }, async () => {
       const before = show();
       const plain = makePacket({ to: routerMac("port0"), source: LEFT.ip, destination: RIGHT.ip, protocol: 17 });
-      send(left, plain);
-      for (const ids of [[100], [100, 8], [7, 100], [100, 7, 1]]) send(left, tagFrame(plain, ...ids.map((id) => ({ id }))));
+      left.send(plain);
+      for (const ids of [[100], [100, 8], [7, 100], [100, 7, 1]]) left.send(tagFrame(plain, ...ids.map((id) => ({ id }))));
       let after = show();
       while (after.received < before.received + 5) after = show();
       expect(after.dropped["vlan-missing"] - before.dropped["vlan-missing"]).toBe(1);

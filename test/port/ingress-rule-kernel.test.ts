@@ -1,14 +1,17 @@
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { formatAddress, readIpv6 } from "#src/net/address.ts";
+import { formatAddress, parseAddress, readIpv6 } from "#src/net/address.ts";
 import { type InstalledRule, installIngressRule } from "#src/port/ingress-rule.ts";
 import { PacketRing } from "#src/port/packet-ring.ts";
 import { PacketWaiter } from "#src/port/packet-waiter.ts";
 import { Wake } from "#src/port/wake.ts";
+import { ARP_OPERATION, encodeArp } from "#src/wire/arp.ts";
 import { createCable, inNamespace, run } from "../common/namespace.ts";
 import { batchOf, type SeenFrame } from "../common/port.ts";
 import { echoRequest, FENCE, tcpSyn, withTag } from "./frames.ts";
+
+const guarded = (...names: string[]) => names.map((name) => ({ name, isTagged: false }));
 
 await inNamespace(import.meta.url, () => {
   // client side `c0` = `r0` router `r1` = `s0` server side. The far ends have no addresses: the test speaks there by hand.
@@ -103,9 +106,44 @@ await inNamespace(import.meta.url, () => {
   });
 
   test("with it the ring sees every frame, and the kernel forwards none and answers none", () => {
-    rule = installIngressRule(["r0", "r1"]);
+    rule = installIngressRule(guarded("r0", "r1"));
     const frames = [...transit(), ...answerable()];
     expect(kernelReaction(frames)).toEqual({ answered: 0, forwarded: 0, solicited: 0, atTheRing: frames.length });
+  });
+
+  const arpRequest = (target: string) =>
+    encodeArp({
+      operation: ARP_OPERATION.request,
+      senderMac: 0x020000000001,
+      senderAddress: parseAddress("10.1.0.2") as number,
+      targetMac: 0,
+      targetAddress: parseAddress(target) as number,
+    });
+  const untaggedOrPriority = (frame: Uint8Array) => [frame, withTag(frame, 0)];
+  /** As in `kernelReaction`, where the fence has to come in by the other interface. */
+  const silence = (frames: Uint8Array[]) => {
+    const [client, server] = rings;
+    const serverMac = JSON.parse(run("ip -j link show r1"))[0].address as string;
+    expect(client.transmit(batchOf(frames, 0), 0)).toBe(0);
+    expect(server.transmit(batchOf([echoRequest(serverMac, "10.2.0.2", "10.2.0.1", FENCE)], 0), 0)).toBe(0);
+    const answered: SeenFrame[] = [];
+    let isOver = false;
+    for (let turn = 0; turn < 100 && !isOver; turn++) {
+      waiter.wait(20);
+      isOver = drain(server).some(isFence);
+      answered.push(...drain(client).filter(isForTheClient));
+    }
+    expect(isOver).toBe(true);
+    answered.push(...drain(client).filter(isForTheClient));
+    return { answered: answered.length, atTheRing: drain(router).filter(({ bytes }) => bytes[6] === 2).length };
+  };
+
+  test("where the router speaks with tags only, what comes without is not the kernel's, nor what has a priority only", () => {
+    const questions = [arpRequest("10.1.0.1"), arpRequest("10.2.0.1"), ...local()].flatMap(untaggedOrPriority);
+    rule = installIngressRule(guarded("r0", "r1"));
+    expect(silence(questions).answered).toBe(questions.length);
+    rule = installIngressRule([{ name: "r0", isTagged: true }, ...guarded("r1")]);
+    expect(silence(questions)).toEqual({ answered: 0, atTheRing: questions.length });
   });
 
   const noVlans = spawnSync("ip", "link add link lo name vlan-probe type vlan id 1".split(" ")).status !== 0;
@@ -115,17 +153,17 @@ await inNamespace(import.meta.url, () => {
     run("ip link set dev r0.5 up");
     const frames = [withTag(echoRequest(mac(), "10.5.0.2", "10.2.0.2", 5), 5)];
     expect(kernelReaction(frames)).toEqual({ answered: 0, forwarded: 1, solicited: 0, atTheRing: 1 });
-    rule = installIngressRule(["r0", "r1"]);
+    rule = installIngressRule(guarded("r0", "r1"));
     expect(kernelReaction(frames)).toEqual({ answered: 0, forwarded: 0, solicited: 0, atTheRing: 1 });
   });
 
   test("with it the kernel still answers for its own addresses, those of other interfaces too", () => {
-    rule = installIngressRule(["r0", "r1"]);
+    rule = installIngressRule(guarded("r0", "r1"));
     expect(kernelReaction(local())).toEqual({ answered: 5, forwarded: 0, solicited: 0, atTheRing: 5 });
   });
 
   test("with it no link-local address but the interface's own is looked for, nor anybody sent there", () => {
-    rule = installIngressRule(["r0", "r1"]);
+    rule = installIngressRule(guarded("r0", "r1"));
     expect(kernelReaction(linkLocal())).toEqual({ answered: 0, forwarded: 0, solicited: 0, atTheRing: 2 });
     rule.remove();
     rule = undefined;
@@ -135,8 +173,8 @@ await inNamespace(import.meta.url, () => {
   });
 
   test("a table that a killed router left behind is replaced, and nothing is left in the end", () => {
-    const leftBehind = installIngressRule(["r0"]);
-    rule = installIngressRule(["r0", "r1"]);
+    const leftBehind = installIngressRule(guarded("r0"));
+    rule = installIngressRule(guarded("r0", "r1"));
     expect(run("nft list ruleset").match(/chain ingress/g)).toHaveLength(1);
     expect(run("nft list ruleset")).toContain("r1");
     leftBehind.remove();
@@ -148,8 +186,8 @@ await inNamespace(import.meta.url, () => {
 
   test("a rule that cannot be installed says what is wanted", () => {
     expect(() => installIngressRule([])).toThrow(/no interfaces; wanted at least one/);
-    expect(() => installIngressRule(["nowhere0"])).toThrow(/nowhere0.*wanted one of/);
-    expect(() => installIngressRule(["r0"], "a b")).toThrow(/table "a b"; wanted letters/);
+    expect(() => installIngressRule(guarded("nowhere0"))).toThrow(/nowhere0.*wanted one of/);
+    expect(() => installIngressRule(guarded("r0"), "a b")).toThrow(/table "a b"; wanted letters/);
   });
 
   function drain(ring: PacketRing): SeenFrame[] {

@@ -7,9 +7,11 @@ import type { InterfaceInfo } from "#src/port/interface.ts";
 describe("rendering", () => {
   const addresses = ["10.1.0.1", "10.1.0.255", "2001:db8::1"].map((text) => parseAddress(text)!);
 
+  const guarded = (...names: string[]) => names.map((name) => ({ name, isTagged: false }));
+
   test("replaces a table of the same name in one transaction, and accepts what is listed", () => {
     const linkLocals = ["r0", "r1.5"].map((name) => ({ interface: name, address: parseAddress("fe80::1")! }));
-    expect(renderIngressRule({ table: "t", interfaces: ["r0", "r1.5"], addresses, linkLocals })).toBe(
+    expect(renderIngressRule({ table: "t", interfaces: guarded("r0", "r1.5"), addresses, linkLocals })).toBe(
       [
         "table netdev t",
         "delete table netdev t",
@@ -30,8 +32,19 @@ describe("rendering", () => {
     );
   });
 
+  test("drops first what comes without a tag where the router speaks with tags only", () => {
+    const interfaces = [...guarded("r0"), { name: "r1", isTagged: true }, { name: "r2", isTagged: true }];
+    const lines = renderIngressRule({ table: "t", interfaces, addresses, linkLocals: [] }).split("\n");
+    expect(lines.slice(4, 8)).toEqual([
+      '    type filter hook ingress devices = { "r0", "r1", "r2" } priority -500; policy drop;',
+      '    iifname { "r1", "r2" } ether type != { 8021q, 8021ad } drop',
+      '    iifname { "r1", "r2" } vlan id 0 drop',
+      "    ip daddr { 10.1.0.1, 10.1.0.255 } accept",
+    ]);
+  });
+
   test("leaves out a family without addresses", () => {
-    const text = renderIngressRule({ table: "t", interfaces: ["r0"], addresses: [], linkLocals: [] });
+    const text = renderIngressRule({ table: "t", interfaces: guarded("r0"), addresses: [], linkLocals: [] });
     expect(text).not.toMatch(/\{ \}/);
   });
 
