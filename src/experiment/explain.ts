@@ -5,12 +5,12 @@
 import type { MemberOrder } from "../ecmp/member-order.ts";
 import type { SelectionTable } from "../ecmp/table.ts";
 import type { FibState } from "../fib/state.ts";
-import { type Address, formatAddress } from "../net/address.ts";
+import { formatAddress } from "../net/address.ts";
 import { type Flow, formatFlow } from "../net/flow.ts";
-import { formatPrefix, hostPrefix, type Prefix, prefixContains } from "../net/prefix.ts";
-import { createDecider, type FlowDecision } from "./decision.ts";
-import type { Match } from "./lookup.ts";
-import { type RestoredFib, restoreFib } from "./restore.ts";
+import { formatPrefix } from "../net/prefix.ts";
+import { createDecider, type Fate, type FlowDecision } from "./decision.ts";
+import type { Direct, Match } from "./lookup.ts";
+import { restoreFib } from "./restore.ts";
 import { describeRule } from "./rule.ts";
 
 /** One line of `ecmp explain --json`; null is what there is none of. */
@@ -25,6 +25,7 @@ export interface Explanation {
   /** The bucket or range that the hash falls into. */
   readonly bucket: number | null;
   readonly nextHop: string | null;
+  readonly fate: Fate;
   readonly reason: string;
 }
 
@@ -32,26 +33,20 @@ export interface Explanation {
 export function createExplainer(state: FibState): (flow: Flow) => Explanation {
   const fib = restoreFib(state);
   const decide = createDecider(fib);
-  const findDirect = createDirectLookup(fib);
   const describe = (reduction: SelectionTable["reduction"]) => describeRule(state.hash, state.selector.name, reduction);
   const rules = { buckets: describe("buckets"), bounds: describe("bounds") };
   const ruleOf = ({ reduction, refusal }: SelectionTable): string =>
     refusal === undefined ? rules[reduction] : `${describeRule(state.hash, "modulo", reduction)}, because: ${refusal}`;
   const textsOf = remember(
-    ({ prefix, group: { table } }: Match): MatchTexts => ({
+    ({ prefix, group }: Match): MatchTexts => ({
       prefix: formatPrefix(prefix),
-      rule: ruleOf(table),
-      members: table.members.map(({ address }) => formatAddress(address)),
+      rule: group ? ruleOf(group.table) : null,
+      members: group?.table.members.map(({ address }) => formatAddress(address)) ?? [],
     }),
   );
   return (flow) => {
     const decision = decide(flow);
-    const { key, hash, match, bucket = null, owner } = decision;
-    const direct = findDirect(flow.destination);
-    if (direct && direct.prefix.length > (match?.prefix.length ?? -1)) {
-      const prefix = formatPrefix(direct.prefix);
-      return { flow: formatFlow(flow), prefix, rule: null, key, hash, bucket: null, nextHop: null, reason: direct.reason };
-    }
+    const { key, hash, match, fate, bucket = null, owner } = decision;
     const texts = match && textsOf(match);
     return {
       flow: formatFlow(flow),
@@ -61,6 +56,7 @@ export function createExplainer(state: FibState): (flow: Flow) => Explanation {
       hash,
       bucket,
       nextHop: texts && owner !== undefined ? texts.members[owner] : null,
+      fate,
       reason: giveReason(flow, decision, texts, fib.memberOrder),
     };
   };
@@ -69,39 +65,16 @@ export function createExplainer(state: FibState): (flow: Flow) => Explanation {
 /** What explanations say of a match, whatever the flow. */
 interface MatchTexts {
   readonly prefix: string;
-  readonly rule: string;
+  readonly rule: string | null;
   readonly members: readonly string[];
 }
 
-/** What goes by no group: the prefix that is longer than those of groups, if it is, and where such a packet goes. */
-interface DirectMatch {
-  readonly prefix: Prefix;
-  readonly reason: string;
-}
-
-function createDirectLookup({
-  direct: { local, attached },
-  actions,
-}: RestoredFib): (destination: Address) => DirectMatch | undefined {
-  const own = new Set(local);
-  const deeds = new Map(actions.map(({ prefix, action }) => [formatPrefix(prefix), action]));
-  const longestFirst = [...attached, ...actions.map(({ prefix }) => prefix)].sort((a, b) => b.length - a.length);
-  return (destination) => {
-    const address = formatAddress(destination);
-    if (own.has(destination)) return { prefix: hostPrefix(destination), reason: `${address} is the router's own address` };
-    const prefix = longestFirst.find((subnet) => prefixContains(subnet, destination));
-    if (!prefix) return undefined;
-    const text = formatPrefix(prefix);
-    const deed = deeds.get(text);
-    return {
-      prefix,
-      reason:
-        deed === undefined
-          ? `${text} is directly connected, no group: it goes to ${address} itself`
-          : `${text} is ${deed}: its packets are thrown away${deed === "unreachable" ? ", and their senders told so (ICMP)" : ""}`,
-    };
-  };
-}
+const DIRECT_REASONS: Readonly<Record<Direct, (prefix: string, address: string) => string>> = {
+  local: (_, address) => `${address} is the router's own address`,
+  attached: (prefix, address) => `${prefix} is directly connected, no group: it goes to ${address} itself`,
+  blackhole: (prefix) => `${prefix} is blackhole: its packets are thrown away`,
+  unreachable: (prefix) => `${prefix} is unreachable: its packets are thrown away, and their senders told so (ICMP)`,
+};
 
 /** Made once for each key, at its first use. */
 function remember<Key, Value>(make: (key: Key) => Value): (key: Key) => Value {
@@ -122,6 +95,7 @@ function giveReason(
   memberOrder: MemberOrder,
 ): string {
   if (!match || !texts) return `no group's prefix contains ${formatAddress(destination)}`;
+  if (match.direct) return DIRECT_REASONS[match.direct](texts.prefix, formatAddress(destination));
   const { table } = match.group;
   if (bucket === undefined || owner === undefined) {
     const members = table.members.length;

@@ -87,7 +87,7 @@ function withUsedBuckets(fib: RestoredFib, flows: readonly Flow[]): RestoredFib 
   if (!fib.groups.some(({ activity }) => activity)) return fib;
   const decide = createDecider(fib);
   const used = new Map<RestoredGroup, Set<number>>(fib.groups.map((group) => [group, new Set()]));
-  for (const { match, bucket } of flows.map(decide)) if (match && bucket !== undefined) used.get(match.group)?.add(bucket);
+  for (const { match, bucket } of flows.map(decide)) if (match?.group && bucket !== undefined) used.get(match.group)?.add(bucket);
   const groups = fib.groups.map((group) => {
     if (!group.activity) return group;
     const idleSeconds = Array.from(group.activity.idleSeconds, (age, bucket) => (used.get(group)?.has(bucket) ? 0 : age));

@@ -96,7 +96,7 @@ function compileStep(hashing: Hashing): Step {
 function createRouter({ options }: Hashing, port: PortIdentity): (batch: Batch, ingress: number) => void {
   const selector = "modulo";
   const group = { prefixes: EVERYWHERE, table: SELECTORS[selector].fill(equalMembers(1), {}) };
-  const { buffers } = createReplayImage({ groups: [group] }, 0);
+  const { buffers } = createReplayImage({ groups: [group], actions: [], direct: { local: [], attached: [] } }, 0);
   return createForwarder({ image: openImage(buffers), hash: options, selector, ports: [port], captured: true });
 }
 

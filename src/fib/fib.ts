@@ -10,7 +10,7 @@ import { SELECTORS } from "../ecmp/selector.ts";
 import type { SelectorOptions } from "../ecmp/table.ts";
 import { type Address, compareAddresses, isIpv4, isLinkLocal, zoneOf } from "../net/address.ts";
 import type { Mac } from "../net/mac.ts";
-import { formatPrefix, hostPrefix, maximumLength, type Prefix, prefixContains, prefixKey } from "../net/prefix.ts";
+import { formatPrefix, hostPrefix, makePrefix, maximumLength, type Prefix, prefixContains, prefixKey } from "../net/prefix.ts";
 import type { RouteChange } from "../rib/route.ts";
 import { createActivity } from "./activity.ts";
 import { createArena } from "./arena.ts";
@@ -153,7 +153,33 @@ export function createFib(options: FibOptions) {
   const underlay = (prefix: Prefix): number => {
     const action = actions.of(prefix);
     if (action !== undefined) return singleGroup(action, { kind: action }) ?? 0;
-    return prefix.length === maximumLength(prefix.address) ? (hosts.get(prefix.address) ?? 0) : 0;
+    const host = prefix.length === maximumLength(prefix.address) ? hosts.get(prefix.address) : undefined;
+    return host === undefined || isRouted(prefix.address) ? 0 : host;
+  };
+
+  /** Whether a route to a part of its subnet decides about the host: who is known there is not reached around it. */
+  const isRouted = (host: Address): boolean => {
+    const subnets = attached.filter(({ prefix }) => prefixContains(prefix, host));
+    const longest = Math.max(0, ...subnets.map(({ prefix }) => prefix.length));
+    for (let length = maximumLength(host) - 1; length > longest; length--) {
+      const prefix = makePrefix(host, length);
+      if (groups.groupOf(prefix) || actions.of(prefix)) return true;
+    }
+    return false;
+  };
+
+  const isWithinSubnet = ({ address, length }: Prefix): boolean =>
+    length < maximumLength(address) && attached.some(({ prefix }) => length > prefix.length && prefixContains(prefix, address));
+
+  /** Routes to parts of subnets came or went: to the hosts there a route of their own is shown, or not any more. */
+  const showHosts = (changed: readonly Prefix[]): void => {
+    if (hosts.size === 0) return;
+    for (const part of changed.filter(isWithinSubnet)) {
+      for (const host of hosts.keys()) {
+        const prefix = hostPrefix(host);
+        if (prefixContains(part, host) && !groups.groupOf(prefix)) point(prefix, underlay(prefix));
+      }
+    }
   };
 
   const describeAll = (): FibState["groups"] => {
@@ -197,6 +223,8 @@ export function createFib(options: FibOptions) {
         }
       }
       for (const prefix of turned) if (!groups.groupOf(prefix) && !point(prefix, underlay(prefix))) refused.push(prefix);
+      for (const { prefixes } of plan.pointed) showHosts(prefixes);
+      showHosts(turned);
       for (const group of plan.emptied) retireId(group.id);
       return refused;
     },
@@ -255,8 +283,8 @@ export function createFib(options: FibOptions) {
     },
 
     /**
-     * What is known of a neighbor now. A host that can be reached gets a route of its own, under those of the RIB; a link-local
-     * one does not: nothing to it is forwarded.
+     * What is known of a neighbor now. A host that can be reached gets a route of its own, under those of the RIB to it or to a
+     * part of its subnet; a link-local one does not: nothing to it is forwarded.
      */
     setNeighbor(address: Address, port: number, resolved: { mac: Mac; source: Mac; mtu: number } | undefined): void {
       const adjacency: Adjacency = resolved

@@ -31,6 +31,7 @@ describe("explain", () => {
       hash,
       bucket,
       nextHop: NODES[bucket],
+      fate: "forwarded",
       reason: `${hash} mod 4 is bucket ${bucket}, owned by ${NODES[bucket]}, member ${bucket + 1} of 4, order address`,
     });
   });

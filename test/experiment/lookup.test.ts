@@ -20,7 +20,7 @@ describe("lookup", () => {
     fc.assert(
       fc.property(prefixes, fc.array(fc.oneof(ipv4, ipv6), { minLength: 1 }), (prefixes, addresses) => {
         const groups = prefixes.map((prefix) => ({ prefixes: [prefix], table }));
-        const lookup = createLookup(groups);
+        const lookup = createLookup({ groups, actions: [], direct: { local: [], attached: [] } });
         for (const address of addresses) {
           const match = lookup(address);
           expect(match && formatPrefix(match.prefix)).toBe(slowLookup(prefixes.map(formatPrefix), formatAddress(address)));

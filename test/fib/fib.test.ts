@@ -51,6 +51,23 @@ describe("the FIB", () => {
     expect(follow(fib, "10.0.0.1")).toEqual(["local 0"]);
   });
 
+  it("does not let a host that is known be reached around a route to its part of the subnet, whichever came first", () => {
+    const fib = makeFib();
+    const part = { prefixes: [prefix("10.0.0.128/25")], protocol: "static" as const, nextHops: [] };
+    const meet = (last: number) =>
+      fib.setNeighbor(address(`10.0.0.${last}`), 3, { mac: 0x020000000000 + last, source: 1, mtu: 1500 });
+    meet(200);
+    fib.apply([{ ...part, action: "blackhole" }]);
+    meet(201);
+    meet(7);
+    const seen = () => ["10.0.0.200", "10.0.0.201", "10.0.0.7"].map((host) => follow(fib, host).join());
+    expect(seen()).toEqual(["blackhole 0", "blackhole 0", "reachable 7"]);
+    fib.apply([route("10.0.0.128/25", 7)]);
+    expect(seen()).toEqual(["reachable 7", "reachable 7", "reachable 7"]);
+    fib.apply([part]);
+    expect(seen()).toEqual(["reachable 200", "reachable 201", "reachable 7"]);
+  });
+
   it.each([
     ["address", ["11 12 14", "11 12 13 14", "11 13", "11 12 13"]],
     ["configured", ["14 11 12", "13 14 11 12", "13 11", "12 13 11"]],
