@@ -17,7 +17,7 @@ import { type Address, formatAddress, isIpv4, parseAddress } from "#src/net/addr
 import type { Flow } from "#src/net/flow.ts";
 import { makePrefix, type Prefix, parseInterfaceAddress, parsePrefix } from "#src/net/prefix.ts";
 import { createBatch, ROW, VERDICT, VIRTIO_HEADER_LENGTH } from "#src/port/batch.ts";
-import { CaptureReader, createWindow } from "#src/port/capture-file.ts";
+import { CaptureReader, createWindow } from "#src/port/capture-reader.ts";
 import type { StaticRoute } from "#src/rib/next-hop.ts";
 import { createRib } from "#src/rib/table.ts";
 import { makePacket, makePacket6 } from "../dataplane/packets.ts";
