@@ -1,76 +1,91 @@
-// Numbered packets over UDP, some flows side by side. `send ADDRESS FLOWS PACKETS_PER_SECOND` sends until SIGTERM, ends each flow with
-// a mark and says how many it sent; `receive FLOWS` hears until every flow has ended, and says how many came and how many of them
-// twice.
+// Numbered frames, over rings. `send FRAME FLOWS PACKETS_PER_SECOND` sends from eth0 until SIGTERM, with the number in the frame's last
+// four bytes and the flow in its UDP source port, then some marks, and says how many were sent; `receive FLOWS` hears at eth0 until
+// it has heard the marks of every flow, and says how many came, how many of them twice, and how many its ring had no room for.
+import { setTimeout as delay } from "node:timers/promises";
+import { BATCH_CAPACITY, createBatch, ROW, ROW_WORDS, VERDICT, VIRTIO_HEADER_LENGTH } from "#src/port/batch.ts";
+import { PacketRing } from "#src/port/packet-ring.ts";
 
-import { createSocket } from "node:dgram";
-
-const PORT = 9000;
-const FIRST_SOURCE_PORT = 20_000;
-const TURN_MS = 5;
+const SLOT_BYTES = 256;
+const SOURCE_PORT = 34;
+const TURN_MS = 1;
 const MARK = 0xffffffff;
-/** Of the mark: a flow that were lost with its end would never end. */
 const MARKS = 20;
+/** What a veth of two processors has still to deliver when the first of them come is there by then. */
+const ENOUGH_MARKS = 10;
+const MOST_NUMBERS = 1 << 24;
 
 const say = (what) => console.log(typeof what === "string" ? what : JSON.stringify(what));
 
-function encode(flow, number) {
-  const bytes = Buffer.alloc(8);
-  bytes.writeUInt32BE(flow, 0);
-  bytes.writeUInt32BE(number, 4);
-  return bytes;
-}
-
-async function send(address, flows, packetsPerSecond) {
-  const sockets = [];
-  for (let flow = 0; flow < flows; flow++) {
-    const socket = createSocket("udp4");
-    await new Promise((resolve) => socket.bind(FIRST_SOURCE_PORT + flow, resolve));
-    sockets.push(socket);
+async function send(frame, flows, packetsPerSecond) {
+  const ring = new PacketRing({ interface: "eth0", receive: false });
+  const batch = createBatch(new Uint8Array(SLOT_BYTES * BATCH_CAPACITY));
+  const view = new DataView(batch.bytes.buffer);
+  for (let i = 0; i < BATCH_CAPACITY; i++) {
+    const offset = i * SLOT_BYTES + VIRTIO_HEADER_LENGTH;
+    batch.bytes.set(frame, offset);
+    const row = i * ROW_WORDS;
+    batch.rows.set([offset, frame.length, frame.length, 0, VERDICT.forward], row);
   }
-  const to = (flow, number) =>
-    new Promise((resolve, reject) =>
-      sockets[flow].send(encode(flow, number), PORT, address, (error) => (error ? reject(error) : resolve())),
-    );
+  const transmit = (numberOf, count) => {
+    for (let i = 0; i < count; i++) {
+      const { number, flow } = numberOf(i);
+      const offset = batch.rows[i * ROW_WORDS + ROW.offset];
+      view.setUint16(offset + SOURCE_PORT, 20_000 + flow);
+      view.setUint32(offset + frame.length - 4, number);
+    }
+    batch.count = count;
+    return count - ring.transmit(batch, 0);
+  };
   let isOver = false;
   process.on("SIGTERM", () => {
     isOver = true;
   });
   say("begins");
-  const begun = performance.now();
+  let next = 0;
   let sent = 0;
+  const begun = performance.now();
   while (!isOver) {
-    const due = Math.min(((performance.now() - begun) / 1000) * packetsPerSecond, sent + packetsPerSecond / 50);
-    for (; sent < due; sent++) await to(sent % flows, Math.floor(sent / flows));
-    await new Promise((resolve) => setTimeout(resolve, TURN_MS));
+    const due = Math.floor(((performance.now() - begun) / 1000) * packetsPerSecond);
+    const count = Math.min(BATCH_CAPACITY, due - next);
+    if (count > 0) sent += transmit((i) => ({ number: next + i, flow: (next + i) % flows }), count);
+    next += Math.max(0, count);
+    await delay(TURN_MS);
   }
   for (let i = 0; i < MARKS; i++) {
-    for (let flow = 0; flow < flows; flow++) await to(flow, MARK);
-    await new Promise((resolve) => setTimeout(resolve, TURN_MS));
+    transmit((flow) => ({ number: MARK, flow }), flows);
+    await delay(TURN_MS);
   }
-  for (const socket of sockets) socket.close();
+  ring.close();
   say({ sent });
 }
 
-function receive(flows) {
-  const heard = Array.from({ length: flows }, () => new Set());
-  const ended = new Set();
+async function receive(flows) {
+  const ring = new PacketRing({ interface: "eth0" });
+  const heard = new Uint8Array(MOST_NUMBERS);
+  const marks = new Array(flows).fill(0);
+  let received = 0;
   let twice = 0;
-  const socket = createSocket({ type: "udp4", recvBufferSize: 1 << 22 });
-  socket.on("message", (bytes) => {
-    const flow = bytes.readUInt32BE(0);
-    const number = bytes.readUInt32BE(4);
-    if (number === MARK) {
-      ended.add(flow);
-      if (ended.size < flows) return;
-      socket.close();
-      return say({ received: heard.reduce((sum, numbers) => sum + numbers.size, 0), twice });
-    }
-    if (heard[flow].has(number)) twice++;
-    heard[flow].add(number);
-  });
-  socket.bind(PORT, () => say("begins"));
+  const take = (view, row, rows) => {
+    const [offset, length] = [rows[row + ROW.offset], rows[row + ROW.length]];
+    const flow = view.getUint16(offset + SOURCE_PORT) - 20_000;
+    if (view.getUint16(offset + 12) !== 0x0800 || flow < 0 || flow >= flows) return;
+    const number = view.getUint32(offset + length - 4);
+    if (number === MARK) marks[flow]++;
+    else if (heard[number]++ === 0) received++;
+    else twice++;
+  };
+  say("begins");
+  while (marks.some((count) => count < ENOUGH_MARKS)) {
+    const count = ring.receive();
+    const { bytes, rows } = ring.batch;
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    for (let row = 0; row < count * ROW_WORDS; row += ROW_WORDS) take(view, row, rows);
+    if (count === 0) await delay(TURN_MS);
+  }
+  say({ received, twice, receiveDrops: ring.counters().receiveDrops });
+  ring.close();
 }
 
 const [what, ...words] = process.argv.slice(2);
-if (what === "send") await send(words[0], Number(words[1]), Number(words[2]));
-else receive(Number(words[0]));
+if (what === "send") await send(Buffer.from(words[0], "hex"), Number(words[1]), Number(words[2]));
+else await receive(Number(words[0]));

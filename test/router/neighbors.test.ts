@@ -70,6 +70,25 @@ describe("the neighbor table", () => {
     expect(neighbors.states()).toEqual([{ address: "10.0.0.11", port: 0, state: "reachable", mac: "02:00:00:00:00:0b" }]);
   });
 
+  it("believes who asked before, soon asks whether that is so still, and forgets it otherwise", () => {
+    const before = makeTable();
+    before.neighbors.resolve(NODE, 0);
+    before.say(ARP_OPERATION.reply);
+    before.neighbors.resolve(address("10.0.0.99"), 0);
+    const known = before.neighbors.known();
+    expect(known).toEqual([{ address: NODE, port: 0, mac: THEIRS }]);
+
+    const { neighbors, clock, sent, changes, state } = makeTable();
+    for (const one of known) neighbors.adopt(one);
+    // On none of our subnets any more.
+    neighbors.adopt({ address: address("10.7.0.1"), port: 0, mac: THEIRS });
+    expect([neighbors.resolve(NODE, 0), sent, changes]).toEqual(["reachable", [], [["node", THEIRS]]]);
+    clock.advance(5000);
+    expect([state(), sent.length]).toEqual(["probe", 1]);
+    clock.advance(3000);
+    expect([state(), changes.at(-1)]).toEqual(["failed", ["node", undefined]]);
+  });
+
   it("gives up after three requests a second apart, and asks again at most once a second", () => {
     const { neighbors, clock, sent, changes, state } = makeTable();
     neighbors.resolve(NODE, 0);

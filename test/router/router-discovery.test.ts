@@ -6,7 +6,7 @@ import { createFakeClock } from "../common/fake-clock.ts";
 const OURS = "fe800000000000000000000000000001";
 const [THEIRS, OTHER] = ["fe800000000000000000000000000002", "fe800000000000000000000000000003"];
 
-function discover({ linkLocal }: { linkLocal: string | undefined } = { linkLocal: OURS }) {
+function prepare({ linkLocal }: { linkLocal: string | undefined } = { linkLocal: OURS }) {
   const clock = createFakeClock();
   const sent: string[] = [];
   const changes: (readonly [string, unknown])[] = [];
@@ -22,10 +22,15 @@ function discover({ linkLocal }: { linkLocal: string | undefined } = { linkLocal
     },
     onChange: (link, router) => changes.push([link, router]),
   });
-  discovery.start();
   const hear = (source: string, lifetimeSeconds = 30, port = 1): void =>
     discovery.receive({ kind: "advertisement", source, lifetimeSeconds }, port);
   return { clock, sent, changes, links, discovery, hear };
+}
+
+function discover(options?: { linkLocal: string | undefined }) {
+  const made = prepare(options);
+  made.discovery.start();
+  return made;
 }
 
 describe("router discovery", () => {
@@ -53,6 +58,21 @@ describe("router discovery", () => {
     expect(discovery.routerOn("eth1")).toBe(`${OTHER}%eth1`);
     hear(OTHER, 0);
     expect(changes.map(([, router]) => router)).toEqual([`${THEIRS}%eth1`, undefined, `${OTHER}%eth1`, undefined]);
+  });
+
+  it("hands what it knows to another, without a farewell, and says nothing before it has started", () => {
+    const before = discover();
+    before.clock.advance(0);
+    before.hear(THEIRS);
+    before.sent.splice(0);
+    const { clock, sent, discovery } = prepare();
+    clock.advance(20_000);
+    expect(sent).toEqual([]);
+    discovery.start(before.discovery.handOver());
+    before.discovery.stop();
+    clock.advance(0);
+    expect([discovery.routerOn("eth1"), sent, before.sent]).toEqual([`${THEIRS}%eth1`, ["1 advertisement 30"], []]);
+    expect(before.clock.pending).toBe(0);
   });
 
   it("answers a question, but not every one", () => {
