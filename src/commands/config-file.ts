@@ -1,5 +1,5 @@
 /** Reads a configuration file for a command, or says every mistake in it at once. */
-import { readFileSync, realpathSync, statSync } from "node:fs";
+import { accessSync, constants, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { type ConfigResult, formatMistake, readConfig } from "../config/read.ts";
 import type { Config } from "../config/schema.ts";
@@ -12,7 +12,7 @@ export const loadConfig = (file: string): Config => configOf(file, readConfig(re
 /** The same with the passwords that lie in files, as a router needs it that is to begin. */
 export const loadConfigWithFiles = (file: string): Config => configOf(file, readConfigWithFiles(file));
 
-/** A password file's name counts from the folder of the configuration, a journal's and a tap's from where the router runs. */
+/** A password file's name counts from the folder of the configuration, those of journals, taps and ports from where the router runs. */
 export const readConfigWithFiles = (file: string): ConfigResult =>
   readConfig(readText(file), {
     read(name) {
@@ -20,6 +20,14 @@ export const readConfigWithFiles = (file: string): ConfigResult =>
         return { text: readFileSync(resolve(dirname(file), name), "utf8") };
       } catch (error) {
         return { problem: problemOf(error) };
+      }
+    },
+    absence(name) {
+      try {
+        accessSync(name, constants.R_OK);
+        return isFolder(name) ? "that is a folder" : undefined;
+      } catch (error) {
+        return problemOf(error);
       }
     },
     obstacle(name) {

@@ -126,7 +126,10 @@ function problemsOf(router: Router): string[] {
     ...router
       .dataplane()
       .ports()
-      .map(({ port, tap }) => ({ where: `ports[${port}].tap`, problem: tap?.problem })),
+      .flatMap(({ port, tap, files }) => [
+        { where: `ports[${port}].tap`, problem: tap?.problem },
+        { where: `ports[${port}].write`, problem: files?.write?.problem },
+      ]),
   ];
   return files.flatMap(({ where, problem }) => (problem ? [`${where}: ${problem}, wanted a file that can be written`] : []));
 }

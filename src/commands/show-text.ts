@@ -153,6 +153,11 @@ function formatGroups({ hash, selector, memberOrder, groups }: FibState): string
 
 interface ShownPort {
   readonly interface: string;
+  readonly kind: string;
+  readonly files?: {
+    readonly read?: { readonly file: string; readonly state: string; readonly problem: string | null };
+    readonly write?: { readonly file: string; readonly problem: string | null };
+  };
   readonly state: string;
   readonly mac: string;
   readonly mtu: number;
@@ -172,7 +177,20 @@ function formatPorts(ports: readonly ShownPort[]): string {
     counters.receiveDrops,
     addresses.join(" "),
   ]);
-  return formatTable(["Port", "State", "MAC", "MTU", "Received", "Sent", "Send errors", "Ring drops", "Addresses"], rows);
+  const table = formatTable(["Port", "State", "MAC", "MTU", "Received", "Sent", "Send errors", "Ring drops", "Addresses"], rows);
+  return [table, ...ports.flatMap(describeFiles)].join("\n");
+}
+
+/** Of a port that has no interface: what comes and goes instead. */
+function describeFiles({ interface: name, kind, files }: ShownPort): string[] {
+  if (files === undefined) return [];
+  const { read, write } = files;
+  const said = (problem: string | null): string => (problem === null ? "" : `, ${problem}`);
+  const parts = [
+    ...(read ? [`reads ${read.file}: ${read.state}${said(read.problem)}`] : []),
+    ...(write ? [`writes ${write.file}${said(write.problem)}`] : []),
+  ];
+  return [`${name}: ${kind}, ${parts.join("; ")}`];
 }
 
 function formatNeighbors(neighbors: readonly { address: string; port: number; state: string; mac?: string }[]): string {

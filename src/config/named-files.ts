@@ -1,6 +1,6 @@
 /**
  * The files that a configuration names, looked at before it is put in force: passwords are put in their places, and where the
- * journal is to be written there must be a folder, and no file is written by two. Looking is the caller's; what is wrong is a
+ * journal is to be written there must be a folder, what a port reads must be there, and no file is written by two. Looking is the caller's; what is wrong is a
  * mistake of the configuration like any other.
  */
 import type { z } from "zod";
@@ -9,6 +9,8 @@ import { isPassword, LONGEST_PASSWORD_BYTES } from "./password.ts";
 export interface NamedFiles {
   /** The text of a file, or in words what is wrong with it. */
   read(file: string): { readonly text: string } | { readonly problem: string };
+  /** In words, why there is no such file to be read, if there is none. */
+  absence(file: string): string | undefined;
   /** In words, why nobody can write such a file, if nobody can. */
   obstacle(file: string): string | undefined;
   /** One name for all the spellings of a file that is written. */
@@ -24,7 +26,11 @@ interface Protected {
 interface Naming {
   readonly bgp?: { readonly neighbors: readonly Protected[]; readonly dynamicNeighbors: readonly Protected[] } | undefined;
   readonly journal?: { readonly file: string } | undefined;
-  readonly ports: readonly { readonly tap?: { readonly file: string } | undefined }[];
+  readonly ports: readonly {
+    readonly tap?: { readonly file: string } | undefined;
+    readonly read?: { readonly file: string; readonly follow: boolean } | undefined;
+    readonly write?: { readonly file: string } | undefined;
+  }[];
 }
 
 /** A check of the schema's, so that what it finds is said together with what others find; it writes passwords into the value. */
@@ -44,12 +50,19 @@ export const lookAtFiles =
     const obstacle = journal && files.obstacle(journal.file);
     if (obstacle !== undefined) refuse(["journal", "file"], `a file that can be written; ${obstacle}`);
     const writers = new Map(journal ? [[files.identify(journal.file), "the journal"]] : []);
-    for (const [i, { tap }] of ports.entries()) {
-      if (!tap) continue;
-      const file = files.identify(tap.file);
-      const writer = writers.get(file);
-      if (writer === undefined) writers.set(file, `the tap of ports[${i}]`);
-      else refuse(["ports", i, "tap", "file"], `a file of its own; ${writer} writes this one`);
+    for (const [i, { read, ...written }] of ports.entries()) {
+      for (const name of ["tap", "write"] as const) {
+        const named = written[name];
+        if (!named) continue;
+        const file = files.identify(named.file);
+        const writer = writers.get(file);
+        if (writer === undefined) writers.set(file, name === "tap" ? `the tap of ports[${i}]` : `ports[${i}]`);
+        else refuse(["ports", i, name, "file"], `a file of its own; ${writer} writes this one`);
+      }
+      const missing = read && !read.follow ? files.absence(read.file) : undefined;
+      if (missing !== undefined) refuse(["ports", i, "read", "file"], `a file that can be read; ${missing}`);
+      else if (read && written.write && files.identify(read.file) === files.identify(written.write.file))
+        refuse(["ports", i, "write", "file"], "another file than the one that this port reads");
     }
   };
 

@@ -53,7 +53,7 @@ const dataplaneOf = (config: Config | undefined) =>
 
 /**
  * Rings can be deaf while others hear. What a process of its own reads from an interface cannot be told from what another such has
- * read, so there the one has to end first.
+ * read, and a capture file is written by one, so there the one has to end first.
  */
 const haveRingsOnly = (...configs: readonly Config[]): boolean =>
   configs.every(({ ports }) => ports.every(({ kind }) => kind === "packet-ring"));

@@ -17,6 +17,7 @@ const files: NamedFiles = {
       return { problem: String((error as NodeJS.ErrnoException).code) };
     }
   },
+  absence: (name) => (name.startsWith("missing") ? "there is no such file" : undefined),
   obstacle: (name) => (name.startsWith("/nowhere/") ? "there is no folder /nowhere" : undefined),
   identify: (name) => resolve("/lab", name),
 };

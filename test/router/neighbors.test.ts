@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { addressToBytes, parseAddress } from "#src/net/address.ts";
+import { type Address, addressToBytes, parseAddress } from "#src/net/address.ts";
 import { makePrefix, prefixContains } from "#src/net/prefix.ts";
 import { hear } from "#src/router/neighbor-protocol.ts";
 import { createNeighbors } from "#src/router/neighbors.ts";
@@ -19,7 +19,7 @@ const SUBNETS = [
   { prefix: makePrefix(OURS_6, 64), own: OURS_6 },
 ];
 
-function makeTable() {
+function makeTable(macOf?: (address: Address) => number) {
   const clock = createFakeClock();
   const sent: ArpPacket[] = [];
   const frames: Uint8Array[] = [];
@@ -32,6 +32,7 @@ function makeTable() {
         mac: () => OURS,
         sourceFor: (wanted) => SUBNETS.find(({ prefix }) => prefixContains(prefix, wanted))?.own,
         owns: (one) => SUBNETS.some(({ own }) => own === one),
+        macOf,
       },
     ],
     send: (_, frame) => {
@@ -51,6 +52,15 @@ function makeTable() {
 }
 
 describe("the neighbor table", () => {
+  it("asks nobody where addresses have their MACs once and for all, and hears nothing else", () => {
+    const { neighbors, sent, say, changes, clock, state } = makeTable(() => 0x020000000a02);
+    expect(neighbors.resolve(NODE, 0)).toBe("reachable");
+    expect(neighbors.resolve(NODE, 0)).toBe("reachable");
+    say(ARP_OPERATION.reply);
+    clock.advance(3_600_000);
+    expect([sent, changes, state()]).toEqual([[], [["node", 0x020000000a02]], "reachable"]);
+  });
+
   it("asks everyone, hears the answer, and says so once", () => {
     const { neighbors, sent, say, changes, state } = makeTable();
     expect(neighbors.resolve(NODE, 0)).toBe("incomplete");
