@@ -1,6 +1,6 @@
 /**
- * What is behind the ports of a configuration: which interfaces, what each port is called, and which addresses are its own. Behind a port over files
- * there is none, and what an interface would say is in the configuration. Asked before anything is touched.
+ * What is behind the ports of a configuration: which interfaces, what each port is called, and which addresses are its own. Behind
+ * a port over files there is none, and what an interface would say is in the configuration. Asked before anything is touched.
  */
 import type { Config } from "../config/schema.ts";
 import { findClashes, portName } from "../config/shared-interface.ts";
