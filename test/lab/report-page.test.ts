@@ -165,6 +165,15 @@ describe("a scenario's page", () => {
     expect(headings(without)).not.toEqual(expect.arrayContaining(["after retry"]));
   });
 
+  it("has the groups of services that its traffic asks for, and no others", () => {
+    const [first] = PLAYED;
+    const traffic = first.scenario.traffic.filter(({ service }) => service === "local");
+    const without = renderStrategiesPage(LAB, SUITE, [{ ...first, scenario: { ...first.scenario, traffic } }], PROVENANCE);
+    expect(page).toContain("<h3>Buckets of cluster, ");
+    expect(without).toContain("<h3>Buckets of local, ");
+    expect(without).not.toContain("<h3>Buckets of cluster, ");
+  });
+
   it("has no axis beyond 100 %", () => {
     const [all] = PLAYED;
     const connections = { ...all.outcome.connections, broken: all.outcome.connections.opened };
@@ -270,6 +279,9 @@ const MEASURE = `(() => {
   }
   const { scrollWidth } = document.documentElement;
   if (scrollWidth > innerWidth) wrong.push("overflow: " + scrollWidth + " > " + innerWidth);
+  // Of a window as wide as a page is; in a narrower one a table scrolls.
+  for (const table of document.querySelectorAll(".scroll"))
+    if (innerWidth >= 1280 && table.scrollWidth > table.clientWidth) wrong.push("cut: " + table.ariaLabel + " " + table.scrollWidth);
   const size = Math.min(...[...document.querySelectorAll("svg text")].map((node) => parseFloat(getComputedStyle(node).fontSize) * node.getScreenCTM().a));
   if (size < 10) wrong.push("too small: " + size + " px");
   const alarms = [...document.querySelectorAll('svg text[fill="var(--alarm)"]')].map((node) => getComputedStyle(node).fill);

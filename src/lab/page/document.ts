@@ -32,8 +32,10 @@ export const figure = (title: string, drawing: string, caption: string): string 
 export const list = (lines: readonly string[]): string =>
   element("ul", { class: "differences" }, ...lines.map((text) => element("li", {}, escapeText(text))));
 
-/** Of a column's longest cell: more characters than that are prose, which may be broken into lines. */
+/** Of a column's longest cell: more characters than that are prose, which may be broken into lines, as a last column's may. */
 const MOST_IN_A_LINE = 48;
+/** More of them are written smaller. */
+const MOST_COLUMNS = 12;
 /** What marks a cell that says what went wrong: not by its color alone. */
 export const WRONG = "✗ ";
 
@@ -42,7 +44,7 @@ export const WRONG = "✗ ";
  * `numeric` says which columns are numbers.
  */
 export function table(title: string, [head, ...rows]: readonly (readonly string[])[], numeric: readonly boolean[]): string {
-  const isProse = head.map((_, column) => rows.some((row) => row[column].length > MOST_IN_A_LINE));
+  const isProse = head.map((_, column) => column === head.length - 1 || rows.some((row) => row[column].length > MOST_IN_A_LINE));
   const align = (column: number) => (numeric[column] ? "number" : isProse[column] ? "prose" : undefined);
   const headings = head.map((text, column) => element("th", { scope: "col", class: align(column) }, escapeText(text)));
   const cell = (text: string, column: number) =>
@@ -50,7 +52,13 @@ export function table(title: string, [head, ...rows]: readonly (readonly string[
       ? element("th", { scope: "row", class: align(column) }, escapeText(text))
       : element("td", { class: text.startsWith(WRONG) ? "alarm" : align(column) }, escapeText(text));
   const lines = rows.map((row) => element("tr", {}, ...row.map(cell)));
-  const whole = element("table", {}, element("thead", {}, element("tr", {}, ...headings)), element("tbody", {}, ...lines));
+  const size = head.length > MOST_COLUMNS ? "many" : undefined;
+  const whole = element(
+    "table",
+    { class: size },
+    element("thead", {}, element("tr", {}, ...headings)),
+    element("tbody", {}, ...lines),
+  );
   return element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": title }, whole);
 }
 

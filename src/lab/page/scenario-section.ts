@@ -4,6 +4,7 @@ import type { Lab } from "../lab.ts";
 import type { ScenarioOutcome } from "../outcome.ts";
 import type { PlayedScenario } from "../strategies.ts";
 import type { FaultMark, NameMark } from "../timeline.ts";
+import { wordsAsked } from "../traffic.ts";
 import { figure, paragraph, section } from "./document.ts";
 import { drawGroup } from "./group-figures.ts";
 import { groupsOfScenario } from "./scenario-groups.ts";
@@ -16,11 +17,13 @@ export function scenarioSection(lab: Lab, { scenario, outcome }: PlayedScenario)
   const timeline = drawTimeline(course);
   // What a chart would have told.
   const events = timeline ? [] : course.marks.map((mark) => paragraph(`${sayMarks([mark])}.`, "note"));
+  const asked = wordsAsked(lab, scenario);
+  const groups = groupsOfScenario(lab, { scenario, outcome }).filter(({ service }) => asked.has(service));
   const { connections, requests, datagrams } = outcome.judged;
   const figures = [
     ...(timeline ? [figure("Over time", timeline.drawing, `${timeline.caption}.`)] : []),
     ...wayFigures(lab, waysOf(lab, connections, requests, datagrams)),
-    ...groupsOfScenario(lab, { scenario, outcome }).flatMap((group) => drawGroup(lab, group)),
+    ...groups.flatMap((group) => drawGroup(lab, group)),
   ];
   const words = scenario.description || "The event that all strategies share.";
   return section(scenario.name, paragraph(words, "note"), ...events, element("div", { class: "figures" }, ...figures));

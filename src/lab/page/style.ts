@@ -78,11 +78,13 @@ svg{display:block;width:100%;height:auto;overflow:visible;font-size:13px}
 .patterns{position:absolute;width:0;height:0}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:14.5px}
-th,td{text-align:left;padding:8px 18px 8px 0;border-bottom:1px solid var(--rule);white-space:nowrap}
-thead th{color:var(--quiet);font-weight:500;font-size:13px}
-tbody th{font-weight:inherit}
+th,td{text-align:left;padding:8px 14px 8px 0;border-bottom:1px solid var(--rule);white-space:nowrap}
+thead th{color:var(--quiet);font-weight:500;font-size:13px;white-space:normal;vertical-align:bottom}
+tbody th{font-weight:inherit;white-space:normal;min-width:8em}
+.many{font-size:13px}
+.many th,.many td{padding-right:9px}
 th:last-child,td:last-child{padding-right:0}
-.prose{white-space:normal;min-width:18em}
+.prose{white-space:normal;min-width:11em}
 .number{text-align:right}
 dl{display:grid;grid-template-columns:minmax(7em,max-content) minmax(0,1fr);gap:6px 24px;font-size:14.5px}
 dt{color:var(--quiet)}

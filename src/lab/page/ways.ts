@@ -37,7 +37,7 @@ export function waysOf(
     },
     {
       title: "Connections after",
-      caption: `${broken.length} of ${opened.length} broke (hatched); the others are where they were.`,
+      caption: sayCut(broken.length, opened.length, "broke", "the others are where they were"),
       ways: opened.map(({ node, record }) =>
         isBroken(record) ? cut(BROKEN, record.reopenedAtMs === undefined ? "for good" : "reopened") : whole(node, record.pod),
       ),
@@ -54,11 +54,16 @@ export function waysOf(
     },
     {
       title: "Requests",
-      caption: `${count(requests.length, "request")}, at whatever time; ${failed.length} failed (hatched), and may have been answered when asked again.`,
+      caption: `At whatever time. ${sayCut(failed.length, requests.length, "failed", "some of them may have been answered when asked again")}`,
       ways: requests.map(({ node, record }) => (record.failed === undefined ? whole(node, record.pod) : cut(FAILED))),
     },
   ];
   return all.filter(({ ways }) => ways.length > 0);
+}
+
+function sayCut(cut: number, whole: number, did: string, further: string): string {
+  if (cut === 0) return `None of ${whole} ${did}.`;
+  return cut === whole ? `All ${whole} ${did} (hatched).` : `${cut} of ${whole} ${did} (hatched); ${further}.`;
 }
 
 /** Their flow charts; nodes have the order and the colors of the lab. */

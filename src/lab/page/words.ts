@@ -5,4 +5,4 @@ export const percent = (part: number, whole: number): string => (whole === 0 ? "
 
 /** In seconds from a second on. */
 export const duration = (ms: number): string =>
-  Math.abs(ms) < 1000 ? `${Number(ms.toPrecision(3))} ms` : `${Number((ms / 1000).toPrecision(3))} s`;
+  Math.abs(ms) < 999.5 ? `${Number(ms.toPrecision(3))} ms` : `${Number((ms / 1000).toPrecision(3))} s`;
