@@ -107,7 +107,9 @@ describe("the page", () => {
       expect(page).toContain(`<td class="number">${services[0].judgment.broken.observed}</td>`);
       expect(page).toContain(digest);
     }
-    expect(page).toContain("Every one of 1000 connections did what was forecast");
+    expect(page).toContain("Every one of 1000 connections did what was forecast before it was opened.");
+    const behindNat = renderPage(makeLabResult(false, "behind-nat"), PROVENANCE);
+    expect(behindNat).toContain("Every one of 60 connections did what was forecast before anything happened.");
     expect(page).toContain("seed 42");
   });
 

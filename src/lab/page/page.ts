@@ -43,9 +43,11 @@ function introduction(result: LabResult): string {
     (sum, { services }) => sum + services.reduce((all, each) => all + each.connections.length, 0),
     0,
   );
+  // What a NAT makes of a connection is its lot, and known when that is open.
+  const when = lab.nat ? "before anything happened" : "before it was opened";
   const verdict =
     wrong === 0
-      ? `Every one of ${count(flows, "connection")} did what was forecast before it was opened.`
+      ? `Every one of ${count(flows, "connection")} did what was forecast ${when}.`
       : `${count(wrong, "difference")} between the forecast and what happened to ${count(flows, "connection")}; they are listed below.`;
   return element(
     "header",
