@@ -22,6 +22,7 @@ import {
   recipeOf,
   refuseIdleFlags,
   reportRefusals,
+  routesOf,
 } from "./experiment-options.ts";
 import { fieldList, listOf, wholeNumber } from "./flag-value.ts";
 import { hashOf } from "./hash-flags.ts";
@@ -88,7 +89,11 @@ interface Traffic {
 /** `hashings`: all that it will be asked for. */
 function trafficOf(options: BalanceOptions, hashings: readonly Hashing[]): Traffic {
   if (options.in !== undefined) {
-    const flows = loadCaptureFlows(options.in, { hashings, headersOnly: options.headersOnly ?? false });
+    const flows = loadCaptureFlows(options.in, {
+      hashings,
+      headersOnly: options.headersOnly ?? false,
+      routes: routesOf(options),
+    });
     return { sizes: flows, hash: flows.hash };
   }
   const recipe = recipeOf(options);

@@ -32,6 +32,7 @@ import {
   refuseBeside,
   refuseIdleFlags,
   reportRefusals,
+  routesOf,
 } from "./experiment-options.ts";
 import { wholeNumber } from "./flag-value.ts";
 import { readFlowFile } from "./flow-file.ts";
@@ -133,8 +134,9 @@ function listed<Flows>(flows: Flows, hash: HashOptions): Flows {
   return flows;
 }
 
-function capturedFlows(file: string, plan: Omit<Scenario, "flows">, { headersOnly = false }: DisruptOptions): Scenario["flows"] {
-  return loadCaptureFlows(file, { hashings: hashingsOf(plan), headersOnly }).hash;
+function capturedFlows(file: string, plan: Omit<Scenario, "flows">, options: DisruptOptions): Scenario["flows"] {
+  const { headersOnly = false } = options;
+  return loadCaptureFlows(file, { hashings: hashingsOf(plan), headersOnly, routes: routesOf(options) }).hash;
 }
 
 function eventOfFlags({ remove, add }: DisruptOptions, members: Scenario["members"]): MemberEvent {

@@ -6,6 +6,7 @@ import { memberOrderOf, PROFILES } from "../ecmp/profile.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import { equalMembers, MAXIMUM_BUCKETS, type Member } from "../ecmp/table.ts";
 import type { FlowRecipe } from "../experiment/flows.ts";
+import { type RestoredFib, restoreFib } from "../experiment/restore.ts";
 import type { Refusal } from "../experiment/scenario.ts";
 import {
   DEFAULT_DESTINATION,
@@ -20,10 +21,13 @@ import { fieldList, listOf, oneOf, parsedBy, wholeNumber } from "./flag-value.ts
 import { addNamedValue } from "./named-value.ts";
 import { CommandError } from "./output.ts";
 import type { SelectorFlags } from "./selector-flags.ts";
+import { loadConfiguredState, loadSavedState } from "./state-file.ts";
 
 export interface ExperimentOptions extends SelectorFlags {
   readonly in?: string;
   readonly headersOnly?: boolean;
+  readonly config?: string;
+  readonly state?: string;
   /** How many, or which, in the order of the route. */
   readonly members?: number | readonly Address[];
   readonly memberOrder?: MemberOrder;
@@ -81,6 +85,13 @@ export function addExperimentOptions(command: Command): Command {
       ).conflicts(["flows", "seed", "sources", "destination"]),
     )
     .option("--headers-only", "the capture was cut on purpose: packets that have their ports count as whole")
+    .option("--config <file>", "with --in: only what this configuration's static routes send to next hops is of a flow")
+    .addOption(
+      new Option(
+        "--state <file>",
+        "with --in: the same by a saved `ecmp show groups --json`; what becomes of the rest is said",
+      ).conflicts("config"),
+    )
     .option("--flows <n>", "how many flows; each is drawn anew, so some may be repeats", wholeNumber(1, 1e9), DEFAULT_FLOWS)
     .option("--seed <n>", "seed of the flows: the same flows for ever", wholeNumber(0, 0xffffffff), 1)
     .addOption(option("--sources <prefix>", "where flows come from", sources, DEFAULT_SOURCES, formatPrefix(DEFAULT_SOURCES)))
@@ -106,8 +117,21 @@ export function addExperimentOptions(command: Command): Command {
 }
 
 /** Throws for flags that are about a capture where there is none. */
-export function refuseIdleFlags({ in: capture, headersOnly }: ExperimentOptions): void {
-  if (headersOnly && capture === undefined) throw new CommandError("--headers-only: wanted only with --in, a capture");
+export function refuseIdleFlags({ in: capture, headersOnly, config, state }: ExperimentOptions): void {
+  const idle = Object.entries({ "--headers-only": headersOnly, "--config": config, "--state": state });
+  const given = idle.find(([, value]) => value !== undefined);
+  if (given && capture === undefined) throw new CommandError(`${given[0]}: wanted only with --in, a capture`);
+}
+
+/** By which packets of a capture are forwarded at all; undefined: every destination has a route. */
+export function routesOf({ config, state }: Pick<ExperimentOptions, "config" | "state">): RestoredFib | undefined {
+  const file = state ?? config;
+  if (file === undefined) return undefined;
+  try {
+    return restoreFib(state === undefined ? loadConfiguredState(file) : loadSavedState(file));
+  } catch (error) {
+    throw error instanceof CommandError ? error : new CommandError(`${file}: ${(error as Error).message}`);
+  }
 }
 
 /** Flags that stand beside what says the same otherwise. */

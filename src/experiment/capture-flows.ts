@@ -12,6 +12,7 @@ import { readableLength, refuseInner } from "./captured-headers.ts";
 import type { Hashing } from "./flow-hashes.ts";
 import { createFrameHasher } from "./frame-hash.ts";
 import { createLinkCounts, type LinkCount } from "./link-counts.ts";
+import type { LookupRoutes } from "./lookup.ts";
 
 /** More would not fit a lookup table of the language we write in, nor most machines. */
 const MAXIMUM_CAPTURE_FLOWS = 4_000_000;
@@ -39,6 +40,8 @@ export interface CaptureFlowsOptions {
   readonly hashings: readonly Hashing[];
   /** Packets that were cut behind their ports count as whole. */
   readonly headersOnly?: boolean;
+  /** By which packets are forwarded at all; absent: all destinations have a route. */
+  readonly routes?: LookupRoutes | undefined;
 }
 
 /**
@@ -62,10 +65,10 @@ export function readCaptureFlows(capture: string | number, options: CaptureFlows
   }
 }
 
-function createCensus({ hashings, headersOnly = false }: CaptureFlowsOptions) {
+function createCensus({ hashings, headersOnly = false, routes }: CaptureFlowsOptions) {
   if (headersOnly) for (const { options } of hashings) refuseInner(options);
   const names = hashings.map(nameHashing);
-  const hasher = createFrameHasher(hashings);
+  const hasher = createFrameHasher(hashings, routes);
   const numbers = new Map<string, number>();
   const hashes = hashings.map((): number[] => []);
   const packets: number[] = [];

@@ -2,7 +2,7 @@
  * What a captured frame hashes to, and whether it is forwarded at all: asked of the stages of the forwarding core itself, so that
  * `ecmp balance` and `ecmp disrupt` over a capture say what `ecmp replay` of it does. Fragments, ICMP errors, tunnels and labels
  * are whatever the core makes of them. A capture alone has no router beside it: every frame is to it, every destination has a
- * route, and a frame arrives on a port that has its VLAN tags.
+ * route unless routes are given, and a frame arrives on a port that has its VLAN tags.
  */
 import { classify, type PortIdentity } from "../dataplane/classify.ts";
 import { createExtractor } from "../dataplane/extract.ts";
@@ -13,10 +13,10 @@ import { createFields, FIELD, type Fields } from "../ecmp/fields.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import { equalMembers } from "../ecmp/table.ts";
 import { openImage } from "../fib/image.ts";
-import type { Prefix } from "../net/prefix.ts";
 import { type Batch, createBatch, ROW, VERDICT } from "../port/batch.ts";
 import { ETHERNET_HEADER_LENGTH, isGroupMac, readMacHigh, readMacLow } from "../wire/ethernet.ts";
 import { compileHashing, type Hashing } from "./flow-hashes.ts";
+import type { LookupRoutes } from "./lookup.ts";
 import { createReplayImage } from "./replay-image.ts";
 
 export interface FrameHasher {
@@ -33,10 +33,23 @@ export interface FrameHasher {
   sentBytes(): number;
 }
 
-const EVERYWHERE: readonly Prefix[] = [
-  { address: 0, length: 0 },
-  { address: "0".repeat(32), length: 0 },
-];
+/** One next hop for everything: the verdict is wanted, not the way. */
+const SELECTOR = "modulo";
+const SOMEWHERE = SELECTORS[SELECTOR].fill(equalMembers(1), {});
+
+const EVERYWHERE: LookupRoutes = {
+  groups: [
+    {
+      prefixes: [
+        { address: 0, length: 0 },
+        { address: "0".repeat(32), length: 0 },
+      ],
+      table: SOMEWHERE,
+    },
+  ],
+  actions: [],
+  direct: { local: [], attached: [] },
+};
 
 const REASONS: Readonly<Record<number, readonly string[]>> = {
   [VERDICT.drop]: DROP_REASONS,
@@ -44,11 +57,14 @@ const REASONS: Readonly<Record<number, readonly string[]>> = {
   [VERDICT.slow]: SLOW_REASONS,
 };
 
-/** `hashings`: at least one; all with the same rules for fragments. Throws a RangeError for a hash that decides by packet. */
-export function createFrameHasher(hashings: readonly Hashing[]): FrameHasher {
+/**
+ * `hashings`: at least one; all with the same rules for fragments. `routes`: what leads to a next hop by them is forwarded. Throws a
+ * RangeError for a hash that decides by packet.
+ */
+export function createFrameHasher(hashings: readonly Hashing[], routes: LookupRoutes = EVERYWHERE): FrameHasher {
   const steps = hashings.map(compileStep);
   const port = { macHigh: 0, macLow: 0, vlans: 0 };
-  const forward = createRouter(hashings[0], port);
+  const forward = createRouter(hashings[0], port, routes);
   const fields = createFields();
   const own = createFields();
   const hashes = new Uint32Array(hashings.length);
@@ -92,12 +108,17 @@ function compileStep(hashing: Hashing): Step {
   };
 }
 
-/** One next hop for everything: the verdict is wanted, not the way. Tags are gone by then. */
-function createRouter({ options }: Hashing, port: PortIdentity): (batch: Batch, ingress: number) => void {
-  const selector = "modulo";
-  const group = { prefixes: EVERYWHERE, table: SELECTORS[selector].fill(equalMembers(1), {}) };
-  const { buffers } = createReplayImage({ groups: [group], actions: [], direct: { local: [], attached: [] } }, 0);
-  return createForwarder({ image: openImage(buffers), hash: options, selector, ports: [port], captured: true });
+/** Tags are gone by then. */
+function createRouter(
+  { options }: Hashing,
+  port: PortIdentity,
+  { groups, ...others }: LookupRoutes,
+): (batch: Batch, ingress: number) => void {
+  const leading = groups.filter(({ table }) => table.owners.length > 0).flatMap(({ prefixes }) => prefixes);
+  const rest = groups.filter(({ table }) => table.owners.length === 0);
+  const routes = { ...others, groups: [{ prefixes: leading, table: SOMEWHERE }, ...rest] };
+  const { buffers } = createReplayImage(routes, 0);
+  return createForwarder({ image: openImage(buffers), hash: options, selector: SELECTOR, ports: [port], captured: true });
 }
 
 /** None where there are more tags than a port may have: the classifier finds them, and refuses. */

@@ -127,6 +127,35 @@ describe("a capture's flows", () => {
     expect(before).toEqual(balance.nextHops.map(({ address, flows }: { address: string; flows: number }) => [address, flows]));
   });
 
+  it("are, by given routes, what these send to next hops; what becomes of the rest is named as in a replay", async () => {
+    const destinations = [
+      ...["198.51.100.10", "198.51.100.11", "198.51.100.200", "198.51.100.201", "10.0.0.254", "10.0.0.77", "192.0.2.1"],
+      ...["198.51.100.12", "203.0.113.9"],
+    ];
+    const capture = makePcap(destinations.map((destination) => ({ bytes: makePacket({ destination }) })));
+    const sketch = sketchState({ selector: "modulo", groups: [{ prefixes: ["198.51.100.0/24"], members: MEMBERS }] });
+    const state = {
+      ...sketch,
+      actions: [
+        { prefix: "198.51.100.128/25", action: "blackhole" as const },
+        { prefix: "203.0.113.0/24", action: "unreachable" as const },
+      ],
+      direct: { local: ["10.0.0.254"], attached: ["10.0.0.0/24"] },
+    };
+    const [taken, saved] = [folder.save("routed.pcap", capture), folder.save("state.json", JSON.stringify(state))];
+    const { report } = await replayCapture({ state, threads: 1, capture: taken });
+    const thrown = { blackhole: 2, "next-hop-unreachable": 1, "no-route": 1 };
+    expect(report).toMatchObject({ forwarded: 3, punted: 1, slow: { neighbor: 1 }, dropped: thrown });
+    const words = ["--in", taken, "--members", "4", "--state", saved, "--json"];
+    const [balance] = JSON.parse(await run(balanceCommand(), words));
+    const [disrupt] = JSON.parse(await run(disruptCommand(), [...words, "--remove", "2"]));
+    expect([balance.flows, disrupt.flows]).toEqual([3, 3]);
+    const named = "blackhole 2, local 1, neighbor 1, next-hop-unreachable 1, no-route 1";
+    const warning = `warning: ${taken}: of 9 packets a router does not forward, and no flow has: ${named}\n`;
+    expect(warnings).toEqual([warning, warning]);
+    await expect(run(balanceCommand(), ["--state", saved])).rejects.toThrow("--state: wanted only with --in");
+  });
+
   it("are of packets that were cut only where that is asked for, and asked for of a capture alone", async () => {
     const cut = makePcap([{ bytes: makePacket().subarray(0, 38), wireLength: 62 }, { bytes: makePacket({ sourcePort: 9 }) }]);
     file = folder.save("cut.pcap", cut);

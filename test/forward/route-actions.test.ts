@@ -10,9 +10,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { parseAddress } from "#src/net/address.ts";
 import { accountedFor } from "../common/counters.ts";
 import { ECMP, Host, type Program, start } from "../common/host.ts";
 import { inNamespace, run } from "../common/namespace.ts";
+import { makePacket, makePacket6 } from "../dataplane/packets.ts";
+import { makePcap } from "../pcap/captures.ts";
 
 await inNamespace(import.meta.url, () => {
   const folder = mkdtempSync(join(tmpdir(), "ecmp-actions-"));
@@ -102,6 +105,43 @@ routes:
     expect(dropped["next-hop-unreachable"] - before.dropped["next-hop-unreachable"]).toBe(2);
     expect(dropped.blackhole - before.dropped.blackhole).toBe(2);
     expect(accountedFor({ dropped, ...now })).toBe(now.received);
+  });
+
+  test("explain, a replay and the router itself agree on what becomes of the same flows", { timeout: 60_000 }, () => {
+    const v4 = ["198.51.100.10", "198.51.100.11", "198.51.100.200", "203.0.113.1", "192.0.2.1", "10.0.1.1"];
+    const v6 = ["2001:db8:51::10", "2001:db8:51::11", "2001:db8:51:8000::1", "2001:db8:ffff::1"];
+    const before = counters().dropped;
+    for (const destination of [...v4, ...v6]) ping(destination);
+    const after = counters().dropped;
+    const live = Object.fromEntries(
+      ["blackhole", "next-hop-unreachable", "no-route"].map((name) => [name, after[name] - before[name]]),
+    );
+
+    const [state, capture] = ["live.json", "flows.pcap"].map((name) => join(folder, name));
+    writeFileSync(state, ecmp("show", "groups", "--json", "--control", control));
+    const frames = [
+      ...v4.map((destination) => makePacket({ source: "10.0.1.2", destination, protocol: 17 })),
+      ...v6.map((text) => makePacket6({ destination: parseAddress(text) as string, protocol: 17 })),
+    ];
+    writeFileSync(capture, makePcap(frames.map((bytes) => ({ bytes }))));
+    const { dropped, forwarded, punted } = JSON.parse(ecmp("replay", "--state", state, "--in", capture, "--json"));
+    expect(dropped).toEqual(live);
+
+    const flows = [
+      ...v4.map((destination) => `udp 10.0.1.2:1024 ${destination}:80`),
+      ...v6.map((destination) => `udp [2001:db8:1::c1]:1024 [${destination}]:80`),
+    ];
+    const words = flows.flatMap((flow) => ["--flow", flow]);
+    const fates = ecmp("explain", "--live", "--control", control, "--json", ...words)
+      .trim()
+      .split("\n");
+    const told = (fate: string): number => fates.filter((line) => JSON.parse(line).fate === fate).length;
+    expect(live).toEqual({
+      blackhole: told("blackhole"),
+      "next-hop-unreachable": told("unreachable"),
+      "no-route": told("no-route"),
+    });
+    expect([live.blackhole, forwarded, punted]).toEqual([3, told("forwarded"), told("local")]);
   });
 
   test("show and explain say what is done, of the running router and of its file alone", { timeout: 60_000 }, () => {
