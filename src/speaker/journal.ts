@@ -35,6 +35,9 @@ export interface JournalState {
   readonly problem?: string;
 }
 
+/** In these an OPEN was heard, or may be. Of an attempt that came to nothing no word is kept: anybody can make one. */
+const TALKING: ReadonlySet<StateRecord["to"]> = new Set(["OpenSent", "OpenConfirm"]);
+
 /** What tells a reader how to read the rest of a session. */
 interface Beginning {
   sent?: MessageRecord;
@@ -96,7 +99,7 @@ export class Journal {
   private remember(record: SessionRecord): void {
     if (record.kind === "state") {
       if (record.to === "Established") this.beginningOf(record.peer).established = record;
-      else if (record.from === "Established") this.beginnings.delete(record.peer);
+      else if (!TALKING.has(record.to)) this.beginnings.delete(record.peer);
     } else if (record.message[HEADER_LENGTH - 1] === MESSAGE.open) {
       this.beginningOf(record.peer)[record.direction] = record;
     }

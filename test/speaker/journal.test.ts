@@ -86,7 +86,7 @@ async function live(options: JournalOptions, clock: Clock = systemClock) {
     for (const record of records) replay.take(record);
     return again.routes().map(describeBgpRoute);
   };
-  return { journal, speaker, told, dial, routes, replayed, failures };
+  return { journal, speaker, told, port, dial, routes, replayed, failures };
 }
 
 const CONFIGURATION = ribConfiguration({
@@ -135,6 +135,17 @@ describe("a journal", () => {
     await scene.journal.configure(undefined);
     expect(readFileSync(file, "utf8")).toMatch(/"from":"Established","to":"\w+","reason":"[^"]*Invalid Network Field/);
     expect((await replayBgp({ files: [file], interfaces: [] })).routes).toEqual(before);
+  });
+
+  test("remembers nothing of attempts that are over: whoever comes from a range, under whatever address, costs it nothing", async () => {
+    const file = join(folder, "journal");
+    const scene = await live({ file, format: "json", maximumMegabytes: 1, files: 2 });
+    const peer = RawPeer.dial(PEERS[0], OURS, scene.port);
+    cleanUps.push(() => peer.socket.destroy());
+    peer.open(64999, PEERS[0]);
+    await scene.told.until("the attempt", () => scene.told.hasEvent("attempt-failed", PEERS[0]));
+    await scene.dial(1);
+    expect(Array.from(Reflect.get(scene.journal, "beginnings").keys())).toEqual([PEERS[1]]);
   });
 
   test("is put aside when it is long, and every file can be read by itself", async () => {
