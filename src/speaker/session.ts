@@ -32,6 +32,9 @@ import { fsmConfigOf, isChangedInPlace, staleLimitsOf } from "./settings.ts";
 import { closeSocket, dialNeighbor } from "./tcp.ts";
 import { Timers } from "./timers.ts";
 
+/** Whoever connects again and again leaves connections behind that take their time to close; beyond these he is cut off. */
+const SOCKETS_AT_A_TIME = 64;
+
 /** What there is only while the session is Established. */
 interface Established {
   readonly agreement: Agreement;
@@ -101,6 +104,10 @@ export class Session {
 
   /** Takes a socket that the neighbor has opened, lets it wait a moment, or closes it with the reason. */
   accept(socket: Socket): void {
+    if (this.openSockets.size >= SOCKETS_AT_A_TIME) {
+      socket.destroy();
+      return this.ledger.refusedConnection(`${SOCKETS_AT_A_TIME} others are there or being closed`);
+    }
     const error = refusal(this.fsm);
     if (error && stateName(this.fsm) === "Established") {
       this.porch.wait(socket, (turnedAway) => this.refuse(turnedAway, error));

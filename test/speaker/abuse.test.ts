@@ -158,6 +158,29 @@ describe("a flood", () => {
     await clock.pass(1001);
     expect(await dial(STRANGER).hearsNotification()).toBe("Cease/Connection Rejected");
   });
+
+  test.each([
+    ["is up", true],
+    ["is not", false],
+  ])(
+    "of connections from the address of a neighbor whose session %s costs 64 sockets at a time, for a second",
+    async (_, isUp) => {
+      const clock = createFakeClock();
+      const { dial, told, neighbor, up, speaker } = await scene(clock);
+      if (isUp) await up(PEER);
+      const flood = Array.from({ length: 200 }, () => dial(PEER, { allowHalfOpen: true }));
+      const hasHeard = ({ heard }: RawPeer) => heard.length > 0;
+      const isOver = ({ socket, closed }: RawPeer) => closed || socket.readableEnded;
+      // While the session is up the last of them waits for the answer of the peer.
+      const answered = isUp ? 199 : 200;
+      await eventually("answered", () => flood.filter((one) => hasHeard(one) || isOver(one)).length >= answered);
+      expect(flood.filter(hasHeard).length).toBeLessThanOrEqual(64);
+      expect(neighbor(PEER).connectionsRefused).toBe(told.events.filter(({ kind }) => kind === "refused-connection").length);
+      speaker.removeNeighbor(PEER);
+      await clock.pass(1001);
+      await eventually("all are gone", () => flood.every(isOver));
+    },
+  );
 });
 
 describe("a neighbor that speaks and does not listen", () => {
