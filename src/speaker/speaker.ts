@@ -41,6 +41,8 @@ export class Speaker {
   private readonly ranges: Ranges;
   private readonly listeners: TcpListener[] = [];
   private readonly named = new Map<Address, TcpPeer>();
+  /** Neighbors that were removed, and are told so. */
+  private readonly departing = new Set<Promise<void>>();
   private isRunning = false;
   private strangers = 0;
   /** Of them, those that are being told so. */
@@ -89,7 +91,7 @@ export class Speaker {
     const session = this.sessions.get(address);
     this.sessions.delete(address);
     this.ranges.release(address);
-    void session?.stop(cease(subcode));
+    if (session) this.seeOff(session.stop(cease(subcode)));
     if (this.named.delete(address)) this.protect();
   }
 
@@ -157,7 +159,12 @@ export class Speaker {
     this.isRunning = false;
     const error = administrativeCease(CEASE.administrativeShutdown, text);
     const stopped = Array.from(this.sessions.values(), (session) => session.stop(error));
-    await Promise.all([...stopped, this.closeListeners()]);
+    await Promise.all([...stopped, ...this.departing, this.closeListeners()]);
+  }
+
+  private seeOff(stopped: Promise<void>): void {
+    const departing = stopped.finally(() => this.departing.delete(departing));
+    this.departing.add(departing);
   }
 
   private async listen({ port, address }: { port: number; address?: Address | undefined }): Promise<void> {

@@ -107,6 +107,23 @@ describe("a speaker", () => {
     expect([a.speaker.neighbors(), states.at(-1)]).toEqual([[], "Idle"]);
   });
 
+  test("has not stopped before the last words to a neighbor that was removed are said", async () => {
+    const accepted: RawPeer[] = [];
+    const { port } = await listenAt(B, (socket) => accepted.push(new RawPeer(socket)));
+    const a = await start(A);
+    a.speaker.addNeighbor({ address: B, remoteAsn: 65002, localAddress: A, port });
+    await eventually("we dialed", () => accepted.length === 1);
+    await accepted[0].hears("open");
+    let isHeard = false;
+    void accepted[0].hearsNotification().then(() => {
+      isHeard = true;
+      accepted[0].socket.end();
+    });
+    a.speaker.removeNeighbor(B);
+    await a.speaker.stop();
+    expect(isHeard).toBe(true);
+  });
+
   test("stops within its time even if a peer does not close", async () => {
     const { port, server } = await listenAt(B, (socket) => {
       onTestFinished(() => void socket.destroy());
