@@ -269,7 +269,8 @@ function onOpen(draft: Draft, direction: Direction, message: OpenMessage): void 
   draft[direction] = { phase: "OpenConfirm", agreement };
   draft.effects.push({ kind: "agreed", direction, agreement });
   send(draft, direction, { kind: "keepalive" });
-  setHold(draft, direction, agreement);
+  // Without a hold time the one for the OPEN goes on: a peer that never confirms would keep every other connection out for ever.
+  if (agreement.holdTimeSeconds > 0) setHold(draft, direction, agreement);
   if (agreement.keepaliveSeconds > 0) set(draft, `keepalive-${direction}`, agreement.keepaliveSeconds);
 }
 

@@ -12,6 +12,7 @@ import type { RouteAnnouncements } from "#src/rib/route.ts";
 import type { SpeakerOptions } from "#src/speaker/speaker.ts";
 import { hex, MARKER, updateBody } from "../bgp/hex.ts";
 import { createFakeClock, type FakeClock } from "../common/fake-clock.ts";
+import { B, openOf } from "./loopback.ts";
 import { RawPeer } from "./raw-peer.ts";
 import { address, eventually, recordedSpeaker } from "./recorder.ts";
 
@@ -68,6 +69,19 @@ describe("a connection from a neighbor's address", () => {
     await peer.hangsUp();
     expect(told.events).toContainEqual(expect.objectContaining({ kind: "attempt-failed", neighbor: PEER }));
     expect(neighbor(PEER)).toMatchObject({ connectionsEstablished: 0, lastNotification: { direction: "sent", code: 4 } });
+  });
+
+  test("that says it needs no keepalives has to send the one that confirms the session", async () => {
+    const clock = createFakeClock();
+    const { dial, neighbor } = await scene(clock);
+    const peer = dial(PEER);
+    peer.say(openOf(B, { asn: ASN, routerId: PEER, holdTimeSeconds: 0, capabilities: [] }));
+    await peer.hears("keepalive");
+    await clock.pass(239_000);
+    expect(neighbor(PEER).state).toBe("OpenConfirm");
+    await clock.pass(2000);
+    expect(await peer.hearsNotification()).toBe("Hold Timer Expired");
+    expect(neighbor(PEER).state).toBe("Active");
   });
 
   test("that speaks a byte a second gets no longer than one that is silent", async () => {
