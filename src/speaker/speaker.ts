@@ -132,6 +132,7 @@ export class Speaker {
 
   beginNeighbor(address: Address): void {
     this.sessions.get(address)?.start();
+    this.ranges.linger(address, () => this.dismiss(address));
   }
 
   /** By address. */
@@ -218,11 +219,13 @@ export class Speaker {
     return this.open(options, { ...this.options, onEvent });
   }
 
-  /** Of a member with neither a connection nor routes that wait for its return, nothing is left to keep. */
+  /**
+   * Of a member with neither a connection nor routes that wait for its return, nothing is left to keep. One that was ended stays
+   * down as any neighbor does, and does not come back as somebody new.
+   */
   private dismiss(address: Address): void {
     const state = this.sessions.get(address)?.state();
-    if (state && (state.state === "Active" || state.state === "Idle") && state.staleFamilies.length === 0)
-      this.removeNeighbor(address);
+    if (state && (state.state === "Active" || state.damped) && state.staleFamilies.length === 0) this.removeNeighbor(address);
   }
 
   private open(options: NeighborOptions, context: SessionContext): Session {

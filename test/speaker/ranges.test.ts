@@ -1,5 +1,7 @@
 /** Neighbors by prefix: who may come, how many, and when they are forgotten. */
 import { describe, expect, test } from "vitest";
+import { CEASE } from "#src/bgp/iana.ts";
+import { cease } from "#src/bgp/notification.ts";
 import type { RangeOptions } from "#src/speaker/ranges.ts";
 import { createFakeClock } from "../common/fake-clock.ts";
 import { A, asnOf, B, dialFrom, keepalive, openOf, prefix, type Started, start } from "./loopback.ts";
@@ -43,6 +45,26 @@ describe("a range of neighbors", () => {
     a.speaker.addRange(range({ localAsn: 64999 }));
     expect(await (await come(a, B)).hears("open")).toMatchObject({ asn: 64999 });
     expect(a.neighbor(B)).toMatchObject({ localAsn: 64999, type: "external" });
+  });
+
+  test("keeps down who was ended, until it is begun again", async () => {
+    const clock = createFakeClock();
+    const a = await start(A, { clock });
+    a.speaker.addRange(range());
+    const peer = await come(a, B);
+    a.speaker.endNeighbor(B, cease(CEASE.maximumPrefixes));
+    await peer.hearsNotification();
+    peer.socket.destroy();
+    await clock.pass(5000);
+    expect(a.speaker.neighbors()).toMatchObject([{ address: B, state: "Idle", damped: false }]);
+    expect(await dialFrom(B, A, a.port).hearsNotification()).toBe("Cease/Connection Rejected");
+    a.speaker.beginNeighbor(B);
+    dialFrom(B, A, a.port).say(openOf(B), keepalive);
+    await a.told.until("back", () => a.told.hasEvent("session-up", B, 2));
+    a.speaker.endNeighbor(B, cease(CEASE.maximumPrefixes));
+    a.speaker.beginNeighbor(B);
+    await clock.pass(5000);
+    expect(a.speaker.neighbors()).toEqual([]);
   });
 
   test("keeps who comes back in time", async () => {
