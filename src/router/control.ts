@@ -96,7 +96,8 @@ const isAnswering = (path: string): Promise<boolean> =>
       socket.destroy();
       resolve(true);
     });
-    socket.once("error", () => resolve(false));
+    // Where more wait to be heard than may, somebody listens.
+    socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code === "EAGAIN"));
   });
 
 function serveOne(socket: Socket, handler: ControlHandler): void {

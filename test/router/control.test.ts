@@ -7,7 +7,9 @@ import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { ask, askOnce } from "#src/commands/control-client.ts";
 import { delay, systemClock } from "#src/net/clock.ts";
+import { randomBelow, seededRandom } from "#src/net/random.ts";
 import { type ControlRequest, type ControlServer, serveControl } from "#src/router/control.ts";
+import { eventually } from "../speaker/recorder.ts";
 
 let folder: string;
 let path: string;
@@ -134,6 +136,33 @@ describe("the control socket", () => {
     server = await serveControl(path, handler);
     for (let failed = 0; failed < 3; failed++) (listening.mock.contexts[0] as Server).emit("error", new Error("accept EMFILE"));
     expect(await askOnce(path, { show: ["groups"] })).toEqual({ words: ["groups"] });
+  });
+
+  it("survives a thousand who say a part of a question and hang up, in whatever way", async () => {
+    server = await serveControl(path, handler);
+    const before = process.getActiveResourcesInfo().filter((name) => name === "PipeWrap").length;
+    const question = '{"show":["groups"],"follow":true}\n';
+    const random = seededRandom(1);
+    const storm = Array.from({ length: 1000 }, () => {
+      const socket = connect({ path, allowHalfOpen: randomBelow(random, 2) === 0 });
+      socket.on("error", () => {});
+      const part = question.slice(0, randomBelow(random, question.length + 1));
+      const endings = [() => socket.end(part), () => socket.write(part, () => socket.destroy()), () => socket.write(part)];
+      endings[randomBelow(random, endings.length)]();
+      if (randomBelow(random, 2) === 0) socket.resume();
+      return socket;
+    });
+    // More of them than may wait: that somebody is there is certain all the same.
+    await expect(serveControl(path, handler)).rejects.toThrow("another router answers there");
+    await eventually("an answer", () => askOnce(path, { show: ["groups"] }).then(Boolean, () => false));
+    await server.close();
+    server = undefined;
+    for (const socket of storm) socket.destroy();
+    await eventually(
+      "all are gone",
+      () => process.getActiveResourcesInfo().filter((name) => name === "PipeWrap").length < before,
+    );
+    expect(follower).toBeUndefined();
   });
 
   it("survives nonsense, silence and floods", async () => {
