@@ -207,9 +207,9 @@ export const REASONS = {
     },
   },
   stalled: {
-    means: "nobody answered it in time, because a process on its way did not get a processor",
+    means: "nobody answered it in time, because a process on its way did not get a processor, or was stopped",
     witness:
-      "it fell silent, and for half of that silence the kernel had a thread of the router, of its pod or of its ingress wait for a processor (`/proc/PID/task/TID/schedstat`), or the whole machine stood still; it entered by the node of the forecast",
+      "it fell silent, and for half of that silence the kernel had a thread of the router, of its pod or of its ingress wait for a processor (`/proc/PID/task/TID/schedstat`) or had one of these stopped (`/proc/PID/stat`), or the whole machine stood still; it entered by the node of the forecast",
     ofFlow: (difference) => {
       const { broken, wasReset, silence } = difference.observed;
       const isStalled = silence !== undefined && silence.waitedMs >= silence.lastedMs * STALLED_SHARE;

@@ -1,7 +1,7 @@
 /**
- * How long the processes on the packets' way waited for a processor while a scenario was played, as the kernel counts it for each
+ * How long the processes on the packets' way were kept from a processor while a scenario was played. The kernel counts it for each
  * thread: `/proc/PID/task/TID/schedstat` has the nanoseconds that it ran, and those that it was ready to and did not
- * (Documentation/scheduler/sched-stats.rst). The witness of the reason `stalled`; `scenario-run.ts` begins and ends it.
+ * (Documentation/scheduler/sched-stats.rst); of who is stopped by a signal it counts nothing, but `/proc/PID/stat` says so. The witness of the reason `stalled`; `scenario-run.ts` begins and ends it.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import type { CancelTimer, Clock } from "../net/clock.ts";
@@ -57,19 +57,18 @@ export class ProcessorWaits {
     const before = this.#before;
     const now = this.#sample();
     this.#before = now;
-    const atRestMs = standstillMs(before, now, EVERY_MS);
-    for (const [name, threads] of now.threads) {
-      const waitedMs = Math.max(atRestMs, longestWaitMs(before.threads.get(name), threads));
-      if (waitedMs < LEAST_MS) continue;
-      const wait = { fromMs: before.atMs, toMs: now.atMs, waitedMs: Math.min(waitedMs, now.atMs - before.atMs) };
-      this.#waits.set(name, [...(this.#waits.get(name) ?? []), wait]);
+    for (const name of now.threads.keys()) {
+      const wait = waitBetween(before, now, name);
+      if (wait.waitedMs >= LEAST_MS) this.#waits.set(name, [...(this.#waits.get(name) ?? []), wait]);
     }
   }
 
   #sample(): Sample {
     const own = timesOf(`${process.pid}/task/${process.pid}`) ?? { ranMs: 0, waitedMs: 0 };
-    const threads = this.#watched().map(({ name, pid }) => [name, waitsOf(pid)] as const);
-    return { atMs: this.#clock.nowMs(), own, threads: new Map(threads) };
+    const watched = this.#watched();
+    const threads = new Map(watched.map(({ name, pid }) => [name, waitsOf(pid)] as const));
+    const stopped = new Set(watched.filter(({ pid }) => isStopped(pid)).map(({ name }) => name));
+    return { atMs: this.#clock.nowMs(), own, threads, stopped };
   }
 }
 
@@ -84,13 +83,24 @@ export interface Sample {
   readonly own: Times;
   /** Since it began, by the thread's number, by the process's name. */
   readonly threads: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  /** Processes that do nothing until they are told to go on. */
+  readonly stopped: ReadonlySet<string>;
+}
+
+/** Of one process. What it waited is counted when that ends, and may have begun before either of the two looks. */
+export function waitBetween(before: Sample, now: Sample, name: string): Wait {
+  const lastedMs = now.atMs - before.atMs;
+  const isStopped = before.stopped.has(name) && now.stopped.has(name);
+  const keptMs = isStopped ? lastedMs : Math.min(lastedMs, standstillMs(before, now, EVERY_MS));
+  const waitedMs = Math.max(keptMs, longestWaitMs(before.threads.get(name), now.threads.get(name)));
+  return { fromMs: Math.min(before.atMs, now.atMs - waitedMs), toMs: now.atMs, waitedMs };
 }
 
 /** Time in which who looks neither slept as it meant to, nor ran, nor waited to: the whole machine stood still. */
 export const standstillMs = (before: Sample, now: Sample, sleptMs: number): number =>
   now.atMs - before.atMs - sleptMs - (now.own.ranMs - before.own.ranMs) - (now.own.waitedMs - before.own.waitedMs);
 
-function longestWaitMs(before: ReadonlyMap<string, number> = new Map(), now: ReadonlyMap<string, number>): number {
+function longestWaitMs(before: ReadonlyMap<string, number> = new Map(), now: ReadonlyMap<string, number> = new Map()): number {
   return Math.max(0, ...[...now].map(([thread, waitedMs]) => waitedMs - (before.get(thread) ?? waitedMs)));
 }
 
@@ -115,6 +125,9 @@ function waitsOf(pid: number): Map<string, number> {
     }),
   );
 }
+
+/** Its state stands behind its name, which may have anything in it. */
+const isStopped = (pid: number): boolean => /\) [Tt] [^)]*$/.test(readMaybe(`${pid}/stat`) ?? "");
 
 function timesOf(thread: string): Times | undefined {
   const [ran, waited] = (readMaybe(`${thread}/schedstat`) ?? "").split(" ").map(Number);

@@ -17,3 +17,12 @@ export function membersOf(tree: string): number[] {
 
 export const childrenOf = (pid: number): number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+
+/** The one process with these words in its command, of the lab whose outer process this is. */
+export function findInLab(outer: number, ...words: readonly string[]): number {
+  const [holder] = childrenOf(outer);
+  const commandOf = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  const found = membersOf(treeOf(childrenOf(holder)[0])).filter((pid) => words.every((word) => commandOf(pid).includes(word)));
+  if (found.length !== 1) throw new Error(`${found.length} processes of the lab have ${words.join(", ")} in their command`);
+  return found[0];
+}

@@ -1,7 +1,7 @@
 /** Who waits for a processor is told so by the kernel: three busy processes on one, and one that is alone with nothing to do. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { longestWait, ProcessorWaits, type Sample, standstillMs, type Waits } from "#src/lab/processor-wait.ts";
+import { longestWait, ProcessorWaits, type Sample, standstillMs, type Waits, waitBetween } from "#src/lab/processor-wait.ts";
 import { systemClock } from "#src/net/clock.ts";
 
 const children: ChildProcess[] = [];
@@ -15,6 +15,14 @@ function start(...command: string[]): number {
   children.push(child);
   return child.pid as number;
 }
+
+const at = (atMs: number, ranMs: number, waitedMs: number, more: Partial<Sample> = {}): Sample => ({
+  atMs,
+  own: { ranMs, waitedMs },
+  threads: new Map(),
+  stopped: new Set(),
+  ...more,
+});
 
 describe("waits for a processor", () => {
   it("are those of processes that share one, also of a child's, and not of who sleeps", async () => {
@@ -67,13 +75,41 @@ describe("waits for a processor", () => {
   });
 
   it("are everybody's while the whole machine stands still: who looks neither ran, nor waited, nor meant to sleep", () => {
-    const at = (atMs: number, ranMs: number, waitedMs: number): Sample => ({
-      atMs,
-      own: { ranMs, waitedMs },
-      threads: new Map(),
-    });
     expect(standstillMs(at(0, 0, 0), at(250, 0, 0), 250)).toBe(0);
     expect(standstillMs(at(0, 5, 5), at(900, 205, 455), 250)).toBe(0);
     expect(standstillMs(at(0, 5, 5), at(2300, 15, 45), 250)).toBe(2000);
+  });
+
+  it("are counted when they end: one that outlasts the looks has its whole length, behind it", () => {
+    const threads = (waitedMs: number) => ({ threads: new Map([["pod", new Map([["7", waitedMs]])]]) });
+    const [before, now] = [at(2000, 0, 0, threads(5)), at(2250, 0, 0, threads(2205))];
+    expect(waitBetween(before, now, "pod")).toEqual({ fromMs: 50, toMs: 2250, waitedMs: 2200 });
+    expect(longestWait(new Map([["pod", [waitBetween(before, now, "pod")]]]), ["pod"], 200, 2200)).toBe(2000);
+  });
+
+  it("are those of who is stopped, from one look to the next", () => {
+    const stopped = { stopped: new Set(["pod"]) };
+    expect(waitBetween(at(0, 0, 0, stopped), at(250, 0, 0, stopped), "pod")).toEqual({ fromMs: 0, toMs: 250, waitedMs: 250 });
+    for (const [before, now] of [[stopped, {}] as const, [{}, stopped] as const])
+      expect(waitBetween(at(0, 0, 0, before), at(250, 0, 0, now), "pod").waitedMs).toBe(0);
+  });
+
+  it("are known of a process that a signal stops", async () => {
+    const pid = start("sleep", "60");
+    const waits = new ProcessorWaits(systemClock, () => [{ name: "stopped", pid }]);
+    process.kill(pid, "SIGSTOP");
+    const fromMs = systemClock.nowMs();
+    let found: Waits = new Map();
+    try {
+      await vi.waitFor(
+        () => {
+          found = waits.stop();
+          expect(longestWait(found, ["stopped"], fromMs, systemClock.nowMs())).toBeGreaterThan(400);
+        },
+        { timeout: 20_000, interval: 300 },
+      );
+    } finally {
+      waits.stop();
+    }
   });
 });

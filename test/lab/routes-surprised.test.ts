@@ -3,11 +3,11 @@
  * events tell of the change, and the forecast made again with it breaks the same connections.
  */
 import { spawn } from "node:child_process";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { afterAll, describe, expect, it } from "vitest";
-import { childrenOf, membersOf, treeOf } from "./process-tree.ts";
+import { findInLab } from "./process-tree.ts";
 import { canRunLabs, LAB_DEADLINE_MS } from "./run-lab.ts";
 import { MAIN, users } from "./users.ts";
 
@@ -29,15 +29,6 @@ strategies: { calm: {} }
 `,
 );
 
-/** Kills one process of the lab with these words in its command. */
-function killInLab(outer: number, ...words: string[]): void {
-  const [holder] = childrenOf(outer);
-  const commandOf = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-  const found = membersOf(treeOf(childrenOf(holder)[0])).filter((pid) => words.every((word) => commandOf(pid).includes(word)));
-  expect(found).toHaveLength(1);
-  process.kill(found[0], "SIGKILL");
-}
-
 describe.skipIf(!canRunLabs)("a change of routes that no fault made", () => {
   it("is told, and is the reason of exactly what it broke", { timeout: LAB_DEADLINE_MS }, async () => {
     const [[, prefix]] = users;
@@ -47,7 +38,7 @@ describe.skipIf(!canRunLabs)("a change of routes that no fault made", () => {
     try {
       for await (const line of createInterface({ input: outer.stdout })) {
         told.push(JSON.parse(line));
-        if (told.at(-1)?.kind === "traffic") killInLab(outer.pid as number, "/run/lab/calm/n2/bgpd.pid");
+        if (told.at(-1)?.kind === "traffic") process.kill(findInLab(outer.pid as number, "/run/lab/calm/n2/bgpd.pid"), "SIGKILL");
       }
     } finally {
       outer.kill("SIGKILL");
