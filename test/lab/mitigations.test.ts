@@ -1,22 +1,15 @@
 /**
  * The scenario mitigations in a short form, on real parts: every event is told on the way, every strategy ends as forecast, and
- * the forecast of a strategy is the same whenever it is made. The full form is `ecmp lab run mitigations`.
+ * the forecast of a strategy is the same whenever it is made. The full form is `ecmp lab run mitigations`; of the strategies that are
+ * not played here `mitigations-paper.test.ts` makes the forecast.
  */
 import { describe, expect, it } from "vitest";
+import { DIGESTS, PLAYED } from "./mitigations-played.ts";
 import { canRunLabs, LAB_DEADLINE_MS, runScenario } from "./run-lab.ts";
-
-/**
- * Of the flows of `scenario.yaml` with these strategies: whoever changes that file changes them. A resilient group remembers
- * in which order its members came, which is the sessions' to say.
- */
-const DIGESTS: Readonly<Record<string, string>> = {
-  "baseline-modulo": "cc0a0cbcf387fe24358f4e4fc48307a4eb10b29a049b87fe6a5617e4044257ae",
-  "linux-policy-3": "760acbe57cfe578bfef8225444efb69b344f70cee2a4e0fc4840d1dff1e0bf24",
-};
 
 const TOLD = ["forecast", "pods", "traffic", "fault", "converged", "verdict"];
 
-async function play(...names: string[]) {
+async function play(...names: readonly string[]) {
   const { scenario, strategies, events, stderr } = await runScenario("mitigations", "--only", names.join(","));
   expect(scenario, stderr).toBe("mitigations");
   expect(
@@ -40,14 +33,14 @@ async function play(...names: string[]) {
 
 describe.skipIf(!canRunLabs)("ecmp lab run mitigations", { timeout: LAB_DEADLINE_MS }, () => {
   it("ends as forecast, strategy by strategy", async () => {
-    const [modulo, resilient] = await play("baseline-modulo", "resilient", "linux-policy-3");
+    const [modulo, resilient] = await play(...PLAYED[0]);
     expect(modulo.connections.brokenOnSurvivors).toBeGreaterThan(50);
     expect(resilient.connections.brokenOnSurvivors).toBe(0);
     expect(resilient.connections.broken).toBeGreaterThan(0);
   });
 
   it("ends so with BFD, with a graceful restart, and with a resilient group of the kernel's", async () => {
-    const [silent, graceful, resilient] = await play("silent-bfd", "graceful-restart", "linux-resilient");
+    const [silent, graceful, resilient] = await play(...PLAYED[1]);
     // The hold timer finds it after two seconds at the earliest.
     expect(silent.marks[0].toMs - silent.marks[0].fromMs).toBeLessThan(2000);
     expect(graceful.connections).toMatchObject({ forecast: 0, broken: 0 });
