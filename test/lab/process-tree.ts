@@ -1,4 +1,4 @@
-/** What is really there of a lab, as /proc has it: the members of its process namespace. */
+/** What is really there of a lab, as /proc has it: the members of its process namespace; and what it must leave alone. */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** A process's namespace; its number is used again at once when it has gone, those of processes are not. */
@@ -26,3 +26,11 @@ export function findInLab(outer: number, ...words: readonly string[]): number {
   if (found.length !== 1) throw new Error(`${found.length} processes of the lab have ${words.join(", ")} in their command`);
   return found[0];
 }
+
+/** What of this machine a lab might leave something in. */
+export const machine = () => ({
+  mounts: readFileSync("/proc/self/mounts", "utf8"),
+  interfaces: readFileSync("/proc/net/dev", "utf8").match(/^\s*\S+:/gm),
+  run: readdirSync("/run").sort(),
+  varTmp: readdirSync("/var/tmp").sort(),
+});

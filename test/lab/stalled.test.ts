@@ -21,7 +21,7 @@ writeFileSync(
   `name: stalled
 lab: ./lab.yaml
 traffic: [{ kind: connections, service: web, count: 60, firstSourcePort: 20000 }]
-watchSeconds: 4
+watchSeconds: 1
 strategies: { calm: {} }
 `,
 );
@@ -44,6 +44,7 @@ describe.skipIf(!canRunLabs)("a pod that is stopped", () => {
       outer.kill("SIGKILL");
     }
     const { strategies } = told.at(-1) as { strategies: Record<string, Record<string, number>>[] };
+    expect(strategies, JSON.stringify(told)).toHaveLength(1);
     const [{ connections, differences }] = strategies;
     const rows = readCsv(csv);
     const own = rows.filter(({ pod }) => pod === "n1-a");

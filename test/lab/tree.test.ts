@@ -1,11 +1,11 @@
 /** A lab's process tree: whichever of its processes dies, and however, nothing of it is left. As root and as anybody else. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
-import { childrenOf, membersOf, treeOf } from "./process-tree.ts";
+import { childrenOf, machine, membersOf, treeOf } from "./process-tree.ts";
 import { smallLab } from "./small-lab.ts";
 import { MAIN, users } from "./users.ts";
 
@@ -34,13 +34,6 @@ async function standingLab(prefix: string[]) {
   const exited = new Promise<number | null>((resolve) => outer.on("exit", (code) => resolve(code)));
   return { outer, holder, first, exited, tree: treeOf(first) };
 }
-
-const machine = () => ({
-  mounts: readFileSync("/proc/self/mounts", "utf8"),
-  interfaces: readFileSync("/proc/net/dev", "utf8").match(/^\s*\S+:/gm),
-  run: readdirSync("/run").sort(),
-  varTmp: readdirSync("/var/tmp").sort(),
-});
 
 describe.each(users)("a lab of %s", (_, prefix, possible) => {
   type Lab = Awaited<ReturnType<typeof standingLab>>;
