@@ -37,6 +37,13 @@ export function shareInterfaces(ports: readonly Port[], places: readonly TrunkPl
 }
 
 const VLANS = 0xffffff;
+// Imported objects are looked up at every use; these are not.
+const { length: ROW_LENGTH, offset: ROW_OFFSET, vlanTci: ROW_VLAN_TCI } = ROW;
+
+function ownerOf(members: readonly VlanStack[], vlans: VlanStack): number {
+  for (let member = 0; member < members.length; member++) if (members[member] === vlans) return member;
+  return 0;
+}
 
 /** The frames of one interface that were received and not yet handed out. */
 class Trunk {
@@ -71,11 +78,12 @@ class Trunk {
     const count = this.#waiting[member];
     if (count === 0) return 0;
     const { rows } = this.#received;
-    for (let frame = 0, taken = 0; taken < count; frame++) {
-      if (this.#owners[frame] !== member) continue;
+    const owners = this.#owners;
+    for (let frame = 0, to = 0; to < count * ROW_WORDS; frame++) {
+      if (owners[frame] !== member) continue;
       const row = frame * ROW_WORDS;
-      for (let word = 0; word < ROW_WORDS; word++) into[taken * ROW_WORDS + word] = rows[row + word];
-      taken++;
+      for (let word = 0; word < ROW_WORDS; word++) into[to + word] = rows[row + word];
+      to += ROW_WORDS;
     }
     this.#waiting[member] = 0;
     this.#left -= count;
@@ -91,12 +99,13 @@ class Trunk {
   #receive(): void {
     const count = this.#receiver.receive();
     const { bytes, rows } = this.#received;
-    for (let frame = 0; frame < count; frame++) {
-      const row = frame * ROW_WORDS;
-      const tags = readTags(bytes, rows[row + ROW.offset], rows[row + ROW.length], rows[row + ROW.vlanTci]);
-      const owner = Math.max(0, this.#vlans.indexOf(tags & VLANS));
-      this.#owners[frame] = owner;
-      this.#waiting[owner]++;
+    const owners = this.#owners;
+    const waiting = this.#waiting;
+    for (let frame = 0, row = 0; frame < count; frame++, row += ROW_WORDS) {
+      const tags = readTags(bytes, rows[row + ROW_OFFSET], rows[row + ROW_LENGTH], rows[row + ROW_VLAN_TCI]);
+      const owner = ownerOf(this.#vlans, tags & VLANS);
+      owners[frame] = owner;
+      waiting[owner]++;
     }
     this.#left = count;
   }
