@@ -9,7 +9,8 @@ const NAME = "\0ecmp-router";
 export function claimNamespace(): Promise<{ close(): Promise<void> }> {
   const server: Server = createServer((socket) => socket.destroy());
   return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
+    // Also of an accept that fails later (out of descriptors), which is nobody's concern.
+    server.on("error", (error: NodeJS.ErrnoException) => {
       const isTaken = error.code === "EADDRINUSE";
       reject(
         isTaken ? new Error("Cannot start: another ecmp-router runs in this network namespace, wanted one of its own") : error,

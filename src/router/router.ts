@@ -163,6 +163,8 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
       onEvent: (event) => {
         const details = describeSpeakerEvent(event);
         if (event.kind === "session-down") adjOut.close(event.neighbor);
+        // Whoever begins anew is counted anew, also where a change of its options has begun it.
+        if (event.kind === "session-up") limits.forget(event.neighbor);
         if (event.kind === "session-down" || event.kind === "session-up") bfd.count(event.neighbor, event.kind === "session-up");
         if (event.kind === "refused-connection") refusals.add(details);
         else if (event.kind === "attempt-failed") attempts.add(details);

@@ -245,13 +245,18 @@ bgp:
     test("Cease to BIRD when it announces more prefixes than it may, and hears it again when it may", {
       timeout: 100_000,
     }, async () => {
-      const ended = router.said(/prefix-limit-exceeded peer=10\.0\.12\.2 family=ipv4 maxPrefixes=2/);
+      const exceeded = () => router.said(/prefix-limit-exceeded peer=10\.0\.12\.2 family=ipv4 maxPrefixes=2/);
+      const ended = exceeded();
       await reload({ bird: ", prefixLimit: {maxPrefixes: 2}" });
       nodes[1].run(`birdc -s ${place("bird.ctl")} restart services`);
       await ended;
       const birdSays = () => nodes[1].run(`birdc -s ${place("bird.ctl")} show protocols all upstream`);
       await until("BIRD hears why", birdSays, /Maximum number of prefixes reached/i);
       expect(show<{ peers: Record<string, { state: string }> }>("bgp summary").peers["10.0.12.2"].state).toBe("Idle");
+      // Another hold time is a session anew, to which the limit holds as well.
+      const again = exceeded();
+      await reload({ bird: ", prefixLimit: {maxPrefixes: 2}, holdTimeSeconds: 60" });
+      await again;
       await reload({ bird: ", prefixLimit: {maxPrefixes: 3}" });
       await until("BIRD is back", birdSays, /Established/);
       await until("its service", () => routesTo(SERVICES[0]).join(" "), /10\.0\.12\.2/);

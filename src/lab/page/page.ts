@@ -119,14 +119,15 @@ function courseOf({ event, services, struckAtMs }: RunResult): Course {
     const atMs = brokenAtMs(record);
     return atMs === undefined ? [] : [atMs - struckAtMs];
   });
+  const reopened = opened.flatMap(({ record: { reopenedAtMs: atMs } }) => (atMs === undefined ? [] : [atMs - struckAtMs]));
   return {
     since: "the event",
     fromMs: -BEFORE_MS,
-    toMs: Math.max(100, event.convergedMs * 2, ...broken.map((atMs) => atMs * 1.15)),
+    toMs: Math.max(100, event.convergedMs * 2, ...[...broken, ...reopened].map((atMs) => atMs * 1.15)),
     opened: opened.length,
     forecast: opened.filter(({ expectation }) => expectation.fate === "breaks").length,
     brokenAtMs: broken,
-    reopenedAtMs: [],
+    reopenedAtMs: reopened,
     failedAtMs: [],
     marks: [{ words: `${event.node}'s ${FAULTS[event.kind].past}`, fromMs: 0, toMs: event.convergedMs }],
   };
