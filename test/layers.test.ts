@@ -14,7 +14,7 @@ const LAW: Record<string, readonly string[]> = {
   ecmp: ["net"],
   bgp: ["net"],
   mrt: ["net", "bgp"],
-  rib: ["net", "types:bgp", "bgp/path", "bgp/communities"],
+  rib: ["net", "types:bgp", "bgp/path", "bgp/communities", "ecmp/table"],
   port: ["net", "wire", "pcap", "native-bindings"],
   speaker: ["net", "bgp", "mrt", "types:rib/route", "port/tcp-socket", "port/rotating-file"],
   conform: ["net", "bgp"],

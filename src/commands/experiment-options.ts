@@ -4,7 +4,7 @@ import { HASHES } from "../ecmp/hash.ts";
 import { MEMBER_ORDERS, type MemberOrder } from "../ecmp/member-order.ts";
 import { memberOrderOf, PROFILES } from "../ecmp/profile.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
-import { equalMembers, MAXIMUM_BUCKETS, type Member } from "../ecmp/table.ts";
+import { equalMembers, MAXIMUM_BUCKETS, MAXIMUM_WEIGHT, type Member } from "../ecmp/table.ts";
 import type { FlowRecipe } from "../experiment/flows.ts";
 import { type RestoredFib, restoreFib } from "../experiment/restore.ts";
 import type { Refusal } from "../experiment/scenario.ts";
@@ -70,7 +70,7 @@ export function addExperimentOptions(command: Command): Command {
         MEMBER_ORDERS,
       ),
     )
-    .option("--weights <list>", "their weights, in order: 3,1,1", listOf(wholeNumber(1, 256)))
+    .option("--weights <list>", "their weights, in order: 3,1,1", listOf(wholeNumber(1, MAXIMUM_WEIGHT)))
     .option("--buckets <n>", "size of the table, for selectors that have one to choose", wholeNumber(1, MAXIMUM_BUCKETS))
     .option("--selector-seed <n>", "seed of selectors that scatter", wholeNumber(0, 0xffffffff))
     .option(

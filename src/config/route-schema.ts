@@ -3,6 +3,7 @@
  * the packet path would throw away as martian (`dataplane/classify`) is a mistake here already.
  */
 import { z } from "zod";
+import { MAXIMUM_WEIGHT } from "../ecmp/table.ts";
 import { type Address, isIpv4, isLinkLocal } from "../net/address.ts";
 import { formatPrefix, type Prefix } from "../net/prefix.ts";
 import { refuseTwice } from "./refuse-twice.ts";
@@ -22,7 +23,7 @@ const destination = prefix.refine((one) => !isMartianPrefix(one), {
   error: "wanted a prefix that is forwarded to, which loopback, link-local, group and reserved addresses are not",
 });
 const gateway = host.refine((one) => !isLoopback(one), { error: "wanted a router's address; this is our own, of loopback" });
-const nextHopSchema = z.strictObject({ address: gateway, weight: whole(1, 256).default(1) });
+const nextHopSchema = z.strictObject({ address: gateway, weight: whole(1, MAXIMUM_WEIGHT).default(1) });
 
 const routeSchema = z
   .strictObject({

@@ -12,9 +12,12 @@ import type { Address } from "../net/address.ts";
 export interface Member {
   /** Who the member is: no two of one table share it. */
   readonly address: Address;
-  /** A whole number from 1. */
+  /** A whole number from 1 to MAXIMUM_WEIGHT. */
   readonly weight: number;
 }
+
+/** The most that a configuration may give, and that shares times weights may come to: a table may have an owner for each. */
+export const MAXIMUM_WEIGHT = 256;
 
 export const haveEqualWeights = (members: readonly Member[]): boolean =>
   members.every(({ weight }) => weight === members[0].weight);

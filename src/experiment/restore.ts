@@ -12,6 +12,7 @@ import type { MemberOrder } from "../ecmp/member-order.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import {
   type BucketActivity,
+  MAXIMUM_WEIGHT,
   type Member,
   memberShares,
   type SelectionTable,
@@ -19,6 +20,7 @@ import {
   type SelectorMemory,
   type SelectorOptions,
 } from "../ecmp/table.ts";
+
 import type { ActionState, ActivityState, FibState, GroupState, MemberState } from "../fib/state.ts";
 import { type Address, parseAddress } from "../net/address.ts";
 import { formatPrefix, type Prefix, parsePrefix, prefixKey } from "../net/prefix.ts";
@@ -175,12 +177,6 @@ function restoreActivity(activity: ActivityState, buckets: number, where: string
 }
 
 const isAge = (value: unknown): value is number => typeof value === "number" && value >= 0;
-
-/**
- * A live router's weights may exceed those of a configuration: percents of bandwidth, times the weights of a static route that
- * leads to the gateway (256), and the sum of these where several of at most 512 paths have one.
- */
-const MAXIMUM_WEIGHT = 100 * 256 * 512;
 
 function restoreMember(member: MemberState, where: string): Member {
   const { address, weight } = object(member, where, { address: true, weight: true, share: true });

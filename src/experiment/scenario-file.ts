@@ -8,7 +8,7 @@ import { experimentHashSchema, memberOrderSchema, selectorSchema } from "../conf
 import { type ConfigMistake, readYaml } from "../config/read.ts";
 import { address, prefix, whole } from "../config/scalar.ts";
 import { memberOrderOf } from "../ecmp/profile.ts";
-import { equalMembers, type Member } from "../ecmp/table.ts";
+import { equalMembers, MAXIMUM_WEIGHT, type Member } from "../ecmp/table.ts";
 import { type Address, addressFamily, formatAddress, isIpv4 } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type { FlowRecipe } from "./flows.ts";
@@ -25,7 +25,7 @@ export const DEFAULT_DESTINATION = 0xc633640a;
 export const DEFAULT_DESTINATION_PORT = 80;
 export const DEFAULT_FLOWS = 100_000;
 
-const weight = whole(1, 256);
+const weight = whole(1, MAXIMUM_WEIGHT);
 const seed = whole(0, 0xffffffff);
 
 const membersSchema = z

@@ -11,6 +11,7 @@ import type { SelectorOptions } from "../ecmp/table.ts";
 import { type Address, compareAddresses, isIpv4, isLinkLocal, zoneOf } from "../net/address.ts";
 import type { Mac } from "../net/mac.ts";
 import { formatPrefix, hostPrefix, makePrefix, maximumLength, type Prefix, prefixContains, prefixKey } from "../net/prefix.ts";
+import { addressesWithin } from "../net/prefix-cover.ts";
 import type { RouteChange } from "../rib/route.ts";
 import { createActivity } from "./activity.ts";
 import { createArena } from "./arena.ts";
@@ -172,13 +173,12 @@ export function createFib(options: FibOptions) {
     length < maximumLength(address) && attached.some(({ prefix }) => length > prefix.length && prefixContains(prefix, address));
 
   /** Routes to parts of subnets came or went: to the hosts there a route of their own is shown, or not any more. */
-  const showHosts = (changed: readonly Prefix[]): void => {
+  const showHosts = (changed: readonly (readonly Prefix[])[]): void => {
     if (hosts.size === 0) return;
-    for (const part of changed.filter(isWithinSubnet)) {
-      for (const host of hosts.keys()) {
-        const prefix = hostPrefix(host);
-        if (prefixContains(part, host) && !groups.groupOf(prefix)) point(prefix, underlay(prefix));
-      }
+    const parts = changed.flatMap((prefixes) => prefixes.filter(isWithinSubnet));
+    for (const host of addressesWithin(parts, hosts.keys())) {
+      const prefix = hostPrefix(host);
+      if (!groups.groupOf(prefix)) point(prefix, underlay(prefix));
     }
   };
 
@@ -223,8 +223,7 @@ export function createFib(options: FibOptions) {
         }
       }
       for (const prefix of turned) if (!groups.groupOf(prefix) && !point(prefix, underlay(prefix))) refused.push(prefix);
-      for (const { prefixes } of plan.pointed) showHosts(prefixes);
-      showHosts(turned);
+      showHosts([...plan.pointed.map(({ prefixes }) => prefixes), turned]);
       for (const group of plan.emptied) retireId(group.id);
       return refused;
     },

@@ -5,7 +5,7 @@
 import type { Address } from "../net/address.ts";
 import { decide, type MultipathOptions } from "./decide.ts";
 import { createMemberLists, sameNextHops } from "./member-list.ts";
-import type { Resolution } from "./next-hop.ts";
+import { limitWeights, type Resolution } from "./next-hop.ts";
 import type { Path } from "./path.ts";
 import { byAddress, type RouteAction, type RouteNextHop, type RouteProtocol } from "./route.ts";
 import type { Judgement } from "./view.ts";
@@ -67,7 +67,7 @@ export function createChoice(options: ChooseOptions, resolve: (nextHop: Address)
         for (const { path, weight } of weighed)
           for (const one of gatewaysOf(path)) gateways.push({ ...one, weight: one.weight * weight });
       } else for (const path of multipath) gateways.push(...gatewaysOf(path));
-      const nextHops = memberLists.keep(byAddress(gateways, weighed !== undefined));
+      const nextHops = memberLists.keep(limitWeights(byAddress(gateways, weighed !== undefined)));
       return { protocol: "bgp", nextHops, best, sharing: multipath };
     },
 

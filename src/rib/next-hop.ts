@@ -8,6 +8,7 @@
  * Next hops are few and paths are many, so answers are kept until `refresh`. `concerns` tells cheaply whether a change of a
  * prefix can change one; where next hops are many it says so too often rather than too seldom.
  */
+import { MAXIMUM_WEIGHT } from "../ecmp/table.ts";
 import { type Address, isIpv4, zoneOf } from "../net/address.ts";
 import { makePrefix, maximumLength, type Prefix, prefixContains, prefixKey } from "../net/prefix.ts";
 import { byAddress, type RouteAction, type RouteNextHop } from "./route.ts";
@@ -169,9 +170,6 @@ export function spread(nextHops: readonly RouteNextHop[], resolve: (nextHop: Add
     return found.gateways.map(({ address, weight }) => ({ address, weight: weight * nextHop.weight }));
   });
 }
-
-/** The most that a configuration may give, and that routes behind routes may add up to: a group has a share for each. */
-const MAXIMUM_WEIGHT = 256;
 
 /** In the same proportions; nobody's share is rounded to nothing. */
 export function limitWeights(nextHops: RouteNextHop[]): RouteNextHop[] {

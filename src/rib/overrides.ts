@@ -8,7 +8,7 @@ import { makePrefix, type Prefix, prefixKey } from "../net/prefix.ts";
 import { createPrefixTable } from "../net/prefix-table.ts";
 import { type Route, sameRoute } from "./choose.ts";
 import { limitWeights, type NextHopContext, type Resolution, type StaticRoute, spread } from "./next-hop.ts";
-import type { RouteNextHop } from "./route.ts";
+import { eachOnce } from "./route.ts";
 
 export interface Overrides {
   /** In force to exactly this prefix. */
@@ -83,13 +83,7 @@ export function createOverrides(
 
 function routeOf({ nextHops, action }: StaticRoute, resolve: (nextHop: Address) => Resolution): Route | undefined {
   if (action) return { protocol: "static", nextHops: [], action };
-  const gateways = limitWeights(inOrder(spread(nextHops, resolve)));
+  // As they are written, which is an order that groups may have them in.
+  const gateways = limitWeights(eachOnce(spread(nextHops, resolve), true));
   return gateways.length > 0 ? { protocol: "static", nextHops: gateways } : undefined;
-}
-
-/** Each once, with the shares of all its mentions; as they are written, which is an order that groups may have them in. */
-function inOrder(nextHops: readonly RouteNextHop[]): RouteNextHop[] {
-  const weights = new Map<Address, number>();
-  for (const { address, weight } of nextHops) weights.set(address, (weights.get(address) ?? 0) + weight);
-  return Array.from(weights, ([address, weight]) => ({ address, weight }));
 }

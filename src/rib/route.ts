@@ -67,16 +67,19 @@ export interface RouteNextHop {
   readonly weight: number;
 }
 
-/** By address, each once: two paths over one gateway are one way to go, with the shares of both where shares are told apart. */
-export function byAddress(nextHops: readonly RouteNextHop[], addsUp: boolean): RouteNextHop[] {
-  const members: RouteNextHop[] = [];
-  for (const nextHop of [...nextHops].sort((a, b) => compareAddresses(a.address, b.address))) {
-    const last = members.at(-1);
-    if (last?.address !== nextHop.address) members.push(nextHop);
-    else if (addsUp) members[members.length - 1] = { ...last, weight: last.weight + nextHop.weight };
+/** Each once, in the order of first mentions: with the shares of all of them where shares are told apart. */
+export function eachOnce(nextHops: readonly RouteNextHop[], addsUp: boolean): RouteNextHop[] {
+  const weights = new Map<Address, number>();
+  for (const { address, weight } of nextHops) {
+    const known = weights.get(address);
+    if (known === undefined || addsUp) weights.set(address, (known ?? 0) + weight);
   }
-  return members;
+  return Array.from(weights, ([address, weight]) => ({ address, weight }));
 }
+
+/** Two paths over one gateway are one way to go. */
+export const byAddress = (nextHops: readonly RouteNextHop[], addsUp: boolean): RouteNextHop[] =>
+  eachOnce(nextHops, addsUp).sort((a, b) => compareAddresses(a.address, b.address));
 
 /** What is done with packets in place of forwarding them: thrown away, or thrown away and answered. */
 export type RouteAction = "blackhole" | "unreachable";

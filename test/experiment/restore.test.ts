@@ -80,11 +80,7 @@ describe("a FIB state", () => {
     ["version", 2, "version is 2, wanted no such key here"],
     ["groups.0.colour", "red", 'groups[0].colour is "red", wanted no such key here'],
     ["groups.0.members.0.wieght", 2, "groups[0].members[0].wieght is 2, wanted no such key here"],
-    [
-      "groups.0.members.0.weight",
-      2 ** 40,
-      "groups[0].members[0].weight is 1099511627776, wanted a whole number from 1 to 13107200",
-    ],
+    ["groups.0.members.0.weight", 2 ** 40, "groups[0].members[0].weight is 1099511627776, wanted a whole number from 1 to 256"],
     [
       "groups.0.activity",
       { idleSeconds: [0, 0, 0], unbalancedSeconds: 0, idle: 1 },

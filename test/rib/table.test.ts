@@ -437,6 +437,27 @@ describe("the RIB", () => {
     expect(weights.map((one) => formatAddress(one.address) + (one.weight === 1 ? "" : `*${one.weight}`)).join(" ")).toBe(wanted);
   });
 
+  it("has weights of 256 at most where shares by link bandwidth meet those of a static route, and nobody's becomes nothing", () => {
+    const behind = [
+      { address: address("10.0.0.9"), weight: 256 },
+      { address: address("10.0.0.10"), weight: 1 },
+    ];
+    const rib = startRib({ staticRoutes: [{ prefix: prefix("10.7.0.0/16"), nextHops: behind }] });
+    const say = (n: number, bandwidth: number, nextHop: string) =>
+      rib.applyUpdate(
+        withAttributes(announce([SERVICE], { peer: external(n), nextHop: address(nextHop) }), {
+          extendedCommunities: encodeBandwidth(bandwidth),
+        }),
+      );
+    say(1, 3000, "10.7.0.1");
+    say(2, 1000, "10.0.0.2");
+    expect(rib.route(prefix(SERVICE))?.nextHops).toEqual([
+      { address: address("10.0.0.2"), weight: 1 },
+      { address: address("10.0.0.9"), weight: 256 },
+      { address: address("10.0.0.10"), weight: 1 },
+    ]);
+  });
+
   it("forgets 100,000 routes of a lost peer in steps, none of more than 4096, and counts them at once", () => {
     const rib = startRib();
     const loseAll = (peer: RoutePeer): number => {
