@@ -55,7 +55,7 @@ export interface NeighborOptions {
   readonly clock: Clock;
   readonly ports: readonly NeighborPort[];
   send(port: number, frame: Uint8Array): void;
-  /** The neighbor can be reached at `mac`, or (undefined) did not answer. */
+  /** The neighbor can be reached at `mac`, or (undefined) did not answer, or is forgotten. */
   onChange(address: Address, port: number, mac: Mac | undefined): void;
 }
 
@@ -133,19 +133,24 @@ export function createNeighbors({ clock, ports, send, onChange }: NeighborOption
   };
 
   const create = (address: Address, port: number): Entry | undefined => {
-    if (entries.size >= MAXIMUM_NEIGHBORS) forgetOneFailed();
+    if (entries.size >= MAXIMUM_NEIGHBORS) forgetOne();
     if (entries.size >= MAXIMUM_NEIGHBORS) return undefined;
     const entry: Entry = { address, port, state: "incomplete", mac: undefined, requests: 0, failedAtMs: 0, cancel: undefined };
     entries.set(address, entry);
     return entry;
   };
 
-  const forgetOneFailed = (): void => {
-    for (const entry of entries.values()) {
-      if (entry.state !== "failed") continue;
-      entries.delete(entry.address);
-      return;
-    }
+  const oldest = (isSuch: (entry: Entry) => boolean): Entry | undefined => {
+    for (const entry of entries.values()) if (isSuch(entry)) return entry;
+    return undefined;
+  };
+
+  /** Who did not answer, or else one whose MAC is no question: that one is back with its next packet. */
+  const forgetOne = (): void => {
+    const entry = oldest(({ state }) => state === "failed") ?? oldest(({ port }) => ports[port].macOf !== undefined);
+    if (!entry) return;
+    entries.delete(entry.address);
+    if (entry.mac !== undefined) onChange(entry.address, entry.port, undefined);
   };
 
   return {
@@ -187,7 +192,8 @@ export function createNeighbors({ clock, ports, send, onChange }: NeighborOption
     known: () => [...entries.values()].flatMap(({ address, port, mac }) => (mac === undefined ? [] : [{ address, port, mac }])),
 
     adopt({ address, port, mac }) {
-      if (entries.has(address) || ports[port].sourceFor(address) === undefined) return;
+      const { sourceFor, macOf } = ports[port];
+      if (macOf || entries.has(address) || sourceFor(address) === undefined) return;
       const entry = create(address, port);
       if (entry) confirm(entry, mac, false);
     },

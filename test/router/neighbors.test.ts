@@ -162,6 +162,21 @@ describe("the neighbor table", () => {
     neighbors.stop();
     expect(neighbors.states().length).toBe(4096);
   });
+
+  it("forgets the oldest where addresses have their MACs once and for all: its next packet brings it back", () => {
+    const { neighbors, changes } = makeTable(() => THEIRS);
+    const hosts = Array.from({ length: 6000 }, (_, i) => address("10.1.0.0") + i);
+    for (const host of [...hosts, hosts[0]]) expect(neighbors.resolve(host, 0)).toBe("reachable");
+    expect(neighbors.states().length).toBe(4096);
+    expect(changes[4096]).toEqual([String(hosts[0]), undefined]);
+    expect(changes.at(-1)).toEqual([String(hosts[0]), THEIRS]);
+  });
+
+  it("takes nobody's word where addresses have their MACs once and for all", () => {
+    const { neighbors } = makeTable(() => OURS);
+    neighbors.adopt({ address: NODE, port: 0, mac: THEIRS });
+    expect(neighbors.states()).toEqual([]);
+  });
 });
 
 /** An advertisement as a node sends it, after RFC 4861 4.4: flags R 80, S 40, O 20. */
