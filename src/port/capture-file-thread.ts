@@ -13,7 +13,7 @@ import { MAXIMUM_CAPTURED_BYTES } from "../pcap/stretch.ts";
 import { CaptureSource, type SourceFrame } from "./capture-source.ts";
 import { LARGEST_FRAME } from "./frame-slots.ts";
 import { createPace } from "./pace.ts";
-import { createRecordReader, createRecordWriter, type RecordReader, waitingBytes } from "./record-ring.ts";
+import { createRecordGauge, createRecordReader, createRecordWriter, type RecordReader } from "./record-ring.ts";
 import { RotatingFile } from "./rotating-file.ts";
 import { SERVED, type ServedMemory, toBeWoken } from "./served-memory.ts";
 import { nameThread } from "./thread.ts";
@@ -59,8 +59,10 @@ export type CaptureFileNews =
       readonly offset?: number;
       readonly problem?: string;
     }
+  | { readonly state: "writing" }
   | { readonly state: "unwritable"; readonly problem: string }
-  | { readonly state: "closed" };
+  /** The thread, unasked: nothing is read or written any more. */
+  | { readonly state: "ended"; readonly problem: string };
 
 /** How often a file that is followed is looked at, and those that write, while they are behind. */
 const FOLLOW_MS = 20;
@@ -78,6 +80,8 @@ const { name, mac, read, write, memory, unwritten } = workerData as CaptureFileS
 const state = new Int32Array(memory.state);
 const received = createRecordWriter(memory.received);
 const sent = memory.sent.map((ring) => createRecordReader(ring, 0));
+const receivedBytes = createRecordGauge(memory.received);
+const unwrittenBytes = unwritten.map(createRecordGauge);
 const wireLength = new Uint32Array(1);
 const unknownLinks = new Set<number>();
 const dueMs = read?.pace === "recorded" ? createPace() : (_: unknown, nowMs: number) => nowMs;
@@ -119,7 +123,7 @@ function look(from: CaptureSource): typeof pending {
 /** Once the router has all that came before. False: not yet, and the bell will be rung. */
 function finish({ problem: found = {} }: CaptureSource): boolean {
   Atomics.store(state, SERVED.wantsRoom, 1);
-  if (waitingBytes(memory.received) > 0) return false;
+  if (receivedBytes() > 0) return false;
   source = undefined;
   const { offset, problem } = found;
   const wrong = { ...(offset === undefined ? {} : { offset }), ...(problem === undefined ? {} : { problem }) };
@@ -140,7 +144,7 @@ function push({ bytes, start, length, wireLength: whole }: SourceFrame): boolean
 /** Hands over what is due, as far as there is room; how many milliseconds until there may be more to do. */
 function bring(): number {
   for (let count = 0; source && count < READ_A_TURN; count++) {
-    if (unwritten.some((ring) => waitingBytes(ring) > BEHIND_BYTES)) return BEHIND_MS;
+    if (unwrittenBytes.some((waiting) => waiting() > BEHIND_BYTES)) return BEHIND_MS;
     pending ??= look(source);
     if (pending === undefined) {
       if (source.state === "waiting") return FOLLOW_MS;
@@ -196,13 +200,13 @@ async function serve(): Promise<void> {
     const pauseMs = bring();
     const wake = toBeWoken(state);
     if (wake !== undefined && received.takeBell()) signalWake(wake);
-    if (isMore || pauseMs === 0) await new Promise(setImmediate);
-    else await Atomics.waitAsync(state, SERVED.bell, bell, pauseMs).value;
+    const rest = Atomics.waitAsync(state, SERVED.bell, bell, isMore ? 0 : pauseMs);
+    // Where there is nothing to wait for, orders and the disk still have their turn.
+    await (rest.async ? rest.value : new Promise(setImmediate));
   }
   while (await takeAll());
   source?.close();
   await file?.close();
-  say({ state: "closed" });
   parentPort?.close();
   // A wait for the bell may go on.
   process.exit();
@@ -215,4 +219,5 @@ parentPort?.on("message", (order: CaptureFileOrder) => {
   Atomics.notify(state, SERVED.bell);
 });
 nameThread("capture file");
+void file?.settled().then(() => file.problem ?? say({ state: "writing" }));
 void serve();

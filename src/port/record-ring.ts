@@ -25,11 +25,14 @@ const open = (memory: SharedArrayBuffer) => ({
   bytes: new Uint8Array(memory, HEADER_BYTES),
 });
 
-/** How much of a ring is taken by what waits there; with what a filler takes. */
-export function waitingBytes(memory: SharedArrayBuffer): number {
+/** Tells how much of a ring is taken by what waits there; with what a filler takes. */
+export function createRecordGauge(memory: SharedArrayBuffer): () => number {
   const { state, bytes } = open(memory);
-  const filled = Atomics.load(state, HEAD) - Atomics.load(state, TAIL);
-  return filled < 0 ? filled + bytes.length : filled;
+  const capacity = bytes.length;
+  return () => {
+    const filled = Atomics.load(state, HEAD) - Atomics.load(state, TAIL);
+    return filled < 0 ? filled + capacity : filled;
+  };
 }
 
 export interface RecordWriter {

@@ -30,6 +30,8 @@ interface Served {
   readonly memory: ServedMemory;
   /** Nothing comes by it before. */
   begin(): void;
+  /** When it is open what is to be written, or its problem known. */
+  readonly settled: Promise<void>;
   close(): Promise<unknown>;
   /** Beside the port, in what is shown of it. */
   state(): { readonly capture?: { process: number | null; deaths: number }; readonly files?: FileState };
@@ -83,6 +85,9 @@ export async function openCaptures(
       for (const one of distinct()) one.begin();
     },
 
+    /** When every file to be written is open, or its problem known. */
+    settled: () => Promise.all(distinct().map((one) => one.settled)),
+
     /** What is shown of what serves the port; undefined: it has a ring. */
     state: (port: number) => served[port]?.state(),
     isDown: (port: number): boolean => served[port]?.isDown() ?? false,
@@ -103,6 +108,7 @@ async function serveCapture(name: string, threads: number, events: EventRecord):
   return {
     memory: capture.memory,
     begin() {},
+    settled: Promise.resolve(),
     close: capture.close,
     state: () => ({ capture: { process: capture.process() ?? null, deaths } }),
     isDown: () => capture.process() === undefined,
@@ -125,8 +131,12 @@ function serveFiles(
       reading = news.problem === undefined ? "over" : "failed";
       readProblem = news.problem === undefined ? null : `${where}${news.problem}`;
     } else if (news.state === "unwritable") writeProblem = news.problem;
-    if (news.state !== "closed")
-      events.add("capture-file", { interface: name, file: (news.state === "unwritable" ? write : read)?.file, ...news });
+    else if (news.state === "ended") {
+      if (reading === "waiting" || reading === "reading") [reading, readProblem] = ["failed", news.problem];
+      writeProblem ??= news.problem;
+    }
+    const about = news.state === "writing" || news.state === "unwritable" ? write : read;
+    events.add("capture-file", { interface: name, ...(news.state === "ended" ? {} : { file: about?.file }), ...news });
   };
   const open: CaptureFile = openCaptureFile({
     ...beside,
@@ -137,6 +147,7 @@ function serveFiles(
   return {
     memory,
     begin: open.begin,
+    settled: open.settled,
     close: open.close,
     state: () => ({
       files: {

@@ -267,7 +267,8 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
       configureFaults(wanted);
       for (const [i, { tap }] of wanted.ports.entries()) await taps.configure(i, tap);
     },
-    tapsSettled: taps.settled,
+    /** When every file of taps and ports is open, or its problem known. */
+    filesSettled: () => Promise.all([taps.settled(), captures.settled()]),
     routerOn: discovery.routerOn,
     stop,
 

@@ -320,10 +320,10 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
 
     bfd,
 
-    /** When the files of journal and taps are open, or their problems known; a disk that stalls is waited for a second. */
+    /** When the files of journal, taps and ports are open, or their problems known; a disk that stalls is waited for a second. */
     filesSettled: (): Promise<unknown> =>
       Promise.race([
-        Promise.all([journal.settled(), dataplane?.tapsSettled()]),
+        Promise.all([journal.settled(), dataplane?.filesSettled()]),
         new Promise<void>((resolve) => clock.setTimer(1000, resolve)),
       ]),
 

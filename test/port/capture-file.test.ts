@@ -12,6 +12,7 @@ import { ROW, ROW_WORDS, VERDICT, VIRTIO_HEADER_LENGTH } from "#src/port/batch.t
 import { type CaptureFile, createFileMemory, openCaptureFile } from "#src/port/capture-file.ts";
 import type { CaptureFileNews, CaptureRead, CaptureWrite } from "#src/port/capture-file-thread.ts";
 import { LARGEST_FRAME } from "#src/port/frame-slots.ts";
+import { createRecordGauge } from "#src/port/record-ring.ts";
 import { ServedPort } from "#src/port/served-port.ts";
 import { sum16 } from "#src/wire/checksum.ts";
 import { batchOf, collect, copyFrames, memoryWire, numberedFrame, portSuite } from "../common/port.ts";
@@ -46,7 +47,7 @@ function openFiles({ read, write }: Files) {
     write: write && { maximumMegabytes: 64, files: 2, ...write },
     memory,
     unwritten: memory.sent,
-    onChange: (one) => void (one.state !== "closed" && news.push(one)),
+    onChange: (one) => void news.push(one),
   });
   file.begin();
   return { memory, news, file };
@@ -269,6 +270,36 @@ describe("what is written", () => {
     expect(await written(one, file)).toEqual(Array.from({ length: 4000 }, (_, i) => String(i & 0xff)));
   });
 
+  test("is said to be, and can be waited for", async () => {
+    const file = nameFile();
+    const one = open({ write: { file } });
+    await one.file.settled;
+    expect([existsSync(file), one.news]).toEqual([true, [{ state: "writing" }]]);
+  });
+
+  test("is counted as lost, and holds up nobody, when the thread ends: that is said", async () => {
+    const memory = createFileMemory(1);
+    const news: CaptureFileNews[] = [];
+    const file = openCaptureFile({
+      name: "trace",
+      mac: MAC,
+      write: { file: nameFile(), maximumMegabytes: 1, files: 1 },
+      // Enough for the thread to die of.
+      memory: { ...memory, received: new SharedArrayBuffer(0) },
+      unwritten: memory.sent,
+      onChange: (one) => void news.push(one),
+    });
+    const port = new ServedPort({ name: "trace", memory, index: 0 });
+    const three = batchOf([numberedFrame(1), numberedFrame(2), numberedFrame(3)], 0);
+    expect(port.transmit(three, 0)).toBe(0);
+    await file.settled;
+    expect(news).toEqual([{ state: "ended", problem: expect.stringMatching(/typed array/) }]);
+    expect([port.counters().transmitErrors, createRecordGauge(memory.sent[0])()]).toEqual([3, 0]);
+    expect([port.transmit(three, 0), port.counters().transmitErrors]).toEqual([3, 6]);
+    await file.close();
+    expect(news).toHaveLength(1);
+  });
+
   test("has the checksum that was left to the device", async () => {
     const file = nameFile();
     const one = open({ write: { file } });
@@ -302,7 +333,7 @@ describe("what is written", () => {
 
   test("nowhere is said, and refused from then on", async () => {
     const one = open({ write: { file: join(directory, "none", "out") } });
-    await until("it is said", () => one.news.length > 0);
+    await one.file.settled;
     expect(one.news).toEqual([{ state: "unwritable", problem: expect.stringMatching(/^ENOENT/) }]);
     expect(one.port.transmit(batchOf([numberedFrame(1)], 0), 0)).toBe(1);
     expect(one.port.counters().transmitErrors).toBe(1);
