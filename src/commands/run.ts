@@ -20,7 +20,7 @@ import { formatEvent } from "./show-text.ts";
 
 export function runCommand(): Command {
   return new Command("run")
-    .description("run the router in this network namespace (needs CAP_NET_RAW and CAP_NET_ADMIN)")
+    .description("run the router in this network namespace (needs CAP_NET_RAW and CAP_NET_ADMIN, but for ports over files alone)")
     .argument("<file>", "configuration file (YAML)")
     .option("--control <socket>", "where `ecmp show` asks", process.env.ECMP_CONTROL ?? DEFAULT_CONTROL_SOCKET)
     .option("--metrics <address>", "serve /metrics, /livez and /readyz there: 127.0.0.1:9179, or [::]:9179")

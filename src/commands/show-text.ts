@@ -193,8 +193,8 @@ function describeFiles({ interface: name, kind, files }: ShownPort): string[] {
   return [`${name}: ${kind}, ${parts.join("; ")}`];
 }
 
-function formatNeighbors(neighbors: readonly { address: string; port: number; state: string; mac?: string }[]): string {
-  const rows = neighbors.map(({ address, port, state, mac }) => [address, port, state, mac ?? ""]);
+function formatNeighbors(neighbors: readonly { address: string; interface: string; state: string; mac?: string }[]): string {
+  const rows = neighbors.map((neighbor) => [neighbor.address, neighbor.interface, neighbor.state, neighbor.mac ?? ""]);
   return formatTable(["Neighbor", "Port", "State", "MAC"], rows);
 }
 

@@ -328,7 +328,7 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
     groups: (): FibState => fib.state(),
     groupSizes: fib.groupSizes,
     groupIdOf: fib.groupIdOf,
-    neighbors: neighbors.states,
+    neighbors: () => neighbors.states().map((neighbor) => ({ ...neighbor, interface: names[neighbor.port] })),
     ports: () =>
       facts.map((fact, i) => ({
         port: i,

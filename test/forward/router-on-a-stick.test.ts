@@ -282,6 +282,8 @@ workers: 2
       trunk.send(tagFrame(makePacket6({ to: routerMac(), from: hex(TEN.mac), source, destination }), ...TEN.tags));
       const question = trunk.receive((frame) => hasTags(frame, TWICE.tagBytes, "86dd") && at(frame, TWICE.tagBytes, 54) === 135);
       expect(untagged(question, TWICE.tagBytes).subarray(62, 78).toString("hex")).toBe(destination);
+      const asked = await show("neighbors");
+      expect(asked.find((neighbor: { address: string }) => neighbor.address === "2001:db8:27::2").interface).toBe(TWICE.port);
     });
 
     test("takes nothing with tags that no port has; it is dropped by that name, once, and all is accounted for", {
