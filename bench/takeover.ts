@@ -17,6 +17,7 @@ import { findInterface } from "../src/port/interface.ts";
 import { DEFAULT_RING_SIZE } from "../src/port/packet-ring.ts";
 import { createSharedValue, setSharedValue } from "../src/port/shared-value.ts";
 import { createTapMemory } from "../src/port/tap-memory.ts";
+import { Wake } from "../src/port/wake.ts";
 import { createSupervisor, launchWorker } from "../src/router/supervisor.ts";
 import { HASH } from "./forward.ts";
 import { runInNamespaces } from "./namespaces.ts";
@@ -50,9 +51,10 @@ async function die(): Promise<Death> {
   };
   const until = (what: string): Promise<void> =>
     new Promise((resolve) => (atMs.has(what) ? resolve() : heard.set(what, resolve)));
+  const wake = new Wake();
   const supervisor = createSupervisor({
     clock: systemClock,
-    workers: 1,
+    wakes: [wake],
     ports: PORTS.map((name) => ({
       interface: name,
       vlans: 0,
@@ -82,6 +84,7 @@ async function die(): Promise<Death> {
   await until("1 ready");
   const timeOf = (what: string): number => atMs.get(what) as number;
   await supervisor.stop();
+  wake.close();
   return { takesOverMs: timeOf("1 ready") - diesAtMs, getsReadyMs: timeOf("1 warm") - timeOf("1 launched") };
 }
 

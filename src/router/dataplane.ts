@@ -17,9 +17,11 @@ import { formatMac, type Mac } from "../net/mac.ts";
 import type { Prefix } from "../net/prefix.ts";
 import { listInterfaces } from "../port/interface.ts";
 import { adviseLargePages } from "../port/large-pages.ts";
+import { Wake } from "../port/wake.ts";
 import type { RouteChange } from "../rib/route.ts";
 import { startBucketTimers } from "./bucket-timers.ts";
 import { openCaptures } from "./captures.ts";
+import { type CleanUp, createCleanUp } from "./clean-up.ts";
 import type { EventRecord } from "./events.ts";
 import type { Guard } from "./guard.ts";
 import { createIcmpErrors } from "./icmp-errors.ts";
@@ -79,14 +81,12 @@ export interface LeavingDataplane {
  * data plane may go on. If anything cannot be had, what was had already is given back before this rejects.
  */
 export async function startDataplane(options: DataplaneOptions) {
-  const cleanUp: (() => unknown)[] = [];
-  const stop = async (): Promise<void> => {
-    for (const undo of cleanUp.splice(0).reverse()) await undo();
-  };
+  const cleanUp = createCleanUp();
   try {
-    return await build(options, cleanUp, stop);
+    return await build(options, cleanUp);
   } catch (error) {
-    await stop();
+    // What it began with is what is told.
+    await cleanUp.run().catch(() => {});
     guardAll(options.guard, options.had);
     throw error;
   }
@@ -98,7 +98,7 @@ function guardAll(guard: Guard, ports: readonly PortFacts[]): void {
   guard.keepKernelOff(interfacesOf(ports).filter(({ name }) => there.has(name)));
 }
 
-async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop: () => Promise<void>) {
+async function build(options: DataplaneOptions, cleanUp: CleanUp) {
   const { config, had, fanoutGroup, clock, events, guard, links, onPorts } = options;
   const portTable = createPorts(requirePorts(config, had), config.ports, config.workers > 1 ? fanoutGroup : undefined);
   const { facts, identities } = portTable;
@@ -130,8 +130,14 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
     for (const [i, { fault = [] }] of ports.entries()) faults.configure(i, fault);
   };
   configureFaults(config);
+  // Whoever serves a port signals the first to its end: they are closed after that.
+  const wakes = Array.from({ length: config.workers }, () => new Wake());
+  cleanUp.push(() => {
+    for (const wake of wakes) wake.close();
+  });
   const captures = await openCaptures(config, facts, config.workers + 1, events);
   cleanUp.push(captures.stop);
+  captures.wakeBy(wakes[0].descriptor);
   const waysOut = openWaysOut({ facts, captures, taps, thread: config.workers, clock });
   cleanUp.push(waysOut.close);
   guardAll(guard, [...had, ...facts]);
@@ -209,7 +215,7 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
 
   const supervisor = createSupervisor({
     clock,
-    workers: config.workers,
+    wakes,
     ring: { slots: config.ringSlots, slotBytes: config.ringSlotBytes },
     busy: config.busy,
     hash,
@@ -232,7 +238,6 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
     onDeath: (worker, reason) => events.add("worker-died", { worker, reason }),
   });
   const memories = supervisor.counterMemories;
-  captures.wakeBy(supervisor.firstWake);
   const watch = watchPorts({
     clock,
     events,
@@ -270,7 +275,7 @@ async function build(options: DataplaneOptions, cleanUp: (() => unknown)[], stop
     /** When every file of taps and ports is open, or its problem known. */
     filesSettled: () => Promise.all([taps.settled(), captures.settled()]),
     routerOn: discovery.routerOn,
-    stop,
+    stop: cleanUp.run,
 
     /**
      * Once: workers take what comes in; if there is another data plane that does, from where it leaves off, with what it knows of

@@ -11,11 +11,12 @@ import { createCounterMemory } from "../dataplane/counters.ts";
 import { createEndings, ENDING, setEnding } from "../dataplane/ending.ts";
 import type { WorkerMessage, WorkerSeat, WorkerStart } from "../dataplane/worker.ts";
 import type { Clock } from "../net/clock.ts";
-import { Wake } from "../port/wake.ts";
+import type { Wake } from "../port/wake.ts";
 
 export interface SupervisorOptions extends Omit<WorkerStart, "stop" | "endings"> {
   readonly clock: Clock;
-  readonly workers: number;
+  /** By worker: what ends its wait. Whoever made them closes them, after `stop`. */
+  readonly wakes: readonly Wake[];
   launch(start: WorkerStart): Worker;
   onEntry(entry: ChannelEntry): void;
   onAcknowledged(): void;
@@ -28,6 +29,8 @@ const ENTRIES_PER_TURN = 256;
 const PAUSES_MS = [0, 100, 200, 500, 1000, 2000, 5000];
 /** A worker that has forwarded for so long has died for the first time, whatever was before. */
 const STEADY_MS = 10_000;
+/** Workers that a seat is given, one after the other, before it is given up to take over from others. */
+const WORKERS_TO_TAKE_OVER = 3;
 
 /** A worker without a seat: it warms up, opens its rings, and waits to be posted its seat. */
 export const launchWorker = (start: WorkerStart): Worker =>
@@ -54,18 +57,18 @@ export interface Predecessor {
 }
 
 export function createSupervisor(options: SupervisorOptions) {
-  const { clock, workers, launch, onEntry, onAcknowledged, onDeath, ...shared } = options;
+  const { clock, wakes, launch, onEntry, onAcknowledged, onDeath, ...shared } = options;
   const stop = new SharedArrayBuffer(4);
   const stopWord = new Int32Array(stop);
-  const endings = createEndings(workers);
+  const endings = createEndings(wakes.length);
   const isEnding = (): boolean => Atomics.load(stopWord, 0) !== 0;
-  const seats: Seat[] = Array.from({ length: workers }, () => {
+  const seats: Seat[] = wakes.map((wake) => {
     const channel = createChannelMemory();
     return {
       counters: createCounterMemory(),
       channel,
       reader: createChannelReader(channel),
-      wake: new Wake(),
+      wake,
       worker: undefined,
       deaths: 0,
       cancelReplacement: () => {},
@@ -159,6 +162,24 @@ export function createSupervisor(options: SupervisorOptions) {
     seatWorker(seat, index).catch((error: Error) => mourn(seat, index, error.message));
   };
 
+  /** By seat: whose worker waits for the end of those before. */
+  const waiting = new Set<number>();
+
+  const takeOver = async (index: number, before: Predecessor): Promise<void> => {
+    const onWaits = (): void => {
+      if (waiting.add(index).size === seats.length) before.end();
+    };
+    for (let left = WORKERS_TO_TAKE_OVER; ; left--) {
+      try {
+        return await seatWorker(seats[index], index, before.endings, onWaits);
+      } catch (error) {
+        waiting.delete(index);
+        if (left === 1 || isEnding()) throw error;
+        onDeath(index, (error as Error).message);
+      }
+    }
+  };
+
   const wake = (): void => {
     for (const seat of seats) seat.wake.signal();
   };
@@ -175,9 +196,6 @@ export function createSupervisor(options: SupervisorOptions) {
 
   return {
     counterMemories: seats.map((seat) => seat.counters),
-    /** What wakes the worker that serves what only one can. */
-    firstWake: seats[0].wake.descriptor,
-
     /** Of our workers, for those of the next data plane. */
     endings,
 
@@ -186,13 +204,13 @@ export function createSupervisor(options: SupervisorOptions) {
       await Promise.all(seats.map(standBy));
     },
 
-    /** Resolves when all forward: at once, or from the moment when all of ours wait for the end of those `before`. */
+    /**
+     * Resolves when all forward: at once, or from the moment when all of ours wait for the end of those `before`. As those go on
+     * until then, one of ours that dies is replaced, and everybody waits for that.
+     */
     async start(before?: Predecessor): Promise<void> {
-      let coming = seats.length;
-      const onWaits = (): void => {
-        if (--coming === 0) before?.end();
-      };
-      await Promise.all(seats.map((seat, index) => seatWorker(seat, index, before?.endings, onWaits)));
+      if (before) await Promise.all(seats.map((_, index) => takeOver(index, before)));
+      else await Promise.all(seats.map((seat, index) => seatWorker(seat, index)));
     },
 
     wake,
@@ -210,11 +228,12 @@ export function createSupervisor(options: SupervisorOptions) {
     /** They go deaf, forward what they have heard, and end; nobody takes their place. */
     end,
 
+    /** Resolves when they have ended and all that they left for the main thread is taken. */
     async stop(): Promise<void> {
       end();
       await Promise.all(spares.splice(0).map((spare) => spare.terminate()));
       await Promise.all(exits);
-      for (const seat of seats) seat.wake.close();
+      for (const seat of seats) seat.reader.drain(Number.POSITIVE_INFINITY, onEntry);
     },
   };
 }

@@ -98,9 +98,10 @@ export async function startSupervised({ workers, launch = launchWorker, onDeath 
       ...(workers > 1 ? { fanoutGroup: i + 1 } : {}),
     }));
   setSharedValue(links, soundLinks());
+  const wakes = Array.from({ length: workers }, () => new Wake());
   const supervisor = createSupervisor({
     clock: systemClock,
-    workers,
+    wakes,
     ports: NAMES.map((name) => ({
       interface: name,
       vlans: 0,
@@ -215,6 +216,7 @@ export async function startSupervised({ workers, launch = launchWorker, onDeath 
 
     async stop(): Promise<void> {
       await supervisor.stop();
+      for (const one of wakes) one.close();
       wake.close();
       for (const name of NAMES) deleteInterface(name);
     },

@@ -1,24 +1,33 @@
 /** The workers' keeper, with workers that die when the test says so. */
 import { EventEmitter } from "node:events";
 import type { Worker } from "node:worker_threads";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { type ChannelEntry, createChannelWriter } from "#src/dataplane/channel.ts";
 import { awaitEndings, createEndings, ENDING } from "#src/dataplane/ending.ts";
+import type { WorkerSeat } from "#src/dataplane/worker.ts";
 import { createImage } from "#src/fib/image.ts";
+import { VIRTIO_HEADER_LENGTH } from "#src/port/batch.ts";
+import { Wake } from "#src/port/wake.ts";
 import { createSupervisor } from "#src/router/supervisor.ts";
 import { createFakeClock } from "../common/fake-clock.ts";
 
 const MINUTE_MS = 60_000;
 
-function makeSupervisor() {
+function makeSupervisor({ workers = 1 } = {}) {
   const clock = createFakeClock();
   /** Those that were given a seat, and when. */
-  const seated: { worker: EventEmitter; atMs: number }[] = [];
+  const seated: { worker: EventEmitter; seat: WorkerSeat; atMs: number }[] = [];
   const launched: EventEmitter[] = [];
   let alive = 0;
   const deaths: string[] = [];
+  const entries: ChannelEntry[] = [];
+  const wakes = Array.from({ length: workers }, () => new Wake());
+  onTestFinished(() => {
+    for (const wake of wakes) wake.close();
+  });
   const supervisor = createSupervisor({
     clock,
-    workers: 1,
+    wakes,
     ports: [],
     ring: { slots: 64, slotBytes: 512 },
     busy: false,
@@ -33,11 +42,11 @@ function makeSupervisor() {
       launched.push(worker);
       alive++;
       worker.on("exit", () => void alive--);
-      const postMessage = (): void => void seated.push({ worker, atMs: clock.nowMs() });
+      const postMessage = (seat: WorkerSeat): void => void seated.push({ worker, seat, atMs: clock.nowMs() });
       const terminate = async (): Promise<void> => void worker.emit("exit", 1);
       return Object.assign(worker, { postMessage, terminate }) as unknown as Worker;
     },
-    onEntry: () => {},
+    onEntry: (entry) => void entries.push(entry),
     onAcknowledged: () => {},
     onDeath: (_, reason) => void deaths.push(reason),
   });
@@ -55,7 +64,7 @@ function makeSupervisor() {
     last().emit("message", "ready");
     await started;
   };
-  return { clock, supervisor, launched, seated, deaths, last, die, start, alive: () => alive };
+  return { clock, supervisor, launched, wakes, seated, deaths, entries, last, die, start, alive: () => alive };
 }
 
 describe("a worker that dies", () => {
@@ -158,6 +167,32 @@ describe("a worker that dies", () => {
   });
 });
 
+describe("the end", () => {
+  it("comes when all is taken that a worker has left, and nothing is after", async () => {
+    const { supervisor, seated, entries, last, start } = makeSupervisor();
+    await start();
+    const channel = createChannelWriter(seated[0].seat.channel);
+    const frame = new Uint8Array(VIRTIO_HEADER_LENGTH + 60);
+    let pushed = 0;
+    while (channel.push(1, 0, 0, frame, VIRTIO_HEADER_LENGTH, 60)) pushed++;
+    last().emit("message", "bell");
+    expect(entries.length).toBeLessThan(pushed);
+    const stopped = supervisor.stop();
+    last().emit("exit", 0);
+    await stopped;
+    expect(entries).toHaveLength(pushed);
+  });
+
+  it("leaves the wakes open, which those that serve ports signal for longer", async () => {
+    const { supervisor, wakes, last, start } = makeSupervisor();
+    await start();
+    const stopped = supervisor.stop();
+    last().emit("exit", 0);
+    await stopped;
+    expect(() => wakes[0].signal()).not.toThrow();
+  });
+});
+
 describe("workers that take the place of others", () => {
   const predecessor = () => {
     const ended: string[] = [];
@@ -189,11 +224,31 @@ describe("workers that take the place of others", () => {
     expect(before.ended).toEqual([]);
   });
 
-  it("leave those as they are if one dies while it waits", async () => {
-    const { supervisor, die } = makeSupervisor();
+  it("are waited for anew if one dies while it waits, and those before go on until then", async () => {
+    const { supervisor, seated, deaths, last } = makeSupervisor({ workers: 2 });
+    const before = predecessor();
+    const started = supervisor.start(before);
+    const [first, second] = seated.map(({ worker }) => worker);
+    first.emit("message", "waits");
+    first.emit("error", new Error("out of luck"));
+    first.emit("exit", 1);
+    await vi.waitFor(() => expect(seated).toHaveLength(3));
+    second.emit("message", "waits");
+    expect([deaths, before.ended]).toEqual([["out of luck"], []]);
+    last().emit("message", "waits");
+    expect(before.ended).toEqual(["end"]);
+    for (const worker of [second, last()]) worker.emit("message", "ready");
+    await started;
+  });
+
+  it("leave those as they are if one after the other dies while it waits", async () => {
+    const { supervisor, seated, die } = makeSupervisor();
     const before = predecessor();
     const refused = expect(supervisor.start(before)).rejects.toThrow("out of luck");
-    await die("out of luck");
+    for (let i = 1; i <= 3; i++) {
+      await vi.waitFor(() => expect(seated).toHaveLength(i));
+      await die("out of luck");
+    }
     await refused;
     expect(before.ended).toEqual([]);
   });
