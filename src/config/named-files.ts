@@ -1,7 +1,7 @@
 /**
  * The files that a configuration names, looked at before it is put in force: passwords are put in their places, and where the
- * journal is to be written there must be a folder, what a port reads must be there, and no file is written by two. Looking is the caller's; what is wrong is a
- * mistake of the configuration like any other.
+ * journal is to be written there must be a folder, what a port reads must be there, and no file is written by two. Looking is the
+ * caller's; what is wrong is a mistake of the configuration like any other.
  */
 import type { z } from "zod";
 import { isPassword, LONGEST_PASSWORD_BYTES } from "./password.ts";

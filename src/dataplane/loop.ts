@@ -14,7 +14,10 @@ import { ANSWERED_DROPS, DROP, DROP_REASONS, EXPLAINED_DROP, PUNT } from "./verd
 /** More would only meet the limit on errors, and keep the main thread from what else it has to do. */
 const ERRORS_A_BATCH = 8;
 const MAXIMUM_LENGTH = 0xffffffff;
-/** Of what is for the router itself on ports that the kernel does not see, by the batch: the same, and no more of a frame than jumbo ones have. */
+/**
+ * Of what is for the router itself on ports that the kernel does not see, by the batch: the same, and no more of a frame than
+ * jumbo ones have.
+ */
 const LOCALS_A_BATCH = 8;
 const LOCAL_LENGTH = 9216;
 const QUOTED_LENGTH = ETHERNET_HEADER_LENGTH + LARGEST_QUOTE;

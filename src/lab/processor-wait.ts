@@ -1,7 +1,8 @@
 /**
- * How long the processes on the packets' way were kept from a processor while a scenario was played. The kernel counts it for each
- * thread: `/proc/PID/task/TID/schedstat` has the nanoseconds that it ran, and those that it was ready to and did not
- * (Documentation/scheduler/sched-stats.rst); of who is stopped by a signal it counts nothing, but `/proc/PID/stat` says so. The witness of the reason `stalled`; `scenario-run.ts` begins and ends it.
+ * How long the processes on the packets' way were kept from a processor while a scenario was played. The kernel counts it for
+ * each thread: `/proc/PID/task/TID/schedstat` has the nanoseconds that it ran, and those that it was ready to and did not
+ * (Documentation/scheduler/sched-stats.rst); of who is stopped by a signal it counts nothing, but `/proc/PID/stat` says so. The
+ * witness of the reason `stalled`; `scenario-run.ts` begins and ends it.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import type { CancelTimer, Clock } from "../net/clock.ts";

@@ -1,6 +1,6 @@
 /**
- * A live capture of one interface, opened once and shared by the ports of the kind `pcap-live` of all threads: the door to its thread and,
- * behind that, its process. Whoever opens it hears when the process dies and when there is one again.
+ * A live capture of one interface, opened once and shared by the ports of the kind `pcap-live` of all threads: the door to its
+ * thread and, behind that, its process. Whoever opens it hears when the process dies and when there is one again.
  */
 import { Worker } from "node:worker_threads";
 import type { CaptureNews, CaptureOrder, CaptureStart } from "./pcap-live-thread.ts";

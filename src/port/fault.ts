@@ -3,14 +3,14 @@
  * a seed, so that the same frames meet the same faults again. Rules come through shared memory and change while the port is at
  * work; without any, it costs a load a batch. Workers wrap their ports in it.
  *
- *   receive   <- [rules "in"]  <- inner         a frame that is held comes later, alone in a batch of our own
+ *   receive   <- [rules "in"]  <- inner         frames that are held come later, in a batch of our own
  *   transmit  -> [rules "out"] -> inner         a lost one ends as a drop, and is counted as that
  */
 import { type Random, randomBelow, seededRandom } from "../net/random.ts";
-import { type Batch, ROW, ROW_WORDS, VERDICT } from "./batch.ts";
+import { BATCH_CAPACITY, type Batch, ROW, ROW_WORDS, VERDICT } from "./batch.ts";
 import { corrupt } from "./corrupt.ts";
 import { FAULT_COUNTS, type FaultCount, type FaultMemory, type FaultRule, faultCountsOf } from "./fault-rule.ts";
-import { copyFrame, createSingle, type HeldFrame, HeldFrames, isWithin, place } from "./held-frames.ts";
+import { copyFrame, createHeldBatch, type HeldFrame, HeldFrames, hasRoom, isWithin, place } from "./held-frames.ts";
 import type { Port, PortCounters, Waiter } from "./port.ts";
 import { createSharedReader } from "./shared-value.ts";
 
@@ -49,7 +49,9 @@ export class FaultyPort implements Port {
   #in: readonly ActiveRule[] = [];
   readonly #heldOut = new HeldFrames();
   readonly #heldIn = new HeldFrames();
-  readonly #single = { in: createSingle(), out: createSingle() };
+  readonly #due = { in: createHeldBatch(BATCH_CAPACITY), out: createHeldBatch(1) };
+  /** Of what was received last, something passed at once. */
+  #hasPassed = false;
   /** The rows that are hidden from the inner port while it transmits. */
   readonly #hidden: number[] = [];
   #batch: Batch;
@@ -67,18 +69,21 @@ export class FaultyPort implements Port {
     return this.#batch;
   }
 
+  /**
+   * What is due comes behind a batch that passed, or in place of one of which nothing did. So the inner port is asked though
+   * frames are due: others on the same interface may have to wait until this one has taken its share.
+   */
   receive(): number {
     this.#update();
-    this.#batch = this.#inner.batch;
     this.#sendDue();
-    const due = this.#nextDue(this.#heldIn, this.#in);
-    if (due) {
-      place(this.#single.in, due, VERDICT.none);
-      this.#batch = this.#single.in;
-      return 1;
-    }
+    const due = this.#hasPassed ? this.#handOutDue() : 0;
+    this.#hasPassed = false;
+    if (due > 0) return due;
+    this.#batch = this.#inner.batch;
     const count = this.#inner.receive();
-    return this.#in.length === 0 ? count : this.#sift();
+    const passed = this.#in.length === 0 ? count : this.#sift();
+    this.#hasPassed = passed > 0;
+    return passed > 0 ? passed : this.#handOutDue();
   }
 
   transmit(batch: Batch, egress: number): number {
@@ -189,20 +194,36 @@ export class FaultyPort implements Port {
     return fate;
   }
 
-  #nextDue(held: HeldFrames, rules: readonly ActiveRule[]): HeldFrame | undefined {
+  /** The next frame that is due, taken away; undefined: there is none, or `batch` has no room for it from byte `at` on. */
+  #takeDue(held: HeldFrames, rules: readonly ActiveRule[], batch: Batch, at = 0): HeldFrame | undefined {
     if (held.nextDueMs === Number.POSITIVE_INFINITY && rules.length === 0) return undefined;
     const nowMs = this.#options.nowMs();
     const late = rules.find(({ overtaken }) => overtaken && overtaken.dueMs <= nowMs);
-    if (!late) return held.take(nowMs);
-    const frame = late.overtaken;
-    late.overtaken = undefined;
+    const frame = late ? late.overtaken : held.next(nowMs);
+    if (!frame || !hasRoom(batch, frame, at)) return undefined;
+    if (late) late.overtaken = undefined;
+    else held.shift();
     return frame;
   }
 
+  #handOutDue(): number {
+    const batch = this.#due.in;
+    batch.count = 0;
+    const take = (at: number): HeldFrame | undefined => this.#takeDue(this.#heldIn, this.#in, batch, at);
+    for (let at = 0, frame = take(0); frame; frame = take(at)) at = place(batch, frame, VERDICT.none, at);
+    if (batch.count > 0) this.#batch = batch;
+    return batch.count;
+  }
+
   #sendDue(): void {
-    for (let frame = this.#nextDue(this.#heldOut, this.#out); frame; frame = this.#nextDue(this.#heldOut, this.#out)) {
-      place(this.#single.out, frame, VERDICT.forward);
-      this.#inner.transmit(this.#single.out, 0);
+    const batch = this.#due.out;
+    const take = (): HeldFrame | undefined => {
+      batch.count = 0;
+      return this.#takeDue(this.#heldOut, this.#out, batch);
+    };
+    for (let frame = take(); frame; frame = take()) {
+      place(batch, frame, VERDICT.forward);
+      this.#inner.transmit(batch, 0);
     }
   }
 }

@@ -29,18 +29,26 @@ export function copyFrame({ bytes, rows }: Batch, row: number, dueMs: number): H
   };
 }
 
-/** A batch that holds one frame, alone. */
-export const createSingle = (): Batch => createBatch(new Uint8Array(LARGEST_FRAME), 1);
+/** A batch with room for any one frame, or for several that are smaller. */
+export const createHeldBatch = (capacity: number): Batch => createBatch(new Uint8Array(LARGEST_FRAME), capacity);
 
-/** Puts the frame into `single`: as just received, or to be forwarded to port 0. */
-export function place(single: Batch, { bytes, row }: HeldFrame, verdict: number): void {
-  single.bytes.set(bytes, BATCH_HEADROOM);
-  single.rows.set(row);
-  single.rows[ROW.offset] = BATCH_HEADROOM + VIRTIO_HEADER_LENGTH;
-  single.rows[ROW.verdict] = verdict;
-  if (verdict === VERDICT.forward) single.rows[ROW.egress] = 0;
-  single.count = 1;
+/**
+ * Puts the frame behind those in `batch`, from byte `at` on, as just received or to be forwarded to port 0. Returns where the
+ * next may begin: IP headers are aligned to four bytes.
+ */
+export function place(batch: Batch, { bytes, row }: HeldFrame, verdict: number, at = 0): number {
+  const to = batch.count++ * ROW_WORDS;
+  batch.bytes.set(bytes, at + BATCH_HEADROOM);
+  batch.rows.set(row, to);
+  batch.rows[to + ROW.offset] = at + BATCH_HEADROOM + VIRTIO_HEADER_LENGTH;
+  batch.rows[to + ROW.verdict] = verdict;
+  if (verdict === VERDICT.forward) batch.rows[to + ROW.egress] = 0;
+  return (at + BATCH_HEADROOM + bytes.length + 3) & ~3;
 }
+
+/** Whether the frame has room in `batch` from byte `at` on. */
+export const hasRoom = (batch: Batch, { bytes }: HeldFrame, at: number): boolean =>
+  batch.count < batch.capacity && at + BATCH_HEADROOM + bytes.length <= batch.bytes.length;
 
 export class HeldFrames {
   readonly #frames: HeldFrame[] = [];
@@ -57,12 +65,14 @@ export class HeldFrames {
     return true;
   }
 
-  /** The next one that is due by `nowMs`. */
-  take(nowMs: number): HeldFrame | undefined {
-    if (this.nextDueMs > nowMs) return undefined;
-    const frame = this.#frames.shift();
-    this.#bytes -= frame?.bytes.length ?? 0;
-    return frame;
+  /** The next one that is due by `nowMs`; it stays. */
+  next(nowMs: number): HeldFrame | undefined {
+    return this.nextDueMs > nowMs ? undefined : this.#frames[0];
+  }
+
+  /** Takes the next one away. */
+  shift(): void {
+    this.#bytes -= this.#frames.shift()?.bytes.length ?? 0;
   }
 
   get nextDueMs(): number {

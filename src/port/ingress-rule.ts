@@ -21,7 +21,10 @@ export interface IngressRule {
 
 export interface GuardedInterface {
   readonly name: string;
-  /** The router speaks there with VLAN tags only, and the interface's addresses are meant so: without tags the kernel hears nothing. */
+  /**
+   * The router speaks there with VLAN tags only, and the interface's addresses are meant so: without tags the kernel hears
+   * nothing.
+   */
   readonly isTagged: boolean;
 }
 

@@ -1,7 +1,8 @@
 /**
  * What the threads around one `ServedPort` share. Frames go through rings of records: those that came to the one worker that
- * receives, and from each thread that may send those that leave. The rest is a row of words; the thread that serves the port
- * writes them all but `bell` and `wake`.
+ * receives, and from each thread that may send those that leave. The rest is a row of words, most
+ * of which the thread that serves the port writes: the others ring `bell`, take `wantsRoom` back and set `wake`, and whoever
+ * opens a file says first whether it `isUp`.
  */
 import { createRecordMemory } from "./record-ring.ts";
 

@@ -43,11 +43,14 @@ export class TapPort implements Port {
   #copies = new Uint8Array();
   /** ...and what they were when they came: they are rewritten in place, and are longer if they leave with more tags. */
   #received: { readonly row: number; readonly length: number; readonly wireLength: number }[] = [];
+  /** The batch itself: the port may have another by then, if its interface went away. */
+  #judged: Batch;
   #receivedAt = 0;
   readonly #record = new Uint32Array(TAP_WORDS);
 
   constructor(options: TapOptions) {
     this.#inner = options.port;
+    this.#judged = options.port.batch;
     this.name = options.port.name;
     this.#writer = createRecordWriter(options.memory);
     this.#look = createSharedReader(options.settings);
@@ -93,7 +96,8 @@ export class TapPort implements Port {
   }
 
   #copyReceived({ snapBytes }: TapSettings): void {
-    const { bytes, rows, count } = this.#inner.batch;
+    this.#judged = this.#inner.batch;
+    const { bytes, rows, count } = this.#judged;
     this.#receivedAt = this.#unixMicroseconds();
     for (let row = 0; row < count * ROW_WORDS; row += ROW_WORDS) {
       const [offset, length] = [rows[row + ROW.offset], rows[row + ROW.length]];
@@ -105,11 +109,9 @@ export class TapPort implements Port {
   }
 
   #tellReceived(): void {
-    const { rows } = this.#inner.batch;
+    const { rows } = this.#judged;
     const { snapBytes = 0, verdict } = this.#settings ?? {};
     for (const [i, { row, length, wireLength }] of this.#received.entries()) {
-      // The port behind was closed since, and its rows with it.
-      if (row >= rows.length) break;
       if (verdict !== undefined && rows[row + ROW.verdict] !== verdict) continue;
       this.#describe(rows, row, CAPTURE_DIRECTION.in, this.#receivedAt);
       this.#record[TAP.vlanTci] = rows[row + ROW.vlanTci];

@@ -15,7 +15,6 @@ import { type Address, type AddressFamily, addressFamily, formatAddress, isLinkL
 import type { Clock } from "../net/clock.ts";
 import { formatMac, type Mac } from "../net/mac.ts";
 import type { Prefix } from "../net/prefix.ts";
-import { listInterfaces } from "../port/interface.ts";
 import { adviseLargePages } from "../port/large-pages.ts";
 import { Wake } from "../port/wake.ts";
 import type { RouteChange } from "../rib/route.ts";
@@ -28,6 +27,7 @@ import { createIcmpErrors } from "./icmp-errors.ts";
 import { createNeighbors } from "./neighbors.ts";
 import { createNextNeighbors } from "./next-neighbor.ts";
 import { createOffloadAdvice } from "./offload-advice.ts";
+import { createOwnAnswers } from "./own-answers.ts";
 import {
   createLister,
   fixedMacs,
@@ -46,7 +46,6 @@ import { resolveNextHops } from "./resolve-next-hops.ts";
 import { createRouterDiscovery, type KnownRouter } from "./router-discovery.ts";
 import { createSlowPath } from "./slow-path.ts";
 import { createSupervisor, launchWorker, type Predecessor } from "./supervisor.ts";
-import { createTaggedAnswers } from "./tagged-answers.ts";
 import { openWaysOut } from "./ways-out.ts";
 
 export type Dataplane = Awaited<ReturnType<typeof startDataplane>>;
@@ -87,21 +86,16 @@ export async function startDataplane(options: DataplaneOptions) {
   } catch (error) {
     // What it began with is what is told.
     await cleanUp.run().catch(() => {});
-    guardAll(options.guard, options.had);
     throw error;
   }
-}
-
-/** Of these ports, the interfaces that are there. */
-function guardAll(guard: Guard, ports: readonly PortFacts[]): void {
-  const there = new Set(listInterfaces().map(({ name }) => name));
-  guard.keepKernelOff(interfacesOf(ports).filter(({ name }) => there.has(name)));
 }
 
 async function build(options: DataplaneOptions, cleanUp: CleanUp) {
   const { config, had, fanoutGroup, clock, events, guard, links, onPorts } = options;
   const portTable = createPorts(requirePorts(config, had), config.ports, config.workers > 1 ? fanoutGroup : undefined);
   const { facts, identities } = portTable;
+  const hold = guard.hold();
+  cleanUp.push(hold.letGo);
   const names = facts.map(({ name }) => name);
   const isUnseen = config.ports.map((port, i) => identities[i].vlans !== 0 || isOverFiles(port));
   const { hash, selector, memberOrder } = config.ecmp;
@@ -140,7 +134,7 @@ async function build(options: DataplaneOptions, cleanUp: CleanUp) {
   captures.wakeBy(wakes[0].descriptor);
   const waysOut = openWaysOut({ facts, captures, taps, thread: config.workers, clock });
   cleanUp.push(waysOut.close);
-  guardAll(guard, [...had, ...facts]);
+  hold.keepKernelOff(interfacesOf(facts));
 
   const forward = createForwarder({ image: fib.image, hash, selector: name, ports: identities });
   const nextNeighbors = createNextNeighbors(fib);
@@ -154,7 +148,7 @@ async function build(options: DataplaneOptions, cleanUp: CleanUp) {
     resolve: (address, port) => neighbors.resolve(address, port),
     receive: (hearing, port) => neighbors.receive(hearing, port),
     isUnseen,
-    answer: createTaggedAnswers({ clock, ports: facts }),
+    answer: createOwnAnswers({ clock, ports: facts }),
     discover: (message, port) => discovery.receive(message, port),
     explain: createOffloadAdvice(events, names),
   });
@@ -247,7 +241,7 @@ async function build(options: DataplaneOptions, cleanUp: CleanUp) {
     reopen: waysOut.reopen,
     forgetNeighbors: neighbors.forget,
     onOwn: (addresses) => setOwnSources(ownSources, addresses),
-    guard: guard.keepKernelOff,
+    guard: hold.keepKernelOff,
     onChange() {
       publish();
       onPorts();
@@ -288,7 +282,6 @@ async function build(options: DataplaneOptions, cleanUp: CleanUp) {
         if (port >= 0) neighbors.adopt({ address, port, mac });
       }
       await supervisor.start(leaving?.workers);
-      if (had.length > 0) guardAll(guard, facts);
       publish();
       isOpen = true;
       discovery.start(known?.routers);

@@ -1,7 +1,7 @@
 /**
  * ARP (RFC 826) and neighbor discovery (RFC 4861) in words common to both: what is heard on a segment, and how one asks. We ask
- * and listen; questions about the router's own addresses are answered by the kernel, which sees them too, but for those with VLAN
- * tags (`tagged-answers.ts`).
+ * and listen; questions about the router's own addresses are answered by the kernel, which sees them too, but for those on ports
+ * with VLAN tags or over files (`own-answers.ts`).
  */
 import { type Address, type Ipv4Address, type Ipv6Address, isIpv4 } from "../net/address.ts";
 import type { Mac } from "../net/mac.ts";

@@ -38,7 +38,7 @@ export interface PortWatchOptions {
   onOwn(addresses: readonly Address[]): void;
   /** Nobody there is where he was. */
   forgetNeighbors(port: number): void;
-  /** The ingress rule, for these interfaces and the addresses of now. */
+  /** The ingress rule, for those of these interfaces that are there, and the addresses of now. */
   guard(interfaces: readonly GuardedInterface[]): void;
   /** All of it is done: to be published, and the routes to be looked at again. */
   onChange(): void;
@@ -99,12 +99,12 @@ export function watchPorts(options: PortWatchOptions) {
   };
 
   const guard = (): void => {
-    const there = interfacesOf(ports.facts.filter(({ index }) => index !== 0));
+    const interfaces = interfacesOf(ports.facts);
     try {
-      if (there.length > 0) options.guard(there);
+      options.guard(interfaces);
     } catch (error) {
       // Gone again: at the next look.
-      events.add("port-failed", { interface: there.map(({ name }) => name).join(" "), problem: (error as Error).message });
+      events.add("port-failed", { interface: interfaces.map(({ name }) => name).join(" "), problem: (error as Error).message });
     }
   };
 

@@ -24,7 +24,7 @@ import type { ErrorReason, IcmpErrorCounters, IcmpErrors } from "./icmp-errors.t
 import { type Hearing, hear } from "./neighbor-protocol.ts";
 import type { NeighborStateName } from "./neighbors.ts";
 import type { NextNeighbors } from "./next-neighbor.ts";
-import type { TaggedAnswers } from "./tagged-answers.ts";
+import type { OwnAnswers } from "./own-answers.ts";
 
 /** Linux holds 101 packets of 2 KiB an unresolved neighbor (unres_qlen_bytes); we count packets. */
 const HELD_PER_NEIGHBOR = 64;
@@ -64,7 +64,7 @@ export interface SlowPathOptions {
   /** By port: whether the kernel does not see its frames. */
   readonly isUnseen: readonly boolean[];
   /** To what is heard on such ports. */
-  readonly answer: TaggedAnswers;
+  readonly answer: OwnAnswers;
   /** Of router discovery. */
   discover(message: RouterMessage, port: number): void;
   /** Of a packet that came in by `port`, its first bytes, which is dropped for what only its sender's operator can change. */

@@ -2,8 +2,11 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { shareInterfaces } from "#src/dataplane/trunk.ts";
 import { vlanStack } from "#src/dataplane/vlan.ts";
+import { FaultyPort } from "#src/port/fault.ts";
+import { createFaultMemory } from "#src/port/fault-rule.ts";
 import { createSlots, placeFrame } from "#src/port/frame-slots.ts";
 import { NO_COUNTERS, type Port } from "#src/port/port.ts";
+import { setSharedValue } from "#src/port/shared-value.ts";
 import { makePacket, tagFrame } from "./packets.ts";
 
 const PLACES = [
@@ -128,6 +131,25 @@ describe("ports of one interface", () => {
     expect(take(ports[PLAIN])).toEqual([2]);
     expect(ports[PLAIN].batch.bytes).toBe(inner[RECEIVER].port.batch.bytes);
     expect(ports[PLAIN].counters().receivedFrames).toBe(1);
+  });
+
+  it("have no less when frames of one of them are delayed", () => {
+    const { inner, ports } = makeTrunk();
+    const { queue } = inner[RECEIVER];
+    const memory = createFaultMemory(1);
+    const none = { losePct: 0, corruptPct: 0, duplicatePct: 0, reorderPct: 0, jitterMs: 0 };
+    setSharedValue(memory.rules, [{ id: "1", direction: "in", seed: 1, ...none, delayMs: 1 }]);
+    let now = 0;
+    const delayed = new FaultyPort({ port: ports[TEN], memory, index: 0, dropReason: 1, nowMs: () => now });
+    const taken = { delayed: 0, plain: 0 };
+    for (let breath = 0; breath < 100; breath++, now += 0.05) {
+      queue.push(Array.from({ length: 64 }, (_, i) => ({ kind: i % 2 ? 0 : 6, mark: i })));
+      taken.delayed += delayed.receive();
+      taken.plain += ports[PLAIN].receive();
+    }
+    expect(taken.plain).toBe(100 * 32);
+    // But for those of the last millisecond.
+    expect(taken.delayed).toBeGreaterThanOrEqual((100 - 22) * 32);
   });
 
   it("count what they send each; what the interface lost is the first one's", () => {

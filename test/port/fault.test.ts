@@ -228,13 +228,26 @@ describe("faults on the way in", () => {
     expect(port.receive()).toBe(0);
     expect(port.dueInMs()).toBe(5);
     time.ms += 5;
-    expect(port.receive()).toBe(1);
-    const [{ bytes, row, virtioHeader }] = copyFrames(port.batch);
+    expect(port.receive()).toBe(2);
+    const [{ bytes, row, virtioHeader }, second] = copyFrames(port.batch);
     expect(bytes).toEqual(numberedFrame(1, 80));
     expect(row.slice(1)).toEqual([80, 90, 0x81000064, VERDICT.none, 0, 0, 0]);
     expect(virtioHeader[0]).toBe(2);
-    expect(port.receive()).toBe(1);
+    expect(numberOf(second.bytes)).toBe(0);
+    expect(port.batch.rows[ROW_WORDS + ROW.offset] % 4).toBe(port.batch.rows[ROW.offset] % 4);
     expect(port.receive()).toBe(0);
+  });
+
+  test("delayed frames come a batch at a time, as many as fit, none lost and in order", () => {
+    const { port, inner, time } = setUp({ direction: "in", delayMs: 5 });
+    for (let i = 0; i < 200; i++) inner.inject(numberedFrame(i, i < 100 ? 60 : 60_000));
+    for (let i = 0; i < 200; i += 64) expect(port.receive()).toBe(0);
+    time.ms += 5;
+    const batches: number[][] = [];
+    while (port.receive() > 0) batches.push(copyFrames(port.batch).map(({ bytes }) => numberOf(bytes)));
+    expect(batches.flat()).toEqual(upTo(200));
+    expect(batches[0]).toHaveLength(64);
+    expect(batches.at(-1)).toHaveLength(2);
   });
 
   test("copies and overtaken frames come behind the batch", () => {

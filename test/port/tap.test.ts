@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { parseAddress } from "#src/net/address.ts";
 import { parsePrefix } from "#src/net/prefix.ts";
 import { CAPTURE_DIRECTION } from "#src/pcap/pcapng-writer.ts";
-import { ROW, ROW_WORDS, VERDICT } from "#src/port/batch.ts";
+import { type Batch, ROW, ROW_WORDS, VERDICT } from "#src/port/batch.ts";
 import { createLoopbackPair } from "#src/port/loopback.ts";
 import { createRecordReader } from "#src/port/record-ring.ts";
 import { createSharedValue, setSharedValue } from "#src/port/shared-value.ts";
@@ -20,14 +20,25 @@ function setUp(settings: TapSettings | undefined, capacityBytes?: number) {
   const [shared, memory] = [createSharedValue(), createTapMemory(capacityBytes)];
   setSharedValue(shared, settings);
   let microseconds = 1.5e15;
-  const port = new TapPort({ port: inner, index: 9, settings: shared, memory, unixMicroseconds: () => microseconds++ });
+  let another: Batch | undefined;
+  const behind = new Proxy(inner, {
+    get(target, key) {
+      if (key === "batch" && another) return another;
+      const value = Reflect.get(target, key);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  const port = new TapPort({ port: behind, index: 9, settings: shared, memory, unixMicroseconds: () => microseconds++ });
   const reader = createRecordReader(memory, TAP_WORDS);
   const told = () => {
     const all = [];
     for (let record = reader.next(); record; record = reader.next()) all.push(record);
     return all;
   };
-  return { port, inner, far, told, reader, set: (value?: TapSettings) => setSharedValue(shared, value) };
+  const replace = (batch: Batch): void => {
+    another = batch;
+  };
+  return { port, inner, far, told, reader, replace, set: (value?: TapSettings) => setSharedValue(shared, value) };
 }
 
 for (const [title, settings] of [
@@ -84,6 +95,16 @@ describe("a tap", () => {
     port.transmit(batchOf([numberedFrame(2, 1000)], EGRESS), EGRESS);
     port.close();
     for (const { bytes, words } of told()) expect([bytes.length, words[TAP.wireLength]]).toEqual([20, 1000]);
+  });
+
+  test("tells of the last batch of an interface that went away, whose port has another by then", () => {
+    const { port, inner, told, replace } = setUp(ALL);
+    inner.inject(numberedFrame(1));
+    port.receive();
+    port.batch.rows.set([VERDICT.drop, 4], ROW.verdict);
+    replace(batchOf([], EGRESS));
+    port.receive();
+    expect(told().map(({ words }) => [words[TAP.verdict], words[TAP.reason]])).toEqual([[VERDICT.drop, 4]]);
   });
 
   test("takes only frames of a verdict, where it is told to", () => {

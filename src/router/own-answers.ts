@@ -1,7 +1,8 @@
 /**
- * What hosts ask of the router itself on ports with VLAN tags, and on those over files. The kernel throws tagged frames away where
- * it has no interface for that VLAN, and of files it knows nothing, so questions for our addresses (RFC 826, RFC 4861 section 7.2.4) and echo requests to them are answered here, on the
- * main thread, and no more of them than a bucket allows. For the slow path, which sends what is made.
+ * Our own answers to what hosts ask of the router itself, on ports with VLAN tags and on those over files. The kernel throws
+ * tagged frames away where it has no interface for that VLAN, and of files it knows nothing, so questions for our addresses
+ * (RFC 826, RFC 4861 section 7.2.4) and echo requests to them are answered here, on the main thread, and no more of them than a
+ * bucket allows. For the slow path, which sends what is made.
  */
 import type { Address } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
@@ -18,17 +19,17 @@ const PER_SECOND = 1000;
 const BURST = 50;
 
 /** Of now, each time. */
-export type TaggedPort = Pick<InterfaceInfo, "mac" | "addresses">;
+export type AnsweringPort = Pick<InterfaceInfo, "mac" | "addresses">;
 
-export interface TaggedAnswerOptions {
+export interface OwnAnswerOptions {
   readonly clock: Pick<Clock, "nowMs">;
-  readonly ports: readonly TaggedPort[];
+  readonly ports: readonly AnsweringPort[];
 }
 
 /** The frame that answers the one of `length` bytes at `frame`, heard on `port` and without its tags; undefined: none does. */
-export type TaggedAnswers = (bytes: Uint8Array, frame: number, length: number, port: number) => Uint8Array | undefined;
+export type OwnAnswers = (bytes: Uint8Array, frame: number, length: number, port: number) => Uint8Array | undefined;
 
-export function createTaggedAnswers({ clock, ports }: TaggedAnswerOptions): TaggedAnswers {
+export function createOwnAnswers({ clock, ports }: OwnAnswerOptions): OwnAnswers {
   const take = createTokenBucket(clock, PER_SECOND, BURST);
   return (bytes, frame, length, port) => {
     for (const make of [answerArp, answerSolicitation, answerEcho]) {
@@ -40,9 +41,9 @@ export function createTaggedAnswers({ clock, ports }: TaggedAnswerOptions): Tagg
 }
 
 /** Whether the address is one of ours on this port. */
-const owns = ({ addresses }: TaggedPort, address: Address): boolean => addresses.some((own) => own.address === address);
+const owns = ({ addresses }: AnsweringPort, address: Address): boolean => addresses.some((own) => own.address === address);
 
-function answerArp(bytes: Uint8Array, frame: number, length: number, ours: TaggedPort): Uint8Array | undefined {
+function answerArp(bytes: Uint8Array, frame: number, length: number, ours: AnsweringPort): Uint8Array | undefined {
   const question = decodeArp(bytes, frame, length);
   if (question?.operation !== ARP_OPERATION.request || !owns(ours, question.targetAddress)) return undefined;
   const { senderMac, senderAddress, targetAddress } = question;
@@ -56,7 +57,7 @@ function answerArp(bytes: Uint8Array, frame: number, length: number, ours: Tagge
   });
 }
 
-function answerSolicitation(bytes: Uint8Array, frame: number, length: number, ours: TaggedPort): Uint8Array | undefined {
+function answerSolicitation(bytes: Uint8Array, frame: number, length: number, ours: AnsweringPort): Uint8Array | undefined {
   const question = decodeNeighborMessage(bytes, frame, length);
   if (question?.kind !== "solicitation" || !owns(ours, question.target)) return undefined;
   const { source, target } = question;
@@ -72,8 +73,8 @@ function answerEcho(
   bytes: Uint8Array,
   frame: number,
   length: number,
-  ours: TaggedPort,
-  all: readonly TaggedPort[],
+  ours: AnsweringPort,
+  all: readonly AnsweringPort[],
 ): Uint8Array | undefined {
   const request = decodeEchoRequest(bytes, frame, length);
   if (request === undefined || isGroup(request.mac)) return undefined;
