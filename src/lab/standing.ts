@@ -81,17 +81,11 @@ export async function endLab(clock: Clock, lab: StandingLab): Promise<void> {
     // A stopped process hears SIGTERM when it goes on, which may be never.
     if (signal === "SIGTERM" && lab.stopped) continue;
     for (let waitedMs = 0; waitedMs < END_DEADLINE_MS; waitedMs += LOOK_AGAIN_MS) {
-      if (isDead(lab)) return;
+      if (gone(() => treeOf(lab.pid)) !== lab.tree) return;
       await delay(clock, LOOK_AGAIN_MS);
     }
   }
   throw new LabFailure(`lab ${lab.name}`, `process ${lab.pid} still lives`, `its end within ${(2 * END_DEADLINE_MS) / 1000} s`);
-}
-
-/** Its namespaces are let go before the last of its tree is; it is a zombie, or nothing, after that. */
-function isDead({ pid }: StandingLab): boolean {
-  const status = gone(() => statusOf(pid));
-  return status === undefined || /^State:\t[ZX]/m.test(status);
 }
 
 /** Who made the tree hears of its end; were it stopped, process 1 would stay behind as a zombie. */
