@@ -27,6 +27,8 @@ const LAW: Record<string, readonly string[]> = {
     "wire",
     "pcap",
     "ecmp",
+    "rib/next-hop",
+    "rib/overrides",
     "fib",
     "port",
     "dataplane/classify",

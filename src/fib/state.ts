@@ -64,6 +64,6 @@ export interface FibState {
   readonly groups: readonly GroupState[];
   /** Unless there are none. */
   readonly actions?: readonly ActionState[];
-  /** Of a router that runs; a configuration alone does not know. */
+  /** Unless nothing is known of it: a configuration has what it says of its ports, and not what the kernel has. */
   readonly direct?: DirectState;
 }

@@ -1,6 +1,6 @@
 /** `ecmp explain` as a person meets it: one flow that can be read, and what cannot be answered said with its place. */
 import { spawnSync } from "node:child_process";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { explainCommand } from "#src/commands/explain.ts";
 import { ECMP } from "../common/host.ts";
 import { run, useFolder } from "./command.ts";
@@ -32,6 +32,47 @@ describe("ecmp explain", () => {
     expect(lines[6]).toMatch(
       /^ {2}because {3}\d+ is in range \d, \d+ to \d+, owned by 10\.0\.0\.1\d, member \d of 3, order configured$/,
     );
+  });
+
+  describe("by ports", () => {
+    const routes = `routes:
+  - {prefix: 198.51.100.0/24, nextHops: [{address: 192.0.2.1}]}
+  - {prefix: 192.0.2.0/24, nextHops: [{address: 10.0.10.2}]}
+  - {prefix: 10.0.0.0/8, nextHops: [{address: 10.0.10.3}]}
+  - {prefix: 203.0.113.0/24, nextHops: [{address: 100.64.0.1}]}`;
+    const [inFile, kernels] = ["{interface: eth0, vlan: 10, addresses: [10.0.10.1/24]}", "{interface: eth0}"];
+    const destinations = ["198.51.100.1", "10.0.10.1", "10.0.10.9", "203.0.113.1"];
+    const flows = destinations.flatMap((destination) => ["--flow", `tcp 10.0.0.2:1000 ${destination}:80`]);
+    const asWritten = (nextHop: string, prefix: string): string =>
+      `next hop ${nextHop} lies in ${prefix}, but is taken for a gateway as written: only a running router (--live, or its --state) knows whether a subnet of its ports is nearer`;
+    const explained = async (ports: string, more = "") => {
+      const stderr = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+      const config = save("router.yaml", `ports: [${ports}]\n${routes}\n${more}`);
+      const lines = (await run(explainCommand(), ["--config", config, ...flows, "--json"])).trim().split("\n");
+      const warnings = stderr.mock.calls.map(([text]) => String(text).trim().replace(`warning: ${config}: `, ""));
+      stderr.mockRestore();
+      return { fates: lines.map((line) => JSON.parse(line)).map(({ fate, nextHop }) => nextHop ?? fate), warnings };
+    };
+
+    it("that all have their addresses in the file, follows next hops behind other routes, and knows what is ours", async () => {
+      const unused = "next hop 100.64.0.1 is not used: next hop unreachable";
+      const known = { fates: ["10.0.10.2", "local", "attached", "no-route"], warnings: [unused] };
+      expect(await explained(inFile)).toEqual(known);
+      const learned = "; whether a route of BGP leads there, only a running router knows";
+      const bgp = "bgp: {asn: 65000, routerId: 10.0.10.1}\n";
+      expect(await explained(inFile, bgp)).toEqual({ ...known, warnings: [unused + learned] });
+    });
+
+    it("whose addresses are the kernel's takes next hops as they are written, and says so where it may matter", async () => {
+      expect(await explained(`${kernels}, ${inFile}`)).toEqual({
+        fates: ["192.0.2.1", "local", "attached", "100.64.0.1"],
+        warnings: [asWritten("192.0.2.1", "192.0.2.0/24")],
+      });
+      expect(await explained(kernels)).toEqual({
+        fates: ["192.0.2.1", "10.0.10.3", "10.0.10.3", "100.64.0.1"],
+        warnings: [asWritten("192.0.2.1", "192.0.2.0/24"), asWritten("10.0.10.2", "10.0.0.0/8")],
+      });
+    });
   });
 
   it("shows another draw of a socket's hash under another number", async () => {

@@ -167,6 +167,89 @@ workers: 2
     expect(back.filter((frame) => frame.slice(24, 28) === "0800").length).toBeGreaterThan(10);
   });
 
+  test("with next hops behind other routes, its file says what the router does, live", { timeout: 60_000 }, async () => {
+    const destinations = [
+      ...["198.51.100.1", "198.51.101.1", "198.51.102.1", "198.51.103.1", "203.0.113.1", "192.0.2.9"],
+      ...["10.0.1.1", "10.0.11.1", "10.0.11.77", "10.0.1.77", "10.0.11.200"],
+    ];
+    const packets = Array.from(
+      { length: 1100 },
+      (_, i): TestPacket => ({
+        to: OTHER_ROUTER,
+        destination: destinations[i % destinations.length],
+        sourcePort: 1024 + i,
+        protocol: 17,
+      }),
+    );
+    writeFileSync(file("in.pcap"), makePcap(packets.map((packet) => ({ bytes: makePacket(packet) }))));
+    const router = await startRouter(`
+ports:
+  - {interface: trace, kind: capture-file, read: {file: ${file("in.pcap")}, pace: fastest}, write: ${file("back.pcapng")}, addresses: [10.0.1.1/24]}
+  - {interface: out, kind: capture-file, write: ${file("out.pcapng")}, addresses: [10.0.11.1/24, 10.0.11.3/24]}
+routes:
+  - {prefix: 198.51.100.0/24, nextHops: [{address: 192.0.2.1, weight: 2}, {address: 10.0.11.4}]}
+  - {prefix: 192.0.2.0/24, nextHops: [{address: 203.0.113.7}, {address: 10.0.11.5, weight: 3}]}
+  - {prefix: 203.0.113.0/24, nextHops: [{address: 10.0.11.6}, {address: 10.0.11.7}]}
+  - {prefix: 198.51.101.0/24, nextHops: [{address: 100.64.0.1}]}
+  - {prefix: 198.51.102.0/24, nextHops: [{address: 10.0.11.1}, {address: 10.0.11.8}]}
+  - {prefix: 198.51.103.0/24, nextHops: [{address: 198.51.103.7}]}
+  - {prefix: 10.0.11.192/26, action: blackhole}
+  - {prefix: 10.0.11.0/24, nextHops: [{address: 10.0.1.9}]}
+ecmp: {selector: {name: resilient, buckets: 64}}
+`);
+    until("the trace is over", () => accountedFor(show("counters")) === packets.length);
+    const csv = packets.map(({ destination, sourcePort }) => `udp,10.0.1.2,${sourcePort},${destination},80`);
+    writeFileSync(file("flows.csv"), `protocol,src,srcPort,dst,dstPort\n${csv.join("\n")}\n`);
+    const ecmp = (...words: string[]) => {
+      const { stdout, stderr } = spawnSync(process.execPath, [ECMP, ...words], { encoding: "utf8" });
+      return { stdout, stderr };
+    };
+    const explain = (...by: string[]) => ecmp("explain", ...by, "--flows", file("flows.csv"), "--json");
+    const live = explain("--live", "--control", file("control"));
+    const counters = show("counters");
+    await stopRouter(router);
+
+    const unused = [
+      "100.64.0.1 is not used: next hop unreachable",
+      "10.0.11.1 is not used: next hop is our own address",
+      "198.51.103.7 is not used: next hop unreachable",
+    ];
+    const warnings = unused.map((text) => `warning: ${file("router.yaml")}: next hop ${text}\n`).join("");
+    expect(explain("--config", file("router.yaml"))).toEqual({ stdout: live.stdout, stderr: warnings });
+    const fates = new Set(
+      live.stdout
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line).fate),
+    );
+    expect([...fates].sort()).toEqual(["attached", "blackhole", "forwarded", "local", "no-route"]);
+
+    const replayed = ecmp(
+      "replay",
+      "--config",
+      file("router.yaml"),
+      "--in",
+      file("in.pcap"),
+      "--out",
+      file("recursive"),
+      "--json",
+    );
+    const report = JSON.parse(replayed.stdout);
+    const attached = packets.filter(({ destination }) => /^10\..*\.77$/.test(destination ?? "")).length;
+    // Whoever is attached is asked for once in a router that runs, and has a made-up MAC.
+    expect(report.slow).toEqual({ neighbor: attached });
+    expect(counters.forwarded + counters.slow.neighbor).toBe(report.forwarded + attached);
+    expect(counters.punted.local).toBe(report.punted);
+    for (const [reason, dropped] of Object.entries(report.dropped)) expect(counters.dropped[reason]).toBe(dropped);
+    const left = framesOf(file("out.pcapng"));
+    const forecasts = readdirSync(file("recursive")).sort();
+    expect(forecasts).toEqual([4, 5, 6, 7, 8].map((last) => `10.0.11.${last}.pcap`));
+    for (const forecast of forecasts) {
+      const mac = `02000a000b0${forecast.split(".")[3]}`;
+      expect(left.filter((frame) => frame.startsWith(mac))).toEqual(framesOf(join(file("recursive"), forecast)));
+    }
+  });
+
   test("a trace goes to a real host, and what that answers is written, whole", { timeout: 60_000 }, async () => {
     run("ip link set lo up");
     const host = await Host.create("port1", "10.0.12.2/24", "10.0.12.1");
