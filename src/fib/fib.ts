@@ -39,7 +39,7 @@ export interface FibOptions {
   /** The interfaces by their ports: there, and without a subnet, are link-local next hops. */
   readonly links?: readonly string[];
   /** An index was given to a next hop, perhaps not for the first time: what was counted for it until now was another's. */
-  onNextHop?(index: number): void;
+  onNextHop?(index: number, name: NextHopName): void;
   /** A group is such, from now on, that the selector cannot serve it: it goes by the hash's remainder. */
   onRefusal?(group: number, because: string): void;
 }

@@ -39,7 +39,7 @@ export function createNextHops(
   words: Uint32Array,
   arena: Arena,
   nextGeneration: () => number,
-  onIndex: (index: number) => void = () => {},
+  onIndex: (index: number, name: NextHopName) => void = () => {},
 ): NextHops {
   const entries = new Map<NextHopName, Entry>();
   const namesByIndex: (NextHopName | undefined)[] = [];
@@ -76,7 +76,7 @@ export function createNextHops(
       const offset = index === undefined ? undefined : writeRecord(name, initial);
       if (index === undefined || offset === undefined) return undefined;
       namesByIndex[index] = name;
-      onIndex(index);
+      onIndex(index, name);
       entries.set(name, { index, holders: 1, offset });
       point(index, offset);
       return index;

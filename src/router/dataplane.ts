@@ -25,6 +25,7 @@ import type { EventRecord } from "./events.ts";
 import type { Guard } from "./guard.ts";
 import { createIcmpErrors } from "./icmp-errors.ts";
 import { createNeighbors } from "./neighbors.ts";
+import { createNextHopCounts } from "./next-hop-counts.ts";
 import { createNextNeighbors } from "./next-neighbor.ts";
 import { createOffloadAdvice } from "./offload-advice.ts";
 import { createOwnAnswers } from "./own-answers.ts";
@@ -100,7 +101,7 @@ async function build(options: DataplaneOptions, cleanUp: CleanUp) {
   const isUnseen = config.ports.map((port, i) => identities[i].vlans !== 0 || isOverFiles(port));
   const { hash, selector, memberOrder } = config.ecmp;
   const { name, ...selectorOptions } = selector;
-  const nextHopBases = new Map<number, { packets: number; bytes: number }>();
+  const nextHopCounts = createNextHopCounts((index) => readNextHopCounters(memories, index));
   const buffers = createImage();
   const ownSources = createOwnSources();
   for (const memory of [buffers.trie, buffers.trie6]) adviseLargePages(memory);
@@ -113,7 +114,7 @@ async function build(options: DataplaneOptions, cleanUp: CleanUp) {
     workers: config.workers,
     links: names,
     onRefusal: (group, because) => events.add("group-refused", { group, because }),
-    onNextHop: (index) => void nextHopBases.set(index, countNextHop(index)),
+    onNextHop: nextHopCounts.give,
   });
 
   const faults = createPortFaults({ ports: names, workers: config.workers, indexOf: fib.nextHopIndex });
@@ -344,21 +345,11 @@ async function build(options: DataplaneOptions, cleanUp: CleanUp) {
     totals: () => totalsOf(readCounters(memories, facts.length)),
     counters() {
       const { ports: _, ...counters } = readCounters(memories, facts.length);
-      return { ...counters, slowPath: slowPath.counters(), writes: fib.writeCounts(), nextHops: nextHopCounters() };
+      return { ...counters, slowPath: slowPath.counters(), writes: fib.writeCounts(), nextHops: nextHopsCounted() };
     },
   };
 
-  function countNextHop(index: number): { packets: number; bytes: number } {
-    return readNextHopCounters(memories, index);
-  }
-
-  function nextHopCounters() {
-    return fib.nextHopAddresses().map((address) => {
-      const index = fib.nextHopIndex(address);
-      if (index === undefined) return { address: formatAddress(address), packets: 0, bytes: 0 };
-      const now = countNextHop(index);
-      const base = nextHopBases.get(index) ?? { packets: 0, bytes: 0 };
-      return { address: formatAddress(address), packets: now.packets - base.packets, bytes: now.bytes - base.bytes };
-    });
+  function nextHopsCounted() {
+    return fib.nextHopAddresses().map((address) => ({ address: formatAddress(address), ...nextHopCounts.of(address) }));
   }
 }

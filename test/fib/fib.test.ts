@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createFib } from "#src/fib/fib.ts";
 import { acknowledge, createImage, lookup } from "#src/fib/image.ts";
 import { GROUP_RECORD, GROUPS, MAXIMUM_BLOCKS, NEXT_HOP_KIND, NEXT_HOP_RECORD, NEXT_HOPS } from "#src/fib/layout.ts";
+import type { NextHopName } from "#src/fib/next-hops.ts";
 import { parseAddress } from "#src/net/address.ts";
 import { parsePrefix } from "#src/net/prefix.ts";
 
@@ -343,9 +344,9 @@ describe("the FIB", () => {
   });
 
   it("tells of every next hop that takes an index, and again when another takes it over", () => {
-    const taken: number[] = [];
+    const taken = new Map<NextHopName, number>();
     const options = { buffers: createImage(1 << 12), selector: "modulo", selectorOptions: {}, hash: HASH, workers: 0 };
-    const fib = createFib({ ...options, onNextHop: (index) => void taken.push(index) });
+    const fib = createFib({ ...options, onNextHop: (index, name) => void taken.set(name, index) });
     fib.attach({ prefix: prefix("10.0.0.0/24"), port: 3 });
     fib.apply([route("198.51.100.0/24", 11)]);
     const first = fib.nextHopIndex(address("10.0.0.11"));
@@ -354,6 +355,6 @@ describe("the FIB", () => {
     fib.reclaim();
     fib.apply([route("198.51.100.0/24", 78)]);
     expect(fib.nextHopIndex(address("10.0.0.78"))).toBe(first);
-    expect(taken.filter((index) => index === first)).toHaveLength(2);
+    expect([11, 78].map((last) => taken.get(address(`10.0.0.${last}`)))).toEqual([first, first]);
   });
 });

@@ -86,6 +86,11 @@ workers: 2
   test("an interface that is deleted and made again is used again, and its counters go on", { timeout: 60_000 }, async () => {
     const before = show("ports")[2].counters.transmittedFrames;
     expect(before).toBeGreaterThan(0);
+    const sentToNode2 = (): number =>
+      show("counters").nextHops.find(({ address }: { address: string }) => address === "10.0.12.2").packets;
+    client.run("ping -c 50 -i 0.002 10.0.12.2");
+    const sentBefore = sentToNode2();
+    expect(sentBefore).toBeGreaterThanOrEqual(50);
     run("ip link delete dev port2");
     until("node 1 has all", () => membersOf().join() === "10.0.11.2");
     expect(show("ports")[2]).toMatchObject({ state: "gone" });
@@ -96,6 +101,7 @@ workers: 2
     expect(show("ports")[2].state).toBe("up");
     // The first packet may have waited for the node's MAC, and then the slow path sent it; those that follow are the worker's.
     until("its counters go on", () => answers("10.0.12.2") && show("ports")[2].counters.transmittedFrames > before);
+    expect(sentToNode2()).toBeGreaterThanOrEqual(sentBefore);
     // The kernel keeps its hands off what comes in by the new one.
     expect(run("nft list ruleset")).toMatch(/port0.*port1.*port2/);
   });
