@@ -1,7 +1,7 @@
 /**
  * BFD as the router has it: a thread of its own with all sessions (`worker.ts`), so that nothing the main thread does, a full
  * table say, fails a timer. It is started with the first session and ends with the last. A thread that dies is replaced, and
- * its sessions begin anew; that is no loss of any path.
+ * its sessions begin anew; that is no loss of any path. What cannot be had, a thread or a socket, is tried again.
  */
 import { Worker } from "node:worker_threads";
 import type { Clock } from "../net/clock.ts";
@@ -15,6 +15,7 @@ export interface BfdOptions {
   readonly clock: Clock;
   readonly random: Random;
   onChange(change: BfdChange): void;
+  /** It has no thread, or not all of its sockets, and tries again. */
   onDeath(reason: string): void;
 }
 
@@ -24,7 +25,7 @@ interface Seat {
   readonly exited: Promise<void>;
 }
 
-const REPLACE_AFTER_MS = 1000;
+const RETRY_AFTER_MS = 1000;
 const NO_DROPS = Object.fromEntries(DROPS.map((drop) => [drop, 0])) as Record<Drop, number>;
 
 export class Bfd {
@@ -33,7 +34,7 @@ export class Bfd {
   private seat: Seat | undefined;
   private latest: { readonly views: readonly BfdSessionView[]; readonly drops: Readonly<Record<Drop, number>> };
   private answer: ((problems: readonly string[]) => void) | undefined;
-  private cancelReplacement = (): void => {};
+  private cancelRetry = (): void => {};
   private last: Promise<void> = Promise.resolve();
 
   constructor(options: BfdOptions) {
@@ -49,10 +50,16 @@ export class Bfd {
   }
 
   private async bringTo(peers: readonly BfdPeer[]): Promise<void> {
+    this.cancelRetry();
     this.peers = peers;
     if (peers.length === 0) return this.stop();
-    const problems = await this.order(this.seat ?? this.start());
-    if (problems.length > 0) throw new Error(`BFD: ${problems.join("; ")}`);
+    try {
+      const problems = await this.order(this.seat ?? this.start());
+      if (problems.length > 0) throw new Error(problems.join("; "));
+    } catch (error) {
+      this.tryAgain();
+      throw new Error(`BFD: ${(error as Error).message}`);
+    }
   }
 
   /** States as of the last change, counters of the last second. */
@@ -100,14 +107,31 @@ export class Bfd {
     this.latest = { views: [], drops: NO_DROPS };
     this.answer?.([`its thread died: ${reason}`]);
     this.options.onDeath(reason);
-    this.cancelReplacement = this.options.clock.setTimer(REPLACE_AFTER_MS, () => {
-      if (!this.seat && this.peers.length > 0) void this.order(this.start());
+    this.tryAgain();
+  }
+
+  private tryAgain(): void {
+    this.cancelRetry();
+    this.cancelRetry = this.options.clock.setTimer(RETRY_AFTER_MS, () => this.retry());
+  }
+
+  /** Nobody waits for it: what is in its way (no descriptor is left, say) is told, and throws past nobody. */
+  private retry(): void {
+    let seat: Seat;
+    try {
+      seat = this.seat ?? this.start();
+    } catch (error) {
+      return this.bury((error as Error).message);
+    }
+    void this.order(seat).then((problems) => {
+      if (problems.length === 0 || this.seat !== seat) return;
+      this.options.onDeath(problems.join("; "));
+      this.tryAgain();
     });
   }
 
   private async stop(): Promise<void> {
     const { seat } = this;
-    this.cancelReplacement();
     this.seat = undefined;
     if (seat) {
       seat.worker.postMessage({ kind: "stop" } satisfies BfdOrder);

@@ -1,5 +1,5 @@
 /** The thread and its sockets: begun with the first session, ended with the last, replaced when it dies. */
-import { readdirSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import type { Worker } from "node:worker_threads";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { Bfd } from "#src/bfd/bfd.ts";
@@ -78,6 +78,50 @@ await inNamespace(import.meta.url, () => {
     await eventually("there again", () => states().length === 1);
     expect(states()).toEqual([[1, "Down"]]);
     await eventually(`${before} descriptors`, () => descriptors() <= before);
+  });
+
+  test("has its sessions again when there are descriptors again, and nothing throws meanwhile", async () => {
+    await bfd.configure([peer(1)]);
+    await eventually("there", () => states().length === 1);
+    const highest = Math.max(...readdirSync("/proc/self/fd").map(Number));
+    const limit = Number(readFileSync("/proc/self/limits", "utf8").match(/Max open files +(\d+)/)?.[1]);
+    run(`prlimit --pid ${process.pid} --nofile=${highest + 20}:`);
+    /** As many are open as may be, but for these. */
+    const exhaust = (free: number): number[] => {
+      const files: number[] = [];
+      try {
+        for (;;) files.push(openSync("/dev/null", "r"));
+      } catch {
+        for (const file of files.splice(0, free)) closeSync(file);
+        return files;
+      }
+    };
+    let files: number[] = [];
+    try {
+      // Not even one for its wake-up; that, and none for the thread.
+      for (const [free, reason] of [
+        [0, /eventfd: Too many open files/],
+        [1, /EMFILE/],
+      ] as const) {
+        deaths.splice(0);
+        const { worker } = Reflect.get(bfd, "seat") as { worker: Worker };
+        await worker.terminate();
+        files = exhaust(free);
+        await eventually(`${reason}`, () => reason.test(deaths.join()));
+        for (const file of files.splice(0)) closeSync(file);
+        await eventually("there again", () => states().length === 1);
+      }
+    } finally {
+      for (const file of files) closeSync(file);
+      run(`prlimit --pid ${process.pid} --nofile=${limit}:`);
+    }
+  });
+
+  test("has a port that another had when it may, without being asked again", async () => {
+    const other = new DatagramSocket({ address: 0, port: 3784 }, 255);
+    await expect(bfd.configure([peer(1)])).rejects.toThrow("Address already in use");
+    other.close();
+    await eventually("its port", () => ports().includes(3784));
   });
 
   test("is a real-time thread, and the only one, where that is allowed", async () => {
