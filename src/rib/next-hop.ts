@@ -9,11 +9,22 @@
  * prefix can change one; where next hops are many it says so too often rather than too seldom.
  */
 import { MAXIMUM_WEIGHT } from "../ecmp/table.ts";
-import { type Address, isIpv4, zoneOf } from "../net/address.ts";
+import { type Address, isIpv4, isLinkLocal, zoneOf } from "../net/address.ts";
 import { makePrefix, maximumLength, type Prefix, prefixContains, prefixKey } from "../net/prefix.ts";
 import { byAddress, type RouteAction, type RouteNextHop } from "./route.ts";
 
-export type UnresolvedReason = "next hop unreachable" | "next hop is our own address";
+export type UnresolvedReason =
+  | "no route to next hop (a default does not count)"
+  | "next hop on no link in use"
+  | "next hop is our own address"
+  | ReasonBehind;
+
+/** A route to it there is; what is wrong with that one, or with a route further on. */
+type ReasonBehind =
+  | "next hop behind a route that throws away"
+  | "next hop behind a loop of routes"
+  | "next hop behind too many routes"
+  | "next hop behind a route that leads nowhere";
 
 export type Resolution =
   /** By address, each once; `through`: the route that the next hop lies behind, if it is not its own gateway. */
@@ -61,7 +72,11 @@ const MAXIMUM_DEPTH = 8;
 const MAXIMUM_ASKED = 1024;
 /** More than are worth being looked at one by one. */
 const MANY = 256;
-const UNREACHABLE: Resolution = { eligible: false, reason: "next hop unreachable" };
+const NO_ROUTE = "no route to next hop (a default does not count)";
+const THROWN_AWAY = "next hop behind a route that throws away";
+const IN_A_LOOP = "next hop behind a loop of routes";
+const TOO_FAR = "next hop behind too many routes";
+const NOWHERE = "next hop behind a route that leads nowhere";
 
 export function createResolver({
   interfaces,
@@ -94,34 +109,43 @@ export function createResolver({
   const find = (nextHop: Address, chain: readonly Address[]): Resolution => {
     asked.add(nextHop);
     quarters.add(nextHop);
-    if (questionsLeft === 0) return UNREACHABLE;
+    if (questionsLeft === 0) return lost(TOO_FAR);
     questionsLeft--;
-    if (own.has(nextHop)) return { eligible: false, reason: "next hop is our own address" };
+    if (own.has(nextHop)) return lost("next hop is our own address");
     const zone = zoneOf(nextHop);
     if (zone !== undefined && links.includes(zone)) return itself(nextHop);
     const behind = [...chain, nextHop];
+    let passedOver: UnresolvedReason | undefined;
     for (let length = maximumLength(nextHop); length > 0; length--) {
       const prefix = makePrefix(nextHop, length);
       if (connected.has(prefixKey(prefix))) return itself(nextHop);
       for (const { nextHops, addsUp } of routesTo(prefix)) {
         // To throw away what is sent there is no way to go, and no reason to look for another.
-        if (nextHops.length === 0) return UNREACHABLE;
+        if (nextHops.length === 0) return lost(THROWN_AWAY);
         const gateways = gatewaysBehind(nextHops, behind, addsUp);
-        if (gateways.length > 0) return { eligible: true, gateways, through: prefix };
+        if (typeof gateways !== "string") return { eligible: true, gateways, through: prefix };
+        passedOver ??= gateways;
       }
     }
-    return everyNextHopReachable ? itself(nextHop) : UNREACHABLE;
+    if (everyNextHopReachable) return itself(nextHop);
+    return lost(passedOver ?? (isLinkLocal(nextHop) ? "next hop on no link in use" : NO_ROUTE));
   };
 
-  /** Of a route with these next hops. */
-  const gatewaysBehind = (nextHops: readonly RouteNextHop[], chain: readonly Address[], addsUp: boolean): RouteNextHop[] => {
-    if (chain.length > MAXIMUM_DEPTH || nextHops.some(({ address }) => chain.includes(address))) return [];
-    return limitWeights(
-      byAddress(
-        spread(nextHops, (nextHop) => find(nextHop, chain)),
-        addsUp,
-      ),
-    );
+  /** Of a route with these next hops; or why there are none, which is what the first of them says. */
+  const gatewaysBehind = (
+    nextHops: readonly RouteNextHop[],
+    chain: readonly Address[],
+    addsUp: boolean,
+  ): RouteNextHop[] | ReasonBehind => {
+    if (nextHops.some(({ address }) => chain.includes(address))) return IN_A_LOOP;
+    if (chain.length > MAXIMUM_DEPTH) return TOO_FAR;
+    let reason: ReasonBehind | undefined;
+    const ways = spread(nextHops, (nextHop) => {
+      const found = find(nextHop, chain);
+      if (!found.eligible) reason ??= furtherOn(found.reason);
+      return found;
+    });
+    return ways.length > 0 ? limitWeights(byAddress(ways, addsUp)) : (reason ?? NOWHERE);
   };
 
   const resolve = (nextHop: Address): Resolution => {
@@ -159,6 +183,12 @@ export function createResolver({
 }
 
 const asGateway = (address: Address): RouteNextHop => ({ address, weight: 1 });
+
+const lost = (reason: UnresolvedReason): Resolution => ({ eligible: false, reason });
+
+/** What is wrong with a next hop, seen from one behind a route to it. */
+const furtherOn = (reason: UnresolvedReason): ReasonBehind =>
+  reason === THROWN_AWAY || reason === IN_A_LOOP || reason === TOO_FAR ? reason : NOWHERE;
 
 const itself = (nextHop: Address): Resolution => ({ eligible: true, gateways: [asGateway(nextHop)] });
 

@@ -55,7 +55,7 @@ describe("ecmp explain", () => {
     };
 
     it("that all have their addresses in the file, follows next hops behind other routes, and knows what is ours", async () => {
-      const unused = "next hop 100.64.0.1 is not used: next hop unreachable";
+      const unused = "next hop 100.64.0.1 is not used: no route to next hop (a default does not count)";
       const known = { fates: ["10.0.10.2", "local", "attached", "no-route"], warnings: [unused] };
       expect(await explained(inFile)).toEqual(known);
       const learned = "; whether a route of BGP leads there, only a running router knows";

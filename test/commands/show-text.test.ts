@@ -28,7 +28,7 @@ describe("routes as text", () => {
   it("name, below the gateways, what was resolved through which route, and what is not used", () => {
     const recursive = [
       { nextHop: "192.0.2.1", through: "192.0.2.0/24", gateways: ["10.0.11.2"] },
-      { nextHop: "192.0.2.9", reason: "next hop unreachable" },
+      { nextHop: "192.0.2.9", reason: "next hop behind a loop of routes" },
     ];
     const routes = [
       { prefix: "198.51.100.10/32", protocol: "static", distance: 1, group: 3, nextHops: [gateway], recursive },
@@ -38,9 +38,9 @@ describe("routes as text", () => {
     expect(lines.map((line) => line.trim().replace(/ {2,}/g, " | "))).toEqual([
       "S | 198.51.100.10/32 | [1] | group 3 | via 10.0.11.2 | weight 2",
       "192.0.2.1 through 192.0.2.0/24, by 10.0.11.2",
-      "192.0.2.9 not used: next hop unreachable",
+      "192.0.2.9 not used: next hop behind a loop of routes",
       "198.51.100.20/32 | [-] | no usable path",
-      "192.0.2.9 not used: next hop unreachable",
+      "192.0.2.9 not used: next hop behind a loop of routes",
     ]);
   });
 });

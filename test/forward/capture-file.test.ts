@@ -210,9 +210,9 @@ ecmp: {selector: {name: resilient, buckets: 64}}
     await stopRouter(router);
 
     const unused = [
-      "100.64.0.1 is not used: next hop unreachable",
+      "100.64.0.1 is not used: no route to next hop (a default does not count)",
       "10.0.11.1 is not used: next hop is our own address",
-      "198.51.103.7 is not used: next hop unreachable",
+      "198.51.103.7 is not used: next hop behind a loop of routes",
     ];
     const warnings = unused.map((text) => `warning: ${file("router.yaml")}: next hop ${text}\n`).join("");
     expect(explain("--config", file("router.yaml"))).toEqual({ stdout: live.stdout, stderr: warnings });

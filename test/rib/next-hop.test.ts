@@ -55,10 +55,10 @@ describe("a next hop", () => {
   });
 
   it.each([
-    ["that only a default route covers", "192.0.2.1", "next hop unreachable"],
-    ["of a subnet that we are not in", "2001:db8:2::1", "next hop unreachable"],
-    ["on a link that is no port", "fe80::7%eth2", "next hop unreachable"],
-    ["on no link that is known", "fe80::7", "next hop unreachable"],
+    ["that only a default route covers", "192.0.2.1", "no route to next hop (a default does not count)"],
+    ["of a subnet that we are not in", "2001:db8:2::1", "no route to next hop (a default does not count)"],
+    ["on a link that is no port", "fe80::7%eth2", "next hop on no link in use"],
+    ["on no link that is known", "fe80::7", "next hop on no link in use"],
     ["that is one of our addresses", "10.0.0.1", "next hop is our own address"],
     ["that is one of our IPv6 addresses", "2001:db8:1::1", "next hop is our own address"],
   ])("%s is refused", (_, nextHop, reason) => {
@@ -125,7 +125,7 @@ describe("a next hop behind static routes", () => {
       "2001:db8:2::/48": [["2001:db8:2::1", 1]],
     });
     for (const lost of ["10.1.1.1", "10.2.2.2", "10.3.3.3", "2001:db8:2::1"])
-      expect(resolve(address(lost))).toEqual({ eligible: false, reason: "next hop unreachable" });
+      expect(resolve(address(lost))).toEqual({ eligible: false, reason: "next hop behind a loop of routes" });
     const covered = behind({ "10.1.1.0/24": [["10.1.1.1", 1]], "10.0.0.0/8": [["10.0.0.9", 1]] });
     expect(covered.resolve(address("10.1.1.1"))).toEqual(over("10.0.0.0/8", gateway("10.0.0.9")));
   });
@@ -135,14 +135,39 @@ describe("a next hop behind static routes", () => {
     ["IPv4 unreachable", "10.9.1.1", { "10.9.1.0/24": "unreachable", "10.9.0.0/16": [["10.0.0.9", 1]] }],
     ["IPv6 blackhole", "2001:db8:9::1", { "2001:db8:9::/64": "blackhole", "2001:db8::/32": [["2001:db8:1::9", 1]] }],
     ["IPv6 unreachable", "2001:db8:9::1", { "2001:db8:9::/64": "unreachable", "2001:db8::/32": [["2001:db8:1::9", 1]] }],
-    ["default", "192.0.2.1", { "0.0.0.0/0": [["10.0.0.9", 1]] }],
-  ] as const)("is unreachable behind an %s route, whatever is shorter", (_, nextHop, routes) => {
-    expect(behind(routes).resolve(address(nextHop))).toEqual({ eligible: false, reason: "next hop unreachable" });
+  ] as const)("is not reached behind an %s route, whatever is shorter", (_, nextHop, routes) => {
+    const reason = "next hop behind a route that throws away";
+    expect(behind(routes).resolve(address(nextHop))).toEqual({ eligible: false, reason });
   });
 
-  it("is unreachable behind a BGP route that throws away, whatever is shorter", () => {
+  it("is told from one whose route has a next hop that lies nowhere: that has a reason of its own", () => {
+    const { resolve } = behind({
+      "10.1.0.0/16": [["192.0.2.1", 1]],
+      "10.2.0.0/16": [["10.0.0.1", 1]],
+      "10.3.0.0/16": [["10.4.0.1", 1]],
+      "10.4.0.0/16": "blackhole",
+      "10.5.0.0/16": [
+        ["10.1.0.1", 1],
+        ["10.4.0.1", 1],
+      ],
+    });
+    const reasonOf = (text: string) => {
+      const found = resolve(address(text));
+      return found.eligible ? undefined : found.reason;
+    };
+    expect(["192.0.2.1", "10.1.0.1", "10.2.0.1", "10.3.0.1", "10.4.0.1", "10.5.0.1"].map(reasonOf)).toEqual([
+      "no route to next hop (a default does not count)",
+      "next hop behind a route that leads nowhere",
+      "next hop behind a route that leads nowhere",
+      "next hop behind a route that throws away",
+      "next hop behind a route that throws away",
+      "next hop behind a route that leads nowhere",
+    ]);
+  });
+
+  it("is not reached behind a BGP route that throws away, whatever is shorter", () => {
     const { resolve } = behind({ "10.9.0.0/16": [["10.0.0.9", 1]] }, { "10.9.1.0/24": [] });
-    expect(resolve(address("10.9.1.1"))).toEqual({ eligible: false, reason: "next hop unreachable" });
+    expect(resolve(address("10.9.1.1"))).toEqual({ eligible: false, reason: "next hop behind a route that throws away" });
     expect(resolve(address("10.9.2.1"))).toEqual(over("10.9.0.0/16", gateway("10.0.0.9")));
   });
 
@@ -199,8 +224,8 @@ describe("a next hop behind BGP routes", () => {
         Object.fromEntries(
           Array.from({ length: count }, (_, i) => [`10.1.${i}.0/24`, [i + 1 < count ? `10.1.${i + 1}.1` : "10.0.0.9"]]),
         ),
-      ).resolve(address("10.1.0.1")).eligible;
-    expect([steps(8), steps(9)]).toEqual([true, false]);
+      ).resolve(address("10.1.0.1"));
+    expect([steps(8).eligible, steps(9)]).toEqual([true, { eligible: false, reason: "next hop behind too many routes" }]);
   });
 
   it("says which prefixes concern it, and notices where it lies now", () => {

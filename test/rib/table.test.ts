@@ -179,7 +179,11 @@ describe("the RIB", () => {
     const far = { peer: external(1), nextHop: address("10.7.0.1") };
     expect(rib.applyUpdate(announce([SERVICE], far)).routes).toEqual([]);
     expect(rib.routes(prefix(SERVICE))).toMatchObject([
-      { protocol: undefined, nextHops: [], paths: [{ status: "ineligible", reason: "next hop unreachable" }] },
+      {
+        protocol: undefined,
+        nextHops: [],
+        paths: [{ status: "ineligible", reason: "no route to next hop (a default does not count)" }],
+      },
     ]);
     expect(written(rib.configure({ ...CONFIGURATION, interfaces: interfaces("10.7.0.254/24") }))).toEqual([
       `${SERVICE} -> 10.7.0.1`,
@@ -204,7 +208,10 @@ describe("the RIB", () => {
     const configured = rib.configure({ ...CONFIGURATION, staticRoutes: [{ prefix: prefix(SERVICE), nextHops }] });
     expect(written(configured)).toEqual([`${SERVICE} -> 10.0.0.9`]);
     expect(rib.routes(prefix(SERVICE))[0].far).toEqual([
-      { address: address("10.7.0.1"), resolution: { eligible: false, reason: "next hop unreachable" } },
+      {
+        address: address("10.7.0.1"),
+        resolution: { eligible: false, reason: "no route to next hop (a default does not count)" },
+      },
       { address: address("10.0.0.254"), resolution: { eligible: false, reason: "next hop is our own address" } },
     ]);
     expect(written(rib.applyUpdate(announce(["10.7.0.0/16"], { peer: external(2) })))).toEqual([
@@ -376,7 +383,9 @@ describe("the RIB", () => {
       expect.arrayContaining(["10.7.0.0/16 -> 10.0.0.3", `${SERVICE} -> 10.0.0.3`]),
     );
     expect(written(rib.applyUpdate(lose(external(3))))).toEqual(expect.arrayContaining(["10.7.0.0/16 ->", `${SERVICE} ->`]));
-    expect(rib.routes(prefix(SERVICE))).toMatchObject([{ paths: [{ status: "ineligible", reason: "next hop unreachable" }] }]);
+    expect(rib.routes(prefix(SERVICE))).toMatchObject([
+      { paths: [{ status: "ineligible", reason: "no route to next hop (a default does not count)" }] },
+    ]);
   });
 
   it("prefers whoever stays to whoever says GSHUT (RFC 8326)", () => {
