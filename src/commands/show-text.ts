@@ -160,24 +160,29 @@ interface ShownPort {
   };
   readonly state: string;
   readonly mac: string;
+  /** Of the interface; tags may take their part of it. */
   readonly mtu: number;
+  readonly packetMtu: number;
   readonly addresses: readonly string[];
   readonly counters: Record<string, number>;
 }
 
 function formatPorts(ports: readonly ShownPort[]): string {
-  const rows = ports.map(({ interface: name, state, mac, mtu, addresses, counters }) => [
+  const rows = ports.map(({ interface: name, state, mac, packetMtu, addresses, counters }) => [
     name,
     state,
     mac,
-    mtu,
+    packetMtu,
     counters.receivedFrames,
     counters.transmittedFrames,
     counters.transmitErrors,
     counters.receiveDrops,
     addresses.join(" "),
   ]);
-  const table = formatTable(["Port", "State", "MAC", "MTU", "Received", "Sent", "Send errors", "Ring drops", "Addresses"], rows);
+  const table = formatTable(
+    ["Port", "State", "MAC", "Packet MTU", "Received", "Sent", "Send errors", "Ring drops", "Addresses"],
+    rows,
+  );
   return [table, ...ports.flatMap(describeFiles)].join("\n");
 }
 

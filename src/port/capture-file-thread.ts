@@ -10,7 +10,7 @@ import type { Mac } from "../net/mac.ts";
 import { describeLinkType, LINK_TYPE } from "../pcap/link-type.ts";
 import { CAPTURE_DIRECTION, encodeCaptureHead, encodePacket } from "../pcap/pcapng-writer.ts";
 import { MAXIMUM_CAPTURED_BYTES } from "../pcap/stretch.ts";
-import { CaptureSource, type SourceFrame } from "./capture-source.ts";
+import { CaptureSource, type SourceFault, type SourceFrame } from "./capture-source.ts";
 import { LARGEST_FRAME } from "./frame-slots.ts";
 import { createPace } from "./pace.ts";
 import { createRecordGauge, createRecordReader, createRecordWriter, type RecordReader } from "./record-ring.ts";
@@ -52,13 +52,9 @@ export type CaptureFileOrder = "begin" | "close";
 export type CaptureFileNews =
   | { readonly state: "reading" }
   | { readonly state: "skipping"; readonly problem: string }
-  | {
-      readonly state: "over";
-      readonly packets: number;
-      readonly skipped: number;
-      readonly offset?: number;
-      readonly problem?: string;
-    }
+  | { readonly state: "over"; readonly packets: number; readonly skipped: number }
+  /** Over before its time. */
+  | ({ readonly state: "failed"; readonly packets: number; readonly skipped: number } & SourceFault)
   | { readonly state: "writing" }
   | { readonly state: "unwritable"; readonly problem: string }
   /** The thread, unasked: nothing is read or written any more. */
@@ -121,13 +117,12 @@ function look(from: CaptureSource): typeof pending {
 }
 
 /** Once the router has all that came before. False: not yet, and the bell will be rung. */
-function finish({ problem: found = {} }: CaptureSource): boolean {
+function finish({ problem: found }: CaptureSource): boolean {
   Atomics.store(state, SERVED.wantsRoom, 1);
   if (receivedBytes() > 0) return false;
   source = undefined;
-  const { offset, problem } = found;
-  const wrong = { ...(offset === undefined ? {} : { offset }), ...(problem === undefined ? {} : { problem }) };
-  say({ state: "over", packets, skipped: Atomics.load(state, SERVED.lost), ...wrong });
+  const counts = { packets, skipped: Atomics.load(state, SERVED.lost) };
+  say(found ? { state: "failed", ...counts, ...found } : { state: "over", ...counts });
   return true;
 }
 

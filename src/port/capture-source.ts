@@ -35,11 +35,14 @@ export interface SourceFrame {
   readonly seconds: number | undefined;
 }
 
+/** Where the file is none that can be read, or stops making sense: at the offset, unless it is about all of it. */
+export type SourceFault = Pick<CaptureFault, "problem"> & Partial<CaptureFault>;
+
 const MAC_BYTES = 6;
 
 export class CaptureSource {
-  /** Set once, where the file is none that can be read, or stops making sense; `offset` is absent where it is about all of it. */
-  problem: Partial<CaptureFault> | undefined;
+  /** Set once. */
+  problem: SourceFault | undefined;
   readonly #options: CaptureSourceOptions;
   readonly #window: Window = createWindow();
   #reader: CaptureReader | undefined;
@@ -130,7 +133,7 @@ export class CaptureSource {
     return true;
   }
 
-  #end(problem: Partial<CaptureFault> | undefined): void {
+  #end(problem: SourceFault | undefined): void {
     this.#state = "over";
     this.problem = problem;
     this.close();

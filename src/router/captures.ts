@@ -19,7 +19,8 @@ type PortConfig = Config["ports"][number];
 export interface FileState {
   readonly read?: {
     readonly file: string;
-    readonly state: "waiting" | "reading" | "over" | "failed";
+    /** `ended`: its thread did, before the file was over. */
+    readonly state: "waiting" | "reading" | "over" | "failed" | "ended";
     readonly problem: string | null;
   };
   readonly write?: { readonly file: string; readonly problem: string | null };
@@ -125,14 +126,13 @@ function serveFiles(
   let readProblem: string | null = null;
   let writeProblem: string | null = null;
   const onChange = (news: CaptureFileNews): void => {
-    if (news.state === "reading") reading = "reading";
-    else if (news.state === "over") {
-      const where = news.offset === undefined ? "" : `offset ${news.offset}: `;
-      reading = news.problem === undefined ? "over" : "failed";
-      readProblem = news.problem === undefined ? null : `${where}${news.problem}`;
+    if (news.state === "reading" || news.state === "over") reading = news.state;
+    else if (news.state === "failed") {
+      reading = "failed";
+      readProblem = `${news.offset === undefined ? "" : `offset ${news.offset}: `}${news.problem}`;
     } else if (news.state === "unwritable") writeProblem = news.problem;
     else if (news.state === "ended") {
-      if (reading === "waiting" || reading === "reading") [reading, readProblem] = ["failed", news.problem];
+      if (reading === "waiting" || reading === "reading") [reading, readProblem] = ["ended", news.problem];
       writeProblem ??= news.problem;
     }
     const about = news.state === "writing" || news.state === "unwritable" ? write : read;

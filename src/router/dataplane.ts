@@ -337,6 +337,7 @@ async function build(options: DataplaneOptions, cleanUp: CleanUp) {
         changes: watch.changes(i),
         mac: formatMac(fact.mac),
         mtu: fact.mtu,
+        packetMtu: portTable.packetMtu(i),
         addresses: fact.addresses.map(({ address, length }) => `${formatAddress(address)}/${length}`),
         ...captures.state(i),
         ...(taps.state(i) ? { tap: taps.state(i) } : {}),

@@ -44,3 +44,11 @@ describe("routes as text", () => {
     ]);
   });
 });
+
+it("ports as text have the MTU that packets have, of which tags may have taken their part", () => {
+  const counters = { receivedFrames: 1, transmittedFrames: 2, transmitErrors: 3, receiveDrops: 4 };
+  const port = { interface: "eth0.20.7", kind: "packet-ring", state: "up", mac: "02:00:00:00:00:01", addresses: [], counters };
+  expect(formatShown(["ports"], [{ ...port, mtu: 1500, packetMtu: 1492 }]).split(/ {2,}|\n/)).toEqual(
+    expect.arrayContaining(["Packet MTU", "1492"]),
+  );
+});

@@ -112,6 +112,9 @@ workers: 2
     until("the trace is over", () => show("ports")[0].files.read.problem !== null);
     const counters = show("counters");
     const ports = show("ports");
+    const events = spawnSync(process.execPath, [ECMP, "show", "events", "--json", "--control", file("control")], {
+      encoding: "utf8",
+    });
     const said = spawnSync(process.execPath, [ECMP, "show", "ports", "--control", file("control")], { encoding: "utf8" }).stdout;
     await stopRouter(router);
 
@@ -121,6 +124,9 @@ workers: 2
       problem: `offset ${offset}: packet of 4294967295 bytes, wanted at most 262144`,
     });
     expect(said).toContain(`trace: capture-file, reads ${file("in.pcap")}: failed, offset ${offset}`);
+    // The event has the same word for it.
+    const ofTheTrace = events.stdout.match(/.*"interface":"trace".*/g)?.filter((line) => line.includes(file("in.pcap")));
+    expect(ofTheTrace?.map((line) => JSON.parse(line).state)).toEqual(["reading", "failed"]);
     const forwarded = packets.flatMap(({ destination, ttl }, i) =>
       destination?.startsWith("198") && ttl === 64 ? [frames[i]] : [],
     );

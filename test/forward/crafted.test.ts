@@ -41,10 +41,8 @@ await inNamespace(import.meta.url, () => {
   const isArpWith = (tags: string) => (frame: Buffer) => hasTags(frame, tags, "0806");
   const isIpWith = (tags: string) => (frame: Buffer) => hasTags(frame, tags, "0800");
 
-  const show = () =>
-    JSON.parse(
-      spawnSync(process.execPath, [ECMP, "show", "counters", "--json", "--control", control], { encoding: "utf8" }).stdout,
-    );
+  const show = (what = "counters") =>
+    JSON.parse(spawnSync(process.execPath, [ECMP, "show", what, "--json", "--control", control], { encoding: "utf8" }).stdout);
 
   const SIDES = () => [
     { ring: left, port: "port0", host: LEFT, ourIp: "10.0.1.1", ourIp6: "2001:db8:1::1", tags: LEFT_TAGS },
@@ -156,6 +154,10 @@ await inNamespace(import.meta.url, () => {
       const whole = left.receive((one) => isIpWith(LEFT_TAGS)(one) && one.length > 1000);
       expect(untagged(whole, LEFT_TAGS).subarray(26)).toEqual(back(MTU - TWO_TAGS).subarray(26));
       expect(show().dropped).toMatchObject({ "egress-refused": 0, "too-big": 1 });
+      expect(show("ports").map(({ mtu, packetMtu }: Record<string, number>) => [mtu, packetMtu])).toEqual([
+        [MTU, MTU - TWO_TAGS],
+        [MTU, MTU],
+      ]);
     });
 
     test("tells whoever asks with its tags, one or two, where its addresses are, and answers pings", { timeout: 60_000 }, () => {

@@ -77,7 +77,7 @@ async function readAll({ port, news }: Opened): Promise<{ numbers: number[]; ove
     numbers.push(...copyFrames(port.batch).map(({ bytes }) => bytes[17]));
     return count;
   };
-  const over = (): CaptureFileNews | undefined => news.find(({ state }) => state === "over");
+  const over = (): CaptureFileNews | undefined => news.find(({ state }) => state === "over" || state === "failed");
   await until("the file is over", () => {
     const isOver = over() !== undefined;
     while (take() > 0);
@@ -143,7 +143,7 @@ describe("what is read", () => {
     ] as const) {
       const { numbers, over: said } = await readAll(open({ read: { file: save(bytes) } }));
       expect(numbers).toHaveLength(50);
-      expect(said).toEqual({ state: "over", packets: 50, skipped: 0, ...over });
+      expect(said).toEqual({ state: "failed", packets: 50, skipped: 0, ...over });
     }
   });
 
@@ -158,7 +158,7 @@ describe("what is read", () => {
       [pipe, /^that is no plain file/],
     ] as const) {
       const { over } = await readAll(open({ read: { file } }));
-      expect(over).toEqual({ state: "over", packets: 0, skipped: 0, problem: expect.stringMatching(problem) });
+      expect(over).toEqual({ state: "failed", packets: 0, skipped: 0, problem: expect.stringMatching(problem) });
     }
   });
 
@@ -238,7 +238,7 @@ describe("what is followed", () => {
     truncateSync(file, 20);
     await until("it is over", () => news.length === 2);
     expect(news[1]).toMatchObject({
-      state: "over",
+      state: "failed",
       packets: 6,
       offset: 20,
       problem: expect.stringMatching(/^the file was cut to 20 bytes/),
