@@ -9,7 +9,7 @@ import { type Balance, drawBytes, type FlowSizes, measureBalance } from "../expe
 import { type Hashing, hashRecipe } from "../experiment/flow-hashes.ts";
 import { describeRepeats } from "../experiment/flows.ts";
 import { measurePolarization, type Tier, type TierLoad } from "../experiment/polarization.ts";
-import { formatCsv, refusalRow, rounded } from "../experiment/report.ts";
+import { type CaptureRow, captureRow, formatCsv, refusalRow, rounded } from "../experiment/report.ts";
 import { placesOf, type Refusal, type SelectorChoice, tryEach } from "../experiment/scenario.ts";
 import { describeUnknownFields } from "../experiment/unknown-fields.ts";
 import { formatAddress } from "../net/address.ts";
@@ -20,14 +20,14 @@ import {
   membersOf,
   orderOf,
   recipeOf,
-  refuseIdleFlags,
   reportRefusals,
-  routesOf,
 } from "./experiment-options.ts";
 import { fieldList, listOf, wholeNumber } from "./flag-value.ts";
 import { hashOf } from "./hash-flags.ts";
 import { CommandError, formatTable, print, printJson, warn } from "./output.ts";
 import { selectorsOf } from "./selector-flags.ts";
+import { tableOfRouter } from "./told-router.ts";
+import { withRouter } from "./with-router.ts";
 
 interface BalanceOptions extends ExperimentOptions {
   readonly tiers?: number;
@@ -58,10 +58,10 @@ export function balanceCommand(): Command {
     .action(balance);
 }
 
-function balance(options: BalanceOptions): void {
-  if (options.flows > MAXIMUM_FLOWS) throw new CommandError(`--flows: ${options.flows}, wanted at most ${MAXIMUM_FLOWS}`);
-  refuseIdleFlags(options);
-  refuseTierFlags(options);
+function balance(given: BalanceOptions): void {
+  if (given.flows > MAXIMUM_FLOWS) throw new CommandError(`--flows: ${given.flows}, wanted at most ${MAXIMUM_FLOWS}`);
+  refuseTierFlags(given);
+  const options = withRouter(given);
   try {
     const { made, refusals } = tryEach(selectorsOf(options), fillTable(options));
     if (options.in === undefined) warn(describeUnknownFields(hashOf(options)));
@@ -84,6 +84,12 @@ function refuseTierFlags({ tiers, tierSeeds, tierOffsets, tierFields }: BalanceO
 interface Traffic {
   readonly sizes: FlowSizes;
   readonly hash: (hashing: Hashing) => Uint32Array;
+  readonly captured: Captured;
+}
+
+/** What each row of JSON has besides. */
+interface Captured {
+  readonly capture?: CaptureRow;
 }
 
 /** `hashings`: all that it will be asked for. */
@@ -92,13 +98,14 @@ function trafficOf(options: BalanceOptions, hashings: readonly Hashing[]): Traff
     const flows = loadCaptureFlows(options.in, {
       hashings,
       headersOnly: options.headersOnly ?? false,
-      routes: routesOf(options),
+      routes: options.router?.routes,
     });
-    return { sizes: flows, hash: flows.hash };
+    return { sizes: flows, hash: flows.hash, captured: { capture: captureRow(flows) } };
   }
   const recipe = recipeOf(options);
   warn(describeRepeats(recipe));
-  return { sizes: { bytes: drawBytes(recipe.count, recipe.seed) }, hash: (hashing) => hashRecipe(recipe, hashing) };
+  const sizes = { bytes: drawBytes(recipe.count, recipe.seed) };
+  return { sizes, hash: (hashing) => hashRecipe(recipe, hashing), captured: {} };
 }
 
 interface Filled {
@@ -110,9 +117,11 @@ interface Filled {
 function fillTable(options: BalanceOptions) {
   const written = membersOf(options);
   const members = orderMembers(orderOf(options), written, placesOf({ members: written, events: [] }));
-  return ({ name, options: own }: SelectorChoice): Filled => {
+  const { router } = options;
+  return (choice: SelectorChoice): Filled => {
+    const { name, options: own } = choice;
     const selector = SELECTORS[name];
-    const table = selector.fill(members, own);
+    const table = (router && tableOfRouter(router, choice, orderOf(options), members)) ?? selector.fill(members, own);
     const unbanked = describeUnbanked(own, members);
     if (unbanked !== undefined) warn([`${name}: ${unbanked}`]);
     const uneven = describeUnevenness(selector, own, table);
@@ -122,21 +131,29 @@ function fillTable(options: BalanceOptions) {
 }
 
 function reportBalance(options: BalanceOptions, filled: readonly Filled[], refusals: readonly Refusal[]): void {
-  const balances = filled.length === 0 ? [] : measureAll(options, filled);
+  const { rows: balances, captured } = filled.length === 0 ? NOTHING : measureAll(options, filled);
   const refused = refusals.map(refusalRow);
-  if (options.json) printJson([...balances.map(describeBalance), ...refused]);
+  if (options.json) printJson([...balances.map((one) => ({ ...describeBalance(one), ...captured })), ...refused]);
   else if (options.csv) print(formatCsv([...balances.flatMap(memberRowsOf), ...refused]));
   else if (balances.length > 0)
     print(`${formatBalances(balances)}\n\nmember order ${orderOf(options)}\n\n${formatMembers(balances)}`);
 }
 
-function measureAll(options: BalanceOptions, filled: readonly Filled[]): Named<Balance>[] {
+interface Measured<Row> {
+  readonly rows: readonly Row[];
+  readonly captured: Captured;
+}
+
+const NOTHING: Measured<never> = { rows: [], captured: {} };
+
+function measureAll(options: BalanceOptions, filled: readonly Filled[]): Measured<Named<Balance>> {
   const hash = hashOf(options);
   const hashings = filled.map(({ hashBits }): Hashing => ({ options: hash, bits: hashBits }));
-  const traffic = trafficOf(options, hashings);
-  return filled.map(({ selector, table }, i) => {
-    return { selector, memberOrder: orderOf(options), ...measureBalance(table, traffic.hash(hashings[i]), traffic.sizes) };
+  const { sizes, hash: hashFlows, captured } = trafficOf(options, hashings);
+  const rows = filled.map(({ selector, table }, i) => {
+    return { selector, memberOrder: orderOf(options), ...measureBalance(table, hashFlows(hashings[i]), sizes) };
   });
+  return { rows, captured };
 }
 
 type Named<Value> = Value & { readonly selector: string; readonly memberOrder: MemberOrder };
@@ -208,10 +225,10 @@ function reportTiers(options: BalanceOptions, count: number, filled: readonly Fi
   const links = membersOf(options).length ** count;
   if (links > MAXIMUM_LINKS)
     throw new CommandError(`--members: ${links} links in tier ${count}, wanted at most ${MAXIMUM_LINKS}`);
-  const rows = filled.length === 0 ? [] : measureTiers(options, hash, settings, filled);
-  const all = [...rows, ...refusals.map(refusalRow)];
-  if (options.json) printJson(all);
-  else if (options.csv) print(formatCsv(all));
+  const { rows, captured } = filled.length === 0 ? NOTHING : measureTiers(options, hash, settings, filled);
+  const refused = refusals.map(refusalRow);
+  if (options.json) printJson([...rows.map((row) => ({ ...row, ...captured })), ...refused]);
+  else if (options.csv) print(formatCsv([...rows, ...refused]));
   else if (rows.length > 0) print(formatTiers(rows));
 }
 
@@ -223,10 +240,11 @@ function measureTiers(options: BalanceOptions, hash: HashOptions, settings: read
     options,
     tiers.flat().map(({ hashing }) => hashing),
   );
-  return filled.flatMap(({ selector }, i) => {
+  const rows = filled.flatMap(({ selector }, i) => {
     const loads = measurePolarization(tiers[i], traffic.hash);
     return loads.map((load, tier) => describeTier(selector, tier + 1, settings[tier], load));
   });
+  return { rows, captured: traffic.captured };
 }
 
 /** One value serves all tiers; else there is one for each. */

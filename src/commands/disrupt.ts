@@ -5,16 +5,16 @@ import { formatMistake } from "../config/read.ts";
 import type { HashOptions } from "../ecmp/flow-hash.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import { describeUnbanked, describeUnevenness } from "../ecmp/unevenness.ts";
+import type { CaptureFlows } from "../experiment/capture-flows.ts";
 import { type Hashing, hashFlows } from "../experiment/flow-hashes.ts";
 import { describeRepeats } from "../experiment/flows.ts";
-import { formatCsv, memberRows, outcomeRow, refusalRow } from "../experiment/report.ts";
+import { captureRow, formatCsv, memberRows, outcomeRow, refusalRow } from "../experiment/report.ts";
 import {
   hashingsOf,
   type MemberEvent,
   type Outcome,
   type PlayedScenario,
   playScenario,
-  type Refusal,
   type Scenario,
 } from "../experiment/scenario.ts";
 import { parseScenario } from "../experiment/scenario-file.ts";
@@ -30,15 +30,15 @@ import {
   orderOf,
   recipeOf,
   refuseBeside,
-  refuseIdleFlags,
   reportRefusals,
-  routesOf,
 } from "./experiment-options.ts";
 import { wholeNumber } from "./flag-value.ts";
 import { readFlowFile } from "./flow-file.ts";
 import { hashOf } from "./hash-flags.ts";
 import { CommandError, formatTable, print, printJson, warn } from "./output.ts";
 import { selectorsOf } from "./selector-flags.ts";
+import { tableOfRouter } from "./told-router.ts";
+import { withRouter } from "./with-router.ts";
 
 interface DisruptOptions extends ExperimentOptions {
   readonly remove?: number;
@@ -46,6 +46,10 @@ interface DisruptOptions extends ExperimentOptions {
   readonly threads?: number;
   readonly perMember?: true;
 }
+
+/** Where its flows are of a capture, with that. */
+type Asked = Scenario & { readonly capture?: CaptureFlows };
+type Played = PlayedScenario & { readonly capture: CaptureFlows | undefined };
 
 /** What a scenario file does not say. */
 const BESIDE_SCENARIO = ["threads", "headersOnly", "perMember", "json", "csv"];
@@ -71,20 +75,22 @@ more, that is all that moves, of which what the newcomer is entitled to (1/n of 
 
 async function disrupt(file: string | undefined, options: DisruptOptions, command: Command): Promise<void> {
   if (file !== undefined) refuseBeside(command, BESIDE_SCENARIO, "a scenario file, which says it");
-  const { outcomes, refusals } = await refusingRanges(async () => {
-    const scenario = file === undefined ? scenarioOfFlags(options) : await loadScenario(file, options);
+  const { outcomes, refusals, capture } = await refusingRanges(async () => {
+    const { capture, ...scenario } = file === undefined ? scenarioOfFlags(options) : await loadScenario(file, options);
     if (typeof scenario.flows !== "function") warn(describeRepeats(scenario.flows));
-    return await playScenario(scenario, options.threads);
+    return { ...(await playScenario(scenario, options.threads)), capture };
   });
   warn(describeTables(outcomes));
-  report(outcomes, refusals, options);
+  report({ outcomes, refusals, capture }, options);
   reportRefusals("disrupt", refusals);
 }
 
-function report(outcomes: readonly Outcome[], refusals: readonly Refusal[], options: DisruptOptions): void {
-  const rows = [...(options.perMember ? outcomes.flatMap(memberRows) : outcomes.map(outcomeRow)), ...refusals.map(refusalRow)];
-  if (options.json) printJson(rows);
-  else if (options.csv) print(formatCsv(rows));
+function report({ outcomes, refusals, capture }: Played, options: DisruptOptions): void {
+  const rows = options.perMember ? outcomes.flatMap(memberRows) : outcomes.map(outcomeRow);
+  const captured = capture && { capture: captureRow(capture) };
+  const refused = refusals.map(refusalRow);
+  if (options.json) printJson([...rows.map((row) => ({ ...row, ...captured })), ...refused]);
+  else if (options.csv) print(formatCsv([...rows, ...refused]));
   else if (outcomes.length > 0) {
     print(formatOutcomes(outcomes));
     print(`\n${formatMembers(outcomes)}`);
@@ -103,7 +109,7 @@ function describeTables(outcomes: readonly Outcome[]): string[] {
   });
 }
 
-async function refusingRanges(play: () => Promise<PlayedScenario>): Promise<PlayedScenario> {
+async function refusingRanges(play: () => Promise<Played>): Promise<Played> {
   try {
     return await play();
   } catch (error) {
@@ -112,20 +118,20 @@ async function refusingRanges(play: () => Promise<PlayedScenario>): Promise<Play
   }
 }
 
-function scenarioOfFlags(options: DisruptOptions): Scenario {
-  refuseIdleFlags(options);
+function scenarioOfFlags(given: DisruptOptions): Asked {
+  const options = withRouter(given);
+  const { router } = options;
   const members = membersOf(options);
-  const plan = {
+  const plan: Omit<Scenario, "flows"> = {
     members,
     memberOrder: orderOf(options),
     selectors: selectorsOf(options),
+    ...(router && { tableOf: (choice, ordered) => tableOfRouter(router, choice, orderOf(options), ordered) }),
     events: [eventOfFlags(options, members)],
     hash: hashOf(options),
   };
-  return {
-    ...plan,
-    flows: options.in === undefined ? listed(recipeOf(options), plan.hash) : capturedFlows(options.in, plan, options),
-  };
+  if (options.in !== undefined) return { ...plan, ...capturedFlows(options.in, plan, options) };
+  return { ...plan, flows: listed(recipeOf(options), plan.hash) };
 }
 
 /** Of flows that are told as 5-tuples, and no more. */
@@ -134,9 +140,10 @@ function listed<Flows>(flows: Flows, hash: HashOptions): Flows {
   return flows;
 }
 
-function capturedFlows(file: string, plan: Omit<Scenario, "flows">, options: DisruptOptions): Scenario["flows"] {
+function capturedFlows(file: string, plan: Omit<Scenario, "flows">, options: DisruptOptions): Pick<Asked, "flows" | "capture"> {
   const { headersOnly = false } = options;
-  return loadCaptureFlows(file, { hashings: hashingsOf(plan), headersOnly, routes: routesOf(options) }).hash;
+  const capture = loadCaptureFlows(file, { hashings: hashingsOf(plan), headersOnly, routes: options.router?.routes });
+  return { flows: capture.hash, capture };
 }
 
 function eventOfFlags({ remove, add }: DisruptOptions, members: Scenario["members"]): MemberEvent {
@@ -147,13 +154,13 @@ function eventOfFlags({ remove, add }: DisruptOptions, members: Scenario["member
   return { kind: "remove", label: `remove ${remove}`, address: members[remove - 1].address };
 }
 
-async function loadScenario(file: string, options: DisruptOptions): Promise<Scenario> {
+async function loadScenario(file: string, options: DisruptOptions): Promise<Asked> {
   const result = parseScenario(readText(file));
   if ("mistakes" in result) throw new CommandError(result.mistakes.map((mistake) => formatMistake(file, mistake)).join("\n"));
   const { flows, ...plan } = result.scenario;
   if (!("file" in flows)) return { ...plan, flows: listed(flows, plan.hash) };
   const path = resolve(dirname(file), flows.file);
-  if (isCapture(path)) return { ...plan, flows: capturedFlows(path, plan, options) };
+  if (isCapture(path)) return { ...plan, ...capturedFlows(path, plan, options) };
   const list = await loadFlows(path);
   return { ...plan, flows: listed((hashing: Hashing) => hashFlows(list, hashing), plan.hash) };
 }

@@ -6,7 +6,6 @@ import { memberOrderOf, PROFILES } from "../ecmp/profile.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import { equalMembers, MAXIMUM_BUCKETS, MAXIMUM_WEIGHT, type Member } from "../ecmp/table.ts";
 import type { FlowRecipe } from "../experiment/flows.ts";
-import { type RestoredFib, restoreFib } from "../experiment/restore.ts";
 import type { Refusal } from "../experiment/scenario.ts";
 import {
   DEFAULT_DESTINATION,
@@ -21,7 +20,7 @@ import { fieldList, listOf, oneOf, parsedBy, wholeNumber } from "./flag-value.ts
 import { addNamedValue } from "./named-value.ts";
 import { CommandError } from "./output.ts";
 import type { SelectorFlags } from "./selector-flags.ts";
-import { loadConfiguredState, loadSavedState } from "./state-file.ts";
+import { membersOfRouter } from "./told-router.ts";
 
 export interface ExperimentOptions extends SelectorFlags {
   readonly in?: string;
@@ -85,11 +84,14 @@ export function addExperimentOptions(command: Command): Command {
       ).conflicts(["flows", "seed", "sources", "destination"]),
     )
     .option("--headers-only", "the capture was cut on purpose: packets that have their ports count as whole")
-    .option("--config <file>", "with --in: only what this configuration's static routes send to next hops is of a flow")
+    .option(
+      "--config <file>",
+      "with --in: only what this configuration's static routes send to next hops is of a flow; its hash, selector, order and next hops, unless flags say otherwise",
+    )
     .addOption(
       new Option(
         "--state <file>",
-        "with --in: the same by a saved `ecmp show groups --json`; what becomes of the rest is said",
+        "with --in: the same by a saved `ecmp show groups --json`, and by its table as it is; what becomes of the rest is said",
       ).conflicts("config"),
     )
     .option("--flows <n>", "how many flows; each is drawn anew, so some may be repeats", wholeNumber(1, 1e9), DEFAULT_FLOWS)
@@ -123,17 +125,6 @@ export function refuseIdleFlags({ in: capture, headersOnly, config, state }: Exp
   if (given && capture === undefined) throw new CommandError(`${given[0]}: wanted only with --in, a capture`);
 }
 
-/** By which packets of a capture are forwarded at all; undefined: every destination has a route. */
-export function routesOf({ config, state }: Pick<ExperimentOptions, "config" | "state">): RestoredFib | undefined {
-  const file = state ?? config;
-  if (file === undefined) return undefined;
-  try {
-    return restoreFib(state === undefined ? loadConfiguredState(file) : loadSavedState(file));
-  } catch (error) {
-    throw error instanceof CommandError ? error : new CommandError(`${file}: ${(error as Error).message}`);
-  }
-}
-
 /** Flags that stand beside what says the same otherwise. */
 export function refuseBeside(command: Command, allowed: readonly string[], what: string): void {
   const given = command.options.find(
@@ -164,19 +155,24 @@ function memberList(text: string): number | readonly Address[] {
 
 const DEFAULT_MEMBERS = 8;
 
-/** As written: those named, or as many as asked for, or else as there are weights. */
-export function membersOf({ members, weights }: Pick<ExperimentOptions, "members" | "weights">): Member[] {
-  const told = members ?? weights?.length ?? DEFAULT_MEMBERS;
-  const named = typeof told === "number" ? equalMembers(told) : told.map(unweighted);
+/** As written: those named, or as many as asked for, or those of the router that a file tells of, or else as there are weights. */
+export function membersOf({ members, weights, router }: Pick<ExperimentOptions, "members" | "weights" | "router">): Member[] {
+  const named = membersNamed(members ?? (router ? membersOfRouter(router) : (weights?.length ?? DEFAULT_MEMBERS)));
   if (weights === undefined) return named;
-  if (weights.length !== named.length)
-    throw new CommandError(`--weights: ${weights.length} of them, wanted ${named.length}, one for each of --members`);
+  if (weights.length !== named.length) {
+    const whose = members === undefined && router ? `the next hops of ${router.file}` : "--members";
+    throw new CommandError(`--weights: ${weights.length} of them, wanted ${named.length}, one for each of ${whose}`);
+  }
   return named.map((member, i) => ({ ...member, weight: weights[i] }));
 }
 
-const unweighted = (address: Address): Member => ({ address, weight: 1 });
+function membersNamed(told: number | readonly (Address | Member)[]): Member[] {
+  if (typeof told === "number") return equalMembers(told);
+  return told.map((one) => (typeof one === "object" ? one : { address: one, weight: 1 }));
+}
 
-export const orderOf = ({ memberOrder, profile }: ExperimentOptions): MemberOrder => memberOrder ?? memberOrderOf(profile);
+export const orderOf = ({ memberOrder, profile, router }: ExperimentOptions): MemberOrder =>
+  memberOrder ?? (profile === undefined && router ? router.memberOrder : memberOrderOf(profile));
 
 /** Of a next hop that arrives: the one after all that are there. */
 export function addressAfter(members: readonly Member[]): Address {

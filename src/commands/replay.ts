@@ -44,8 +44,8 @@ export function replayCommand(): Command {
       "after",
       `
 Every next hop of the routes counts as reachable, and each packet's own destination MAC as the router's. What goes to a subnet of
-the router's ports (of a saved state, or of \`addresses\` in the configuration) is counted as slow: a router would ask for its host first. A packet arrives on the
-first port whose \`vlan\` is that of its tags, loses them there, and goes on without; where no port has them it is dropped, as
+the router's ports (of a saved state, or of \`addresses\` in the configuration) is counted as slow: a router would ask for its
+host first. A packet arrives on the first port whose \`vlan\` is that of its tags, loses them there, and goes on without; where no port has them it is dropped, as
 tagged packets are by a saved state, which knows no ports. Bytes are those of Ethernet frames on the wire, of next hops without
 tags. Flows are those of forwarded packets; beyond four million they are estimated, within 0.1 %.
 Packets of other link types than ${SUPPORTED_LINKS}

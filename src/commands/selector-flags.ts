@@ -1,4 +1,4 @@
-/** Selectors and their options, from flags: `--selector`, `--buckets`, `--selector-seed`, `--selector-option`. */
+/** Selectors and their options, from flags: `--selector`, `--buckets`, `--selector-seed`, `--selector-option`; or those of the router that a file tells of. */
 import type { z } from "zod";
 import { selectorSchema } from "../config/ecmp-schema.ts";
 import { flattenIssues, formatPath } from "../config/read.ts";
@@ -17,9 +17,10 @@ export interface SelectorFlags extends HashFlags {
 
 /** Each selector with those of the options that it takes; an option that none takes is a mistake. */
 export function selectorsOf(options: SelectorFlags): SelectorChoice[] {
-  const { profile, selector } = options;
+  const { profile, selector, router } = options;
+  const ownOf = (name: string) => ({ name, ...(name === router?.selector.name ? router.selector.options : {}) });
   const isProfile = profile !== undefined && selector === undefined;
-  const chosen = isProfile ? [routerOf(options).selector] : (selector ?? ["modulo"]).map((name) => ({ name }));
+  const chosen = isProfile ? [routerOf(options).selector] : (selector ?? [router?.selector.name ?? "modulo"]).map(ownOf);
   const repeated = chosen.find(({ name }, i) => chosen.findIndex((other) => other.name === name) < i);
   if (repeated) throw new CommandError(`--selector: ${repeated.name}, wanted each selector once`);
   const told = selectorOptionsOf(options);

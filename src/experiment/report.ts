@@ -1,7 +1,9 @@
 /** Outcomes as rows for people and scripts: one row an outcome, or one row a member of it. */
 import type { MemberOrder } from "../ecmp/member-order.ts";
 import { formatAddress } from "../net/address.ts";
+import type { CaptureFlows } from "./capture-flows.ts";
 import { csvLine } from "./csv.ts";
+import type { LinkCount } from "./link-counts.ts";
 import type { Outcome, Refusal } from "./scenario.ts";
 
 /** What was divided or drawn a root of, as JSON and CSV have it: six digits that count. Counts and shares are exact. */
@@ -33,6 +35,20 @@ export const outcomeRow = ({ choice, memberOrder, members, event, disruption }: 
   excess: disruption.excess,
   maxOverMean: rounded(disruption.maxOverMean),
   memberOrder,
+});
+
+/** In each row of a capture: what of it is in no flow, and why. */
+export interface CaptureRow {
+  readonly packets: number;
+  readonly notForwarded: Readonly<Record<string, number>>;
+  /** Unless there are none. */
+  readonly unknownLinkTypes?: readonly LinkCount[];
+}
+
+export const captureRow = ({ allPackets, notForwarded, unknownLinks }: CaptureFlows): CaptureRow => ({
+  packets: allPackets,
+  notForwarded: Object.fromEntries([...notForwarded].sort(([a], [b]) => (a < b ? -1 : 1))),
+  ...(unknownLinks.length > 0 && { unknownLinkTypes: unknownLinks }),
 });
 
 export interface MemberRow {

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { hashStateSchema, memberOrderSchema, selectorStateSchema } from "../config/ecmp-schema.ts";
 import { flattenIssues, formatPath } from "../config/read.ts";
 import { address, prefix } from "../config/scalar.ts";
-import { compileFlowHash, type FlowHash } from "../ecmp/flow-hash.ts";
+import { compileFlowHash, type FlowHash, type HashOptions } from "../ecmp/flow-hash.ts";
 import type { MemberOrder } from "../ecmp/member-order.ts";
 import { SELECTORS } from "../ecmp/selector.ts";
 import {
@@ -27,6 +27,8 @@ import { formatPrefix, type Prefix, parsePrefix, prefixKey } from "../net/prefix
 
 export interface RestoredFib extends Pick<FlowHash, "hashFields" | "writeKey"> {
   readonly algorithm: string;
+  readonly hash: HashOptions;
+  readonly selectorName: string;
   readonly selector: Selector;
   readonly selectorOptions: SelectorOptions;
   readonly memberOrder: MemberOrder;
@@ -80,6 +82,8 @@ export function restoreFib(state: FibState): RestoredFib {
   refuseRepeats(restored);
   return {
     algorithm: hash.algorithm,
+    hash,
+    selectorName: selector.name,
     ...compileFlowHash(hash, SELECTORS[selector.name].hashBits),
     selector: SELECTORS[selector.name],
     selectorOptions,

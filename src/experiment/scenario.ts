@@ -31,6 +31,8 @@ export interface Scenario {
   /** Those of a recipe, or the hashes of listed ones by a way of `hashingsOf`. */
   readonly flows: FlowRecipe | ((hashing: Hashing) => Uint32Array);
   readonly hash: HashOptions;
+  /** The table before the first event, where members in this order have one already; absent: it is filled. */
+  readonly tableOf?: (selector: SelectorChoice, members: readonly Member[]) => SelectionTable | undefined;
 }
 
 export interface SelectorChoice {
@@ -113,14 +115,14 @@ function listMembers(scenario: Scenario): (readonly Member[])[] {
 
 /** Each event changes the table that the one before it left. */
 function planSteps(
-  { memberOrder, events }: Scenario,
+  { memberOrder, events, tableOf }: Scenario,
   [first, ...later]: readonly (readonly Member[])[],
   choice: SelectorChoice,
 ): Omit<Outcome, "disruption">[] {
   const { name, options } = choice;
   const selector = SELECTORS[name];
   let members = first;
-  let table: SelectionTable = changeGroup(undefined, first, selector, options).after;
+  let table = tableOf?.(choice, first) ?? changeGroup(undefined, first, selector, options).after;
   return events.map((event, i) => {
     const count = members.length;
     members = later[i];
