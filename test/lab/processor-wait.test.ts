@@ -24,6 +24,23 @@ const at = (atMs: number, ranMs: number, waitedMs: number, more: Partial<Sample>
   ...more,
 });
 
+/** Until each of them has waited for longer than that, all its waits together; what was seen of all. */
+async function untilWaited(waits: ProcessorWaits, names: readonly string[], fromMs: number, waitedMs: number): Promise<Waits> {
+  let found: Waits = new Map();
+  try {
+    await vi.waitFor(
+      () => {
+        found = waits.stop();
+        for (const name of names) expect(longestWait(found, [name], fromMs, systemClock.nowMs()), name).toBeGreaterThan(waitedMs);
+      },
+      { timeout: 20_000, interval: 300 },
+    );
+    return found;
+  } finally {
+    waits.stop();
+  }
+}
+
 describe("waits for a processor", () => {
   it("are those of processes that share one, also of a child's, and not of who sleeps", async () => {
     const busy = "for (;;);";
@@ -37,19 +54,7 @@ describe("waits for a processor", () => {
     start(...shared());
     const waits = new ProcessorWaits(systemClock, () => watched);
     const fromMs = systemClock.nowMs();
-    let found: Waits = new Map();
-    try {
-      await vi.waitFor(
-        () => {
-          found = waits.stop();
-          for (const name of ["busy", "parent"])
-            expect(longestWait(found, [name], fromMs, systemClock.nowMs())).toBeGreaterThan(100);
-        },
-        { timeout: 20_000, interval: 300 },
-      );
-    } finally {
-      waits.stop();
-    }
+    const found = await untilWaited(waits, ["busy", "parent"], fromMs, 100);
     const toMs = systemClock.nowMs();
     expect(longestWait(found, ["asleep"], fromMs, toMs)).toBeLessThan(longestWait(found, ["busy"], fromMs, toMs));
     // When the whole machine stands still, all that are watched wait, who is gone too.
@@ -99,17 +104,6 @@ describe("waits for a processor", () => {
     const waits = new ProcessorWaits(systemClock, () => [{ name: "stopped", pid }]);
     process.kill(pid, "SIGSTOP");
     const fromMs = systemClock.nowMs();
-    let found: Waits = new Map();
-    try {
-      await vi.waitFor(
-        () => {
-          found = waits.stop();
-          expect(longestWait(found, ["stopped"], fromMs, systemClock.nowMs())).toBeGreaterThan(400);
-        },
-        { timeout: 20_000, interval: 300 },
-      );
-    } finally {
-      waits.stop();
-    }
+    await untilWaited(waits, ["stopped"], fromMs, 400);
   });
 });
