@@ -6,13 +6,13 @@
  */
 import { loadavg } from "node:os";
 import { pathToFileURL } from "node:url";
+import { createPortSettings } from "../src/dataplane/around-port.ts";
 import type { Link } from "../src/dataplane/links.ts";
 import { createOwnSources } from "../src/dataplane/own-sources.ts";
 import type { WorkerMessage, WorkerStart } from "../src/dataplane/worker.ts";
 import { createImage } from "../src/fib/image.ts";
 import { execute } from "../src/lab/process.ts";
 import { systemClock } from "../src/net/clock.ts";
-import { createFaultMemory } from "../src/port/fault-rule.ts";
 import { findInterface } from "../src/port/interface.ts";
 import { DEFAULT_RING_SIZE } from "../src/port/packet-ring.ts";
 import { createSharedValue, setSharedValue } from "../src/port/shared-value.ts";
@@ -55,13 +55,7 @@ async function die(): Promise<Death> {
   const supervisor = createSupervisor({
     clock: systemClock,
     wakes: [wake],
-    ports: PORTS.map((name) => ({
-      interface: name,
-      vlans: 0,
-      isUnseen: false,
-      fault: createFaultMemory(1),
-      tap: createSharedValue(),
-    })),
+    ports: PORTS.map((name) => ({ interface: name, vlans: 0, isUnseen: false, ...createPortSettings(1) })),
     links,
     ring: DEFAULT_RING_SIZE,
     busy: false,

@@ -5,8 +5,9 @@
  */
 import type { Clock } from "../net/clock.ts";
 import { FaultyPort } from "../port/fault.ts";
-import type { FaultMemory } from "../port/fault-rule.ts";
+import { createFaultMemory, type FaultMemory } from "../port/fault-rule.ts";
 import type { Port } from "../port/port.ts";
+import { createSharedValue } from "../port/shared-value.ts";
 import { TapPort } from "../port/tap.ts";
 import { DROP } from "./verdict.ts";
 
@@ -15,6 +16,11 @@ export interface PortSettings {
   readonly fault: FaultMemory;
   readonly tap: SharedArrayBuffer;
 }
+
+export const createPortSettings = (workers: number): PortSettings => ({
+  fault: createFaultMemory(workers),
+  tap: createSharedValue(),
+});
 
 export interface TapPlace {
   /** Of the port. */

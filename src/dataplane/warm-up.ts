@@ -12,12 +12,10 @@ import { createImage } from "../fib/image.ts";
 import { type Address, parseAddress } from "../net/address.ts";
 import { systemClock } from "../net/clock.ts";
 import { parsePrefix } from "../net/prefix.ts";
-import { createFaultMemory } from "../port/fault-rule.ts";
 import { LivePort } from "../port/live-port.ts";
 import type { Port } from "../port/port.ts";
-import { createSharedValue } from "../port/shared-value.ts";
 import { createTapMemory } from "../port/tap-memory.ts";
-import { surround } from "./around-port.ts";
+import { createPortSettings, surround } from "./around-port.ts";
 import { createChannelMemory, createChannelWriter } from "./channel.ts";
 import { createPortIdentity } from "./classify.ts";
 import { createCounterMemory, createCounterWriter } from "./counters.ts";
@@ -90,6 +88,6 @@ export function warmUp({ hash, selector, ports: own }: WarmUpOptions): void {
 const NOBODY = 31;
 
 function wrap(port: Port, index: number): Port {
-  const settings = { fault: createFaultMemory(1), tap: createSharedValue() };
-  return surround(port, settings, { index, worker: 0, copies: createTapMemory(MEMORY_BYTES), clock: systemClock }).outer;
+  return surround(port, createPortSettings(1), { index, worker: 0, copies: createTapMemory(MEMORY_BYTES), clock: systemClock })
+    .outer;
 }

@@ -3,7 +3,7 @@
  * breathes packets that the warm-up has not seen, by a port that it has.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { surround } from "#src/dataplane/around-port.ts";
+import { createPortSettings, surround } from "#src/dataplane/around-port.ts";
 import { createChannelMemory, createChannelWriter } from "#src/dataplane/channel.ts";
 import { createPortIdentity } from "#src/dataplane/classify.ts";
 import { createCounterMemory, createCounterWriter } from "#src/dataplane/counters.ts";
@@ -18,10 +18,8 @@ import { parseAddress } from "#src/net/address.ts";
 import { systemClock } from "#src/net/clock.ts";
 import { parsePrefix } from "#src/net/prefix.ts";
 import { createBatch, ROW, ROW_WORDS, VERDICT, VIRTIO_HEADER_LENGTH } from "#src/port/batch.ts";
-import { createFaultMemory } from "#src/port/fault-rule.ts";
 import { LivePort } from "#src/port/live-port.ts";
 import { NO_COUNTERS } from "#src/port/port.ts";
-import { createSharedValue } from "#src/port/shared-value.ts";
 import { createTapMemory } from "#src/port/tap-memory.ts";
 
 const [hash, selector, frames] = JSON.parse(process.argv[2]);
@@ -72,8 +70,12 @@ for (const [to, via] of [
 }
 fib.publish();
 
-const settings = { fault: createFaultMemory(1), tap: createSharedValue() };
-const { outer } = surround(live, settings, { index: 0, worker: 0, copies: createTapMemory(1 << 16), clock: systemClock });
+const { outer } = surround(live, createPortSettings(1), {
+  index: 0,
+  worker: 0,
+  copies: createTapMemory(1 << 16),
+  clock: systemClock,
+});
 const forward = createForwarder({ image: fib.image, hash, selector, ports: [identity], ownSources: createOwnSources() });
 const breathe = createLoop({
   ports: [outer],

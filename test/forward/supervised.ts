@@ -7,6 +7,7 @@
  */
 import type { Worker } from "node:worker_threads";
 import { expect } from "vitest";
+import { createPortSettings } from "#src/dataplane/around-port.ts";
 import { readCounters } from "#src/dataplane/counters.ts";
 import { createOwnSources } from "#src/dataplane/own-sources.ts";
 import type { WorkerStart } from "#src/dataplane/worker.ts";
@@ -15,7 +16,6 @@ import { createImage } from "#src/fib/image.ts";
 import { parseAddress } from "#src/net/address.ts";
 import { delay, systemClock } from "#src/net/clock.ts";
 import { parsePrefix } from "#src/net/prefix.ts";
-import { createFaultMemory } from "#src/port/fault-rule.ts";
 import { findInterface } from "#src/port/interface.ts";
 import { DEFAULT_RING_SIZE } from "#src/port/packet-ring.ts";
 import { createSharedValue, setSharedValue } from "#src/port/shared-value.ts";
@@ -102,13 +102,7 @@ export async function startSupervised({ workers, launch = launchWorker, onDeath 
   const supervisor = createSupervisor({
     clock: systemClock,
     wakes,
-    ports: NAMES.map((name) => ({
-      interface: name,
-      vlans: 0,
-      isUnseen: false,
-      fault: createFaultMemory(workers),
-      tap: createSharedValue(),
-    })),
+    ports: NAMES.map((name) => ({ interface: name, vlans: 0, isUnseen: false, ...createPortSettings(workers) })),
     links,
     ring: DEFAULT_RING_SIZE,
     busy: false,
