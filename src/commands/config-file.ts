@@ -15,6 +15,7 @@ export const loadConfigWithFiles = (file: string): Config => configOf(file, read
 /** A password file's name counts from the folder of the configuration, those of journals, taps and ports from where the router runs. */
 export const readConfigWithFiles = (file: string): ConfigResult =>
   readConfig(readText(file), {
+    configuration: file,
     read(name) {
       try {
         return { text: readFileSync(resolve(dirname(file), name), "utf8") };
@@ -22,26 +23,38 @@ export const readConfigWithFiles = (file: string): ConfigResult =>
         return { problem: problemOf(error) };
       }
     },
-    absence(name) {
+    absence(name, mayCome) {
       try {
+        const found = statSync(name);
+        if (!found.isFile()) return found.isDirectory() ? "that is a folder" : "that is no plain file";
         accessSync(name, constants.R_OK);
-        return isFolder(name) ? "that is a folder" : undefined;
+        return undefined;
       } catch (error) {
-        return problemOf(error);
+        return mayCome && (error as NodeJS.ErrnoException).code === "ENOENT" ? undefined : problemOf(error);
       }
     },
     obstacle(name) {
       const path = resolve(name);
-      if (isFolder(path)) return "that is a folder";
-      return isFolder(dirname(path)) ? undefined : `there is no folder ${dirname(path)}`;
+      try {
+        if (isFolder(path)) return "that is a folder";
+        return isFolder(dirname(path)) ? undefined : `there is no folder ${dirname(path)}`;
+      } catch {
+        return `there is no way into the folder ${dirname(path)}`;
+      }
     },
     identify(name) {
-      // As the kernel finds it: behind a link ".." is another folder than in the text.
-      if (statSync(name, { throwIfNoEntry: false })) return realpathSync.native(name);
-      return isFolder(dirname(name)) ? join(realpathSync.native(dirname(name)), basename(name)) : resolve(name);
+      try {
+        // As the kernel finds it: behind a link ".." is another folder than in the text.
+        if (statSync(name, { throwIfNoEntry: false })) return realpathSync.native(name);
+        return isFolder(dirname(name)) ? join(realpathSync.native(dirname(name)), basename(name)) : resolve(name);
+      } catch {
+        // Where we may not look, by what it is called.
+        return resolve(name);
+      }
     },
   });
 
+/** Throws where we may not look. */
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 function configOf(file: string, result: ConfigResult): Config {

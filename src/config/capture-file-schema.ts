@@ -6,6 +6,7 @@ import { z } from "zod";
 import { type Address, formatAddress } from "../net/address.ts";
 import { isGroup, parseMac } from "../net/mac.ts";
 import { makePrefix, type Prefix, prefixContains } from "../net/prefix.ts";
+import { refusalOfOwn } from "./own-addresses.ts";
 import { refuseTwice } from "./refuse-twice.ts";
 import { parsed, unicast, whole } from "./scalar.ts";
 
@@ -61,9 +62,13 @@ export function refuseMisplacedFiles(
     return;
   }
   const { addresses = [], neighbors = [] } = port;
-  for (const [i, { address }] of neighbors.entries())
-    if (!addresses.some((own) => prefixContains(makePrefix(own.address, own.length), address)))
-      refuse(["neighbors", i, "address"], "an address on a subnet of one of the port's own (addresses)");
+  for (const [i, { address }] of neighbors.entries()) {
+    const isNear = addresses.some((own) => prefixContains(makePrefix(own.address, own.length), address));
+    const wanted = isNear
+      ? refusalOfOwn({ addresses }, "this port", address)
+      : "an address on a subnet of one of the port's own (addresses)";
+    if (wanted !== undefined) refuse(["neighbors", i, "address"], wanted);
+  }
   if (port.read === undefined && port.write === undefined) refuse([], "a file to read (read), one to write (write), or both");
   if (port.address !== undefined)
     refuse(["address"], "a name (interface): behind files there is no interface that has an address");

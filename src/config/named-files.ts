@@ -1,16 +1,18 @@
 /**
  * The files that a configuration names, looked at before it is put in force: passwords are put in their places, and where the
- * journal is to be written there must be a folder, what a port reads must be there, and no file is written by two. Looking is the
- * caller's; what is wrong is a mistake of the configuration like any other.
+ * journal or a port is to write there must be a folder, what a port reads must be there and stay there, and nobody writes what
+ * is another's, or the configuration itself. Looking is the caller's; what is wrong is a mistake of the configuration like any other.
  */
 import type { z } from "zod";
 import { isPassword, LONGEST_PASSWORD_BYTES } from "./password.ts";
 
 export interface NamedFiles {
+  /** The configuration's own name. */
+  readonly configuration: string;
   /** The text of a file, or in words what is wrong with it. */
   read(file: string): { readonly text: string } | { readonly problem: string };
-  /** In words, why there is no such file to be read, if there is none. */
-  absence(file: string): string | undefined;
+  /** In words, why that is no file to be read, if it is none. One that may come later need not be there. */
+  absence(file: string, mayCome: boolean): string | undefined;
   /** In words, why nobody can write such a file, if nobody can. */
   obstacle(file: string): string | undefined;
   /** One name for all the spellings of a file that is written. */
@@ -23,13 +25,18 @@ interface Protected {
   readonly passwordFile?: string | undefined;
   password?: string | undefined;
 }
+interface Written {
+  readonly file: string;
+  /** As many, with those that were put aside. */
+  readonly files: number;
+}
 interface Naming {
   readonly bgp?: { readonly neighbors: readonly Protected[]; readonly dynamicNeighbors: readonly Protected[] } | undefined;
-  readonly journal?: { readonly file: string } | undefined;
+  readonly journal?: Written | undefined;
   readonly ports: readonly {
-    readonly tap?: { readonly file: string } | undefined;
+    readonly tap?: Written | undefined;
     readonly read?: { readonly file: string; readonly follow: boolean } | undefined;
-    readonly write?: { readonly file: string } | undefined;
+    readonly write?: Written | undefined;
   }[];
 }
 
@@ -47,24 +54,65 @@ export const lookAtFiles =
         else refuse(["bgp", list, i, "passwordFile"], found.wanted);
       }
     }
-    const obstacle = journal && files.obstacle(journal.file);
-    if (obstacle !== undefined) refuse(["journal", "file"], `a file that can be written; ${obstacle}`);
-    const writers = new Map(journal ? [[files.identify(journal.file), "the journal"]] : []);
-    for (const [i, { read, ...written }] of ports.entries()) {
-      for (const name of ["tap", "write"] as const) {
-        const named = written[name];
-        if (!named) continue;
-        const file = files.identify(named.file);
-        const writer = writers.get(file);
-        if (writer === undefined) writers.set(file, name === "tap" ? `the tap of ports[${i}]` : `ports[${i}]`);
-        else refuse(["ports", i, name, "file"], `a file of its own; ${writer} writes this one`);
+    const writers = writersOf(files, { journal, ports });
+    const configuration = files.identify(files.configuration);
+    const putsAside = putAsideBy(files, configuration, writers);
+    for (const [i, writer] of writers.entries()) {
+      const { path, identity, written } = writer;
+      // A tap comes and goes while the router runs, which says then what it cannot open.
+      const obstacle = path.at(-1) === "tap" ? undefined : files.obstacle(written.file);
+      const same = writers.slice(0, i).find((other) => other.identity === identity);
+      const older = putAsideBy(files, identity, writers);
+      const refuseFile = (wanted: string) => refuse([...path, "file"], wanted);
+      if (obstacle !== undefined) refuseFile(`a file that can be written; ${obstacle}`);
+      else if (identity === configuration) refuseFile("another file than this configuration");
+      else if (writer === putsAside) refuseFile("another name; what is put aside would have that of this configuration");
+      else if (same) refuseFile(`a file of its own; ${same.name} writes this one`);
+      else if (older) refuseFile(`a file of its own; ${older.name} puts aside under this name what it wrote`);
+    }
+    for (const [i, { read, write }] of ports.entries()) {
+      if (!read) continue;
+      const refuseFile = (wanted: string) => refuse(["ports", i, "read", "file"], wanted);
+      const absence = files.absence(read.file, read.follow);
+      if (absence !== undefined) {
+        refuseFile(`a file that can be read; ${absence}`);
+        continue;
       }
-      const missing = read && !read.follow ? files.absence(read.file) : undefined;
-      if (missing !== undefined) refuse(["ports", i, "read", "file"], `a file that can be read; ${missing}`);
-      else if (read && written.write && files.identify(read.file) === files.identify(written.write.file))
+      const identity = files.identify(read.file);
+      const older = putAsideBy(files, identity, writers);
+      const writer = writers.find((one) => one.identity === identity);
+      if (older) refuseFile(`a file that stays where it is; ${older.name} puts aside under this name what it wrote`);
+      else if (writer && writer.written === write)
         refuse(["ports", i, "write", "file"], "another file than the one that this port reads");
+      else if (writer && !read.follow)
+        refuseFile(`a file that stays where it is (or follow: true); ${writer.name} writes this one anew`);
     }
   };
+
+interface Writer {
+  readonly name: string;
+  readonly path: (string | number)[];
+  readonly written: Written;
+  readonly identity: string;
+}
+
+function writersOf({ identify }: NamedFiles, { journal, ports }: Pick<Naming, "journal" | "ports">): Writer[] {
+  const of = (name: string, path: (string | number)[], written: Written | undefined): Writer[] =>
+    written ? [{ name, path, written, identity: identify(written.file) }] : [];
+  return [
+    ...of("the journal", ["journal"], journal),
+    ...ports.flatMap(({ tap, write }, i) => [
+      ...of(`the tap of ports[${i}]`, ["ports", i, "tap"], tap),
+      ...of(`ports[${i}]`, ["ports", i, "write"], write),
+    ]),
+  ];
+}
+
+/** Who turns over under this name: of `out` that are `out.1` and so on, as many as it keeps. */
+function putAsideBy({ identify }: NamedFiles, identity: string, writers: readonly Writer[]): Writer | undefined {
+  const number = Number(/\.([1-9][0-9]*)$/.exec(identity)?.[1]);
+  return writers.find(({ written: { file, files } }) => number < files && identify(`${file}.${number}`) === identity);
+}
 
 function passwordIn(found: ReturnType<NamedFiles["read"]>): { password: string } | { wanted: string } {
   if ("problem" in found) return { wanted: `a file that can be read; ${found.problem}` };

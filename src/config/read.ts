@@ -1,7 +1,7 @@
 /**
  * Text to configuration: YAML, then the schema, and every mistake of both at once as where (line and path), value, wanted.
  */
-import { isNode, LineCounter, parseDocument, type YAMLParseError } from "yaml";
+import { isNode, isScalar, LineCounter, parseDocument, type YAMLParseError } from "yaml";
 import type { z } from "zod";
 import { legible } from "./legible.ts";
 import { lookAtFiles, type NamedFiles } from "./named-files.ts";
@@ -55,7 +55,16 @@ export function readYaml<Value>(
     }
     return 1;
   };
-  const mistakes = flattenIssues(result.error).map(({ path, wanted }) => {
+  /** What has a short form stands where the keys of the long one would be: `read: in.pcap` for `read: {file: in.pcap}`. */
+  const placeOf = (path: PropertyKey[]): PropertyKey[] => {
+    const short = path.findIndex((_, length) => {
+      const node = document.getIn(path.slice(0, length), true);
+      return isScalar(node) && typeof node.value === "string";
+    });
+    return short < 0 ? path : path.slice(0, short);
+  };
+  const mistakes = flattenIssues(result.error).map(({ path: found, wanted }) => {
+    const path = placeOf(found);
     const value = document.getIn(path);
     const shown = path.some(isSecret) ? "(not shown)" : isNode(value) ? value.toJSON() : value;
     return { line: lineOf(path), path: formatPath(path), value: shown === undefined ? undefined : excerpt(shown), wanted };

@@ -1,7 +1,7 @@
 /** The single values of a configuration file, which the schemas of its parts are made of: each says what is wanted in its place. */
 import { z } from "zod";
 import { type Address, isIpv4, isLinkLocal, parseAddress, zoneOf } from "../net/address.ts";
-import { ipv4Mask, maskAddress, type Prefix, parseInterfaceAddress, parsePrefix } from "../net/prefix.ts";
+import { maskAddress, type Prefix, parseInterfaceAddress, parsePrefix, subnetBroadcast } from "../net/prefix.ts";
 
 /** Text that `parse` turns into a value, or a mistake that says what is wanted. */
 export const parsed = <Value>(parse: (text: string) => Value | undefined, wanted: string) =>
@@ -44,8 +44,7 @@ function isHostOf({ address, length }: Prefix): boolean {
   if (!isUnicast(address) || length === 0) return false;
   if (!isIpv4(address)) return !isLinkLocal(address) && address !== `${"0".repeat(31)}1`;
   if (address >>> 24 === 127) return false;
-  const hostBits = (address & ~ipv4Mask(length)) >>> 0;
-  return length > 30 || (address !== maskAddress(address, length) && hostBits !== ~ipv4Mask(length) >>> 0);
+  return length > 30 || (address !== maskAddress(address, length) && address !== subnetBroadcast({ address, length }));
 }
 
 /** Somebody whom we can send to: a link-local address alone says not where, and what lies in ::ffff:0:0/96 is IPv4's. */

@@ -9,6 +9,7 @@ import { bfdProfilesSchema, bfdSchema } from "./bfd-schema.ts";
 import { neighborPolicy, prefixLists } from "./bgp-policy-schema.ts";
 import { type ContradictorySettings, findContradictions } from "./contradictions.ts";
 import { ecmpSchema } from "./ecmp-schema.ts";
+import { findOwn } from "./own-addresses.ts";
 import { isPassword, LONGEST_PASSWORD_BYTES } from "./password.ts";
 import { interfaceName, portSchema } from "./port-schema.ts";
 import { refuseTwice } from "./refuse-twice.ts";
@@ -214,6 +215,7 @@ export const configSchema = z
     // Mistakes in it were found already.
     if (!config.ecmp?.hash || !config.ecmp.selector || !config.routes?.every(isWholeRoute)) return;
     refuseForeignLinks(config.ports, config.bgp?.neighbors ?? [], context);
+    for (const { path, wanted } of findOwn(config)) context.addIssue({ code: "custom", path, message: `wanted ${wanted}` });
     for (const { path, message } of findUnserved(config)) context.addIssue({ code: "custom", path, message });
   });
 

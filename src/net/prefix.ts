@@ -25,6 +25,12 @@ export const makePrefix = (address: Address, length: number): Prefix => ({ addre
 
 export const hostPrefix = (address: Address): Prefix => ({ address, length: maximumLength(address) });
 
+/** The address for all hosts of the subnet (RFC 919), where there is one: not in IPv6, nor in a /31 or /32. */
+export function subnetBroadcast({ address, length }: Prefix): Address | undefined {
+  if (!isIpv4(address) || length > 30) return undefined;
+  return (address | (0xffffffff >>> length)) >>> 0;
+}
+
 /** The prefix that `text` writes ("10.0.0.0/8"), or undefined; a prefix with host bits set is not one. */
 export function parsePrefix(text: string): Prefix | undefined {
   const prefix = parseInterfaceAddress(text);

@@ -7,7 +7,8 @@
  */
 import { spawnSync } from "node:child_process";
 import { type Address, compareAddresses, formatAddress, isIpv4, isLinkLocal } from "../net/address.ts";
-import { findInterface, type InterfaceInfo, listInterfaces, subnetBroadcast } from "./interface.ts";
+import { subnetBroadcast } from "../net/prefix.ts";
+import { findInterface, type InterfaceInfo, listInterfaces } from "./interface.ts";
 
 export interface IngressRule {
   /** Of nftables, in the netdev family: one for each router of a network namespace. */

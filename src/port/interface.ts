@@ -1,6 +1,6 @@
 /** The network interfaces of this network namespace as values, those that are down included. */
 import { loadNative, type NativeInterface } from "../../native-bindings/index.ts";
-import { type Address, isIpv4, readIpv4, readIpv6 } from "../net/address.ts";
+import { type Address, readIpv4, readIpv6 } from "../net/address.ts";
 import type { Mac } from "../net/mac.ts";
 import type { Prefix } from "../net/prefix.ts";
 
@@ -39,10 +39,4 @@ function toInfo(native: NativeInterface): InterfaceInfo {
 
 function toAddress(bytes: Uint8Array): Address {
   return bytes.length === 4 ? readIpv4(bytes, 0) : readIpv6(bytes, 0);
-}
-
-/** The address for all hosts of the subnet (RFC 919), where there is one: not in IPv6, nor in a /31 or /32. */
-export function subnetBroadcast({ address, length }: Prefix): Address | undefined {
-  if (!isIpv4(address) || length > 30) return undefined;
-  return (address | (0xffffffff >>> length)) >>> 0;
 }

@@ -10,6 +10,7 @@ const names = readdirSync(CASES).filter((name) => name.endsWith(".yaml"));
 
 /** Of files beside the cases. */
 const files: NamedFiles = {
+  configuration: "router.yaml.1",
   read(name) {
     try {
       return { text: readFileSync(new URL(name, CASES), "utf8") };
@@ -17,7 +18,10 @@ const files: NamedFiles = {
       return { problem: String((error as NodeJS.ErrnoException).code) };
     }
   },
-  absence: (name) => (name.startsWith("missing") ? "there is no such file" : undefined),
+  absence(name, mayCome) {
+    if (name.startsWith("missing") && !mayCome) return "there is no such file";
+    return name.startsWith("pipe") ? "that is no plain file" : undefined;
+  },
   obstacle: (name) => (name.startsWith("/nowhere/") ? "there is no folder /nowhere" : undefined),
   identify: (name) => resolve("/lab", name),
 };

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { formatAddress } from "#src/net/address.ts";
 import { formatMac } from "#src/net/mac.ts";
-import { formatPrefix, parseInterfaceAddress } from "#src/net/prefix.ts";
-import { findInterface, listInterfaces, subnetBroadcast } from "#src/port/interface.ts";
+import { formatPrefix, parseInterfaceAddress, subnetBroadcast } from "#src/net/prefix.ts";
+import { findInterface, listInterfaces } from "#src/port/interface.ts";
 import { inNamespace, run } from "../common/namespace.ts";
 
 await inNamespace(import.meta.url, () => {
