@@ -3,7 +3,8 @@
  * before) and so on, of which the oldest goes. Writing never waits and never throws; what does not fit into the bound of
  * what may be under way is refused, and the caller counts it.
  */
-import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { access, constants, type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 
 export interface RotatingFileOptions {
   readonly file: string;
@@ -129,6 +130,27 @@ export class RotatingFile {
     this.options.onFailure(problem);
   }
 }
+
+/** What would keep such a file from being opened, as far as that shows without opening it. */
+export async function foreseeProblem(file: string): Promise<string | undefined> {
+  try {
+    // What has something in it is put aside, which is its folder's to allow.
+    if ((await isThere(file)) && (await sizeOf(file)) === 0) await access(file, constants.W_OK);
+    else await access(dirname(file), constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+const isThere = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (isAbsent(error)) return false;
+      throw error;
+    },
+  );
 
 const isAbsent = (error: NodeJS.ErrnoException): boolean => error.code === "ENOENT";
 

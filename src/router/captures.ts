@@ -7,6 +7,7 @@ import { receiverOf } from "../dataplane/trunk.ts";
 import { type Capture, openCapture } from "../port/capture.ts";
 import { type CaptureFile, createFileMemory, openCaptureFile } from "../port/capture-file.ts";
 import type { CaptureFileNews } from "../port/capture-file-thread.ts";
+import { foreseeProblem } from "../port/rotating-file.ts";
 import { type PortMemory, type ServedMemory, wakeBy } from "../port/served-memory.ts";
 import type { EventRecord } from "./events.ts";
 import { isOverFiles, type PortFacts } from "./port-facts.ts";
@@ -94,6 +95,21 @@ export async function openCaptures(
     isDown: (port: number): boolean => served[port]?.isDown() ?? false,
     stop,
   };
+}
+
+/**
+ * Where the files cannot be written that ports of `wanted` are to write and those in force do not, the error says so of all of
+ * them. What only opening them would show is said once they are in force.
+ */
+export async function requireWritable(wanted: Pick<Config, "ports">, inForce: Pick<Config, "ports">): Promise<void> {
+  const known = new Set(inForce.ports.map(({ write }) => write?.file));
+  const problems = await Promise.all(
+    wanted.ports.map(async ({ write }, i) => {
+      const problem = write && !known.has(write.file) ? await foreseeProblem(write.file) : undefined;
+      return problem === undefined ? [] : [`ports[${i}].write: ${problem}, wanted a file that can be written`];
+    }),
+  );
+  if (problems.flat().length > 0) throw new Error(problems.flat().join("\n"));
 }
 
 async function serveCapture(name: string, threads: number, events: EventRecord): Promise<Served> {

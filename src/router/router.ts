@@ -25,6 +25,7 @@ import type { Listener } from "../speaker/context.ts";
 import { Journal } from "../speaker/journal.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import { createBfdWatch } from "./bfd-watch.ts";
+import { requireWritable } from "./captures.ts";
 import type { ControlAnswer } from "./control.ts";
 import { type Dataplane, startDataplane } from "./dataplane.ts";
 import { createEventRecord } from "./events.ts";
@@ -270,8 +271,10 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
   };
 
   const bringTo = async (wanted: Config | undefined): Promise<void> => {
-    if (wanted) requirePorts(wanted, ports);
     const before = config;
+    if (wanted) requirePorts(wanted, ports);
+    // At a start nothing else is lost by it, and the router says so and goes on.
+    if (wanted && before) await requireWritable(wanted, before);
     const actions = reconcile(before, wanted);
     try {
       for (const action of actions) {

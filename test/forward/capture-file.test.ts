@@ -7,7 +7,7 @@
  *   follow.pcap, answers.pcapng -- trace [router] port1 -- 10.0.12.2 (198.51.100.10)
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -253,6 +253,49 @@ ecmp: {selector: {name: resilient, buckets: 64}}
       const mac = `02000a000b0${forecast.split(".")[3]}`;
       expect(left.filter((frame) => frame.startsWith(mac))).toEqual(framesOf(join(file("recursive"), forecast)));
     }
+  });
+
+  test("a reload to files that cannot be written is refused, and changes nothing", { timeout: 60_000 }, async () => {
+    const portsWith = (back: string, out: string): string => `
+ports:
+  - {interface: trace, kind: capture-file, read: {file: ${file("later.pcap")}, follow: true}, write: ${back}, addresses: [10.0.1.1/24]}
+  - {interface: out, kind: capture-file, write: ${out}, addresses: [10.0.11.1/24]}
+`;
+    const [closed, full, fixed] = ["closed", "full", "fixed"].map(file);
+    for (const folder of [closed, full]) mkdirSync(folder);
+    const [back, out] = [join(full, "back.pcapng"), file("out.pcapng")];
+    const router = await startRouter(portsWith(back, out), "setpriv", "--bounding-set=-all", "--inh-caps=-all");
+    const reload = () => spawnSync(process.execPath, [ECMP, "reload", "--control", file("control")], { encoding: "utf8" });
+    const states = () => show("ports").map(({ files, counters }: Record<string, object>) => ({ files, counters }));
+    writeFileSync(file("later.pcap"), makePcap([{ bytes: makePacket({ to: OTHER_ROUTER }) }]));
+    until("a frame has come", () => show("ports")[0].counters.receivedFrames === 1);
+    const before = states();
+
+    writeFileSync(join(full, "old.pcapng"), "somebody's");
+    writeFileSync(fixed, "", { mode: 0o400 });
+    for (const folder of [closed, full]) chmodSync(folder, 0o500);
+    const cannot = (port: number, path: string) =>
+      `ports[${port}].write: EACCES: permission denied, access '${path}', wanted a file`;
+    for (const [wanted, problems] of [
+      [portsWith(join(closed, "back"), out), [cannot(0, closed)]],
+      // What is there would be put aside.
+      [portsWith(join(full, "old.pcapng"), fixed), [cannot(0, full), cannot(1, fixed)]],
+    ] as const) {
+      writeFileSync(file("router.yaml"), wanted);
+      const { status, stderr } = reload();
+      expect([status, ...stderr.trim().split("\n")]).toEqual([2, ...problems.map((text) => expect.stringContaining(text))]);
+      expect(states()).toEqual(before);
+    }
+    expect([readdirSync(closed), readdirSync(full)]).toEqual([[], ["back.pcapng", "old.pcapng"]]);
+
+    // What it writes already is open, whatever has become of the folder.
+    writeFileSync(file("router.yaml"), `${portsWith(back, out)}routes: [{prefix: 198.51.100.0/24, action: blackhole}]\n`);
+    expect(reload()).toMatchObject({ status: 0, stderr: "" });
+    expect(states()).toEqual(before);
+    writeFileSync(file("router.yaml"), portsWith(file("new.pcapng"), out));
+    expect(reload()).toMatchObject({ status: 0, stderr: "" });
+    expect(show("ports")[0].files.write).toEqual({ file: file("new.pcapng"), problem: null });
+    await stopRouter(router);
   });
 
   test("a trace goes to a real host, and what that answers is written, whole", { timeout: 60_000 }, async () => {
