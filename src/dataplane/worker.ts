@@ -113,7 +113,8 @@ function run(seat: WorkerSeat): void {
     say("waits");
     awaitEndings(after, ENDING.deaf, isStopped);
   }
-  links.listen();
+  // Those before may go on where ours never took their place.
+  if (!isStopped()) links.listen();
   // What they have heard goes out before anything that came later: no packet overtakes another of its flow.
   if (after) awaitEndings(after, ENDING.drained, isStopped);
   say("ready");

@@ -9,6 +9,7 @@ import { type CaptureFile, createFileMemory, openCaptureFile } from "../port/cap
 import type { CaptureFileNews } from "../port/capture-file-thread.ts";
 import { foreseeProblem } from "../port/rotating-file.ts";
 import { type PortMemory, type ServedMemory, wakeBy } from "../port/served-memory.ts";
+import { doEach } from "./clean-up.ts";
 import type { EventRecord } from "./events.ts";
 import { isOverFiles, type PortFacts } from "./port-facts.ts";
 
@@ -53,7 +54,8 @@ export async function openCaptures(
   const served: (Served | undefined)[] = [];
   const distinct = (): Served[] => [...new Set(served)].filter((one) => one !== undefined);
   const stop = async (): Promise<void> => {
-    await Promise.all(distinct().map((one) => one.close()));
+    const closed = distinct().map((one) => one.close());
+    await doEach(closed.map((one) => () => one));
   };
   const files = ports.map((port) => (isOverFiles(port) ? createFileMemory(threads) : undefined));
   const unwritten = files.flatMap((memory) => memory?.sent ?? []);

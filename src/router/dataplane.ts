@@ -55,6 +55,8 @@ export interface DataplaneOptions {
   readonly config: Config;
   /** The ports before these, which another data plane may still have. */
   readonly had: readonly PortFacts[];
+  /** Whose place this one is to take, and which goes on until then. */
+  readonly leaving: LeavingDataplane | undefined;
   /** A number that no port had before. */
   readonly fanoutGroup: () => number;
   readonly clock: Clock;
@@ -92,7 +94,7 @@ export async function startDataplane(options: DataplaneOptions) {
 }
 
 async function build(options: DataplaneOptions, cleanUp: CleanUp) {
-  const { config, had, fanoutGroup, clock, events, guard, links, onPorts } = options;
+  const { config, had, leaving, fanoutGroup, clock, events, guard, links, onPorts } = options;
   const portTable = createPorts(requirePorts(config, had), config.ports, config.workers > 1 ? fanoutGroup : undefined);
   const { facts, identities } = portTable;
   const hold = guard.hold();
@@ -211,6 +213,8 @@ async function build(options: DataplaneOptions, cleanUp: CleanUp) {
   const supervisor = createSupervisor({
     clock,
     wakes,
+    before: leaving?.workers,
+    isPersistent: had.length > 0,
     ring: { slots: config.ringSlots, slotBytes: config.ringSlotBytes },
     busy: config.busy,
     hash,
@@ -273,16 +277,16 @@ async function build(options: DataplaneOptions, cleanUp: CleanUp) {
     stop: cleanUp.run,
 
     /**
-     * Once: workers take what comes in; if there is another data plane that does, from where it leaves off, with what it knows of
-     * those around us. That one is to be stopped then.
+     * Once: workers take what comes in; if another data plane is leaving, from where it leaves off, with what it knows of those
+     * around us. That one is to be stopped then. Workers that cannot begin are a reason not to only where nothing was before.
      */
-    async open(leaving?: LeavingDataplane): Promise<void> {
+    async open(): Promise<void> {
       const known = leaving?.handOver();
       for (const { link, address, mac } of known?.neighbors ?? []) {
         const port = names.indexOf(link);
         if (port >= 0) neighbors.adopt({ address, port, mac });
       }
-      await supervisor.start(leaving?.workers);
+      await supervisor.start();
       publish();
       isOpen = true;
       discovery.start(known?.routers);

@@ -26,6 +26,7 @@ import { Journal } from "../speaker/journal.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import { createBfdWatch } from "./bfd-watch.ts";
 import { requireWritable } from "./captures.ts";
+import { doEach } from "./clean-up.ts";
 import type { ControlAnswer } from "./control.ts";
 import { type Dataplane, startDataplane } from "./dataplane.ts";
 import { createEventRecord } from "./events.ts";
@@ -178,8 +179,10 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
 
   const stopSpeaker = async (): Promise<void> => {
     unwatchSegments();
-    await speaker?.stop();
-    speaker = undefined;
+    const stopped = speaker?.stop();
+    await stopped?.finally(() => {
+      speaker = undefined;
+    });
   };
 
   const segmentDrops = () => ({ atListener: speaker?.droppedSegments() ?? 0, ...readSegmentDrops() });
@@ -195,6 +198,7 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
         next = await startDataplane({
           config: action.config,
           had: ports,
+          leaving: dataplane,
           // The namespace's: those of routers beside us should be others.
           fanoutGroup: () => (process.pid + fanoutGroups++) & 0xffff,
           clock,
@@ -242,32 +246,32 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
   };
 
   const openPorts = async (): Promise<void> => {
-    await dataplane?.open(leaving);
+    await dataplane?.open();
     if (!leaving) return;
-    await leaving.stop();
-    // Those of the next begin at nothing.
-    events.add("dataplane-replaced", leaving.totals());
+    const left = leaving;
     leaving = undefined;
+    const problem = await left.stop().catch((error: Error) => error);
+    // Those of the next begin at nothing.
+    events.add("dataplane-replaced", { ...left.totals(), ...(problem ? { problem: problem.message } : {}) });
   };
 
-  const stopDataplanes = async (): Promise<void> => {
-    for (const one of [next, dataplane, leaving]) await one?.stop();
-    next = dataplane = leaving = undefined;
+  const stopDataplanes = (): Promise<void> => {
+    const all = [next, dataplane, leaving];
+    return doEach(all.map((one) => () => one?.stop())).finally(() => {
+      next = dataplane = leaving = undefined;
+    });
   };
 
   const releaseNamespace = async (): Promise<void> => {
     ports = [];
-    await guard?.release();
+    const released = guard;
     guard = undefined;
+    await released?.release();
   };
 
-  const stopAll = async (): Promise<void> => {
+  const stopAll = (): Promise<void> => {
     config = undefined;
-    await stopSpeaker();
-    await bfd.configure();
-    await stopDataplanes();
-    await releaseNamespace();
-    await journal.configure(undefined);
+    return doEach([stopSpeaker, () => bfd.configure(), stopDataplanes, releaseNamespace, () => journal.configure(undefined)]);
   };
 
   const bringTo = async (wanted: Config | undefined): Promise<void> => {
@@ -283,7 +287,8 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
         await perform(action);
       }
     } catch (error) {
-      if (before === undefined || config !== before) await stopAll();
+      // What it began with is what is told.
+      if (before === undefined || config !== before) await stopAll().catch(() => {});
       throw error;
     }
     config = wanted;

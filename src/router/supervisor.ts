@@ -1,9 +1,9 @@
 /**
  * The workers' keeper: starts them, wakes them when there is something new, replaces one that dies (its counters are shared
  * memory of ours and go on), and stops them all. They may take over from those of another data plane, which forward until all of
- * ours are warm and wait for their end. One more stands by, loaded and warm, its rings open and deaf, because to start
- * a thread and to open rings takes longer than a router may be silent. It never gives up on a worker: one that cannot open its
- * rings because an interface is gone, for however long, is back soon after the interface is.
+ * ours are seated and wait for their end; where one cannot be seated those go on. One more stands by, loaded and warm, its rings
+ * open and deaf, because to start a thread and to open rings takes longer than a router may be silent. From then on it never gives
+ * up on a worker: one that cannot open its rings because an interface is gone, for however long, is back soon after the interface is.
  */
 import { Worker } from "node:worker_threads";
 import { type ChannelEntry, type ChannelReader, createChannelMemory, createChannelReader } from "../dataplane/channel.ts";
@@ -17,6 +17,10 @@ export interface SupervisorOptions extends Omit<WorkerStart, "stop" | "endings">
   readonly clock: Clock;
   /** By worker: what ends its wait. Whoever made them closes them, after `stop`. */
   readonly wakes: readonly Wake[];
+  /** Whose place ours take; absent: nobody forwards. */
+  readonly before?: Predecessor | undefined;
+  /** Whether a worker that cannot begin, when nobody else goes on, is replaced as one that dies later; else that is told, and the end. */
+  readonly isPersistent?: boolean;
   launch(start: WorkerStart): Worker;
   onEntry(entry: ChannelEntry): void;
   onAcknowledged(): void;
@@ -29,8 +33,8 @@ const ENTRIES_PER_TURN = 256;
 const PAUSES_MS = [0, 100, 200, 500, 1000, 2000, 5000];
 /** A worker that has forwarded for so long has died for the first time, whatever was before. */
 const STEADY_MS = 10_000;
-/** Workers that a seat is given, one after the other, before it is given up to take over from others. */
-const WORKERS_TO_TAKE_OVER = 3;
+/** Workers that a seat is given, one after the other, before nobody waits for it any more. */
+const WORKERS_TO_WAIT_FOR = 3;
 
 /** A worker without a seat: it warms up, opens its rings, and waits to be posted its seat. */
 export const launchWorker = (start: WorkerStart): Worker =>
@@ -43,6 +47,8 @@ interface Seat {
   readonly wake: Wake;
   /** That sits there. */
   worker: Worker | undefined;
+  /** How far that one is: `waits` for the end of those before. */
+  stage: "begins" | "waits" | "forwards";
   /** In a row. */
   deaths: number;
   cancelReplacement: () => void;
@@ -57,7 +63,7 @@ export interface Predecessor {
 }
 
 export function createSupervisor(options: SupervisorOptions) {
-  const { clock, wakes, launch, onEntry, onAcknowledged, onDeath, ...shared } = options;
+  const { clock, wakes, before, isPersistent = false, launch, onEntry, onAcknowledged, onDeath, ...shared } = options;
   const stop = new SharedArrayBuffer(4);
   const stopWord = new Int32Array(stop);
   const endings = createEndings(wakes.length);
@@ -70,6 +76,7 @@ export function createSupervisor(options: SupervisorOptions) {
       reader: createChannelReader(channel),
       wake,
       worker: undefined,
+      stage: "begins",
       deaths: 0,
       cancelReplacement: () => {},
     };
@@ -108,20 +115,32 @@ export function createSupervisor(options: SupervisorOptions) {
     if (spares.length === 0 && !isEnding()) standBy().catch(() => {});
   };
 
-  /** Resolves when the worker forwards; rejects with what it said if it cannot. */
-  const seatWorker = (seat: Seat, index: number, after?: SharedArrayBuffer, onWaits?: () => void): Promise<void> =>
+  /** When a seat is another worker's, or its worker has come further. */
+  let onStage = (): void => {};
+
+  /** Resolves when the worker waits for the end of those before, or forwards; rejects with what it said if it does neither. */
+  const seatWorker = (seat: Seat, index: number): Promise<void> =>
     new Promise((resolve, reject) => {
       const worker = spares.shift() ?? launchOne();
       seat.worker = worker;
+      const advance = (stage: Seat["stage"]): void => {
+        if (seat.worker !== worker) return;
+        seat.stage = stage;
+        onStage();
+      };
+      advance("begins");
       let reason = "it ended";
       let readyAtMs: number | undefined;
       worker.on("message", (message: WorkerMessage) => {
         if (message === "bell") drain(seat);
         else if (message === "acknowledged") onAcknowledged();
-        else if (message === "waits") onWaits?.();
-        else if (message === "ready") {
+        else if (message === "waits") {
+          advance("waits");
+          resolve();
+        } else if (message === "ready") {
           readyAtMs = clock.nowMs();
           keepOne();
+          advance("forwards");
           resolve();
         }
       });
@@ -131,8 +150,10 @@ export function createSupervisor(options: SupervisorOptions) {
         isOver = true;
         seat.worker = undefined;
         if (isEnding()) setEnding(endings, index, ENDING.drained);
-        if (readyAtMs === undefined) return reject(new Error(reason));
-        if (clock.nowMs() - readyAtMs >= STEADY_MS) seat.deaths = 0;
+        const { stage } = seat;
+        seat.stage = "begins";
+        if (stage === "begins") return reject(new Error(reason));
+        if (readyAtMs !== undefined && clock.nowMs() - readyAtMs >= STEADY_MS) seat.deaths = 0;
         mourn(seat, index, reason);
       };
       // It does nothing any more but close its rings, for which the kernel takes 25 ms each: nobody waits for that.
@@ -145,6 +166,7 @@ export function createSupervisor(options: SupervisorOptions) {
       void exit.then(() => exits.delete(exit));
       worker.on("exit", leave);
       const { counters, channel, wake } = seat;
+      const after = before?.endings;
       worker.postMessage({ index, counters, channel, wakeDescriptor: wake.descriptor, after } satisfies WorkerSeat);
     });
 
@@ -154,6 +176,7 @@ export function createSupervisor(options: SupervisorOptions) {
     const pauseMs = PAUSES_MS[Math.min(seat.deaths++, PAUSES_MS.length - 1)];
     if (pauseMs === 0) replace(seat, index);
     else seat.cancelReplacement = clock.setTimer(pauseMs, () => replace(seat, index));
+    onStage();
   };
 
   const replace = (seat: Seat, index: number): void => {
@@ -162,23 +185,28 @@ export function createSupervisor(options: SupervisorOptions) {
     seatWorker(seat, index).catch((error: Error) => mourn(seat, index, error.message));
   };
 
-  /** By seat: whose worker waits for the end of those before. */
-  const waiting = new Set<number>();
-
-  const takeOver = async (index: number, before: Predecessor): Promise<void> => {
-    const onWaits = (): void => {
-      if (waiting.add(index).size === seats.length) before.end();
-    };
-    for (let left = WORKERS_TO_TAKE_OVER; ; left--) {
+  /** Those before go on meanwhile: a seat may be tried more than once, and not for ever. */
+  const seatToWait = async (seat: Seat, index: number): Promise<void> => {
+    for (let left = WORKERS_TO_WAIT_FOR; ; left--) {
       try {
-        return await seatWorker(seats[index], index, before.endings, onWaits);
+        return await seatWorker(seat, index);
       } catch (error) {
-        waiting.delete(index);
         if (left === 1 || isEnding()) throw error;
         onDeath(index, (error as Error).message);
       }
     }
   };
+
+  /** Resolves when every seat's worker is so far, or is replaced for so often that nobody waits for it. */
+  const untilAll = (stage: Seat["stage"]): Promise<void> =>
+    new Promise((resolve) => {
+      const isSettled = (seat: Seat): boolean =>
+        seat.stage === stage || seat.stage === "forwards" || seat.deaths >= WORKERS_TO_WAIT_FOR;
+      onStage = () => {
+        if (isEnding() || seats.every(isSettled)) resolve();
+      };
+      onStage();
+    });
 
   const wake = (): void => {
     for (const seat of seats) seat.wake.signal();
@@ -191,6 +219,7 @@ export function createSupervisor(options: SupervisorOptions) {
       seat.cancelReplacement();
       if (seat.worker === undefined) setEnding(endings, index, ENDING.drained);
     }
+    onStage();
     wake();
   };
 
@@ -199,18 +228,27 @@ export function createSupervisor(options: SupervisorOptions) {
     /** Of our workers, for those of the next data plane. */
     endings,
 
-    /** Resolves when there is a warm worker for every seat: what cannot be had is known before anybody else's end. */
-    prepare: async (): Promise<void> => {
-      await Promise.all(seats.map(standBy));
+    /**
+     * Resolves when there is a warm worker for every seat, which sits there and waits if there are others before: what cannot be
+     * had is known before anybody else's end.
+     */
+    async prepare(): Promise<void> {
+      const warm = seats.map(standBy);
+      if (isPersistent && !before) return void (await Promise.allSettled(warm));
+      await Promise.all(warm);
+      if (before) await Promise.all(seats.map(seatToWait));
     },
 
     /**
-     * Resolves when all forward: at once, or from the moment when all of ours wait for the end of those `before`. As those go on
-     * until then, one of ours that dies is replaced, and everybody waits for that.
+     * Resolves when all forward: at once, or from the moment when all of ours wait for the end of those before. As those go on
+     * until then, one of ours that dies is replaced, and waited for.
      */
-    async start(before?: Predecessor): Promise<void> {
-      if (before) await Promise.all(seats.map((_, index) => takeOver(index, before)));
-      else await Promise.all(seats.map((seat, index) => seatWorker(seat, index)));
+    async start(): Promise<void> {
+      if (before) {
+        await untilAll("waits");
+        before.end();
+      } else await Promise.all(seats.map(isPersistent ? replace : seatWorker));
+      await untilAll("forwards");
     },
 
     wake,

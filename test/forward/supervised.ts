@@ -99,9 +99,8 @@ export async function startSupervised({ workers, launch = launchWorker, onDeath 
     }));
   setSharedValue(links, soundLinks());
   const wakes = Array.from({ length: workers }, () => new Wake());
-  const supervisor = createSupervisor({
+  const options = {
     clock: systemClock,
-    wakes,
     ports: NAMES.map((name) => ({ interface: name, vlans: 0, isUnseen: false, ...createPortSettings(workers) })),
     links,
     ring: DEFAULT_RING_SIZE,
@@ -111,9 +110,13 @@ export async function startSupervised({ workers, launch = launchWorker, onDeath 
     image: buffers,
     ownSources: createOwnSources(),
     taps: Array.from({ length: workers }, () => createTapMemory()),
-    launch,
     onEntry: () => {},
     onAcknowledged: () => void fib.reclaim(),
+  };
+  const supervisor = createSupervisor({
+    ...options,
+    wakes,
+    launch,
     onDeath() {
       onDeath();
       setSharedValue(links, soundLinks());
@@ -174,6 +177,23 @@ export async function startSupervised({ workers, launch = launchWorker, onDeath 
     breakWorker(): void {
       setSharedValue(links, [...soundLinks(), { index: 1, macHigh: 0, macLow: 0, linkLocals: [] }]);
       supervisor.wake();
+    },
+
+    /** Others that are to take the place of these workers; the reasons of those that died. */
+    async takeOver(launch: SupervisedOptions["launch"] = launchWorker): Promise<string[]> {
+      const died: string[] = [];
+      const others = Array.from({ length: workers }, () => new Wake());
+      const onDeath = (_: number, reason: string): void => void died.push(reason);
+      const taker = createSupervisor({ ...options, wakes: others, before: supervisor, launch, onDeath });
+      try {
+        await taker.prepare();
+        await taker.start();
+      } catch (error) {
+        died.push((error as Error).message);
+      }
+      await taker.stop();
+      for (const one of others) one.close();
+      return died;
     },
 
     /** Until they have forwarded so many more. */

@@ -79,4 +79,23 @@ await inNamespace(import.meta.url, () => {
     expect(unheard).toBeLessThanOrEqual(0);
     expect(unheard).toBeGreaterThanOrEqual(-DEATHS * BATCH);
   });
+
+  test("workers that cannot be seated leave the place to those who have it, and forward nothing beside them", {
+    timeout: 60_000,
+  }, async () => {
+    let died: string[] = [];
+    const { unheard } = await supervised.underTraffic([BOTH], 20_000, async () => {
+      await supervised.forwards(1000);
+      died = await supervised.takeOver((start) => {
+        const worker = launchWorker(start);
+        const post = worker.postMessage.bind(worker);
+        // Nowhere to count: who sits down finds out.
+        worker.postMessage = (seat) => post({ ...seat, counters: undefined });
+        return worker;
+      });
+      await supervised.forwards(1000);
+    });
+    expect(died).toHaveLength(3);
+    expect(unheard).toBe(0);
+  });
 });

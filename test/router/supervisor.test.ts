@@ -8,12 +8,12 @@ import type { WorkerSeat } from "#src/dataplane/worker.ts";
 import { createImage } from "#src/fib/image.ts";
 import { VIRTIO_HEADER_LENGTH } from "#src/port/batch.ts";
 import { Wake } from "#src/port/wake.ts";
-import { createSupervisor } from "#src/router/supervisor.ts";
+import { createSupervisor, type Predecessor } from "#src/router/supervisor.ts";
 import { createFakeClock } from "../common/fake-clock.ts";
 
 const MINUTE_MS = 60_000;
 
-function makeSupervisor({ workers = 1 } = {}) {
+function makeSupervisor({ workers = 1, ...options }: { workers?: number; before?: Predecessor; isPersistent?: boolean } = {}) {
   const clock = createFakeClock();
   /** Those that were given a seat, and when. */
   const seated: { worker: EventEmitter; seat: WorkerSeat; atMs: number }[] = [];
@@ -26,6 +26,7 @@ function makeSupervisor({ workers = 1 } = {}) {
     for (const wake of wakes) wake.close();
   });
   const supervisor = createSupervisor({
+    ...options,
     clock,
     wakes,
     ports: [],
@@ -198,24 +199,25 @@ describe("workers that take the place of others", () => {
     const ended: string[] = [];
     return { ended, endings: createEndings(1), end: () => void ended.push("end") };
   };
-
-  it("are warm, and wait for their end, before those are told to", async () => {
-    const { supervisor, launched, last } = makeSupervisor();
+  it("sit there and wait before those are told to end", async () => {
     const before = predecessor();
+    const { supervisor, launched, seated, last } = makeSupervisor({ before });
     const prepared = supervisor.prepare();
     launched[0].emit("message", "warm");
-    await prepared;
-    const started = supervisor.start(before);
-    expect([launched.length, before.ended]).toEqual([1, []]);
+    await vi.waitFor(() => expect(seated).toHaveLength(1));
     last().emit("message", "waits");
-    expect(before.ended).toEqual(["end"]);
+    await prepared;
+    expect(before.ended).toEqual([]);
+    const started = supervisor.start();
+    await vi.waitFor(() => expect(before.ended).toEqual(["end"]));
+    expect(launched).toHaveLength(1);
     last().emit("message", "ready");
     await started;
   });
 
   it("leave those as they are if one cannot be had", async () => {
-    const { supervisor, launched } = makeSupervisor();
     const before = predecessor();
+    const { supervisor, launched } = makeSupervisor({ before });
     const refused = expect(supervisor.prepare()).rejects.toThrow("port0: no memory");
     launched[0].emit("error", new Error("port0: no memory"));
     launched[0].emit("exit", 1);
@@ -224,33 +226,88 @@ describe("workers that take the place of others", () => {
     expect(before.ended).toEqual([]);
   });
 
-  it("are waited for anew if one dies while it waits, and those before go on until then", async () => {
-    const { supervisor, seated, deaths, last } = makeSupervisor({ workers: 2 });
+  it("leave those as they are if one after the other dies before it waits", async () => {
     const before = predecessor();
-    const started = supervisor.start(before);
-    const [first, second] = seated.map(({ worker }) => worker);
-    first.emit("message", "waits");
-    first.emit("error", new Error("out of luck"));
-    first.emit("exit", 1);
-    await vi.waitFor(() => expect(seated).toHaveLength(3));
-    second.emit("message", "waits");
-    expect([deaths, before.ended]).toEqual([["out of luck"], []]);
-    last().emit("message", "waits");
-    expect(before.ended).toEqual(["end"]);
-    for (const worker of [second, last()]) worker.emit("message", "ready");
-    await started;
-  });
-
-  it("leave those as they are if one after the other dies while it waits", async () => {
-    const { supervisor, seated, die } = makeSupervisor();
-    const before = predecessor();
-    const refused = expect(supervisor.start(before)).rejects.toThrow("out of luck");
+    const { supervisor, launched, seated, deaths, die } = makeSupervisor({ before });
+    const refused = expect(supervisor.prepare()).rejects.toThrow("out of luck");
+    launched[0].emit("message", "warm");
     for (let i = 1; i <= 3; i++) {
       await vi.waitFor(() => expect(seated).toHaveLength(i));
       await die("out of luck");
     }
     await refused;
-    expect(before.ended).toEqual([]);
+    await supervisor.stop();
+    expect([before.ended, deaths]).toEqual([[], ["out of luck", "out of luck"]]);
+  });
+
+  /** Both wait. */
+  const seatTwo = async () => {
+    const before = predecessor();
+    const made = makeSupervisor({ workers: 2, before });
+    const prepared = made.supervisor.prepare();
+    for (const worker of made.launched) worker.emit("message", "warm");
+    await vi.waitFor(() => expect(made.seated).toHaveLength(2));
+    const [first, second] = made.seated.map(({ worker }) => worker);
+    for (const worker of [first, second]) worker.emit("message", "waits");
+    await prepared;
+    return { ...made, before, first, second };
+  };
+
+  it("are waited for anew if one dies while it waits, and those before go on until then", async () => {
+    const { supervisor, before, seated, deaths, first, second, last } = await seatTwo();
+    first.emit("error", new Error("out of luck"));
+    first.emit("exit", 1);
+    const started = supervisor.start();
+    await vi.waitFor(() => expect(seated).toHaveLength(3));
+    expect([deaths, before.ended]).toEqual([["out of luck"], []]);
+    last().emit("message", "waits");
+    await vi.waitFor(() => expect(before.ended).toEqual(["end"]));
+    for (const worker of [second, last()]) worker.emit("message", "ready");
+    await started;
+  });
+
+  it("begin without one that dies again and again, which is tried for ever", async () => {
+    const { clock, supervisor, before, seated, deaths, first, second, last, die } = await seatTwo();
+    first.emit("error", new Error("out of luck"));
+    const started = supervisor.start();
+    for (const pauseMs of [100, 200]) {
+      expect(before.ended).toEqual([]);
+      await die("out of luck");
+      clock.advance(pauseMs);
+    }
+    await vi.waitFor(() => expect(before.ended).toEqual(["end"]));
+    second.emit("message", "ready");
+    await started;
+    await die("out of luck");
+    clock.advance(500);
+    expect([deaths.length, seated.length]).toEqual([4, 6]);
+    last().emit("message", "ready");
+  });
+
+  it("are replaced if they die when those before have ended", async () => {
+    const { supervisor, before, seated, deaths, first, second, last } = await seatTwo();
+    const started = supervisor.start();
+    await vi.waitFor(() => expect(before.ended).toEqual(["end"]));
+    second.emit("message", "ready");
+    first.emit("error", new Error("out of luck"));
+    expect([deaths, seated.length]).toEqual([["out of luck"], 3]);
+    last().emit("message", "ready");
+    await started;
+  });
+
+  it("that found nobody to go on are replaced as often as they die", async () => {
+    const { clock, supervisor, launched, seated, deaths, last, die } = makeSupervisor({ isPersistent: true });
+    const prepared = supervisor.prepare();
+    launched[0].emit("error", new Error("no memory"));
+    await prepared;
+    const started = supervisor.start();
+    for (const pauseMs of [0, 100, 200]) {
+      await die("no memory");
+      clock.advance(pauseMs);
+    }
+    await started;
+    expect([deaths.length, seated.length]).toEqual([3, 4]);
+    last().emit("message", "ready");
   });
 
   it("do not wait for a seat that is empty, nor for a worker that dies on its way out", async () => {
