@@ -98,10 +98,15 @@ export function requirePorts(config: Config, had: readonly PortFacts[] = []): Po
 }
 
 /** Of an interface. It comes late: asked for anew each time. */
-export const linkLocalOf = (name: string): Address | undefined =>
-  listInterfaces()
-    .find((info) => info.name === name)
-    ?.addresses.find(({ address }) => isLinkLocal(address))?.address;
+export function linkLocalOf(name: string): Address | undefined {
+  try {
+    const info = listInterfaces().find((one) => one.name === name);
+    return info?.addresses.find(({ address }) => isLinkLocal(address))?.address;
+  } catch {
+    // Interfaces cannot be listed without a descriptor; who speaks from the address does so again.
+    return undefined;
+  }
+}
 
 /** Our address on the subnet of `address`. */
 export const sourceFor = (addresses: readonly Prefix[], address: Address): Address | undefined =>

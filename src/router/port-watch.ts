@@ -108,8 +108,28 @@ export function watchPorts(options: PortWatchOptions) {
     }
   };
 
+  /** Why the last look saw nothing, if it did not. */
+  let blindness: string | undefined;
+
+  /** Undefined: they cannot be listed now (no descriptor is left, say). Told once. */
+  const list = (): InterfaceInfo[] | undefined => {
+    try {
+      const all = options.list();
+      blindness = undefined;
+      return all;
+    } catch (error) {
+      const { message } = error as Error;
+      const names = ports.facts.map(({ name }) => name).join(" ");
+      if (message !== blindness) events.add("port-failed", { interface: names, problem: message });
+      blindness = message;
+      return undefined;
+    }
+  };
+
   const look = (): void => {
-    const all = options.list();
+    cancel = clock.setTimer(EVERY_MS, look);
+    const all = list();
+    if (!all) return;
     const byName = new Map(all.map((info) => [info.name, info]));
     const seen = ports.facts.map((facts, port) => {
       const info = byName.get(facts.interface);
@@ -122,7 +142,6 @@ export function watchPorts(options: PortWatchOptions) {
       guard();
       options.onChange();
     }
-    cancel = clock.setTimer(EVERY_MS, look);
   };
   let cancel = clock.setTimer(EVERY_MS, look);
 

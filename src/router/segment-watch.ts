@@ -9,16 +9,25 @@ const EVERY_MS = 1000;
 
 type Counts = Readonly<Record<string, number>>;
 
-/** Looks every second; returns what ends that. */
-export function watchSegments(read: () => Counts, clock: Clock, events: EventRecord): () => void {
+/** Looks every second; returns what ends that. What cannot be read now (no descriptor is left, say) is at the next look. */
+export function watchSegments(readCounts: () => Counts, clock: Clock, events: EventRecord): () => void {
+  const read = (): Counts | undefined => {
+    try {
+      return readCounts();
+    } catch {
+      return undefined;
+    }
+  };
   let before = read();
   let cancel = clock.setTimer(EVERY_MS, look);
   function look(): void {
+    cancel = clock.setTimer(EVERY_MS, look);
     const now = read();
-    const grown = Object.entries(now).flatMap(([name, count]) => (count > before[name] ? [[name, count - before[name]]] : []));
+    if (!now) return;
+    const known = before ?? now;
+    const grown = Object.entries(now).flatMap(([name, count]) => (count > known[name] ? [[name, count - known[name]]] : []));
     if (grown.length > 0) events.add("segments-dropped", Object.fromEntries(grown));
     before = now;
-    cancel = clock.setTimer(EVERY_MS, look);
   }
   return () => cancel();
 }

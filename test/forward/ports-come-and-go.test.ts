@@ -5,7 +5,7 @@
  *                                     port2 -- 10.0.12.2 node 2 (198.51.100.10)
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -153,6 +153,20 @@ workers: 2
     until("and no more", () => !answers("10.0.99.2"));
     for (const gone of ["10.0.99.1", "10.0.99.2"]) expect(explain(gone)).toEqual([null, `no group's prefix contains ${gone}`]);
     expect(client.ask("ping -c 1 -W 5 10.0.99.1")).toMatch(/From 10\.0\.1\.1 .*Unreachable/);
+  });
+
+  test("a look for which there is no descriptor is said, and the next one sees what has changed", {
+    timeout: 60_000,
+  }, async () => {
+    const { pid } = router.child;
+    const limit = readFileSync(`/proc/${pid}/limits`, "utf8").match(/Max open files +(\d+)/)?.[1];
+    const said = router.said(/port-failed .*Too many open files/);
+    run(`prlimit --pid ${pid} --nofile=3:`);
+    await said;
+    run("ip link set dev port1 address 02:00:00:00:aa:02");
+    run(`prlimit --pid ${pid} --nofile=${limit}:`);
+    until("the MAC is known", () => show("ports")[1].mac === "02:00:00:00:aa:02");
+    until("node 1 answers there", () => answers("10.0.11.2"));
   });
 
   test("nobody died of it, and it ends as it should", { timeout: 60_000 }, async () => {
