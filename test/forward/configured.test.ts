@@ -20,7 +20,7 @@ routes:
   - {prefix: 203.0.113.0/24, nextHops: [{address: 10.0.10.3}]}
   - {prefix: 198.51.101.0/24, nextHops: [{address: 198.51.102.1}]}
   - {prefix: 198.51.102.0/24, nextHops: [{address: 198.51.101.1}]}
-  - {prefix: 198.51.103.0/24, nextHops: [{address: 10.0.10.254}]}
+  - {prefix: 198.51.103.0/24, nextHops: [{address: 198.51.105.1}]}
   - {prefix: 198.51.104.0/24, action: unreachable}
   - {prefix: 198.51.105.0/24, nextHops: [{address: 198.51.104.1}]}
   - {prefix: 10.0.10.0/24, nextHops: [{address: 10.0.27.9}]}
@@ -73,7 +73,7 @@ await inNamespace(import.meta.url, () => {
     expect(live.lines).toHaveLength(flows.length);
     const configured = explain("--config", file("router.yaml"));
     expect(configured.lines).toEqual(live.lines);
-    const unused = ["198.51.102.1", "198.51.101.1", "10.0.10.254", "198.51.104.1", "fe80::1%trunk0"];
+    const unused = ["198.51.102.1", "198.51.101.1", "198.51.105.1", "198.51.104.1", "fe80::1%trunk0"];
     const named = configured.stderr.trim().split("\n");
     expect(named).toEqual([
       ...unused.map((address) => expect.stringContaining(`next hop ${address} is not used: next hop `)),
