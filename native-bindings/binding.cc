@@ -1,4 +1,4 @@
-// The border to JavaScript: Node-API, which only this file and socket_calls.cc know. index.ts beside this file has the same list
+// The border to JavaScript: Node-API, which only this file, socket_calls.cc and bpf_calls.cc know. index.ts beside this file has the same list
 // of calls with their types, README.md their contracts.
 //
 // A ring is a number, the place in its environment's list, and is never given out twice: a closed ring is an empty place, so
@@ -24,7 +24,7 @@ namespace ecmp {
 namespace {
 
 // Raised with every change of the calls below; index.ts refuses an addon of another version.
-constexpr uint32_t kVersion = 10;
+constexpr uint32_t kVersion = 11;
 
 OpenRing& open_ring(napi_env env, uint32_t handle) {
   auto& rings = environment(env).rings;
@@ -74,6 +74,13 @@ napi_value listen_call(napi_env env, napi_callback_info info) {
   Ring& ring = ring_argument(env, arguments);
   const bool is_member = arguments.number(1, "fanoutGroup") != -1;
   ring.listen(is_member ? arguments.integer(1, "fanoutGroup", UINT16_MAX) : kNoFanout);
+  return nullptr;
+}
+
+// filterRing(ring, program), before it listens
+napi_value filter_ring_call(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info, "filterRing");
+  ring_argument(env, arguments).filter_by(static_cast<int>(arguments.integer(1, "program", INT32_MAX)));
   return nullptr;
 }
 
@@ -288,6 +295,7 @@ napi_value begin_environment(napi_env env, napi_value exports) {
   state.release();
   add<open_ring_call>(env, exports, "openRing");
   add<listen_call>(env, exports, "listen");
+  add<filter_ring_call>(env, exports, "filterRing");
   add<deafen_call>(env, exports, "deafen");
   add<close_ring_call>(env, exports, "closeRing");
   add<receive_call>(env, exports, "receive");
@@ -309,6 +317,7 @@ napi_value begin_environment(napi_env env, napi_value exports) {
   add<hash_call<hash_crc32c>>(env, exports, "hashCrc32c");
   add<hash_toeplitz_call>(env, exports, "hashToeplitz");
   add_socket_calls(env, exports);
+  add_bpf_calls(env, exports);
   must(napi_set_named_property(env, exports, "version", to_value(env, kVersion)), "export the version");
   return exports;
 }

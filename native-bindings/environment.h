@@ -1,5 +1,5 @@
 // What one environment (the main thread, or a worker) has open at the border. It is emptied when the environment ends, however
-// it ends. binding.cc makes it and has the calls of rings; socket_calls.cc has those of sockets.
+// it ends. binding.cc makes it and has the calls of rings; socket_calls.cc has those of sockets, bpf_calls.cc those of BPF.
 #pragma once
 
 #include <node_api.h>
@@ -24,6 +24,8 @@ struct OpenRing {
 struct Environment {
   std::vector<OpenRing> rings;
   std::vector<Descriptor> events;
+  // Maps, programs and their places (bpf_calls.cc).
+  std::vector<Descriptor> descriptors;
   // TCP sockets that nobody has taken over yet.
   std::vector<Descriptor> streams;
   std::vector<std::unique_ptr<DatagramSocket>> datagrams;
@@ -43,5 +45,6 @@ void add(napi_env env, napi_value exports, const char* name) {
 }
 
 void add_socket_calls(napi_env env, napi_value exports);
+void add_bpf_calls(napi_env env, napi_value exports);
 
 }  // namespace ecmp

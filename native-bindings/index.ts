@@ -7,7 +7,7 @@
 import { createRequire } from "node:module";
 
 /** As `kVersion` of binding.cc. */
-const VERSION = 10;
+const VERSION = 11;
 
 export interface OpenedRing {
   /** The name of the ring in all other calls. */
@@ -56,6 +56,8 @@ export interface NativeBindings {
   openRing(interfaceName: string, receive: boolean, slots: number, slotBytes: number, capacity: number): OpenedRing;
   /** Nothing comes in before; -1: no fan-out group. */
   listen(ring: number, fanoutGroup: number): void;
+  /** Before it listens: frames for which this program says 0 do not come in. It has to stay open. */
+  filterRing(ring: number, program: number): void;
   /** Nothing comes in after; what has come can still be received. */
   deafen(ring: number): void;
   closeRing(ring: number): void;
@@ -76,6 +78,19 @@ export interface NativeBindings {
   adviseLargePages(memory: Uint8Array): boolean;
   /** Each word ends with a zero; returns only by an error. */
   replaceProgram(words: Uint8Array): never;
+
+  /** Memory that BPF programs and this process share. Both stay until they are closed, or let go. */
+  createMap(bytes: number): { readonly descriptor: number; readonly buffer: ArrayBuffer };
+  /** The same memory in another thread. */
+  shareMap(descriptor: number, bytes: number): ArrayBuffer;
+  /** A socket filter, or a program for `attachIngress`; `name`: 1 to 15 bytes. */
+  loadProgram(isIngress: boolean, name: string, code: Uint8Array): number;
+  /** Until the answer is closed. */
+  attachIngress(program: number, interfaceIndex: number): number;
+  /** A veth whose other end is in another network namespace. */
+  isVethAcross(interfaceIndex: number): boolean;
+  /** A map, a program, or its place; by the thread that opened it. */
+  closeDescriptor(descriptor: number): void;
 
   openTcp(ipv6: boolean): number;
   releaseTcp(descriptor: number): void;

@@ -81,11 +81,17 @@ void PacketSocket::deafen() {
   sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
   const sock_fprog program{1, &nothing};
   if (setsockopt(descriptor(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) fail(interface_, "attach a filter");
+  is_deaf_ = true;
 }
 
 void PacketSocket::listen() {
   const int ignored = 0;
-  if (setsockopt(descriptor(), SOL_SOCKET, SO_DETACH_FILTER, &ignored, sizeof ignored) != 0) fail(interface_, "detach the filter");
+  if (program_ >= 0) {
+    if (setsockopt(descriptor(), SOL_SOCKET, SO_ATTACH_BPF, &program_, sizeof program_) != 0) fail(interface_, "attach a program");
+  } else if (is_deaf_) {
+    if (setsockopt(descriptor(), SOL_SOCKET, SO_DETACH_FILTER, &ignored, sizeof ignored) != 0) fail(interface_, "detach the filter");
+  }
+  is_deaf_ = false;
 }
 
 void PacketSocket::join_fanout(uint32_t group) {

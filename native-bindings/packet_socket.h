@@ -17,6 +17,8 @@ class PacketSocket {
 
   // Protocol is ETH_P_ALL, or 0 to send only.
   void bind(uint16_t protocol);
+  // When it listens, those frames are left out for which this program (a descriptor that outlives the socket) says 0.
+  void filter_by(int program) { program_ = program; }
   // Frames are left out, from `deafen` until `listen`.
   void deafen();
   void listen();
@@ -39,6 +41,8 @@ class PacketSocket {
   std::string interface_;
   int index_;
   Descriptor descriptor_;
+  int program_ = -1;
+  bool is_deaf_ = false;
 };
 
 // Frames that the kernel had no room for at a packet socket of this process, whoever opened it, since this was last asked; -1

@@ -102,6 +102,7 @@ Ring::Ring(const RingOptions& options) : options_(checked(options)), socket_(opt
 void Ring::listen(uint32_t fanout_group) {
   if (!options_.receive) return;
   if (fanout_group == kNoFanout) {
+    socket_.listen();
     socket_.bind(ETH_P_ALL);
     return;
   }

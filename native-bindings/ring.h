@@ -40,6 +40,8 @@ class Ring {
   explicit Ring(const RingOptions& options);
   ~Ring();
 
+  // Before it listens: a BPF program (socket filter) is asked about every frame, and those for which it says 0 do not come in.
+  void filter_by(int program) { socket_.filter_by(program); }
   // Once. Alone, or as a member of a group from 0 to 65535.
   void listen(uint32_t fanout_group);
   // Nothing comes in from here on, at once; what has come is still there to be received. For good.
