@@ -6,6 +6,7 @@
 import { markAsUntransferable } from "node:worker_threads";
 import { loadNative, type NativeBindings, type RingCounters } from "../../native-bindings/index.ts";
 import { BATCH_CAPACITY, type Batch, ROW_WORDS } from "./batch.ts";
+import type { RingFlows } from "./flow-offload.ts";
 import type { Port } from "./port.ts";
 
 export interface RingSize {
@@ -42,6 +43,8 @@ export class PacketRing implements Port {
   readonly receiveBufferBytes: number;
   readonly #native: NativeBindings;
   #lastCounters: PacketRingCounters | undefined;
+  #progress: RingFlows["progress"] | undefined;
+  #drops = 0;
 
   constructor(options: PacketRingOptions) {
     this.#native = loadNative();
@@ -68,7 +71,12 @@ export class PacketRing implements Port {
   }
 
   /** Of a deaf one, once. To open a ring takes the kernel some 20 ms, this takes it none. */
-  listen(fanout?: PacketRingOptions["fanout"]): void {
+  listen(fanout?: PacketRingOptions["fanout"], flows?: RingFlows): void {
+    if (flows) {
+      this.#progress = flows.progress;
+      flows.progress.begin();
+      this.#native.filterRing(this.ring, flows.filter);
+    }
     this.#native.listen(this.ring, fanout?.group ?? -1);
   }
 
@@ -78,6 +86,7 @@ export class PacketRing implements Port {
   }
 
   receive(): number {
+    this.#progress?.done(this.batch.count);
     const count = this.#native.receive(this.ring);
     this.batch.count = count;
     return count;
@@ -89,7 +98,11 @@ export class PacketRing implements Port {
 
   /** Of a closed port: what they were at the end. */
   counters(): PacketRingCounters {
-    return this.#lastCounters ?? this.#native.counters(this.ring);
+    if (this.#lastCounters) return this.#lastCounters;
+    const counters = this.#native.counters(this.ring);
+    this.#progress?.done(counters.receiveDrops - this.#drops);
+    this.#drops = counters.receiveDrops;
+    return counters;
   }
 
   /** Gives the interface and the memory back; `batch` is empty and without memory from then on. A second time does nothing. */
