@@ -22,6 +22,8 @@ const CONTENDERS: readonly Contender[] = [
   createOurs("1 worker", "workers: 1"),
   createOurs("1 worker, busy", "busy: true"),
   createOurs("2 workers", "workers: 2"),
+  createOurs("1 worker, flow offload", "flowOffload: true"),
+  createOurs("2 workers, flow offload", "workers: 2, flowOffload: true"),
   createFloor(),
   createPcapLive(),
   createOpenVswitch(),

@@ -3,6 +3,7 @@
  */
 import { dirname } from "node:path";
 import { Command } from "commander";
+import type { Config } from "../config/schema.ts";
 import { formatAddress } from "../net/address.ts";
 import { systemClock } from "../net/clock.ts";
 import { parseEndpoint } from "../net/flow.ts";
@@ -38,8 +39,8 @@ interface RunOptions {
 
 export async function run(file: string, options: RunOptions): Promise<void> {
   if (file === "-") throw new CommandError("-: the standard input, wanted a file that SIGHUP can read again");
-  if (options.user !== undefined) beUser(options.user, options.control);
   const config = loadConfigWithFiles(file);
+  if (options.user !== undefined) beUser(options.user, options.control, config);
   if (config.ports.length === 0) throw new CommandError(`${file}: ports: [], wanted at least one port to forward on`);
   // A log that nobody reads any more is no reason to stop forwarding.
   whenOutputFails(() => {});
@@ -134,10 +135,10 @@ function problemsOf(router: Router): string[] {
   return files.flatMap(({ where, problem }) => (problem ? [`${where}: ${problem}, wanted a file that can be written`] : []));
 }
 
-/** Before the configuration is read: who runs the router must be able to read it again. */
-function beUser(user: string, controlSocket: string): void {
+/** The configuration says what that takes; that user reads it once more, as he must be able to. */
+function beUser(user: string, controlSocket: string, config: Config): void {
   try {
-    becomeUser(user, [dirname(controlSocket)]);
+    becomeUser(user, [dirname(controlSocket)], config);
   } catch (error) {
     throw new CommandError(`--user: ${(error as Error).message}`);
   }

@@ -210,10 +210,11 @@ interface ShownCounters {
   readonly slow: Record<string, number>;
   readonly dropped: Record<string, number>;
   readonly slowPath: Record<string, number>;
+  readonly flowOffload?: { readonly packets: number };
   readonly nextHops: readonly { address: string; packets: number; bytes: number }[];
 }
 
-function formatCounters({ received, forwarded, punted, slow, dropped, slowPath, nextHops }: ShownCounters): string {
+function formatCounters({ received, forwarded, punted, slow, dropped, slowPath, flowOffload, nextHops }: ShownCounters): string {
   const named = (group: string, counts: Record<string, number>) =>
     Object.entries(counts)
       .filter(([, count]) => count > 0)
@@ -221,6 +222,7 @@ function formatCounters({ received, forwarded, punted, slow, dropped, slowPath, 
   const frames = [
     ["received", received],
     ["forwarded", forwarded],
+    ...(flowOffload ? [["... carried by the kernel", flowOffload.packets] as const] : []),
     ...named("punted", punted),
     ...named("slow", slow),
     ...named("dropped", dropped),

@@ -2,7 +2,9 @@
  * The configuration file's shape: one row a field, with its bounds and its default. Field names follow OpenConfig where it
  * has the thing. Addresses and prefixes become values here; whatever is unknown is a mistake, never ignored.
  */
+
 import { z } from "zod";
+import { isByFlow } from "../ecmp/by-flow.ts";
 import { type Address, isIpv4, linkOfRouter, parseIpv4, routerOn, zoneOf } from "../net/address.ts";
 import { formatPrefix, type Prefix } from "../net/prefix.ts";
 import { bfdProfilesSchema, bfdSchema } from "./bfd-schema.ts";
@@ -188,6 +190,10 @@ const journalSchema = z.strictObject({
   files: whole(1, 1000).default(4),
 });
 
+/** By a hash of other fields, or buckets with timers, the next packet of a flow may go another way. */
+const OFFLOADED =
+  "a hash of addresses, protocol, ports, ethertype, ingress-port or vlan-id only, and a selector without timers; or false";
+
 export const configSchema = z
   .strictObject({
     ports: z
@@ -210,10 +216,13 @@ export const configSchema = z
       .default(8192),
     ringSlotBytes: z.literal([256, 512, 1024, 2048], { error: "wanted 256, 512, 1024 or 2048" }).default(512),
     busy: z.boolean({ error: "wanted true or false" }).default(false),
+    flowOffload: z.boolean({ error: "wanted true or false" }).default(false),
   })
   .superRefine((config, context) => {
     // Mistakes in it were found already.
     if (!config.ecmp?.hash || !config.ecmp.selector || !config.routes?.every(isWholeRoute)) return;
+    if (config.flowOffload && !isByFlow(config.ecmp.hash, config.ecmp.selector.name).ipv4)
+      context.addIssue({ code: "custom", path: ["flowOffload"], message: `wanted ${OFFLOADED}` });
     refuseForeignLinks(config.ports, config.bgp?.neighbors ?? [], context);
     for (const { path, wanted } of findOwn(config)) context.addIssue({ code: "custom", path, message: `wanted ${wanted}` });
     for (const { path, message } of findUnserved(config)) context.addIssue({ code: "custom", path, message });

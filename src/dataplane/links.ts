@@ -2,6 +2,7 @@
  * The interfaces behind a worker's ports, which may change while it is in its loop: the main thread says which they are, and
  * the worker opens its rings anew where another one has come, and goes on with the MAC that it has.
  */
+import type { RingFlows } from "../port/flow-offload.ts";
 import { listInterfaces } from "../port/interface.ts";
 import { LivePort } from "../port/live-port.ts";
 import { PacketRing, type RingSize } from "../port/packet-ring.ts";
@@ -47,8 +48,8 @@ export interface Links extends Waiter {
 export interface DeafLinks {
   /** Those that are open: all but what another thread serves. */
   readonly rings: readonly Port[];
-  /** Of a worker: its index, and what wakes it. Once. */
-  seat(worker: number, wakeDescriptor: number): Links;
+  /** Of a worker: its index, what wakes it, and by port what its rings need for carried flows. Once. */
+  seat(worker: number, wakeDescriptor: number, flowsOf?: (port: number) => RingFlows | undefined): Links;
 }
 
 /**
@@ -60,6 +61,7 @@ export function openLinks(options: LinkOptions): DeafLinks {
   const look = createSharedReader<readonly Link[]>(options.links);
   let known: readonly Link[] = [];
   let isListening = false;
+  let ringFlows: (port: number) => RingFlows | undefined = () => undefined;
   const receivers = receiverOf(options.ports);
   const isReceiver = (port: number): boolean => receivers[port] === port;
   const rings = options.ports.map(({ interface: name, served }, i) =>
@@ -80,8 +82,10 @@ export function openLinks(options: LinkOptions): DeafLinks {
     }
   };
 
-  const listen = (port: LivePort<PacketRing>, { fanoutGroup: group }: Link): void =>
-    port.inner?.listen(group === undefined ? undefined : { group });
+  const listen = (port: number): void => {
+    const { fanoutGroup: group } = known[port];
+    rings[port]?.inner?.listen(group === undefined ? undefined : { group }, ringFlows(port));
+  };
 
   /** True: something is another. */
   const update = (): boolean => {
@@ -98,7 +102,7 @@ export function openLinks(options: LinkOptions): DeafLinks {
       else
         attempt(port.name, link, () => {
           port.renew();
-          if (isListening) listen(port, link);
+          if (isListening) listen(i);
         });
     }
     return true;
@@ -107,7 +111,8 @@ export function openLinks(options: LinkOptions): DeafLinks {
   update();
   return {
     rings: rings.filter((ring) => ring !== undefined),
-    seat(worker, wakeDescriptor) {
+    seat(worker, wakeDescriptor, flowsOf) {
+      if (flowsOf) ringFlows = flowsOf;
       update();
       const opened = rings.map((ring, i) => {
         const { interface: name, served } = options.ports[i];
@@ -132,7 +137,7 @@ export function openLinks(options: LinkOptions): DeafLinks {
         listen() {
           follow();
           isListening = true;
-          for (const [i, port] of rings.entries()) if (port) attempt(port.name, known[i], () => listen(port, known[i]));
+          for (const [i, port] of rings.entries()) if (port) attempt(port.name, known[i], () => listen(i));
         },
         deafen() {
           for (const port of rings) port?.inner?.deafen();

@@ -9,6 +9,7 @@ import { LARGEST_QUOTE } from "../wire/icmp-error.ts";
 import { CHANNEL_KIND, type ChannelWriter } from "./channel.ts";
 import type { CounterWriter } from "./counters.ts";
 import type { Forward } from "./forward.ts";
+import type { Offload } from "./offload.ts";
 import { ANSWERED_DROPS, DROP, DROP_REASONS, EXPLAINED_DROP, PUNT } from "./verdict.ts";
 
 /** More would only meet the limit on errors, and keep the main thread from what else it has to do. */
@@ -31,12 +32,13 @@ export interface LoopParts {
   readonly forward: Forward;
   readonly counters: CounterWriter;
   readonly channel: ChannelWriter;
+  readonly offload?: Offload | undefined;
 }
 
 /** One breath; the number of frames that it took. */
 export type Breathe = () => number;
 
-export function createLoop({ ports, isUnseen, forward, counters, channel }: LoopParts): Breathe {
+export function createLoop({ ports, isUnseen, forward, counters, channel, offload }: LoopParts): Breathe {
   /** True when the frame of `row` is in the channel. */
   const push = ({ bytes, rows }: Batch, row: number, ingress: number, kind: number, limit = MAXIMUM_LENGTH): boolean => {
     const length = Math.min(rows[row + ROW.length], limit);
@@ -78,6 +80,7 @@ export function createLoop({ ports, isUnseen, forward, counters, channel }: Loop
       const count = port.receive();
       if (count === 0) continue;
       frames += count;
+      const carriedBy = offload === undefined ? 0 : offload.generation();
       forward(port.batch, ingress);
       const egresses = handOver(port.batch, ingress);
       let refused = 0;
@@ -85,6 +88,7 @@ export function createLoop({ ports, isUnseen, forward, counters, channel }: Loop
         if (egresses & (1 << (egress & 31))) refused += ports[egress].transmit(port.batch, egress);
       }
       counters.account(port.batch, refused);
+      if (carriedBy !== 0) offload?.enter(carriedBy, port.batch, ingress);
     }
     return frames;
   };

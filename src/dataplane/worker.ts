@@ -21,6 +21,7 @@ import { createForwarder } from "./forward.ts";
 import { allowInlining } from "./inlining.ts";
 import { openLinks } from "./links.ts";
 import { createLoop } from "./loop.ts";
+import { createOffload, type OffloadStart } from "./offload.ts";
 import { warmUp } from "./warm-up.ts";
 
 export interface WorkerPort extends Pick<PortIdentity, "vlans">, PortSettings {
@@ -46,6 +47,8 @@ export interface WorkerStart {
   readonly ownSources: SharedArrayBuffer;
   /** By worker: where its taps put what they copy. */
   readonly taps: readonly SharedArrayBuffer[];
+  /** Where the kernel carries flows that were decided once. */
+  readonly offload?: OffloadStart | undefined;
   /** One Int32: not zero says stop. */
   readonly stop: SharedArrayBuffer;
   /** Of `ending.ts`: how far the workers have come with that. */
@@ -58,6 +61,8 @@ export interface WorkerSeat {
   readonly counters: SharedArrayBuffer;
   readonly channel: SharedArrayBuffer;
   readonly wakeDescriptor: number;
+  /** Of its rings, for carried flows; another than its predecessor's. */
+  readonly lane: number;
   /** The endings of the workers whose place those of this data plane take; absent: nobody forwards. */
   readonly after?: SharedArrayBuffer | undefined;
 }
@@ -84,7 +89,8 @@ function run(seat: WorkerSeat): void {
   const isStopped = (): boolean => Atomics.load(stop, 0) !== 0;
   const counters = createCounterWriter(seat.counters);
   const channel = createChannelWriter(seat.channel);
-  const links = deafLinks.seat(index, seat.wakeDescriptor);
+  const offload = start.offload && createOffload(start.offload, seat.lane);
+  const links = deafLinks.seat(index, seat.wakeDescriptor, offload?.ringFlows);
   const copies = start.taps[index];
   const around = links.ports.map((port, i) =>
     surround(port, start.ports[i], { index: i, worker: index, copies, clock: systemClock }),
@@ -106,6 +112,7 @@ function run(seat: WorkerSeat): void {
     }),
     counters,
     channel,
+    offload,
   });
   const countPorts = (): void => ports.forEach((port, i) => void counters.setPort(i, port.counters()));
 

@@ -5,7 +5,7 @@
  * More than 300 lines, because it is where every part of the packet path is given what it needs of the others.
  */
 import type { Config } from "../config/schema.ts";
-import { readCounters, readNextHopCounters, totalsOf } from "../dataplane/counters.ts";
+import { type CounterSnapshot, readCounters, readNextHopCounters, totalsOf } from "../dataplane/counters.ts";
 import { createForwarder } from "../dataplane/forward.ts";
 import { createOwnSources, setOwnSources } from "../dataplane/own-sources.ts";
 import { createFib } from "../fib/fib.ts";
@@ -15,6 +15,7 @@ import { type Address, type AddressFamily, addressFamily, formatAddress, isLinkL
 import type { Clock } from "../net/clock.ts";
 import { formatMac, type Mac } from "../net/mac.ts";
 import type { Prefix } from "../net/prefix.ts";
+import type { Random } from "../net/random.ts";
 import { adviseLargePages } from "../port/large-pages.ts";
 import { Wake } from "../port/wake.ts";
 import type { RouteChange } from "../rib/route.ts";
@@ -22,10 +23,11 @@ import { startBucketTimers } from "./bucket-timers.ts";
 import { openCaptures } from "./captures.ts";
 import { type CleanUp, createCleanUp } from "./clean-up.ts";
 import type { EventRecord } from "./events.ts";
+import { startFlowOffload } from "./flow-offload.ts";
 import type { Guard } from "./guard.ts";
 import { createIcmpErrors } from "./icmp-errors.ts";
 import { createNeighbors } from "./neighbors.ts";
-import { createNextHopCounts } from "./next-hop-counts.ts";
+import { type Count, createNextHopCounts } from "./next-hop-counts.ts";
 import { createNextNeighbors } from "./next-neighbor.ts";
 import { createOffloadAdvice } from "./offload-advice.ts";
 import { createOwnAnswers } from "./own-answers.ts";
@@ -60,6 +62,7 @@ export interface DataplaneOptions {
   /** A number that no port had before. */
   readonly fanoutGroup: () => number;
   readonly clock: Clock;
+  readonly random: Random;
   readonly events: EventRecord;
   readonly guard: Guard;
   /** The names of the unnumbered links, as of now. */
@@ -94,7 +97,7 @@ export async function startDataplane(options: DataplaneOptions) {
 }
 
 async function build(options: DataplaneOptions, cleanUp: CleanUp) {
-  const { config, had, leaving, fanoutGroup, clock, events, guard, links, onPorts } = options;
+  const { config, had, leaving, fanoutGroup, clock, random, events, guard, links, onPorts } = options;
   const portTable = createPorts(requirePorts(config, had), config.ports, config.workers > 1 ? fanoutGroup : undefined);
   const { facts, identities } = portTable;
   const hold = guard.hold();
@@ -103,7 +106,7 @@ async function build(options: DataplaneOptions, cleanUp: CleanUp) {
   const isUnseen = config.ports.map((port, i) => identities[i].vlans !== 0 || isOverFiles(port));
   const { hash, selector, memberOrder } = config.ecmp;
   const { name, ...selectorOptions } = selector;
-  const nextHopCounts = createNextHopCounts((index) => readNextHopCounters(memories, index));
+  const nextHopCounts = createNextHopCounts(countNextHop);
   const buffers = createImage();
   const ownSources = createOwnSources();
   for (const memory of [buffers.trie, buffers.trie6]) adviseLargePages(memory);
@@ -119,7 +122,20 @@ async function build(options: DataplaneOptions, cleanUp: CleanUp) {
     onNextHop: nextHopCounts.give,
   });
 
-  const faults = createPortFaults({ ports: names, workers: config.workers, indexOf: fib.nextHopIndex });
+  const offload = config.flowOffload
+    ? startFlowOffload({
+        ...{ config, clock, random, events, facts },
+        packetMtu: portTable.packetMtu,
+        disturbance: () => (faults.areAny() ? "a fault is in force" : taps.areAny() ? "a tap is open" : undefined),
+      })
+    : undefined;
+  if (offload) cleanUp.push(offload.stop);
+  const faults = createPortFaults({
+    ports: names,
+    workers: config.workers,
+    indexOf: fib.nextHopIndex,
+    onChange: () => offload?.forget(),
+  });
   // The workers' and, last, that of the slow path.
   const taps = createPortTaps({ clock, events, ports: names, threads: config.workers + 1, nextHopName: fib.nextHopName });
   cleanUp.push(taps.stop);
@@ -165,6 +181,8 @@ async function build(options: DataplaneOptions, cleanUp: CleanUp) {
   const publish = (): number => {
     const generation = fib.publish();
     faults.refresh();
+    // After the image: what is decided by it is entered under the generation that follows.
+    offload?.forget();
     supervisor.wake();
     return generation;
   };
@@ -223,6 +241,7 @@ async function build(options: DataplaneOptions, cleanUp: CleanUp) {
     ownSources,
     links: portTable.links,
     taps: taps.memories,
+    offload: offload?.start,
     launch: launchWorker,
     ports: names.map((_, i) => ({
       interface: facts[i].interface,
@@ -234,7 +253,10 @@ async function build(options: DataplaneOptions, cleanUp: CleanUp) {
     })),
     onEntry: slowPath.take,
     onAcknowledged,
-    onDeath: (worker, reason) => events.add("worker-died", { worker, reason }),
+    onDeath(worker, reason) {
+      offload?.forget();
+      events.add("worker-died", { worker, reason });
+    },
   });
   const memories = supervisor.counterMemories;
   const watch = watchPorts({
@@ -248,6 +270,7 @@ async function build(options: DataplaneOptions, cleanUp: CleanUp) {
     onOwn: (addresses) => setOwnSources(ownSources, addresses),
     guard: hold.keepKernelOff,
     onChange() {
+      offload?.follow();
       publish();
       onPorts();
       askForNextHops();
@@ -255,6 +278,7 @@ async function build(options: DataplaneOptions, cleanUp: CleanUp) {
   });
   cleanUp.push(watch.stop);
   cleanUp.push(() => supervisor.stop());
+  offload?.follow();
   await supervisor.prepare();
   const onMoved = (buckets: number): void => events.add("buckets-moved", { buckets, generation: publish() });
   cleanUp.push(startBucketTimers({ fib, clock, onMoved }));
@@ -270,6 +294,7 @@ async function build(options: DataplaneOptions, cleanUp: CleanUp) {
     async configurePorts(wanted: Pick<Config, "ports">): Promise<void> {
       configureFaults(wanted);
       for (const [i, { tap }] of wanted.ports.entries()) await taps.configure(i, tap);
+      offload?.forget();
     },
     /** When every file of taps and ports is open, or its problem known. */
     filesSettled: () => Promise.all([taps.settled(), captures.settled()]),
@@ -345,14 +370,31 @@ async function build(options: DataplaneOptions, cleanUp: CleanUp) {
         addresses: fact.addresses.map(({ address, length }) => `${formatAddress(address)}/${length}`),
         ...captures.state(i),
         ...(taps.state(i) ? { tap: taps.state(i) } : {}),
-        counters: readCounters(memories, facts.length).ports[i],
+        counters: readAll().ports[i],
       })),
-    totals: () => totalsOf(readCounters(memories, facts.length)),
+    totals: () => totalsOf(readAll()),
     counters() {
-      const { ports: _, ...counters } = readCounters(memories, facts.length);
-      return { ...counters, slowPath: slowPath.counters(), writes: fib.writeCounts(), nextHops: nextHopsCounted() };
+      const { ports: _, ...counters } = readAll();
+      return {
+        ...counters,
+        slowPath: slowPath.counters(),
+        writes: fib.writeCounts(),
+        ...(offload ? { flowOffload: offload.state() } : {}),
+        nextHops: nextHopsCounted(),
+      };
     },
   };
+
+  function readAll(): CounterSnapshot {
+    const counters = readCounters(memories, facts.length);
+    return offload?.addTo(counters) ?? counters;
+  }
+
+  function countNextHop(index: number): Count {
+    const counted = readNextHopCounters(memories, index);
+    const carried = offload?.countsOfNextHop(index);
+    return carried ? { packets: counted.packets + carried.packets, bytes: counted.bytes + carried.bytes } : counted;
+  }
 
   function nextHopsCounted() {
     return fib.nextHopAddresses().map((address) => ({ address: formatAddress(address), ...nextHopCounts.of(address) }));

@@ -122,6 +122,18 @@ const METRICS: readonly Metric[] = [
     help: "Frames sent on their way by a worker.",
     samples: ({ counters }) => one(counters.forwarded),
   },
+  {
+    name: "ecmp_flow_offload_frames_total",
+    type: "counter",
+    help: "Of these, the ones that the kernel carried, with flowOffload: true.",
+    samples: ({ counters: { flowOffload } }) => (flowOffload ? one(flowOffload.packets) : []),
+  },
+  {
+    name: "ecmp_flow_offload_flows",
+    type: "gauge",
+    help: "Flows that the kernel carries now, with flowOffload: true.",
+    samples: ({ counters: { flowOffload } }) => (flowOffload ? one(flowOffload.flows) : []),
+  },
   ...VERDICTS.map(
     (verdict): Metric => ({
       name: `ecmp_frames_${verdict}_total`,

@@ -15,9 +15,11 @@ export interface PortFaultOptions {
   readonly ports: readonly string[];
   readonly workers: number;
   indexOf(nextHop: Address): number | undefined;
+  /** Another rule is in force, or one less. */
+  onChange?(): void;
 }
 
-export function createPortFaults({ ports, workers, indexOf }: PortFaultOptions) {
+export function createPortFaults({ ports, workers, indexOf, onChange }: PortFaultOptions) {
   const memories: FaultMemory[] = ports.map(() => createFaultMemory(workers));
   const wanted: FaultRuleConfig[][] = ports.map(() => []);
   const published: string[] = ports.map(() => "[]");
@@ -29,6 +31,7 @@ export function createPortFaults({ ports, workers, indexOf }: PortFaultOptions) 
     if (text === published[port]) return;
     published[port] = text;
     setSharedValue(memories[port].rules, rules);
+    onChange?.();
   };
 
   const portOf = (name: string): number => {
@@ -39,6 +42,9 @@ export function createPortFaults({ ports, workers, indexOf }: PortFaultOptions) 
 
   return {
     memories,
+
+    /** Whether there is a rule that is in force. */
+    areAny: (): boolean => published.some((rules) => rules !== "[]"),
 
     /** All rules of a port, if the configuration says others than before: what was set since stays otherwise. */
     configure(port: number, rules: readonly FaultRuleConfig[]): void {

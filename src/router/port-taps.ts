@@ -103,6 +103,8 @@ export function createPortTaps({ clock, events, ports, threads, nextHopName }: P
       if (config) open(port, config);
     },
 
+    areAny: (): boolean => taps.some((tap) => tap !== undefined),
+
     /** When every file is open, or its problem known. */
     async settled(): Promise<void> {
       for (const tap of taps) await tap?.file.settled();

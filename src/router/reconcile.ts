@@ -49,6 +49,7 @@ const dataplaneOf = (config: Config | undefined) =>
     ringSlots: config.ringSlots,
     ringSlotBytes: config.ringSlotBytes,
     busy: config.busy,
+    flowOffload: config.flowOffload,
   };
 
 /**

@@ -202,6 +202,7 @@ export function createRouter({ clock, random }: { clock: Clock; random: Random }
           // The namespace's: those of routers beside us should be others.
           fanoutGroup: () => (process.pid + fanoutGroups++) & 0xffff,
           clock,
+          random,
           events,
           guard: guard as Guard,
           links: () => unnumberedLinks(config?.bgp),

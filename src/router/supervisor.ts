@@ -9,6 +9,7 @@ import { Worker } from "node:worker_threads";
 import { type ChannelEntry, type ChannelReader, createChannelMemory, createChannelReader } from "../dataplane/channel.ts";
 import { createCounterMemory } from "../dataplane/counters.ts";
 import { createEndings, ENDING, setEnding } from "../dataplane/ending.ts";
+import { LANES_A_WORKER } from "../dataplane/offload.ts";
 import type { WorkerMessage, WorkerSeat, WorkerStart } from "../dataplane/worker.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Wake } from "../port/wake.ts";
@@ -49,6 +50,8 @@ interface Seat {
   worker: Worker | undefined;
   /** How far that one is: `waits` for the end of those before. */
   stage: "begins" | "waits" | "forwards";
+  /** Workers that have sat there. */
+  turns: number;
   /** In a row. */
   deaths: number;
   cancelReplacement: () => void;
@@ -77,6 +80,7 @@ export function createSupervisor(options: SupervisorOptions) {
       wake,
       worker: undefined,
       stage: "begins",
+      turns: 0,
       deaths: 0,
       cancelReplacement: () => {},
     };
@@ -167,7 +171,8 @@ export function createSupervisor(options: SupervisorOptions) {
       worker.on("exit", leave);
       const { counters, channel, wake } = seat;
       const after = before?.endings;
-      worker.postMessage({ index, counters, channel, wakeDescriptor: wake.descriptor, after } satisfies WorkerSeat);
+      const lane = index * LANES_A_WORKER + (seat.turns++ % LANES_A_WORKER);
+      worker.postMessage({ index, counters, channel, wakeDescriptor: wake.descriptor, lane, after } satisfies WorkerSeat);
     });
 
   const mourn = (seat: Seat, index: number, reason: string): void => {
