@@ -35,6 +35,7 @@ import {
   createLister,
   fixedMacs,
   interfacesOf,
+  isElsewhere,
   isOverFiles,
   linkLocalOf,
   type PortFacts,
@@ -157,17 +158,25 @@ async function build(options: DataplaneOptions, cleanUp: CleanUp) {
 
   const forward = createForwarder({ image: fib.image, hash, selector: name, ports: identities });
   const nextNeighbors = createNextNeighbors(fib);
+  const errors = createIcmpErrors({ clock, ports: () => facts.map(({ addresses }) => addresses), toward: nextNeighbors.toward });
+  const list = createLister(config);
+  let interfaces = list();
   const slowPath = createSlowPath({
     forward,
     image: fib.image,
     ports: waysOut.ports,
     identities,
-    errors: createIcmpErrors({ clock, ports: () => facts.map(({ addresses }) => addresses), toward: nextNeighbors.toward }),
+    errors,
     neighborOf: nextNeighbors.of,
     resolve: (address, port) => neighbors.resolve(address, port),
     receive: (hearing, port) => neighbors.receive(hearing, port),
     isUnseen,
-    answer: createOwnAnswers({ clock, ports: facts }),
+    answer: createOwnAnswers({
+      clock,
+      ports: facts,
+      errors,
+      isHeardByKernel: (address, port) => isElsewhere(address, facts[port], interfaces),
+    }),
     discover: (message, port) => discovery.receive(message, port),
     explain: createOffloadAdvice(events, names),
   });
@@ -263,7 +272,10 @@ async function build(options: DataplaneOptions, cleanUp: CleanUp) {
     clock,
     events,
     ports: portTable,
-    list: createLister(config),
+    list: () => {
+      interfaces = list();
+      return interfaces;
+    },
     fib,
     reopen: waysOut.reopen,
     forgetNeighbors: neighbors.forget,

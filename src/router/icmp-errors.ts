@@ -2,7 +2,8 @@
  * What a router owes whoever sent a packet that it does not forward: the ICMP error, of either family, and whether it is owed
  * at all (RFC 1812 4.3.2.7, RFC 4443 2.4). At most so many a second, with a bucket apart for "too big", without which
  * connections hang. The source is chosen as Linux does: for IPv4 the address on the subnet of whom the error is handed to, by
- * whichever port; for IPv6 the one most like the sender's (RFC 6724 rule 8) on the port that the packet came in by.
+ * whichever port; for IPv6 the one most like the sender's (RFC 6724 rule 8) on the port that the packet came in by. An error about a
+ * packet for the router itself is from where that was sent to, and goes back to whoever handed it to us.
  */
 import type { AnsweredDrop } from "../dataplane/verdict.ts";
 import {
@@ -22,7 +23,8 @@ import { encodeIcmpError, mayBeAnswered } from "../wire/icmp-error.ts";
 import { readVersion } from "../wire/ipv4.ts";
 import type { NextNeighbor, NextNeighbors } from "./next-neighbor.ts";
 
-export type ErrorReason = AnsweredDrop | "neighbor-failed";
+/** `port-unreachable`: it is for the router itself, where nobody listens. */
+export type ErrorReason = AnsweredDrop | "neighbor-failed" | "port-unreachable";
 
 /**
  * Type and code: of ICMP, of ICMPv6, as Linux has them: behind a route of its type `unreachable` an IPv4 host is, and to an IPv6 one
@@ -41,6 +43,10 @@ const ERRORS: Readonly<Record<ErrorReason, readonly [ipv4: readonly [number, num
     [3, 1],
     [1, 3],
   ],
+  "port-unreachable": [
+    [3, 3],
+    [1, 4],
+  ],
   "too-big": [
     [3, 4],
     [2, 0],
@@ -54,8 +60,7 @@ const ERRORS: Readonly<Record<ErrorReason, readonly [ipv4: readonly [number, num
 /** Linux's icmp_msgs_per_sec and icmp_msgs_burst. */
 const PER_SECOND = 1000;
 const BURST = 50;
-/** One more than the error leaves with: it goes through the core like any packet. */
-const TTL = 65;
+const TTL = 64;
 
 export interface IcmpErrorCounters {
   /** Errors made. */
@@ -88,8 +93,13 @@ export function createIcmpErrors({ clock, ports, toward }: IcmpErrorOptions) {
     make(reason: ErrorReason, packet: Uint8Array, port: number, mtu = 0): Uint8Array | undefined {
       const isV4 = readVersion(packet, 0) === 4;
       const sender = isV4 ? readIpv4(packet, 12) : readIpv6(packet, 8);
-      const source = isIpv4(sender) ? chooseIpv4(ports(), toward(sender)) : chooseIpv6(ports(), port, sender);
-      if (source === undefined || isLinkLocal(sender) || !mayBeAnswered(packet, 0, packet.length)) {
+      const isOwn = reason === "port-unreachable";
+      const source = isOwn
+        ? readDestination(packet)
+        : isIpv4(sender)
+          ? chooseIpv4(ports(), toward(sender))
+          : chooseIpv6(ports(), port, sender);
+      if (source === undefined || (isLinkLocal(sender) && !isOwn) || !mayBeAnswered(packet, 0, packet.length)) {
         unanswered++;
         return undefined;
       }
@@ -99,12 +109,17 @@ export function createIcmpErrors({ clock, ports, toward }: IcmpErrorOptions) {
       }
       errors++;
       const [type, code] = ERRORS[reason][isV4 ? 0 : 1];
-      return encodeIcmpError({ type, code, word: mtu, source, destination: sender, ttl: TTL, quoted: packet });
+      // One more for those that go through the core like any packet.
+      const ttl = isOwn ? TTL : TTL + 1;
+      return encodeIcmpError({ type, code, word: mtu, source, destination: sender, ttl, quoted: packet });
     },
 
     counters: (): IcmpErrorCounters => ({ errors, limited, unanswered }),
   };
 }
+
+const readDestination = (packet: Uint8Array): Address =>
+  readVersion(packet, 0) === 4 ? readIpv4(packet, 16) : readIpv6(packet, 24);
 
 const isUsable = ({ address }: Prefix, family: AddressFamily): boolean =>
   addressFamily(address) === family && !isLinkLocal(address);

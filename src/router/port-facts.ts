@@ -108,6 +108,14 @@ export function linkLocalOf(name: string): Address | undefined {
   }
 }
 
+/**
+ * Whether the kernel has the address on another interface than the port's: on its own one for that VLAN, say, where it hears what
+ * comes with these tags, too.
+ */
+export const isElsewhere = (address: Address, port: PortFacts, interfaces: readonly InterfaceInfo[]): boolean =>
+  isKernels(port) &&
+  interfaces.some((one) => isKernels(one) && one.name !== port.interface && one.addresses.some((own) => own.address === address));
+
 /** Our address on the subnet of `address`. */
 export const sourceFor = (addresses: readonly Prefix[], address: Address): Address | undefined =>
   addresses.find((own) => prefixContains(makePrefix(own.address, own.length), address))?.address;

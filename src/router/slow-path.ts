@@ -224,7 +224,9 @@ export function createSlowPath(options: SlowPathOptions) {
         if (hearing) receive(hearing, port);
         const message = decodeRouterMessage(bytes, VIRTIO_HEADER_LENGTH, length);
         if (message) discover(message, port);
-        const ours = isUnseen[port] ? answer(bytes, VIRTIO_HEADER_LENGTH, length, port) : undefined;
+        if (!isUnseen[port]) return;
+        finishChecksum(bytes, 0, PACKET + packetIn(bytes).length);
+        const ours = answer(bytes, VIRTIO_HEADER_LENGTH, length, port);
         if (ours) send(port, ours);
       } else if (kind >= CHANNEL_KIND.dropped) {
         const reason = DROP_REASONS[kind - CHANNEL_KIND.dropped] as AnsweredDrop | typeof EXPLAINED_DROP;

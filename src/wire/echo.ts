@@ -2,13 +2,11 @@
  * Echo requests and replies of both families (RFC 792, RFC 4443 section 4) as values: what a router answers that has to do so
  * itself. Off the fast path.
  */
-import { type Address, isIpv4, readIpv4, readIpv6 } from "../net/address.ts";
+import { type Address, isIpv4 } from "../net/address.ts";
 import type { Mac } from "../net/mac.ts";
 import { sum16 } from "./checksum.ts";
-import { ETHERNET_HEADER_LENGTH, ETHERTYPE, readEthertype, readMac } from "./ethernet.ts";
 import { encodeIcmpFrame, ICMP, ICMP_HEADER_LENGTH, ICMP6, sumIcmp6 } from "./icmp.ts";
-import * as ipv4 from "./ipv4.ts";
-import * as ipv6 from "./ipv6.ts";
+import { readPlainPacket } from "./ip-packet.ts";
 
 const REQUEST = { ipv4: 8, ipv6: 128 } as const;
 const REPLY = { ipv4: 0, ipv6: 129 } as const;
@@ -25,25 +23,14 @@ export interface EchoRequest {
 
 /** The request in a frame of `length` bytes at `frame`: whole, with a right checksum, and without options or extension headers. */
 export function decodeEchoRequest(bytes: Uint8Array, frame: number, length: number): EchoRequest | undefined {
-  const ip = frame + ETHERNET_HEADER_LENGTH;
-  const end = frame + length;
-  const mac = readMac(bytes, frame + 6);
-  if (readEthertype(bytes, frame) === ETHERTYPE.ipv4 && ip + ipv4.IPV4_HEADER_LENGTH <= end) {
-    const at = ip + ipv4.IPV4_HEADER_LENGTH;
-    const packetEnd = ip + ipv4.readTotalLength(bytes, ip);
-    if (packetEnd < at || packetEnd > end) return undefined;
-    const message = bytes.subarray(at, packetEnd);
-    const isWhole = bytes[ip] === 0x45 && ipv4.readFragmentBits(bytes, ip) === 0 && ipv4.readProtocol(bytes, ip) === ICMP;
-    if (!isWhole || !isRequest(message, REQUEST.ipv4) || sum16(message, 0, message.length) !== 0xffff) return undefined;
-    return { mac, source: readIpv4(bytes, ip + 12), destination: readIpv4(bytes, ip + 16), message };
-  }
-  const at = ip + ipv6.IPV6_HEADER_LENGTH;
-  if (readEthertype(bytes, frame) !== ETHERTYPE.ipv6 || at > end || ipv6.readNextHeader(bytes, ip) !== ICMP6) return undefined;
-  const packetEnd = at + ipv6.readPayloadLength(bytes, ip);
-  if (packetEnd > end) return undefined;
-  const message = bytes.subarray(at, packetEnd);
-  if (!isRequest(message, REQUEST.ipv6) || sumIcmp6(bytes, ip, at, message.length) !== 0xffff) return undefined;
-  return { mac, source: readIpv6(bytes, ip + 8), destination: readIpv6(bytes, ip + 24), message };
+  const heard = readPlainPacket(bytes, frame, length);
+  if (!heard) return undefined;
+  const { mac, source, destination, protocol, packet, payload: message } = heard;
+  const isV4 = isIpv4(source);
+  if (protocol !== (isV4 ? ICMP : ICMP6) || !isRequest(message, isV4 ? REQUEST.ipv4 : REQUEST.ipv6)) return undefined;
+  const at = packet.length - message.length;
+  const sum = isV4 ? sum16(message, 0, message.length) : sumIcmp6(packet, 0, at, message.length);
+  return sum === 0xffff ? { mac, source, destination, message } : undefined;
 }
 
 const isRequest = (message: Uint8Array, type: number): boolean =>

@@ -2,7 +2,7 @@
  * ICMP errors of both families (RFC 792, RFC 4443 section 3): which packets they may be about, and the packet itself, which
  * quotes as much as fits in what every link carries (576 bytes, RFC 1812 4.3.2.3; 1280 bytes, RFC 4443 2.4 c).
  */
-import { type Address, isIpv4 } from "../net/address.ts";
+import { type Address, addressFamily, isIpv4 } from "../net/address.ts";
 import { encodeIcmp, ICMP, ICMP_HEADER_LENGTH, ICMP6 } from "./icmp.ts";
 import * as ipv4 from "./ipv4.ts";
 import { IPV6_HEADER_LENGTH } from "./ipv6.ts";
@@ -12,8 +12,8 @@ const LARGEST_IPV4 = 576;
 const LARGEST_IPV6 = 1280;
 const ECHO_TYPES = [0, 8];
 const REDIRECT6 = 137;
-/** Internetwork control (RFC 1812 4.3.2.5). */
-const TRAFFIC_CLASS = 0xc0;
+/** Internetwork control (RFC 1812 4.3.2.5); IPv6 asks for nothing of the kind, and Linux sends 0. */
+const TRAFFIC_CLASS = { ipv4: 0xc0, ipv6: 0 } as const;
 
 /** Of the packet's bytes, no more than these are ever quoted. */
 export const LARGEST_QUOTE = LARGEST_IPV6;
@@ -57,5 +57,6 @@ export function encodeIcmpError({ type, code, word = 0, source, destination, ttl
   message[1] = code;
   new DataView(message.buffer).setUint32(4, word);
   message.set(quoted.subarray(0, message.length - ICMP_HEADER_LENGTH), ICMP_HEADER_LENGTH);
-  return encodeIcmp({ source, destination, hopLimit: ttl, trafficClass: TRAFFIC_CLASS, message });
+  const trafficClass = TRAFFIC_CLASS[addressFamily(source)];
+  return encodeIcmp({ source, destination, hopLimit: ttl, trafficClass, message });
 }

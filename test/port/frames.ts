@@ -42,7 +42,7 @@ export function withTag(frame: Uint8Array, id: number): Uint8Array {
   return Uint8Array.of(...frame.subarray(0, 12), 0x81, 0x00, 0, id, ...frame.subarray(12));
 }
 
-function ipFrame(
+export function ipFrame(
   mac: string,
   from: string,
   to: string,

@@ -55,8 +55,19 @@ describe("ICMP errors", () => {
       Buffer.of(0, 0, (out6.length - 40) >> 8, (out6.length - 40) & 255, 0, 0, 0, 58),
     ]);
     expect(slowChecksum(Buffer.concat([pseudo, out6.subarray(40)]))).toBe(0);
+    expect(out6.readUInt32BE(0)).toBe(0x60000000);
     expect([[...out6.subarray(40, 42)], out6.readUInt32BE(44)]).toEqual([v6, 1400]);
     expect(out6.subarray(48).equals(frame6.subarray(14))).toBe(true);
+  });
+
+  it("about what was for the router itself are from where that was sent to, a link-local address too", () => {
+    const { make } = makeErrors();
+    const out = make("port-unreachable", makePacket({ destination: "192.0.2.1" })) as Buffer;
+    expect([[...out.subarray(12, 16)], [...out.subarray(20, 22)], out[8]]).toEqual([[192, 0, 2, 1], [3, 3], 64]);
+    const [source, destination] = ["fe80000000000000000000000000000b", "fe800000000000000000000000000001"];
+    const out6 = make("port-unreachable", makePacket6({ source, destination })) as Buffer;
+    expect([out6.subarray(8, 40).toString("hex"), [...out6.subarray(40, 42)]]).toEqual([destination + source, [1, 4]]);
+    expect(make("port-unreachable", makePacket({ destination: "192.0.2.1", fragment: 1 }))).toBeUndefined();
   });
 
   it("are no longer than every link can carry", () => {

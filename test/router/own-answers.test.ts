@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Ipv4Address, type Ipv6Address, parseAddress } from "#src/net/address.ts";
+import { createIcmpErrors } from "#src/router/icmp-errors.ts";
 import { createOwnAnswers } from "#src/router/own-answers.ts";
 import { ARP_OPERATION, type ArpPacket, decodeArp, encodeArp } from "#src/wire/arp.ts";
 import { encodeIcmpFrame } from "#src/wire/icmp.ts";
@@ -17,7 +18,12 @@ const OWN = [v4("10.0.0.1"), v6("2001:db8::1"), v6("fe80::1")];
 function makeAnswers() {
   const clock = createFakeClock();
   const addresses = OWN.map((address) => ({ address, length: 24 }));
-  const answers = createOwnAnswers({ clock, ports: [{ mac: OURS, addresses }] });
+  const answers = createOwnAnswers({
+    clock,
+    ports: [{ mac: OURS, addresses }],
+    errors: createIcmpErrors({ clock, ports: () => [addresses], toward: () => undefined }),
+    isHeardByKernel: () => false,
+  });
   return { clock, answer: (frame: Uint8Array) => answers(frame, 0, frame.length, 0) };
 }
 
