@@ -7,7 +7,7 @@ import type { Link } from "../dataplane/links.ts";
 import { innerVlan, TAG_BYTES, vlanStack } from "../dataplane/vlan.ts";
 import { isIpv4, isLinkLocal, wordsOf } from "../net/address.ts";
 import { macHigh, macLow } from "../net/mac.ts";
-import { makePrefix, type Prefix, prefixKey } from "../net/prefix.ts";
+import { makePrefix, maximumLength, type Prefix, prefixKey } from "../net/prefix.ts";
 import type { InterfaceInfo } from "../port/interface.ts";
 import { createSharedValue, setSharedValue } from "../port/shared-value.ts";
 import { goneOf, type PortFacts, portFacts } from "./port-facts.ts";
@@ -34,7 +34,8 @@ export function createPorts(start: readonly PortFacts[], configured: Config["por
   const subnets = (): PortSubnet[] =>
     facts.flatMap(({ addresses }, port) => {
       if (!isUsable(port)) return [];
-      const routed = addresses.filter(({ address }) => !isLinkLocal(address));
+      // An address as long as its prefix has no subnet: nobody else is there.
+      const routed = addresses.filter(({ address, length }) => !isLinkLocal(address) && length < maximumLength(address));
       const prefixes = new Map(
         routed.map(({ address, length }) => [prefixKey(makePrefix(address, length)), makePrefix(address, length)]),
       );

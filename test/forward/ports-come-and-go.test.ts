@@ -149,6 +149,10 @@ workers: 2
     // The kernel's own answer has not crossed a router; the host's has.
     expect(client.run("ping -c 1 -W 5 10.0.99.1")).toContain("ttl=64");
     expect(client.run("ping -c 1 -W 5 10.0.99.2")).toContain("ttl=63");
+    run("ip addr add 10.0.98.1/32 dev port1");
+    until("an address without a subnet is the kernel's", () => show("ports")[1].addresses.includes("10.0.98.1/32"));
+    expect(client.run("ping -c 1 -W 5 10.0.98.1")).toContain("ttl=64");
+    run("ip addr del 10.0.98.1/32 dev port1");
     run("ip addr del 10.0.99.1/24 dev port1");
     until("and no more", () => !answers("10.0.99.2"));
     for (const gone of ["10.0.99.1", "10.0.99.2"]) expect(explain(gone)).toEqual([null, `no group's prefix contains ${gone}`]);
