@@ -10,11 +10,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { askOnce } from "#src/commands/control-client.ts";
-import { parseAddress } from "#src/net/address.ts";
+import { type Ipv6Address, parseAddress } from "#src/net/address.ts";
 import { systemClock } from "#src/net/clock.ts";
 import { formatMac } from "#src/net/mac.ts";
 import { findInterface } from "#src/port/interface.ts";
 import { ARP_OPERATION, decodeArp, encodeArp } from "#src/wire/arp.ts";
+import { decodeNeighborMessage, encodeAdvertisement } from "#src/wire/neighbor-discovery.ts";
 import { accountedFor } from "../common/counters.ts";
 import { ECMP, type Program, start } from "../common/host.ts";
 import { createCable, inNamespace, run } from "../common/namespace.ts";
@@ -27,6 +28,7 @@ import { hasTags, untagged, WireEnd } from "./wire-end.ts";
 interface WireHost {
   readonly port: string;
   readonly ip: string;
+  readonly ip6?: string;
   readonly gateway: string;
   readonly mac: number;
   readonly tags: readonly { readonly type?: number; readonly id: number }[];
@@ -35,12 +37,21 @@ interface WireHost {
 }
 
 const HOSTS: readonly WireHost[] = [
-  { port: "trunk0.10", ip: "10.0.10.2", gateway: "10.0.10.1", mac: 0x02000000000a, tags: [{ id: 10 }], tagBytes: "8100000a" },
+  {
+    port: "trunk0.10",
+    ip: "10.0.10.2",
+    ip6: "2001:db8:10::2",
+    gateway: "10.0.10.1",
+    mac: 0x02000000000a,
+    tags: [{ id: 10 }],
+    tagBytes: "8100000a",
+  },
   { port: "trunk0", ip: "10.0.1.2", gateway: "10.0.1.1", mac: 0x020000000001, tags: [], tagBytes: "" },
   { port: "trunk0.20", ip: "10.0.20.2", gateway: "10.0.20.1", mac: 0x020000000014, tags: [{ id: 20 }], tagBytes: "81000014" },
   {
     port: "trunk0.20.7",
     ip: "10.0.27.2",
+    ip6: "2001:db8:27::2",
     gateway: "10.0.27.1",
     mac: 0x02000000001b,
     tags: [{ type: 0x88a8, id: 20 }, { id: 7 }],
@@ -114,6 +125,15 @@ const answerTo = (frame: Buffer): Uint8Array | undefined => {
     const { senderMac: targetMac, senderAddress: targetAddress } = question;
     const reply = { operation: ARP_OPERATION.reply, senderMac: mac, senderAddress: address(ip), targetMac, targetAddress };
     return tagFrame(Buffer.from(encodeArp(reply)), ...tags);
+  }
+  for (const { ip6, mac, tags, tagBytes } of HOSTS) {
+    if (ip6 === undefined || !hasTags(frame, tagBytes, "86dd")) continue;
+    const plain = untagged(frame, tagBytes);
+    const question = decodeNeighborMessage(plain, 0, plain.length);
+    const target = parseAddress(ip6) as Ipv6Address;
+    if (question?.kind !== "solicitation" || question.target !== target) continue;
+    const asker = { mac: plain.readUIntBE(6, 6), address: question.source };
+    return tagFrame(Buffer.from(encodeAdvertisement({ mac, target, asker })), ...tags);
   }
   return undefined;
 };
@@ -284,6 +304,36 @@ workers: 2
       expect(untagged(question, TWICE.tagBytes).subarray(62, 78).toString("hex")).toBe(destination);
       const asked = await show("neighbors");
       expect(asked.find((neighbor: { address: string }) => neighbor.address === "2001:db8:27::2").interface).toBe(TWICE.port);
+    });
+
+    test("routes IPv6 from one VLAN to another and back: other tags, a lower hop limit, the rest as it was, once", {
+      timeout: 60_000,
+    }, async () => {
+      const [ten, twice] = [TEN, TWICE].map((host) => ({ host, ip6: parseAddress(host.ip6 as string) as Ipv6Address }));
+      const sent = [
+        [ten, twice],
+        [twice, ten],
+      ].map(([from, to], i) => {
+        const [source, destination] = [from.ip6, to.ip6];
+        const ends = { to: routerMac(), from: hex(from.host.mac), source, destination };
+        return { from, to, frame: makePacket6({ ...ends, protocol: 17, sourcePort: 40_100 + i, flowLabel: 0xabcde }) };
+      });
+      for (const { from, frame } of sent) trunk.send(tagFrame(frame, ...from.host.tags));
+      const isPacket = (heard: Buffer, { to, frame }: (typeof sent)[number]): boolean =>
+        hasTags(heard, to.host.tagBytes, "86dd") && untagged(heard, to.host.tagBytes).subarray(22).equals(frame.subarray(22));
+      const heard: Buffer[] = [];
+      while (!sent.every((one) => heard.some((frame) => isPacket(frame, one)))) heard.push(trunk.receive(() => true));
+      // And no second one, by the time that a ping is answered.
+      trunk.send(ping(TEN, TEN.gateway, 0xfe03));
+      heard.push(...trunk.receiveUntil(isEchoReply(TEN, 0xfe03)));
+      for (const one of sent) {
+        const { to, frame } = one;
+        const copies = heard.filter((other) => isPacket(other, one)).map((other) => untagged(other, to.host.tagBytes));
+        expect(copies).toHaveLength(1);
+        const [copy] = copies;
+        expect([copy.readUIntBE(0, 6), hex(copy.readUIntBE(6, 6))]).toEqual([to.host.mac, routerMac()]);
+        expect([copy[21], copy.subarray(14, 21)]).toEqual([63, frame.subarray(14, 21)]);
+      }
     });
 
     test("takes nothing with tags that no port has; it is dropped by that name, once, and all is accounted for", {
