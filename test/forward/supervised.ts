@@ -7,6 +7,8 @@
  */
 import type { Worker } from "node:worker_threads";
 import { expect } from "vitest";
+import { readConfig } from "#src/config/read.ts";
+import type { Config } from "#src/config/schema.ts";
 import { createPortSettings } from "#src/dataplane/around-port.ts";
 import { readCounters } from "#src/dataplane/counters.ts";
 import { createOwnSources } from "#src/dataplane/own-sources.ts";
@@ -16,14 +18,18 @@ import { createImage } from "#src/fib/image.ts";
 import { parseAddress } from "#src/net/address.ts";
 import { delay, systemClock } from "#src/net/clock.ts";
 import { parsePrefix } from "#src/net/prefix.ts";
+import { seededRandom } from "#src/net/random.ts";
 import { findInterface } from "#src/port/interface.ts";
 import { DEFAULT_RING_SIZE } from "#src/port/packet-ring.ts";
 import { createSharedValue, setSharedValue } from "#src/port/shared-value.ts";
 import { createTapMemory } from "#src/port/tap-memory.ts";
 import { Wake } from "#src/port/wake.ts";
+import { createEventRecord } from "#src/router/events.ts";
+import { startFlowOffload } from "#src/router/flow-offload.ts";
+import { portFacts } from "#src/router/port-facts.ts";
 import { createSupervisor, launchWorker } from "#src/router/supervisor.ts";
 import { accountedFor } from "../common/counters.ts";
-import { createCable, deleteInterface, lostBehind } from "../common/namespace.ts";
+import { createCable, deleteInterface, lostBehind, run } from "../common/namespace.ts";
 import { makePacket } from "../dataplane/packets.ts";
 import { type Running, startWorker } from "../native/workers.ts";
 
@@ -58,6 +64,8 @@ export interface Heard {
 
 export interface SupervisedOptions {
   readonly workers: number;
+  /** The kernel carries flows that were decided once. */
+  readonly flowOffload?: boolean;
   launch?(start: WorkerStart): Worker;
   onDeath?(): void;
 }
@@ -67,8 +75,13 @@ export type Supervised = Awaited<ReturnType<typeof startSupervised>>;
 /** As fast as the source can. */
 export const FULL_RATE = 0;
 
-export async function startSupervised({ workers, launch = launchWorker, onDeath = () => {} }: SupervisedOptions) {
-  for (const name of NAMES) createCable(`h-${name}`, name);
+export async function startSupervised(given: SupervisedOptions) {
+  const { workers, flowOffload = false, launch = launchWorker, onDeath = () => {} } = given;
+  for (const [i, name] of NAMES.entries()) {
+    createCable(`h-${name}`, name);
+    // What is not for the interface's own MAC is nothing to be carried.
+    run(`ip link set dev ${name} address 02:00:00:00:00:0${i + 1}`);
+  }
   const wake = new Wake();
   const links = createSharedValue();
   const buffers = createImage();
@@ -98,6 +111,8 @@ export async function startSupervised({ workers, launch = launchWorker, onDeath 
       ...(workers > 1 ? { fanoutGroup: i + 1 } : {}),
     }));
   setSharedValue(links, soundLinks());
+  const offload = flowOffload ? carryFlows(workers) : undefined;
+  offload?.follow();
   const wakes = Array.from({ length: workers }, () => new Wake());
   const options = {
     clock: systemClock,
@@ -110,6 +125,7 @@ export async function startSupervised({ workers, launch = launchWorker, onDeath 
     image: buffers,
     ownSources: createOwnSources(),
     taps: Array.from({ length: workers }, () => createTapMemory()),
+    offload: offload?.start,
     onEntry: () => {},
     onAcknowledged: () => void fib.reclaim(),
   };
@@ -118,13 +134,18 @@ export async function startSupervised({ workers, launch = launchWorker, onDeath 
     wakes,
     launch,
     onDeath() {
+      offload?.forget();
       onDeath();
       setSharedValue(links, soundLinks());
     },
   });
   await supervisor.start();
+  offload?.forget();
 
-  const counted = () => readCounters(supervisor.counterMemories, NAMES.length);
+  const counted = () => {
+    const counters = readCounters(supervisor.counterMemories, NAMES.length);
+    return offload?.addTo(counters) ?? counters;
+  };
 
   /** Of any moment, in the middle of whatever. */
   const expectBalance = (): void => {
@@ -164,12 +185,15 @@ export async function startSupervised({ workers, launch = launchWorker, onDeath 
   return {
     supervisor,
     counted,
+    /** Of what was forwarded, by the kernel. */
+    carried: () => offload?.state().packets ?? 0,
     expectBalance,
 
     /** In force for every packet that is taken up after this. */
     change(service: Service, gateways: readonly number[]): void {
       route(service, gateways);
       fib.publish();
+      offload?.forget();
       supervisor.wake();
     },
 
@@ -184,7 +208,7 @@ export async function startSupervised({ workers, launch = launchWorker, onDeath 
       const died: string[] = [];
       const others = Array.from({ length: workers }, () => new Wake());
       const onDeath = (_: number, reason: string): void => void died.push(reason);
-      const taker = createSupervisor({ ...options, wakes: others, before: supervisor, launch, onDeath });
+      const taker = createSupervisor({ ...options, offload: undefined, wakes: others, before: supervisor, launch, onDeath });
       try {
         await taker.prepare();
         await taker.start();
@@ -230,6 +254,7 @@ export async function startSupervised({ workers, launch = launchWorker, onDeath 
 
     async stop(): Promise<void> {
       await supervisor.stop();
+      offload?.stop();
       for (const one of wakes) one.close();
       wake.close();
       for (const name of NAMES) deleteInterface(name);
@@ -238,3 +263,15 @@ export async function startSupervised({ workers, launch = launchWorker, onDeath 
 }
 
 const lostOnCables = (): number => NODES.reduce((sum, { port }) => sum + lostBehind(`port${port}`), 0);
+
+function carryFlows(workers: number) {
+  const ports = NAMES.map((name) => `{interface: ${name}}`).join(", ");
+  const result = readConfig(`{ports: [${ports}], workers: ${workers}, ecmp: {hash: {algorithm: xxh32}}, flowOffload: true}`);
+  const { config } = result as { config: Config };
+  return startFlowOffload({
+    ...{ config, clock: systemClock, random: seededRandom(1), events: createEventRecord(systemClock) },
+    facts: NAMES.map((name, port) => portFacts(findInterface(name), config.ports, port)),
+    packetMtu: () => 1500,
+    disturbance: () => undefined,
+  });
+}
