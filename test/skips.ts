@@ -25,6 +25,7 @@ export const ALLOWED_SKIPS: readonly AllowedSkip[] = [
   { test: "containerlab's own schema", reason: "containerlab's schema is in no package: who has its file names it" },
   { test: "docker-compose up", reason: "a machine where no Docker engine starts cannot run containers" },
   { test: "ecmp probe: the package raw-socket", reason: "raw-socket does not compile on Node 24 and later" },
+  { test: "BPF", reason: "programs want Linux 6.6, and CAP_BPF and CAP_NET_ADMIN of the machine: an ordinary user has neither" },
   { test: "the page in Chromium", reason: "no /usr/bin/chromium to look at the page with" },
   { test: "TCP in a VXLAN", reason: "kernels without VXLAN have no tunnel to offload" },
   { test: "carried flows", reason: "kernels before 6.6, and who has no CAP_BPF of the machine itself, carry no flows" },
