@@ -53,7 +53,9 @@ export function createFlowMemory(buffer: ArrayBuffer, layout: FlowLayout) {
   const words = new Int32Array(buffer);
   const halves = new Uint16Array(buffer);
   const longs = new BigUint64Array(buffer);
-  const isCarried = (generation: number): boolean => generation !== 0;
+  /** What was decided before the last change is worth no place: it would take that of a flow that is carried. */
+  const isCarried = (generation: number): boolean =>
+    generation !== 0 && Atomics.load(words, CONTROL.generation) === (generation | 0);
   const setMask = layout.flows / (SET_BYTES / ROW_BYTES) - 1;
 
   const key = new Int32Array(10);
