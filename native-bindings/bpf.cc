@@ -16,6 +16,7 @@ namespace {
 
 // Newer than the headers of Linux 6.1.
 constexpr uint32_t kTcxIngress = 46;
+constexpr uint32_t kBefore = 1U << 3;
 
 constexpr size_t kLogBytes = 256 * 1024;
 constexpr size_t kLogTailBytes = 600;
@@ -80,6 +81,8 @@ Descriptor attach_ingress(int program, int interface_index) {
   attributes.link_create.prog_fd = static_cast<uint32_t>(program);
   attributes.link_create.target_fd = static_cast<uint32_t>(interface_index);
   attributes.link_create.attach_type = static_cast<bpf_attach_type>(kTcxIngress);
+  // Of nobody in particular: before all that are there.
+  attributes.link_create.flags = kBefore;
   Descriptor link(static_cast<int>(bpf(BPF_LINK_CREATE, attributes)));
   if (link.number() < 0)
     fail("interface " + std::to_string(interface_index), "attach a program to what it receives", "Linux 6.6 or later, and CAP_NET_ADMIN");

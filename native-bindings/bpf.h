@@ -39,8 +39,8 @@ enum class ProgramKind { kSocketFilter, kIngress };
 // `code`: instructions of eight bytes each.
 Descriptor load_program(ProgramKind kind, const std::string& name, const uint8_t* code, size_t bytes);
 
-// From here on `program` decides about what the interface receives, before the kernel's own ingress hooks but after packet sockets;
-// until the answer is closed, which a process that ends does, however it ends. Linux 6.6.
+// From here on `program` decides about what the interface receives, right after packet sockets: before programs that are there already
+// and the kernel's own ingress hooks. Until the answer is closed, which a process that ends does, however it ends. Linux 6.6.
 Descriptor attach_ingress(int program, int interface_index);
 
 }  // namespace ecmp

@@ -31,7 +31,7 @@ export type Size = keyof typeof SIZE;
 export const HELPER = { processorId: 8, storeBytes: 9, redirect: 23, loadBytes: 26, redirectPeer: 155 } as const;
 
 /** `struct __sk_buff`, as programs see a frame. */
-export const FRAME = { length: 0, packetType: 4, protocol: 16, vlanPresent: 20, gsoSize: 176 } as const;
+export const FRAME = { length: 0, packetType: 4, protocol: 16, vlanPresent: 20, interface: 40, gsoSize: 176 } as const;
 
 interface Instruction {
   readonly opcode: number;

@@ -2,7 +2,8 @@
  * The filter of a worker's ring, by which the kernel carries flows that a worker has entered (`flow-layout.ts`). It sees every frame first:
  * what is carried it leaves out of the ring, with the beginning of the frame as it is to leave in its processor's row, where the
  * ingress program (`flow-ingress.ts`) finds it; what it lets through it numbers. The ingress program runs next, on the same processor and
- * with nothing between. So there is one decision for each frame, and none is both in a ring and on its way.
+ * with nothing between. So there is one decision for each frame, and none is both in a ring and on its way. It leaves nothing where no ingress
+ * program will look, and clears the row first: what somebody took away before that program came to it is none of the next frame.
  *
  * What it is not sure of goes to the ring: other protocols than TCP, UDP and echo, options, fragments, tags, a TTL of 1, a wrong
  * checksum, a length that contradicts the frame, what is too large for its egress, segments of UDP (which may be a tunnel's).
@@ -24,11 +25,23 @@ const LEAVE_OUT = 0;
 
 /** Of the ring that is `lane` at `port`. */
 export function assembleFilter(place: FilterPlace): Uint8Array {
-  const { map } = place;
+  const { map, layout, port } = place;
   const program = new BpfAssembler()
     .alu("mov", "r6", "r1")
     .load("u32", "r0", "r6", FRAME.packetType)
     .jumpIf("r0", "=", PACKET_OUTGOING, "leave out")
+    .call(HELPER.processorId)
+    .jumpIf("r0", ">=", layout.processors, "number")
+    .alu("mul", "r0", layout.processorBytes)
+    .mapValue("r1", map, layout.processorRows)
+    .alu("add", "r1", "r0")
+    .store("u64", "r10", STACK.row, "r1")
+    .store("u32", "r1", PROCESSOR_ROW.family, 0)
+    .mapValue("r1", map, layout.portRows + port * ROW_BYTES)
+    .load("u32", "r1", "r1", PORT_ROW.interface)
+    .load("u32", "r0", "r6", FRAME.interface)
+    .jumpIf("r0", "!=", "r1", "number")
+    .load("u32", "r0", "r6", FRAME.packetType)
     .jumpIf("r0", "!=", PACKET_HOST, "number")
     .load("u32", "r0", "r6", FRAME.vlanPresent)
     .jumpIf("r0", "!=", 0, "number")
@@ -126,7 +139,7 @@ function compare(program: BpfAssembler, { addresses }: Family, entry: number, un
 }
 
 function leaveForIngress(program: BpfAssembler, place: FilterPlace, family: Family): void {
-  const { map, layout } = place;
+  const { map } = place;
   const { name, bit } = family;
   program
     .mapValue("r1", map, CONTROL.seconds)
@@ -135,11 +148,7 @@ function leaveForIngress(program: BpfAssembler, place: FilterPlace, family: Fami
     .jumpIf("r1", "=", "r2", `${name} used`)
     .store("u16", "r9", ENTRY.used, "r1")
     .label(`${name} used`)
-    .call(HELPER.processorId)
-    .jumpIf("r0", ">=", layout.processors, `${name} waits`)
-    .alu("mul", "r0", layout.processorBytes)
-    .mapValue("r4", map, layout.processorRows)
-    .alu("add", "r4", "r0")
+    .load("u64", "r4", "r10", STACK.row)
     .load("u64", "r3", "r10", STACK.egressRow)
     .load("u32", "r1", "r3", PORT_ROW.interface)
     .store("u32", "r4", PROCESSOR_ROW.interface, "r1")

@@ -10,8 +10,8 @@ const UDP = 17;
 const ETHERNET = 14;
 const FRAGMENT_BITS = 0xff3f;
 
-/** On the stack: the IP header and what is behind it, the egress port's row, a byte of TCP's header, the flow's sets, the number. */
-export const STACK = { ip: -48, egressRow: -56, tcpOffset: -64, firstSet: -72, secondSet: -80, number: -88 } as const;
+/** On the stack: the IP header and what is behind it, the egress port's row, a byte of TCP's header, the flow's sets, the number, the processor's row. */
+export const STACK = { ip: -48, egressRow: -56, tcpOffset: -64, firstSet: -72, secondSet: -80, number: -88, row: -96 } as const;
 const IP = STACK.ip;
 
 export interface Family {
