@@ -22,6 +22,13 @@ import {
 
 /** An entry that was not used for so long gives way to another flow. */
 const IDLE_SECONDS = 2;
+/** Ahead of all numbers that there are: an entry behind that waits. */
+const FAR = 1 << 30;
+/**
+ * Frames may come into a ring in another order than that of their numbers, if several processors bring them: while it is not empty, one that
+ * so many others have followed is taken for done with.
+ */
+const OVERTAKEN = 64;
 const IPV4 = 0x0008;
 const IPV6 = 0xdd86;
 const FRAGMENT_BITS = 0xff3f;
@@ -35,8 +42,10 @@ const ETHERNET_HEADER_LENGTH = 14;
 export interface LaneProgress {
   /** Before anything comes in: numbers begin anew. */
   begin(): void;
-  /** Of the frames since, so many are done with, or were lost in front of the ring. */
+  /** Of the frames since, so many more are done with. */
   done(frames: number): void;
+  /** And so many were lost in front of the ring, behind others that are in it still: at most `slots`. */
+  lost(frames: number, slots: number): void;
 }
 
 export interface FlowCounts {
@@ -171,23 +180,42 @@ export function createFlowMemory(buffer: ArrayBuffer, layout: FlowLayout) {
       const held = words[free >>> 2];
       if (Atomics.compareExchange(words, free >>> 2, held, LOCKED | 0) !== held) return;
       write(free, frame, at, egress, nextHop, lane);
-      // Whoever does not see the entry yet has taken its number before this is read, and whoever sees it puts its own there.
-      Atomics.store(words, (free + ENTRY.after) >>> 2, Atomics.load(words, laneRow(ingress, lane) + (LANE_ROW.passed >>> 2)));
+      const passed = laneRow(ingress, lane) + (LANE_ROW.passed >>> 2);
+      const after = (free + ENTRY.after) >>> 2;
+      const unknown = (Atomics.load(words, passed) + FAR) | 0;
+      Atomics.store(words, after, unknown);
       Atomics.store(words, free >>> 2, generation | 0);
+      // Whoever has not seen the entry took its number before this is read, and whoever has seen it put its own there.
+      Atomics.compareExchange(words, after, unknown, Atomics.load(words, passed));
     },
 
     progressOf(port: number, lane: number): LaneProgress {
-      const row = laneRow(port, lane);
+      const passed = laneRow(port, lane) + (LANE_ROW.passed >>> 2);
+      const told = laneRow(port, lane) + (LANE_ROW.done >>> 2);
       let done = 0;
+      let lost = 0;
+      /** When so many are done with, nothing is in the ring that was there when the last was lost. */
+      let settled = 0;
       return {
         begin() {
           done = 0;
-          Atomics.store(words, row + (LANE_ROW.passed >>> 2), 0);
-          Atomics.store(words, row + (LANE_ROW.done >>> 2), 0);
+          lost = 0;
+          Atomics.store(words, passed, 0);
+          Atomics.store(words, told, 0);
         },
         done(frames) {
           done = (done + frames) | 0;
-          Atomics.store(words, row + (LANE_ROW.done >>> 2), done);
+          const isEmpty = Atomics.load(words, passed) === ((done + lost) | 0);
+          if (lost !== 0 && (isEmpty || ((done - settled) | 0) >= 0)) {
+            done = (done + lost) | 0;
+            lost = 0;
+          }
+          Atomics.store(words, told, isEmpty ? done : (done - OVERTAKEN) | 0);
+        },
+        lost(frames, slots) {
+          if (frames === 0) return;
+          lost += frames;
+          settled = (done + slots) | 0;
         },
       };
     },

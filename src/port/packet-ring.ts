@@ -44,12 +44,14 @@ export class PacketRing implements Port {
   readonly #native: NativeBindings;
   #lastCounters: PacketRingCounters | undefined;
   #progress: RingFlows["progress"] | undefined;
+  readonly #slots: number;
   #drops = 0;
 
   constructor(options: PacketRingOptions) {
     this.#native = loadNative();
     this.name = options.interface;
     const { receive = true, slots, slotBytes } = { ...DEFAULT_RING_SIZE, ...options };
+    this.#slots = slots;
     const opened = this.#native.openRing(options.interface, receive, slots, slotBytes, BATCH_CAPACITY);
     // Another thread would hold memory that this one unmaps.
     markAsUntransferable(opened.buffer);
@@ -100,7 +102,7 @@ export class PacketRing implements Port {
   counters(): PacketRingCounters {
     if (this.#lastCounters) return this.#lastCounters;
     const counters = this.#native.counters(this.ring);
-    this.#progress?.done(counters.receiveDrops - this.#drops);
+    this.#progress?.lost(counters.receiveDrops - this.#drops, this.#slots);
     this.#drops = counters.receiveDrops;
     return counters;
   }

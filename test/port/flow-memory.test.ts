@@ -357,11 +357,13 @@ describe("what the memory of carried flows tells", () => {
     const progress = memory.progressOf(2, 1);
     progress.begin();
     expect([passed(2, 1), done(2, 1), passed(2, 0)]).toEqual([0, 0, 5]);
+    pass(2, 1, 48);
     progress.done(64);
     progress.done(0);
     progress.done(0xfffffff0);
     expect([done(2, 1), done(2, 0), done(1, 1)]).toEqual([48, 0, 0]);
     progress.begin();
+    pass(2, 1, 3);
     progress.done(3);
     expect(done(2, 1)).toBe(3);
   });
