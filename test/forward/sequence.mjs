@@ -1,11 +1,12 @@
-// Numbered frames, over rings. `send FRAME FLOWS PACKETS_PER_SECOND` sends from eth0 until SIGTERM, with the number in the frame's last
-// four bytes and the flow in its UDP source port, then some marks, and says how many were sent; `receive FLOWS` hears at eth0 until
-// it has heard the marks of every flow, and says how many came, how many of them twice, and how many its ring had no room for.
-import { setTimeout as delay } from "node:timers/promises";
+// Numbered frames, over rings. `send FRAME FLOWS PACKETS_PER_SECOND` sends from eth0 until SIGTERM (0: as fast as it can), with the number in the
+// frame's last four bytes and the flow in its UDP source port, then some marks, and says how many were sent; `receive FLOWS` hears at eth0
+// until it has heard the marks of every flow, and says how many came, how many of them twice, how many behind a later one of their flow,
+// and how many its ring had no room for.
+import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
 import { BATCH_CAPACITY, createBatch, ROW, ROW_WORDS, VERDICT, VIRTIO_HEADER_LENGTH } from "#src/port/batch.ts";
 import { PacketRing } from "#src/port/packet-ring.ts";
 
-const SLOT_BYTES = 256;
+const SLOT_BYTES = 2048;
 const SOURCE_PORT = 34;
 const TURN_MS = 1;
 const MARK = 0xffffffff;
@@ -45,11 +46,12 @@ async function send(frame, flows, packetsPerSecond) {
   let sent = 0;
   const begun = performance.now();
   while (!isOver) {
-    const due = Math.floor(((performance.now() - begun) / 1000) * packetsPerSecond);
+    const due =
+      packetsPerSecond === 0 ? next + BATCH_CAPACITY : Math.floor(((performance.now() - begun) / 1000) * packetsPerSecond);
     const count = Math.min(BATCH_CAPACITY, due - next);
     if (count > 0) sent += transmit((i) => ({ number: next + i, flow: (next + i) % flows }), count);
     next += Math.max(0, count);
-    await delay(TURN_MS);
+    await (packetsPerSecond === 0 ? turn() : delay(TURN_MS));
   }
   for (let i = 0; i < MARKS; i++) {
     transmit((flow) => ({ number: MARK, flow }), flows);
@@ -65,14 +67,18 @@ async function receive(flows) {
   const marks = new Array(flows).fill(0);
   let received = 0;
   let twice = 0;
+  let late = 0;
+  const last = new Array(flows).fill(-1);
   const take = (view, row, rows) => {
     const [offset, length] = [rows[row + ROW.offset], rows[row + ROW.length]];
     const flow = view.getUint16(offset + SOURCE_PORT) - 20_000;
     if (view.getUint16(offset + 12) !== 0x0800 || flow < 0 || flow >= flows) return;
     const number = view.getUint32(offset + length - 4);
-    if (number === MARK) marks[flow]++;
-    else if (heard[number]++ === 0) received++;
+    if (number === MARK) return void marks[flow]++;
+    if (heard[number]++ === 0) received++;
     else twice++;
+    if (number < last[flow]) late++;
+    else last[flow] = number;
   };
   say("begins");
   while (marks.some((count) => count < ENOUGH_MARKS)) {
@@ -82,7 +88,7 @@ async function receive(flows) {
     for (let row = 0; row < count * ROW_WORDS; row += ROW_WORDS) take(view, row, rows);
     if (count === 0) await delay(TURN_MS);
   }
-  say({ received, twice, receiveDrops: ring.counters().receiveDrops });
+  say({ received, twice, late, receiveDrops: ring.counters().receiveDrops });
   ring.close();
 }
 

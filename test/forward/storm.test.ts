@@ -5,7 +5,7 @@
  */
 import { afterEach, describe, expect, test } from "vitest";
 import { readCounters } from "#src/dataplane/counters.ts";
-import { missingForFlowOffload } from "../common/flow-offload.ts";
+import { flowOffloadChoices } from "../common/flow-offload.ts";
 import { inNamespace } from "../common/namespace.ts";
 import { FIRST, FULL_RATE, NODES, SECOND, type Supervised, startSupervised } from "./supervised.ts";
 
@@ -25,36 +25,34 @@ await inNamespace(import.meta.url, () => {
     supervised = undefined;
   });
 
-  const missing = missingForFlowOffload();
-  if (missing) test.skip(`carried flows: ${missing}`);
+  const cases = flowOffloadChoices().flatMap((flowOffload) => [1, 2].map((workers) => ({ workers, flowOffload })));
 
-  describe.each([
-    { workers: 1, flowOffload: false },
-    { workers: 2, flowOffload: false },
-    ...(missing ? [] : [1, 2].map((workers) => ({ workers, flowOffload: true }))),
-  ])("in a storm of changes, $workers of the workers (flowOffload: $flowOffload)", ({ workers, flowOffload }) => {
-    test("deliver nothing to the wrong place, and have counted every frame whenever they are asked", {
-      timeout: 150_000,
-    }, async () => {
-      supervised = await startSupervised({ workers, flowOffload });
-      const { counted, carried, expectBalance, change, underTraffic, supervisor } = supervised;
-      let changes = 0;
-      const { heard, unheard } = await underTraffic([FIRST, SECOND], FULL_RATE, async () => {
-        const from = counted().forwarded;
-        for (; changes < CHANGES || counted().forwarded < from + PACKETS; changes++) {
-          change(FIRST, some(NODES[0].addresses, changes));
-          change(SECOND, some(NODES[1].addresses, changes * 3));
-          expectBalance();
-          if (changes % 16 === 0) await new Promise(setImmediate);
-        }
+  describe.each(cases)(
+    "in a storm of changes, $workers of the workers (flowOffload: $flowOffload)",
+    ({ workers, flowOffload }) => {
+      test("deliver nothing to the wrong place, and have counted every frame whenever they are asked", {
+        timeout: 150_000,
+      }, async () => {
+        supervised = await startSupervised({ workers, flowOffload });
+        const { counted, carried, expectBalance, change, underTraffic, supervisor } = supervised;
+        let changes = 0;
+        const { heard, unheard } = await underTraffic([FIRST, SECOND], FULL_RATE, async () => {
+          const from = counted().forwarded;
+          for (; changes < CHANGES || counted().forwarded < from + PACKETS; changes++) {
+            change(FIRST, some(NODES[0].addresses, changes));
+            change(SECOND, some(NODES[1].addresses, changes * 3));
+            expectBalance();
+            if (changes % 16 === 0) await new Promise(setImmediate);
+          }
+        });
+        expect(heard.map(({ wrong }) => wrong)).toEqual([0, 0]);
+        for (const { right } of heard) expect(right).toBeGreaterThan(5000);
+        expect(unheard).toBe(0);
+        if (flowOffload) expect(carried()).toBeGreaterThan(PACKETS / 10);
+        else
+          for (const memory of supervisor.counterMemories)
+            expect(readCounters([memory], NODES.length + 1).forwarded).toBeGreaterThan(PACKETS / 10);
       });
-      expect(heard.map(({ wrong }) => wrong)).toEqual([0, 0]);
-      for (const { right } of heard) expect(right).toBeGreaterThan(5000);
-      expect(unheard).toBe(0);
-      if (flowOffload) expect(carried()).toBeGreaterThan(PACKETS / 10);
-      else
-        for (const memory of supervisor.counterMemories)
-          expect(readCounters([memory], NODES.length + 1).forwarded).toBeGreaterThan(PACKETS / 10);
-    });
-  });
+    },
+  );
 });

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { WorkerMessage } from "#src/dataplane/worker.ts";
 import { launchWorker } from "#src/router/supervisor.ts";
-import { missingForFlowOffload } from "../common/flow-offload.ts";
+import { flowOffloadChoices } from "../common/flow-offload.ts";
 import { inNamespace } from "../common/namespace.ts";
 import { BOTH, type Supervised, startSupervised } from "./supervised.ts";
 
@@ -17,10 +17,7 @@ interface Step {
 }
 
 await inNamespace(import.meta.url, () => {
-  const missing = missingForFlowOffload();
-  if (missing) test.skip(`carried flows: ${missing}`);
-
-  describe.each(missing ? [false] : [false, true])("workers that die (flowOffload: %s)", (flowOffload) => {
+  describe.each(flowOffloadChoices())("workers that die (flowOffload: %s)", (flowOffload) => {
     const steps: Step[] = [];
     let supervised: Supervised;
 
