@@ -36,7 +36,7 @@ export interface PortWatchOptions {
   reopen(port: number, isThere: boolean): void;
   /** All addresses that are ours now, and the broadcasts of our subnets. */
   onOwn(addresses: readonly Address[]): void;
-  /** Nobody there is where he was. */
+  /** Nobody there is to be sent to as before. */
   forgetNeighbors(port: number): void;
   /** The ingress rule, for those of these interfaces that are there, and the addresses of now. */
   guard(interfaces: readonly GuardedInterface[]): void;
@@ -74,7 +74,8 @@ export function watchPorts(options: PortWatchOptions) {
       events.add("port-failed", { interface: name, problem: (error as Error).message });
     }
     const isLess = moveSubnets();
-    if (isLess || isAnother || before.mac !== mac || stateOf(now) !== "up") options.forgetNeighbors(port);
+    // What is known of them has our MAC and the MTU in it.
+    if (isLess || isAnother || before.mac !== mac || before.mtu !== mtu || stateOf(now) !== "up") options.forgetNeighbors(port);
   };
 
   /** What went goes first: an address may have moved from one port to another. True: something went. */
