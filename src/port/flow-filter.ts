@@ -8,6 +8,9 @@
  * What it is not sure of goes to the ring: other protocols than TCP, UDP and echo, options, fragments, tags, a TTL of 1, a wrong
  * checksum, a length that contradicts the frame, what is too large for its egress, segments of UDP (which may be a tunnel's).
  *
+ * A flow that waits behind a ring that overflows would wait for ever, were it let into that: what comes of it meanwhile is dropped, and
+ * counted, and when its last frame is through it is carried.
+ *
  * Registers: r6 the frame, r7 ports and meta (shifted by 16), r8 the generation, r9 the set, later the entry.
  */
 import { BpfAssembler, FRAME, HELPER } from "./bpf-assembler.ts";
@@ -22,6 +25,7 @@ const PROTOCOL_IPV6 = 0xdd86;
 const ETHERNET = 14;
 const LET_THROUGH = -1;
 const LEAVE_OUT = 0;
+const DEFAULT_RING_SLOTS = 8192;
 
 /** Of the ring that is `lane` at `port`. */
 export function assembleFilter(place: FilterPlace): Uint8Array {
@@ -59,6 +63,10 @@ export function assembleFilter(place: FilterPlace): Uint8Array {
     .label("let through")
     .alu("mov", "r0", LET_THROUGH)
     .exit()
+    .label("overflow")
+    .mapValue("r1", map, laneRow(place))
+    .alu("mov", "r0", 1)
+    .fetchAdd("u32", "r1", LANE_ROW.leftOut, "r0")
     .label("leave out")
     .alu("mov", "r0", LEAVE_OUT)
     .exit()
@@ -85,12 +93,15 @@ function addFamily(program: BpfAssembler, place: FilterPlace, family: Family): v
     .jumpIf("r1", "!=", lane, `${name} waits`)
     .load("u32", "r1", "r9", ENTRY.after)
     .mapValue("r2", map, laneRow(place))
+    .load("u32", "r3", "r2", LANE_ROW.passed)
     .load("u32", "r2", "r2", LANE_ROW.done)
     .alu32("sub", "r1", "r2")
-    .jumpIf32("r1", "signed >", 0, `${name} waits`);
+    .alu32("sub", "r3", "r2")
+    .jumpIf32("r1", "signed >", 0, `${name} queues`);
   fitMtu(program, place, family);
   leaveForIngress(program, place, family);
 
+  program.label(`${name} queues`).jumpIf32("r3", "signed >", place.layout.ringSlots ?? DEFAULT_RING_SLOTS, "overflow");
   addNumber(program.label(`${name} waits`), place);
   program
     .store("u32", "r10", STACK.number, "r0")

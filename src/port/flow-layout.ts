@@ -5,7 +5,8 @@
  *
  *   control     generation (0: nothing is carried) │ seconds
  *   ports       interface │ MTU │ whether it leads to another namespace
- *   lanes       by port and lane (a worker's ring): frames let through to the ring │ those of them that are done with
+ *   lanes       by port and lane (a worker's ring): frames let through to the ring │ those of them that are done with │ frames left
+ *               out of it because it overflowed
  *   processors  what the filter leaves for the ingress program │ frames that could not be rewritten │ frames and bytes by port │ by
  *               next hop: counted by who alone writes there, because an addition that others must see whole waits for memory
  *   flows       sets of four:
@@ -39,7 +40,7 @@ export const PROCESSOR_ROW = {
 } as const;
 /** Behind it, of each port, and behind these of each next hop frames and bytes. */
 export const PORT_COUNTS = { receivedFrames: 0, receivedBytes: 8, sentFrames: 16, sentBytes: 24 } as const;
-export const LANE_ROW = { passed: 0, done: 4 } as const;
+export const LANE_ROW = { passed: 0, done: 4, leftOut: 8 } as const;
 export const ENTRY = {
   generation: 0,
   after: 4,
@@ -73,6 +74,8 @@ export interface FlowMemorySize {
   readonly flows: number;
   /** Of the flows' hash, so that nobody knows which flows share a set. */
   readonly seed: number;
+  /** Frames that a ring has room for. */
+  readonly ringSlots?: number;
 }
 
 export interface FlowLayout extends FlowMemorySize {

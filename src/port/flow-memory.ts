@@ -42,8 +42,8 @@ const ETHERNET_HEADER_LENGTH = 14;
 export interface LaneProgress {
   /** Before anything comes in: numbers begin anew. */
   begin(): void;
-  /** Of the frames since, so many more are done with. */
-  done(frames: number): void;
+  /** Of the frames since, so many more are done with. False: others are in the ring, or nobody has said that they were lost. */
+  done(frames: number): boolean;
   /** And so many were lost in front of the ring, behind others that are in it still: at most `slots`. */
   lost(frames: number, slots: number): void;
 }
@@ -196,6 +196,15 @@ export function createFlowMemory(buffer: ArrayBuffer, layout: FlowLayout) {
       let lost = 0;
       /** When so many are done with, nothing is in the ring that was there when the last was lost. */
       let settled = 0;
+      const tell = (): boolean => {
+        const isEmpty = Atomics.load(words, passed) === ((done + lost) | 0);
+        if (lost !== 0 && (isEmpty || ((done - settled) | 0) >= 0)) {
+          done = (done + lost) | 0;
+          lost = 0;
+        }
+        Atomics.store(words, told, isEmpty ? done : (done - OVERTAKEN) | 0);
+        return isEmpty;
+      };
       return {
         begin() {
           done = 0;
@@ -205,19 +214,22 @@ export function createFlowMemory(buffer: ArrayBuffer, layout: FlowLayout) {
         },
         done(frames) {
           done = (done + frames) | 0;
-          const isEmpty = Atomics.load(words, passed) === ((done + lost) | 0);
-          if (lost !== 0 && (isEmpty || ((done - settled) | 0) >= 0)) {
-            done = (done + lost) | 0;
-            lost = 0;
-          }
-          Atomics.store(words, told, isEmpty ? done : (done - OVERTAKEN) | 0);
+          return tell();
         },
         lost(frames, slots) {
           if (frames === 0) return;
           lost += frames;
           settled = (done + slots) | 0;
+          tell();
         },
       };
+    },
+
+    /** Frames of the port that were not let into a ring that overflowed (`flow-filter.ts`). */
+    leftOut(port: number): number {
+      let total = 0;
+      for (let lane = 0; lane < layout.lanes; lane++) total += words[laneRow(port, lane) + (LANE_ROW.leftOut >>> 2)] >>> 0;
+      return total;
     },
 
     countsOfPort(port: number): FlowCounts {

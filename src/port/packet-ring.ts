@@ -88,9 +88,11 @@ export class PacketRing implements Port {
   }
 
   receive(): number {
-    this.#progress?.done(this.batch.count);
+    const isInStep = this.#progress?.done(this.batch.count) ?? true;
     const count = this.#native.receive(this.ring);
     this.batch.count = count;
+    // Flows wait for whatever was lost until it is known: there is time to ask now.
+    if (count === 0 && !isInStep) this.counters();
     return count;
   }
 

@@ -38,7 +38,15 @@ export function startFlowOffload(options: FlowOffloadOptions) {
   const { config, clock, random, events, facts, packetMtu, disturbance } = options;
   const lanes = config.workers * LANES_A_WORKER;
   const processors = countProcessors();
-  const size = { ports: PORTS, processors, lanes, nextHops: MAXIMUM_NEXT_HOPS, flows: FLOWS, seed: random() };
+  const size = {
+    ports: PORTS,
+    processors,
+    lanes,
+    nextHops: MAXIMUM_NEXT_HOPS,
+    flows: FLOWS,
+    seed: random(),
+    ringSlots: config.ringSlots,
+  };
   /** Between interfaces that are one port each, over rings, without tags. */
   const carried = config.ports.map(
     ({ kind, vlan }, port) =>
@@ -104,6 +112,7 @@ export function startFlowOffload(options: FlowOffloadOptions) {
           ...port,
           receivedFrames: port.receivedFrames + ports[i].receivedFrames,
           receivedBytes: port.receivedBytes + ports[i].receivedBytes,
+          receiveDrops: port.receiveDrops + memory.leftOut(i),
           transmittedFrames: port.transmittedFrames + ports[i].sentFrames,
           transmittedBytes: port.transmittedBytes + ports[i].sentBytes,
         })),

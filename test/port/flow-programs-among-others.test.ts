@@ -16,7 +16,7 @@ import { makePacket } from "../dataplane/packets.ts";
 
 const UDP = 17;
 const TCX_DROP = 2;
-const SIZE = { ports: 4, processors: countProcessors(), lanes: 2, nextHops: 16, flows: 1024, seed: 12345 };
+const SIZE = { ports: 4, processors: countProcessors(), lanes: 2, nextHops: 16, flows: 1024, seed: 12345, ringSlots: 1024 };
 const GENERATION = 7;
 
 const obstacle = (): string | undefined => {
@@ -146,10 +146,24 @@ await inNamespace(import.meta.url, () => {
       send("10.9.0.1");
       expect(destinationsAt(node, 1)).toEqual([]);
       while (ring.receive() > 0);
-      ring.counters();
-      ring.receive();
       send("10.9.0.1");
       expect(destinationsAt(node, 1)).toEqual(["10.9.0.1"]);
+    });
+
+    test("are carried also if they overflow the ring from their first frame on, without an end", () => {
+      const slots = 1024;
+      const { ring, enter, send, node, memory } = start(slots);
+      const burst = Array<string>(2 * BATCH_CAPACITY).fill("10.9.0.1");
+      for (let sent = 0; sent < 4 * slots; sent += burst.length) send(...burst);
+      enter("10.9.0.1");
+      let carried = 0;
+      for (let turns = 64; turns > 0 && carried === 0; turns--) {
+        send(...burst);
+        carried = node.receive();
+        ring.receive();
+      }
+      expect(carried).toBeGreaterThan(0);
+      expect(memory.leftOut(0)).toBeGreaterThan(0);
     });
   });
 });
