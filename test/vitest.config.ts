@@ -6,6 +6,7 @@ const WIRE = [
   "test/forward/**",
   "test/native/**",
   "test/lab/**",
+  "test/port/flow-programs.test.ts",
   "test/port/packet-ring.test.ts",
   "test/port/pcap-live.test.ts",
   "test/port/*-kernel.test.ts",

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { loadNative } from "#native";
 import { findInterface } from "#src/port/interface.ts";
-import { bpfObstacle } from "../common/bpf.ts";
+import { missingForFlowOffload } from "../common/flow-offload.ts";
 import { createCable, inNamespace } from "../common/namespace.ts";
 
 await inNamespace(import.meta.url, () => {
@@ -149,7 +149,7 @@ await inNamespace(import.meta.url, () => {
     });
   });
 
-  describe.skipIf(bpfObstacle())("BPF at the border", () => {
+  describe.skipIf(missingForFlowOffload())("BPF at the border", () => {
     test("a program that the verifier refuses is an error with its words", () => {
       // r0 = the byte at r2, which nobody has set.
       const unset = Uint8Array.of(0x71, 0x20, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0);

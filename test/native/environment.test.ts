@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
 import { PacketRing } from "#src/port/packet-ring.ts";
 import { signalWake, Wake } from "#src/port/wake.ts";
-import { bpfObstacle } from "../common/bpf.ts";
+import { missingForFlowOffload } from "../common/flow-offload.ts";
 import { createCable, inNamespace } from "../common/namespace.ts";
 import { startWorker } from "./workers.ts";
 
@@ -57,24 +57,27 @@ await inNamespace(import.meta.url, () => {
     expect(packetSockets()).toBe(0);
   });
 
-  test.skipIf(bpfObstacle())("BPF maps, programs and their places close with their thread, ended or at its end", async () => {
-    const start = async (waits: boolean) => {
-      const { worker, next } = startWorker<number>("./bpf-holder.mjs", { interfaceName: "near0", waits });
-      await next();
-      return worker;
-    };
-    await (await start(true)).terminate();
-    const before = openDescriptors();
-    const mappedBefore = mappedMaps();
-    const held = await start(true);
-    expect(openDescriptors()).toBeGreaterThanOrEqual(before + 3);
-    await held.terminate();
-    expect(openDescriptors()).toBe(before);
-    const ended = await start(false);
-    if (ended.threadId !== -1) await new Promise((resolve) => ended.once("exit", resolve));
-    expect(openDescriptors()).toBe(before);
-    expect(mappedMaps()).toBe(mappedBefore);
-  });
+  test.skipIf(missingForFlowOffload())(
+    "BPF maps, programs and their places close with their thread, ended or at its end",
+    async () => {
+      const start = async (waits: boolean) => {
+        const { worker, next } = startWorker<number>("./bpf-holder.mjs", { interfaceName: "near0", waits });
+        await next();
+        return worker;
+      };
+      await (await start(true)).terminate();
+      const before = openDescriptors();
+      const mappedBefore = mappedMaps();
+      const held = await start(true);
+      expect(openDescriptors()).toBeGreaterThanOrEqual(before + 3);
+      await held.terminate();
+      expect(openDescriptors()).toBe(before);
+      const ended = await start(false);
+      if (ended.threadId !== -1) await new Promise((resolve) => ended.once("exit", resolve));
+      expect(openDescriptors()).toBe(before);
+      expect(mappedMaps()).toBe(mappedBefore);
+    },
+  );
 
   test("closing gives socket, descriptor and mapping back at once; views that are left have no length", () => {
     const before = openDescriptors();
