@@ -9,7 +9,16 @@ export type Operand = Register | number;
 
 const CLASS = { ldx: 1, st: 2, stx: 3, alu32: 4, jump64: 5, jump32: 6, alu64: 7 } as const;
 const OPERATION = { add: 0x00, sub: 0x10, mul: 0x20, or: 0x40, and: 0x50, lsh: 0x60, rsh: 0x70, xor: 0xa0, mov: 0xb0 } as const;
-const CONDITION = { "=": 0x10, ">": 0x20, ">=": 0x30, "!=": 0x50, "signed >": 0x60, "<": 0xa0, "<=": 0xb0 } as const;
+const CONDITION = {
+  "=": 0x10,
+  ">": 0x20,
+  ">=": 0x30,
+  "!=": 0x50,
+  "signed >": 0x60,
+  "signed <=": 0xd0,
+  "<": 0xa0,
+  "<=": 0xb0,
+} as const;
 const SIZE = { u8: 0x10, u16: 0x08, u32: 0x00, u64: 0x18 } as const;
 const MODE_MEMORY = 0x60;
 const MODE_ATOMIC = 0xc0;

@@ -26,6 +26,10 @@ const ETHERNET = 14;
 const LET_THROUGH = -1;
 const LEAVE_OUT = 0;
 const DEFAULT_RING_SLOTS = 8192;
+/** Beside the lane, in the same byte: nothing of the flow is let into the ring before its last frame there is through. */
+const DRAINS = 0x80;
+/** However it goes, no longer. */
+const MOST_SECONDS = 1;
 
 /** Of the ring that is `lane` at `port`. */
 export function assembleFilter(place: FilterPlace): Uint8Array {
@@ -90,6 +94,7 @@ function addFamily(program: BpfAssembler, place: FilterPlace, family: Family): v
   program
     .label(`${name} found`)
     .load("u8", "r1", "r9", ENTRY.lane)
+    .alu("and", "r1", ~DRAINS & 0xff)
     .jumpIf("r1", "!=", lane, `${name} waits`)
     .load("u32", "r1", "r9", ENTRY.after)
     .mapValue("r2", map, laneRow(place))
@@ -101,7 +106,21 @@ function addFamily(program: BpfAssembler, place: FilterPlace, family: Family): v
   fitMtu(program, place, family);
   leaveForIngress(program, place, family);
 
-  program.label(`${name} queues`).jumpIf32("r3", "signed >", place.layout.ringSlots ?? DEFAULT_RING_SLOTS, "overflow");
+  program
+    .label(`${name} queues`)
+    .mapValue("r1", map, CONTROL.seconds)
+    .load("u16", "r1", "r1", 0)
+    .load("u8", "r2", "r9", ENTRY.lane)
+    .jumpIf("r2", "!=", lane, `${name} drains`)
+    .jumpIf32("r3", "signed <=", place.layout.ringSlots ?? DEFAULT_RING_SLOTS, `${name} waits`)
+    .store("u8", "r9", ENTRY.lane, lane | DRAINS)
+    .store("u16", "r9", ENTRY.used, "r1")
+    .jump("overflow")
+    .label(`${name} drains`)
+    .load("u16", "r2", "r9", ENTRY.used)
+    .alu("sub", "r1", "r2")
+    .alu("and", "r1", 0xffff)
+    .jumpIf("r1", "<=", MOST_SECONDS, "overflow");
   addNumber(program.label(`${name} waits`), place);
   program
     .store("u32", "r10", STACK.number, "r0")

@@ -46,6 +46,8 @@ export interface LaneProgress {
   done(frames: number): boolean;
   /** And so many were lost in front of the ring, behind others that are in it still: at most `slots`. */
   lost(frames: number, slots: number): void;
+  /** After `done` the ring was found empty, and what it has lost is told. */
+  empty(): void;
 }
 
 export interface FlowCounts {
@@ -196,8 +198,10 @@ export function createFlowMemory(buffer: ArrayBuffer, layout: FlowLayout) {
       let lost = 0;
       /** When so many are done with, nothing is in the ring that was there when the last was lost. */
       let settled = 0;
+      let seen = 0;
       const tell = (): boolean => {
-        const isEmpty = Atomics.load(words, passed) === ((done + lost) | 0);
+        seen = Atomics.load(words, passed);
+        const isEmpty = seen === ((done + lost) | 0);
         if (lost !== 0 && (isEmpty || ((done - settled) | 0) >= 0)) {
           done = (done + lost) | 0;
           lost = 0;
@@ -220,6 +224,11 @@ export function createFlowMemory(buffer: ArrayBuffer, layout: FlowLayout) {
           if (frames === 0) return;
           lost += frames;
           settled = (done + slots) | 0;
+        },
+        empty() {
+          // Each processor may be on its way with one. More are in no ring of ours: one of a worker that has died has numbered them.
+          const behind = (seen - done - lost) | 0;
+          if (behind > OVERTAKEN) done = (done + behind) | 0;
           tell();
         },
       };

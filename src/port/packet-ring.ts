@@ -92,7 +92,10 @@ export class PacketRing implements Port {
     const count = this.#native.receive(this.ring);
     this.batch.count = count;
     // Flows wait for whatever was lost until it is known: there is time to ask now.
-    if (count === 0 && !isInStep) this.counters();
+    if (count === 0 && !isInStep) {
+      this.counters();
+      this.#progress?.empty();
+    }
     return count;
   }
 

@@ -34,6 +34,22 @@ describe("the memory of carried flows", () => {
     expect(words[(entryOf(GENERATION) + ENTRY.after) >>> 2]).toBeGreaterThanOrEqual(unseen);
   });
 
+  test("finds its way back where more was numbered than came into the ring", () => {
+    words.fill(0);
+    const done = (layout.laneRows + LANE_ROW.done) >>> 2;
+    const progress = memory.progressOf(0, 0);
+    progress.begin();
+    words[passed] = 30;
+    expect(progress.done(0)).toBe(false);
+    progress.empty();
+    expect(words[done]).toBeLessThan(0);
+    words[passed] = 10_000;
+    expect(progress.done(40)).toBe(false);
+    progress.lost(60, 1024);
+    progress.empty();
+    expect(words[done]).toBe(10_000);
+  });
+
   test("does not take for done with what others may have overtaken on their way into the ring", () => {
     words.fill(0);
     const done = (layout.laneRows + LANE_ROW.done) >>> 2;
