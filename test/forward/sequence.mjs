@@ -11,6 +11,8 @@ const SOURCE_PORT = 34;
 const TURN_MS = 1;
 const MARK = 0xffffffff;
 const MARKS = 20;
+/** A ring that is full of numbers when the first of them come has room before the last do. */
+const MARK_MS = 50;
 /** What a veth of two processors has still to deliver when the first of them come is there by then. */
 const ENOUGH_MARKS = 10;
 const MOST_NUMBERS = 1 << 24;
@@ -55,7 +57,7 @@ async function send(frame, flows, packetsPerSecond) {
   }
   for (let i = 0; i < MARKS; i++) {
     transmit((flow) => ({ number: MARK, flow }), flows);
-    await delay(TURN_MS);
+    await delay(MARK_MS);
   }
   ring.close();
   say({ sent });
