@@ -203,6 +203,9 @@ await inNamespace(import.meta.url, () => {
       expectLetThrough(frame);
       scene.offload.follow(1, findInterface("r1").index, 48);
       expectCarried(frame);
+      // Whatever it would take.
+      scene.memory.setPort(1, 0, 1500, true);
+      expectLetThrough(frame);
       const decided = scene.decide(makePacket({ sourcePort: 7 }));
       scene.enter({ ...decided, egress: 3 });
       expectLetThrough(makePacket({ sourcePort: 7 }));
@@ -373,6 +376,20 @@ await inNamespace(import.meta.url, () => {
         expect(numbers().done).toBe(passed + 5);
         expectCarried(frame);
         expect(numbers().passed).toBe(passed + 5);
+      });
+
+      test("one frame that waits is enough", () => {
+        const [ring] = scene.rings;
+        const frame = makePacket();
+        ring.receive();
+        const { passed, done } = numbers();
+        expect(done).toBe(passed);
+        scene.send("w0", scene.marked(frame));
+        waitUntilPassed(passed + 1);
+        carry(frame);
+        expectNumbers({ passed: passed + 1, after: passed + 1, lane: 0 });
+        expectLetThrough(frame);
+        expectCarried(frame);
       });
 
       test("frames that were lost in front of a full ring are done with, too", () => {
