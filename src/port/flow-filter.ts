@@ -13,6 +13,7 @@
  *
  * Registers: r6 the frame, r7 ports and meta (shifted by 16), r8 the generation, r9 the set, later the entry.
  */
+import { ETHERNET_HEADER_LENGTH } from "../wire/ethernet.ts";
 import { BpfAssembler, FRAME, HELPER } from "./bpf-assembler.ts";
 import { type Family, type FilterPlace, fitMtu, IPV4, IPV6, loadHeader, readKey, STACK } from "./flow-headers.ts";
 import { CONTROL, ENTRY, LANE_ROW, PORT_ROW, PROCESSOR_ROW, ROW_BYTES, SET_BYTES } from "./flow-layout.ts";
@@ -22,10 +23,8 @@ const PACKET_OUTGOING = 4;
 /** Network order, read by a little-endian machine. */
 const PROTOCOL_IPV4 = 0x0008;
 const PROTOCOL_IPV6 = 0xdd86;
-const ETHERNET = 14;
 const LET_THROUGH = -1;
 const LEAVE_OUT = 0;
-const DEFAULT_RING_SLOTS = 8192;
 /** Beside the lane, in the same byte: nothing of the flow is let into the ring before its last frame there is through. */
 const DRAINS = 0x80;
 /** However it goes, no longer. */
@@ -112,7 +111,7 @@ function addFamily(program: BpfAssembler, place: FilterPlace, family: Family): v
     .load("u16", "r1", "r1", 0)
     .load("u8", "r2", "r9", ENTRY.lane)
     .jumpIf("r2", "!=", lane, `${name} drains`)
-    .jumpIf32("r3", "signed <=", place.layout.ringSlots ?? DEFAULT_RING_SLOTS, `${name} waits`)
+    .jumpIf32("r3", "signed <=", place.layout.ringSlots, `${name} waits`)
     .store("u8", "r9", ENTRY.lane, lane | DRAINS)
     .store("u16", "r9", ENTRY.used, "r1")
     .jump("overflow")
@@ -192,7 +191,7 @@ function leaveForIngress(program: BpfAssembler, place: FilterPlace, family: Fami
     .store("u16", "r4", PROCESSOR_ROW.nextHop, "r1")
     .store("u16", "r4", PROCESSOR_ROW.frame + 12, bit === 0 ? PROTOCOL_IPV4 : PROTOCOL_IPV6);
   for (const at of [0, 4, 8])
-    program.load("u32", "r1", "r10", STACK.ip + at).store("u32", "r4", PROCESSOR_ROW.frame + ETHERNET + at, "r1");
+    program.load("u32", "r1", "r10", STACK.ip + at).store("u32", "r4", PROCESSOR_ROW.frame + ETHERNET_HEADER_LENGTH + at, "r1");
   countHop(program, family);
   // What was copied is of this flow if the entry is so still, and was read before that is asked: on x86 it was.
   if (process.arch !== "x64") program.alu("mov", "r1", 0).fetchAdd("u32", "r9", ENTRY.macs + 8, "r1");
@@ -202,7 +201,7 @@ function leaveForIngress(program: BpfAssembler, place: FilterPlace, family: Fami
 
 /** One hop fewer; of IPv4 with the checksum that follows (RFC 1624): 0x0100 less there is as much more here, with end-around carry. */
 function countHop(program: BpfAssembler, { bit }: Family): void {
-  const at = PROCESSOR_ROW.frame + ETHERNET;
+  const at = PROCESSOR_ROW.frame + ETHERNET_HEADER_LENGTH;
   if (bit !== 0) {
     program
       .load("u8", "r1", "r10", STACK.ip + 7)

@@ -2,12 +2,12 @@
  * The filter's reading of a frame: whether its headers are plain and right, what of them is the flow (the key of `flow-layout.ts`), and
  * whether the packet fits. Written once for both families, which differ by rows.
  */
+import { PROTOCOLS } from "../net/flow.ts";
+import { ETHERNET_HEADER_LENGTH } from "../wire/ethernet.ts";
 import { type BpfAssembler, FRAME, HELPER } from "./bpf-assembler.ts";
 import { ENTRY, type FlowLayout, IPV6_BIT, MIX, PORT_ROW, ROW_BYTES, SECOND_SET_SHIFT, SET_BYTES } from "./flow-layout.ts";
 
-const TCP = 6;
-const UDP = 17;
-const ETHERNET = 14;
+const { tcp: TCP, udp: UDP } = PROTOCOLS;
 const FRAGMENT_BITS = 0xff3f;
 
 /** On the stack: the IP header and what is behind it, the egress port's row, a byte of TCP's header, the flow's sets, the number, the processor's row. */
@@ -32,7 +32,7 @@ export const IPV4: Family = {
   headerBytes: 20,
   bit: 0,
   read: readIpv4,
-  icmp: 1,
+  icmp: PROTOCOLS.icmp,
   echo: [8, 0],
   addresses: [
     { size: "u32", entry: ENTRY.source + 12, header: 12 },
@@ -44,7 +44,7 @@ export const IPV6: Family = {
   headerBytes: 40,
   bit: IPV6_BIT,
   read: readIpv6,
-  icmp: 58,
+  icmp: PROTOCOLS.icmp6,
   echo: [128, 129],
   addresses: [0, 8, 16, 24].map((at) => ({ size: "u64", entry: ENTRY.source + at, header: 8 + at })),
 };
@@ -60,7 +60,7 @@ export interface FilterPlace {
 export function loadHeader(program: BpfAssembler, { headerBytes }: Family): void {
   program
     .alu("mov", "r1", "r6")
-    .alu("mov", "r2", ETHERNET)
+    .alu("mov", "r2", ETHERNET_HEADER_LENGTH)
     .alu("mov", "r3", "r10")
     .alu("add", "r3", IP)
     .alu("mov", "r4", headerBytes + 4)
@@ -126,7 +126,7 @@ export function readKey(program: BpfAssembler, { port, layout }: FilterPlace, fa
     .store("u32", "r10", IP + headerBytes, 0)
     .label(`${name} flow`)
     .load("u32", "r2", "r6", FRAME.length)
-    .alu("sub", "r2", ETHERNET)
+    .alu("sub", "r2", ETHERNET_HEADER_LENGTH)
     .jumpIf("r1", ">", "r2", "number")
     .alu("or", "r7", (port | bit) << 8)
     .load("u32", "r1", "r10", IP + headerBytes)
@@ -179,7 +179,7 @@ export function fitMtu(program: BpfAssembler, { map, layout }: FilterPlace, { na
     .alu("and", "r1", 0xff)
     .jumpIf("r1", "!=", TCP, `${name} waits`)
     .alu("mov", "r1", "r6")
-    .alu("mov", "r2", ETHERNET + headerBytes + 12)
+    .alu("mov", "r2", ETHERNET_HEADER_LENGTH + headerBytes + 12)
     .alu("mov", "r3", "r10")
     .alu("add", "r3", STACK.tcpOffset)
     .alu("mov", "r4", 1)

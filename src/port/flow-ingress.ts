@@ -2,10 +2,10 @@
  * The program at an interface's ingress: what the filter has left for it (`flow-filter.ts`) it puts into the frame, counts, and sends the
  * frame on. Over a veth to another namespace that goes without a queue: the frame is at the other end at once.
  */
+import { ETHERNET_HEADER_LENGTH } from "../wire/ethernet.ts";
 import { BpfAssembler, FRAME, HELPER } from "./bpf-assembler.ts";
 import { type FlowLayout, HOP_BYTES, PORT_COUNTS, PROCESSOR_ROW, ROW_BYTES } from "./flow-layout.ts";
 
-const ETHERNET = 14;
 const TCX_NEXT = -1;
 const TCX_DROP = 2;
 const RECOMPUTE_CHECKSUM = 1;
@@ -30,11 +30,11 @@ export function assembleIngress({ map, layout, port }: IngressPlace): Uint8Array
     .store("u32", "r7", PROCESSOR_ROW.family, 0)
     .jumpIf("r8", "=", 6, "ipv6");
   // Of IPv4 the sum over the header stays what it is.
-  storeBytes(program, 0, ETHERNET + 12, 0);
+  storeBytes(program, 0, ETHERNET_HEADER_LENGTH + 12, 0);
   program.jump("stored").label("ipv6");
-  storeBytes(program, 0, ETHERNET, 0);
+  storeBytes(program, 0, ETHERNET_HEADER_LENGTH, 0);
   program.jumpIf("r0", "!=", 0, "stored");
-  storeBytes(program, ETHERNET + 6, 2, RECOMPUTE_CHECKSUM);
+  storeBytes(program, ETHERNET_HEADER_LENGTH + 6, 2, RECOMPUTE_CHECKSUM);
   program.label("stored").jumpIf("r0", "!=", 0, "refused").load("u32", "r4", "r6", FRAME.length);
   const ports = PROCESSOR_ROW.ports;
   count(program, "r7", ports + port * ROW_BYTES + PORT_COUNTS.receivedFrames);

@@ -75,7 +75,7 @@ export interface FlowMemorySize {
   /** Of the flows' hash, so that nobody knows which flows share a set. */
   readonly seed: number;
   /** Frames that a ring has room for. */
-  readonly ringSlots?: number;
+  readonly ringSlots: number;
 }
 
 export interface FlowLayout extends FlowMemorySize {

@@ -3,6 +3,8 @@
  * and everybody reads what the programs have counted. Nothing here is a system call, and nothing allocates but the counts that are
  * asked for.
  */
+import { PROTOCOLS } from "../net/flow.ts";
+import { ETHERNET_HEADER_LENGTH } from "../wire/ethernet.ts";
 import {
   CONTROL,
   ENTRY,
@@ -32,11 +34,9 @@ const OVERTAKEN = 64;
 const IPV4 = 0x0008;
 const IPV6 = 0xdd86;
 const FRAGMENT_BITS = 0xff3f;
-const TCP = 6;
-const UDP = 17;
-const ICMP = 1;
-const ICMP6 = 58;
-const ETHERNET_HEADER_LENGTH = 14;
+// Imported objects are looked up at every use; these are not.
+const { tcp: TCP, udp: UDP, icmp: ICMP, icmp6: ICMP6 } = PROTOCOLS;
+const ETHERNET = ETHERNET_HEADER_LENGTH;
 
 /** How a worker's ring tells how far it has come. */
 export interface LaneProgress {
@@ -80,7 +80,7 @@ export function createFlowMemory(buffer: ArrayBuffer, layout: FlowLayout) {
 
   /** Of the packet in `frame`, into `key`: ports, meta, source, destination, as entries have them. False: it is none to be carried. */
   const readKey = (frame: Uint8Array, at: number, ingress: number): boolean => {
-    const ip = at + ETHERNET_HEADER_LENGTH;
+    const ip = at + ETHERNET;
     const type = half(frame, at + 12);
     if (type === IPV4) {
       if (frame[ip] !== 0x45 || (half(frame, ip + 6) & FRAGMENT_BITS) !== 0) return false;

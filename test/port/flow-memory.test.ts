@@ -8,7 +8,7 @@ import { ENTRY, HOP_BYTES, LANE_ROW, LOCKED, layOutFlows, PORT_COUNTS, PROCESSOR
 import { createFlowMemory } from "#src/port/flow-memory.ts";
 import { makePacket, makePacket6, tagFrame } from "../dataplane/packets.ts";
 
-const SIZE = { ports: 4, processors: 3, lanes: 2, nextHops: 8, flows: 32, seed: 0x9abcdef1 };
+const SIZE = { ports: 4, processors: 3, lanes: 2, nextHops: 8, flows: 32, seed: 0x9abcdef1, ringSlots: 8192 };
 const LAYOUT = layOutFlows(SIZE);
 const SETS = SIZE.flows / 4;
 const IDLE_SECONDS = 2;

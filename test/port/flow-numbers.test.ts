@@ -8,7 +8,7 @@ const UDP = 17;
 const GENERATION = 7;
 
 describe("the memory of carried flows", () => {
-  const layout = layOutFlows({ ports: 4, processors: 1, lanes: 2, nextHops: 16, flows: 1024, seed: 12345 });
+  const layout = layOutFlows({ ports: 4, processors: 1, lanes: 2, nextHops: 16, flows: 1024, seed: 12345, ringSlots: 8192 });
   const words = new Int32Array(layout.bytes / 4);
   const memory = createFlowMemory(words.buffer, layout);
   const passed = (layout.laneRows + LANE_ROW.passed) >>> 2;

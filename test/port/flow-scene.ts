@@ -117,12 +117,10 @@ async function startFarNamespace(): Promise<ChildProcess> {
 }
 
 export const openFlows = (seed = 0x9abcdef1): FlowOffload =>
-  openFlowOffload({ ports: 4, processors: countProcessors(), lanes: LANES, nextHops: MAXIMUM_NEXT_HOPS, flows: 256, seed }, [
-    true,
-    true,
-    true,
-    true,
-  ]);
+  openFlowOffload(
+    { ports: 4, processors: countProcessors(), lanes: LANES, nextHops: MAXIMUM_NEXT_HOPS, flows: 256, seed, ringSlots: 8192 },
+    [true, true, true, true],
+  );
 
 export async function createFlowScene() {
   const far = await startFarNamespace();
