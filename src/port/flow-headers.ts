@@ -131,23 +131,28 @@ export function readKey(program: BpfAssembler, { port, layout }: FilterPlace, fa
     .alu("or", "r7", (port | bit) << 8)
     .load("u32", "r1", "r10", IP + headerBytes)
     .alu32("mov", "r0", layout.seed | 0);
-  mix(program, "r1");
   mix(program, "r7");
   for (const { size, header } of addresses) {
     for (let at = 0; at < (size === "u64" ? 8 : 4); at += 4) mix(program.load("u32", "r2", "r10", IP + header + at), "r2");
   }
-  program
-    .alu("lsh", "r7", 48)
-    .alu("lsh", "r1", 16)
-    .alu("or", "r7", "r1")
-    .alu("mov", "r1", "r0")
-    .alu("rsh", "r1", SECOND_SET_SHIFT);
-  for (const [hash, set] of [
-    ["r0", STACK.firstSet],
-    ["r1", STACK.secondSet],
-  ] as const)
-    program.alu("and", hash, setMask).alu("lsh", hash, Math.log2(SET_BYTES)).store("u64", "r10", set, hash);
+  // Ports side by side.
+  for (const at of [0, 2])
+    program
+      .load("u16", "r2", "r10", IP + headerBytes + at)
+      .swap16("r2")
+      .alu32("add", "r0", "r2");
+  storeSet(program, STACK.firstSet, setMask);
+  mix(program, "r1");
+  storeSet(program.alu32("rsh", "r0", SECOND_SET_SHIFT), STACK.secondSet, setMask);
+  program.alu("lsh", "r7", 48).alu("lsh", "r1", 16).alu("or", "r7", "r1");
 }
+
+const storeSet = (program: BpfAssembler, place: number, setMask: number): BpfAssembler =>
+  program
+    .alu("mov", "r2", "r0")
+    .alu("and", "r2", setMask)
+    .alu("lsh", "r2", Math.log2(SET_BYTES))
+    .store("u64", "r10", place, "r2");
 
 function mix(program: BpfAssembler, word: "r1" | "r2" | "r7"): void {
   program

@@ -20,7 +20,10 @@
 export const ROW_BYTES = 64;
 export const SET_BYTES = 256;
 export const WAYS = SET_BYTES / ROW_BYTES;
-/** A flow is in the set that the lower half of its hash tells, or where that was full in that of the upper half. */
+/**
+ * A flow is in the set of its addresses' hash plus its ports, or where that was full in one that a hash of all tells (its upper half).
+ * So flows of two hosts are side by side, none in another's place, and those of ports in order are read ahead.
+ */
 export const SECOND_SET_SHIFT = 16;
 export const HOP_BYTES = 16;
 

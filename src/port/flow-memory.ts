@@ -3,6 +3,7 @@
  * and everybody reads what the programs have counted. Nothing here is a system call, and nothing allocates but the counts that are
  * asked for.
  */
+import { swapBytes16 } from "../net/byte-order.ts";
 import { PROTOCOLS } from "../net/flow.ts";
 import { ETHERNET_HEADER_LENGTH } from "../wire/ethernet.ts";
 import {
@@ -102,10 +103,9 @@ export function createFlowMemory(buffer: ArrayBuffer, layout: FlowLayout) {
     return true;
   };
 
-  const hashKey = (): number => {
+  const hashAddresses = (): number => {
     const isIpv6 = (key[1] & (IPV6_BIT << 8)) !== 0;
-    let hash = mix(layout.seed, key[0]);
-    hash = mix(hash, key[1]);
+    let hash = mix(layout.seed, key[1]);
     for (let i = isIpv6 ? 2 : 5; i < 10; i += isIpv6 ? 1 : 4) hash = mix(hash, key[i]);
     return hash;
   };
@@ -169,9 +169,10 @@ export function createFlowMemory(buffer: ArrayBuffer, layout: FlowLayout) {
       lane: number,
     ): void {
       if (!isCarried(generation) || !readKey(frame, at, ingress)) return;
-      const hash = hashKey();
-      const first = layout.sets + (hash & setMask) * SET_BYTES;
-      const second = layout.sets + ((hash >>> SECOND_SET_SHIFT) & setMask) * SET_BYTES;
+      const near = (hashAddresses() + swapBytes16(key[0] & 0xffff) + swapBytes16(key[0] >>> 16)) | 0;
+      const far = mix(near, key[0]) >>> SECOND_SET_SHIFT;
+      const first = layout.sets + (near & setMask) * SET_BYTES;
+      const second = layout.sets + (far & setMask) * SET_BYTES;
       let free = 0;
       for (let place = 0; place < 2 * SET_BYTES; place += ROW_BYTES) {
         const entry = place < SET_BYTES ? first + place : second + place - SET_BYTES;

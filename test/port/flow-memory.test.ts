@@ -72,17 +72,18 @@ const nameOf = (flow: Flow): string =>
 /** The two sets of a flow. */
 function slowSets(flow: Flow): readonly number[] {
   const most = 2n ** 32n;
-  const words = [portsOf(flow).readUInt32LE(), flow.protocol + (flow.ingress + (flow.isIpv6 ? 128 : 0)) * 256];
+  const words = [flow.protocol + (flow.ingress + (flow.isIpv6 ? 128 : 0)) * 256];
   for (const text of [flow.source, flow.destination]) {
     const bytes = addressOf(flow, text);
     for (let at = flow.isIpv6 ? 0 : 12; at < 16; at += 4) words.push(bytes.readUInt32LE(at));
   }
-  let hash = BigInt(SIZE.seed);
-  for (const word of words) {
-    hash = ((hash ^ BigInt(word)) * 0x9e3779b1n) % most;
-    hash ^= hash / 2n ** 15n;
-  }
-  return [Number(hash % BigInt(SETS)), Number((hash / 2n ** 16n) % BigInt(SETS))];
+  const mix = (hash: bigint, word: number): bigint => {
+    const mixed = ((hash ^ BigInt(word)) * 0x9e3779b1n) % most;
+    return mixed ^ (mixed / 2n ** 15n);
+  };
+  const ports = portsOf(flow);
+  const near = (words.reduce(mix, BigInt(SIZE.seed)) + BigInt(ports.readUInt16BE(0) + ports.readUInt16BE(2))) % most;
+  return [near, mix(near, ports.readUInt32LE()) / 2n ** 16n].map((hash) => Number(hash % BigInt(SETS)));
 }
 
 /** Flows in their places; one that is `"locked"` is being written by somebody else. */
