@@ -60,7 +60,8 @@ lab: ./lab.yaml
 router: { ecmp: { hash: { fields: 5-tuple, seed: 42 }, selector: { name: hrw } } }
 traffic:
   - { kind: connections, service: web, count: 30, firstSourcePort: 20000 }
-  - { kind: requests, service: web, arrivals: { constant: 20 }, firstSourcePort: 21000 }
+  # Nodes draw a pod for each: enough of them that no pod is without one by chance.
+  - { kind: requests, service: web, arrivals: { constant: 60 }, firstSourcePort: 21000 }
 timeline: [{ at: 0.5, fault: pods-move, node: n1, to: n3, until: 4 }]
 strategies: { moved: {} }
 `;
